@@ -1,0 +1,1 @@
+//! What the cloud does, one verb a file.

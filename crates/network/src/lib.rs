@@ -1,0 +1,1 @@
+//! Managed networks and the ports on them.

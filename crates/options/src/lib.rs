@@ -1,0 +1,1 @@
+//! Configuration options, declared once as typed structs.

@@ -1,0 +1,1 @@
+//! System containers, and the monitor that holds one.

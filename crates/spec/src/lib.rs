@@ -1,0 +1,1 @@
+//! What runs: the specification a monitor is given.

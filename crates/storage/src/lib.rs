@@ -1,0 +1,1 @@
+//! Storage pools and the volumes in them.

@@ -1,0 +1,1 @@
+//! The replicated state: a Raft log beneath an SQL database.

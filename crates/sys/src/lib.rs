@@ -1,0 +1,1 @@
+//! The only unsafe code: system calls that no library offers.

@@ -1,0 +1,1 @@
+//! Tasks of several steps with undo, their journal, operations, events.

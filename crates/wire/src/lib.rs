@@ -1,0 +1,1 @@
+//! The API's types and the list of its endpoints.
