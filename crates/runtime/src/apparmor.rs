@@ -1,0 +1,1 @@
+//! The AppArmor label of a container.

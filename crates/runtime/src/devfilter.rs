@@ -1,0 +1,1 @@
+//! Which devices a privileged container may use.

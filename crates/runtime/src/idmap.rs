@@ -1,0 +1,1 @@
+//! Which host ids an instance gets.

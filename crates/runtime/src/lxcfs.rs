@@ -1,0 +1,1 @@
+//! Files of lxcfs that cover those of /proc.

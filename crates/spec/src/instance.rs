@@ -1,0 +1,130 @@
+//! One instance, whole.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeviceNode, IdMap, Limits, Mount, Process, Rlimit, Root, VERSION};
+
+/// Everything a monitor needs to know to run one container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceSpec {
+    /// [`VERSION`] of the writer.
+    pub version: u32,
+    /// Unique on this machine; `[a-zA-Z0-9_.-]+`, for example `default_web`.
+    pub id: String,
+    /// Grows with each start of the instance, so that a late cleanup never hits a newer start.
+    pub generation: u64,
+    /// Host name inside.
+    pub hostname: String,
+    /// Where its files are.
+    pub root: Root,
+    /// Which host ids it gets; `None` is a privileged container.
+    #[serde(default)]
+    pub idmap: Option<IdMap>,
+    /// Disks, in the order in which they are mounted.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// Device nodes besides the standard ones.
+    #[serde(default)]
+    pub devices: Vec<DeviceNode>,
+    /// PID 1.
+    pub process: Process,
+    /// Which system calls are refused.
+    #[serde(default)]
+    pub seccomp: Seccomp,
+    /// AppArmor label of everything inside; the profile is loaded already.
+    #[serde(default)]
+    pub apparmor: Option<String>,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Resource limits of PID 1, which its children inherit.
+    #[serde(default)]
+    pub rlimits: Vec<Rlimit>,
+    /// Kernel settings of its namespaces: `net.ipv4.ip_forward`, value.
+    #[serde(default)]
+    pub sysctls: Vec<(String, String)>,
+    /// May it run containers of its own?
+    #[serde(default)]
+    pub nesting: bool,
+    /// Where lxcfs is mounted on the host, if its files shall cover those of `/proc`.
+    #[serde(default)]
+    pub lxcfs: Option<PathBuf>,
+    /// The signal that asks PID 1 to shut down; see [`Process::stop_signal`].
+    pub stop_signal: i32,
+    /// This instance's own folder for its socket and exit file.
+    pub run_dir: PathBuf,
+    /// This instance's own folder for `console.log` and `monitor.log`.
+    pub log_dir: PathBuf,
+    /// Control group, below the root of each hierarchy:
+    /// `microcloud.payload/<daemon tag>/<id>-<generation>`.
+    pub cgroup: String,
+}
+
+impl InstanceSpec {
+    /// An unprivileged system container with default limits; its folders lie below `run` and
+    /// `logs`, its control group below `microcloud.payload/<tag>`.
+    pub fn new(tag: &str, id: &str, generation: u64, root: Root, process: Process) -> Self {
+        InstanceSpec {
+            version: VERSION,
+            id: id.to_owned(),
+            generation,
+            hostname: id.rsplit('_').next().unwrap_or(id).to_owned(),
+            root,
+            idmap: Some(IdMap::default()),
+            mounts: Vec::new(),
+            devices: Vec::new(),
+            stop_signal: process.stop_signal(),
+            process,
+            seccomp: Seccomp::default(),
+            apparmor: None,
+            limits: Limits::default(),
+            rlimits: Vec::new(),
+            sysctls: Vec::new(),
+            nesting: false,
+            lxcfs: None,
+            run_dir: PathBuf::from("/run/microcloud").join(tag).join(id),
+            log_dir: PathBuf::from("/var/log/microcloud").join(tag).join(id),
+            cgroup: format!("microcloud.payload/{tag}/{id}-{generation}"),
+        }
+    }
+
+    /// The host's id of the container's root user and group.
+    pub fn root_id(&self) -> u32 {
+        self.idmap.map_or(0, |map| map.base)
+    }
+
+    /// Does its root equal the host's?
+    pub fn privileged(&self) -> bool {
+        self.idmap.is_none()
+    }
+}
+
+/// Which system calls are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seccomp {
+    /// Is there any filter?
+    pub enabled: bool,
+    /// If not empty: refuse all but these calls.
+    pub allow: Vec<String>,
+    /// Refuse these calls too.
+    pub deny: Vec<String>,
+    /// Refuse every call of a foreign ABI (32-bit programs).
+    pub deny_compat: bool,
+    /// Refuse the calls that no container should make (module loading, kexec, ...).
+    pub deny_default: bool,
+}
+
+impl Default for Seccomp {
+    fn default() -> Self {
+        Seccomp {
+            enabled: true,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            deny_compat: false,
+            deny_default: true,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Files and devices of an instance.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Where the root file system comes from. Files keep their plain ids (0, 33, ...) on disk; the
+/// runtime maps them at mount time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Root {
+    /// A folder, or the mount point of a volume.
+    Dir {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Read-only layers beneath the instance's own.
+    Overlay {
+        /// Read-only layers, topmost first.
+        lower: Vec<PathBuf>,
+        /// Where changes go.
+        upper: PathBuf,
+        /// Work folder, on the file system of `upper`.
+        work: PathBuf,
+    },
+}
+
+/// A contiguous map: container ids `0..size` are host ids `base..base + size`, users and groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMap {
+    /// First host id.
+    pub base: u32,
+    /// How many.
+    pub size: u32,
+}
+
+impl IdMap {
+    /// The host's id of a container's id.
+    pub fn host(&self, id: u32) -> Option<u32> {
+        (id < self.size).then(|| self.base + id)
+    }
+}
+
+impl Default for IdMap {
+    fn default() -> Self {
+        IdMap { base: 1_000_000, size: 65_536 }
+    }
+}
+
+/// A disk device: a folder or file of the host, seen inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mount {
+    /// On the host.
+    pub source: PathBuf,
+    /// Inside; made if missing.
+    pub target: PathBuf,
+    /// Locked read-only: the container's root cannot change it.
+    pub readonly: bool,
+    /// Map ids, so that files keep their plain ids on the host.
+    pub shift: bool,
+    /// Take what is mounted below `source` along.
+    pub recursive: bool,
+    /// A missing source is no error.
+    pub optional: bool,
+}
+
+impl Mount {
+    /// A writable folder or file with mapped ids.
+    pub fn new(source: impl AsRef<Path>, target: impl AsRef<Path>) -> Self {
+        Mount {
+            source: source.as_ref().to_owned(),
+            target: target.as_ref().to_owned(),
+            shift: true,
+            ..Mount::default()
+        }
+    }
+}
+
+/// A device node inside. The runtime makes it, whether or not the host has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceNode {
+    /// Path inside, absolute.
+    pub path: PathBuf,
+    /// Character or block.
+    pub kind: DeviceKind,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permissions, such as 0o660.
+    pub mode: u32,
+    /// Owner, as the container counts.
+    #[serde(default)]
+    pub uid: u32,
+    /// Group, as the container counts.
+    #[serde(default)]
+    pub gid: u32,
+}
+
+impl DeviceNode {
+    /// A character device that root may use.
+    pub fn character(path: impl AsRef<Path>, major: u32, minor: u32) -> Self {
+        let path = path.as_ref().to_owned();
+        DeviceNode { path, kind: DeviceKind::Char, major, minor, mode: 0o660, uid: 0, gid: 0 }
+    }
+
+    /// A block device that root may use.
+    pub fn block(path: impl AsRef<Path>, major: u32, minor: u32) -> Self {
+        DeviceNode { kind: DeviceKind::Block, ..DeviceNode::character(path, major, minor) }
+    }
+}
+
+/// Kind of a device node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// Character device.
+    Char,
+    /// Block device.
+    Block,
+}
