@@ -1,1 +1,32 @@
 //! The only place that starts other programs.
+//!
+//! [`run`] takes a [`Tool`] (program, arguments, input, bounds) and blocks until it ends, is
+//! cancelled through its [`Control`] or runs out of time. Around it stands one file a program,
+//! with typed arguments and results. Callers on an async runtime use a blocking thread.
+//!
+//! Left out: instances and their monitors (crate `runtime` starts those), and shells: no command
+//! line is ever assembled from strings.
+
+mod control;
+mod error;
+mod find;
+mod group;
+mod lines;
+mod pipes;
+mod run;
+mod tool;
+
+pub mod apparmor_parser;
+pub mod mksquashfs;
+pub mod mmdebstrap;
+pub mod nft;
+pub mod unsquashfs;
+
+pub use control::{Cancelled, Control, Progress};
+pub use error::{Error, Result};
+pub use find::installed;
+pub use run::run;
+pub use tool::{Output, Tool};
+
+#[cfg(test)]
+mod tests;
