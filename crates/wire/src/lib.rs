@@ -1,1 +1,99 @@
-//! The API's types and the list of its endpoints.
+//! The words of the REST API: its types, and the one list of its endpoints.
+//!
+//! The API is LXD's, as of 5.21, so names of fields are given. A reader of JSON here is as forgiving as LXD's:
+//! unknown fields are ignored, absent ones and `null` mean the default. `config` maps are plain strings;
+//! giving them a meaning is the work of the crate `options`.
+//!
+//! From [`endpoints::ENDPOINTS`] come the router, the client, the OpenAPI document and the list of what is still
+//! missing (`not-yet.txt`). This crate does no I/O and knows no HTTP library.
+
+#[macro_use]
+mod lenient;
+
+pub mod certificate;
+pub mod endpoints;
+pub mod event;
+pub mod image;
+pub mod instance;
+pub mod instance_requests;
+pub mod instance_state;
+mod listing;
+pub mod metadata;
+pub mod network;
+pub mod openapi;
+pub mod operation;
+mod patch;
+pub mod profile;
+pub mod project;
+pub mod query;
+pub mod resources;
+mod response;
+pub mod server;
+pub mod snapshot;
+mod status;
+pub mod storage;
+mod time;
+pub mod volume;
+pub mod warning;
+
+use std::collections::BTreeMap;
+
+pub use self::{
+    certificate::{Certificate, CertificatePut, CertificatesPost},
+    endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
+    event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
+    image::{
+        Image, ImageAlias, ImageAliasesEntry, ImageAliasesEntryPost, ImageAliasesEntryPut,
+        ImageAliasesPost, ImageMetadata, ImageMetadataTemplate, ImagePut, ImageSource, ImagesPost,
+        ImagesPostSource,
+    },
+    instance::{Instance, InstanceFull, InstancePost, InstancePut, InstanceType, InstancesPost},
+    instance_requests::{
+        ConsoleKind, ExecControl, ExecMetadata, InstanceConsolePost, InstanceExecPost,
+        InstanceSource, InstanceStatePut, InstancesPut, StateAction, WindowSize,
+    },
+    instance_state::{
+        InstanceState, InstanceStateCpu, InstanceStateDisk, InstanceStateMemory,
+        InstanceStateNetwork, InstanceStateNetworkAddress, InstanceStateNetworkCounters,
+    },
+    listing::Listing,
+    metadata::{ConfigGroup, ConfigKey, MetadataConfiguration},
+    network::{
+        Network, NetworkLease, NetworkPost, NetworkPut, NetworkState, NetworkStateAddress,
+        NetworkStateBond, NetworkStateBridge, NetworkStateCounters, NetworkStateOvn,
+        NetworkStateVlan, NetworksPost,
+    },
+    operation::{Operation, OperationClass},
+    patch::Patch,
+    profile::{Profile, ProfilePost, ProfilePut, ProfilesPost},
+    project::{Project, ProjectPost, ProjectPut, ProjectState, ProjectStateResource, ProjectsPost},
+    resources::{
+        Resources, ResourcesCpu, ResourcesMemory, ResourcesNetwork, ResourcesStorage,
+        ResourcesStoragePool, ResourcesStoragePoolInodes, ResourcesStoragePoolSpace,
+        ResourcesSystem,
+    },
+    response::{Empty, Response, ResponseType},
+    server::{Server, ServerEnvironment, ServerPut, ServerStorageDriver},
+    snapshot::{
+        InstanceSnapshot, InstanceSnapshotPost, InstanceSnapshotPut, InstanceSnapshotsPost,
+    },
+    status::StatusCode,
+    storage::{StoragePool, StoragePoolPut, StoragePoolsPost},
+    time::Timestamp,
+    volume::{StorageVolume, StorageVolumePut, StorageVolumesPost},
+    warning::{Warning, WarningPut},
+};
+
+/// A `config` map as it travels: keys and values are strings.
+pub type ConfigMap = BTreeMap<String, String>;
+
+/// A `devices` map as it travels: the options of each device by its name.
+pub type DevicesMap = BTreeMap<String, ConfigMap>;
+
+/// The project a request means when it names none.
+pub const DEFAULT_PROJECT: &str = "default";
+
+#[cfg(test)]
+mod surface;
+#[cfg(test)]
+mod tests;

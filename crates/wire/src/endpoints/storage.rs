@@ -1,0 +1,54 @@
+//! Storage pools and volumes.
+
+use crate::{
+    Empty, Listing, Patch, ResourcesStoragePool, StoragePool, StoragePoolPut, StoragePoolsPost,
+    StorageVolume,
+    endpoints::{
+        Entity::{StoragePool as APool, StorageVolume as AVolume},
+        Permission::{Authenticated, Can},
+        Verb::{Create, Delete, Edit, View},
+    },
+    query::{ListQuery, TargetQuery},
+};
+
+endpoints! {
+    /// Lists storage pools.
+    StoragePoolsList: Get "/1.0/storage-pools" since "storage", needs Authenticated,
+        Sync, ListQuery, Empty => Listing<StoragePool>;
+
+    /// Makes a storage pool.
+    StoragePoolCreate: Post "/1.0/storage-pools" since "storage", needs Can(Create, APool),
+        Sync, TargetQuery, StoragePoolsPost => Empty;
+
+    /// Shows a storage pool.
+    StoragePoolGet: Get "/1.0/storage-pools/{pool}" since "storage", needs Can(View, APool),
+        Sync, TargetQuery, Empty => StoragePool;
+
+    /// Replaces a storage pool's options.
+    StoragePoolReplace: Put "/1.0/storage-pools/{pool}" since "storage", needs Can(Edit, APool),
+        Sync, TargetQuery, StoragePoolPut => Empty;
+
+    /// Changes some of a storage pool's options.
+    StoragePoolPatch: Patch "/1.0/storage-pools/{pool}" since "storage", needs Can(Edit, APool),
+        Sync, TargetQuery, Patch<StoragePoolPut> => Empty;
+
+    /// Deletes a storage pool that is empty.
+    StoragePoolDelete: Delete "/1.0/storage-pools/{pool}" since "storage", needs Can(Delete, APool),
+        Sync, TargetQuery, Empty => Empty;
+
+    /// Shows the room in a storage pool.
+    StoragePoolResourcesGet: Get "/1.0/storage-pools/{pool}/resources" since "resources", needs Can(View, APool),
+        Sync, TargetQuery, Empty => ResourcesStoragePool;
+
+    /// Lists the volumes of a pool.
+    StorageVolumesList: Get "/1.0/storage-pools/{pool}/volumes" since "storage", needs Authenticated,
+        Sync, ListQuery, Empty => Listing<StorageVolume>;
+
+    /// Lists the volumes of a kind.
+    StorageVolumesOfKindList: Get "/1.0/storage-pools/{pool}/volumes/{type}" since "storage", needs Authenticated,
+        Sync, ListQuery, Empty => Listing<StorageVolume>;
+
+    /// Shows a volume.
+    StorageVolumeGet: Get "/1.0/storage-pools/{pool}/volumes/{type}/{volumeName}" since "storage",
+        needs Can(View, AVolume), Sync, TargetQuery, Empty => StorageVolume;
+}

@@ -1,0 +1,50 @@
+//! Storage pools.
+
+use crate::ConfigMap;
+
+api! {
+    /// A storage pool.
+    pub struct StoragePool {
+        /// Name.
+        pub name: String,
+        /// Free text.
+        pub description: String,
+        /// `dir`, `btrfs`, `zfs`, `lvm`, `ceph`, `cephfs`, `cephobject`.
+        pub driver: String,
+        /// `Pending`, `Created`, `Errored` or `Unknown`.
+        pub status: String,
+        /// Options.
+        pub config: ConfigMap,
+        /// Addresses of what uses it.
+        pub used_by: Vec<String>,
+        /// Members it is on.
+        pub locations: Vec<String>,
+    }
+
+    /// A pool's changeable part, to replace it.
+    pub struct StoragePoolPut {
+        /// Options.
+        pub config: ConfigMap,
+        /// Free text.
+        pub description: String,
+    }
+
+    /// A new pool.
+    pub struct StoragePoolsPost {
+        /// Name.
+        pub name: String,
+        /// Free text.
+        pub description: String,
+        /// Driver.
+        pub driver: String,
+        /// Options.
+        pub config: ConfigMap,
+    }
+}
+
+impl StoragePool {
+    /// The part that a PUT replaces, as it is now.
+    pub fn writable(&self) -> StoragePoolPut {
+        StoragePoolPut { config: self.config.clone(), description: self.description.clone() }
+    }
+}
