@@ -1,1 +1,30 @@
-//! Storage pools and the volumes in them.
+//! Pools and volumes: where instances, images and custom volumes live on disk.
+//!
+//! The cloud opens a [`Pool`] through one of [`DRIVERS`] and asks it for volumes by id. A driver knows
+//! no projects, users or members. What a driver cannot do itself, [`fallback`] does the slow way for
+//! all of them. What is on disk can be listed without the database.
+//!
+//! Everything here blocks: callers in async code move it to a blocking thread.
+
+mod copy;
+mod dir;
+mod driver;
+mod error;
+pub mod fallback;
+mod fsio;
+mod view;
+mod volume;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod testing;
+
+pub use copy::{Copied, copy_tree};
+pub use driver::{
+    Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,
+    PoolSpec, Snapshots, Usage, driver,
+};
+pub use error::{Error, Result};
+pub use view::{Access, View};
+pub use volume::{Content, Shape, VolumeId, VolumeKind};

@@ -1,0 +1,10 @@
+//! Copies of trees with all that root can keep: owners, modes, times, extended attributes (so file
+//! capabilities), hard links, holes, devices. Blocks are shared where the file system can.
+
+mod attributes;
+mod file;
+mod tree;
+
+pub(crate) use attributes::copy_folder_attributes;
+pub(crate) use file::{can_reflink, copy_file, disk_bytes};
+pub use tree::{Copied, copy_tree};

@@ -1,0 +1,81 @@
+//! `volume.json`: what a volume is, beside its files, so that a pool can be read without a database.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::Place;
+use crate::error::At;
+use crate::{Content, Error, Result, Shape, VolumeId, VolumeKind, fsio};
+
+/// What a volume is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Meta {
+    pub(super) version: u32,
+    pub(super) kind: VolumeKind,
+    pub(super) content: Content,
+    /// The image under an overlay; None for a volume with all its files of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lower: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<u64>,
+    /// Seconds since 1970.
+    pub(super) created: u64,
+}
+
+impl Meta {
+    pub(super) fn new(kind: VolumeKind, shape: &Shape, lower: Option<&str>) -> Meta {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let lower = lower.map(str::to_owned);
+        let (content, size) = (shape.content, shape.size);
+        Meta { version: super::INFO.version, kind, content, lower, size, created: now.as_secs() }
+    }
+
+    /// Reads the metadata of the volume at `place`; None when there is no volume.
+    pub(super) fn find(place: &Place) -> Result<Option<Meta>> {
+        let path = place.meta();
+        match fs::read(&path) {
+            Ok(data) => parse(&data, path).map(Some),
+            Err(e) if absent(&e) => Ok(None),
+            Err(e) => Err(e).at("read", path),
+        }
+    }
+
+    pub(super) fn read(place: &Place, id: &VolumeId) -> Result<Meta> {
+        Meta::find(place)?.ok_or_else(|| Error::NotFound { volume: id.clone() })
+    }
+
+    pub(super) fn write_new(&self, place: &Place) -> Result<()> {
+        fsio::write_new(&place.meta(), &self.text()?)
+    }
+
+    pub(super) fn replace(&self, place: &Place) -> Result<()> {
+        fsio::replace(&place.meta(), &self.text()?)
+    }
+
+    /// Where the volume's files or disk are, for all but overlays.
+    pub(super) fn contents(&self, place: &Place) -> PathBuf {
+        match (self.content, self.kind, &self.lower) {
+            (Content::Block, ..) => place.disk(),
+            (_, VolumeKind::Custom, _) => place.data(),
+            (_, _, None) => place.rootfs(),
+            (_, _, Some(_)) => place.upper(),
+        }
+    }
+
+    fn text(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|source| Error::Damaged { path: "volume.json".into(), source })
+    }
+}
+
+fn absent(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn parse(data: &[u8], path: PathBuf) -> Result<Meta> {
+    serde_json::from_slice(data).map_err(|source| Error::Damaged { path, source })
+}

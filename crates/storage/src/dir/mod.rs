@@ -1,0 +1,153 @@
+//! Driver `dir`: a plain folder on any Linux file system.
+//!
+//! An instance's root is an overlay: a folder of its own on top of the image's unpacked files, which
+//! all instances share. So making one costs the same whatever the image's size. Whoever runs the
+//! instance mounts the layers; this driver only names them. Why, and what it costs:
+//! `docs/decisions/0003-dir-root.md`.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::At;
+use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, VolumeKind, fallback, fsio};
+
+mod build;
+mod clone;
+mod delete;
+mod layout;
+mod lock;
+mod meta;
+mod pool;
+mod snapshots;
+mod trash;
+
+use layout::Layout;
+use pool::DirPool;
+
+/// The driver.
+pub(crate) struct Dir;
+
+static INFO: DriverInfo = DriverInfo { name: "dir", remote: false, version: 1 };
+
+/// `pool.json`.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    version: u32,
+    driver: String,
+}
+
+impl Driver for Dir {
+    fn info(&self) -> &'static DriverInfo {
+        &INFO
+    }
+
+    fn create(&self, spec: &PoolSpec) -> Result<()> {
+        let layout = Layout::new(root(spec));
+        if read_marker(&layout)?.is_none() {
+            start(spec, &layout)?;
+        }
+        for folder in layout.folders() {
+            fsio::ensure_dir(&folder, 0o700)?;
+        }
+        link(spec)
+    }
+
+    fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
+        let layout = Layout::new(root(spec));
+        if read_marker(&layout)?.is_none() {
+            return Err(Error::NoPool { path: layout.root });
+        }
+        for folder in layout.folders() {
+            fsio::ensure_dir(&folder, 0o700)?;
+        }
+        Ok(Box::new(DirPool::open(layout)?))
+    }
+
+    fn delete(&self, spec: &PoolSpec) -> Result<()> {
+        let layout = Layout::new(root(spec));
+        if read_marker(&layout)?.is_some() {
+            let kept = pool::list(&layout)?.into_iter().filter(|id| id.kind != VolumeKind::Image);
+            match kept.count() {
+                0 => remove(spec, &layout)?,
+                count => return Err(Error::PoolInUse { pool: spec.name.clone(), count }),
+            }
+        }
+        unlink(spec)
+    }
+}
+
+/// Where the pool really is.
+fn root(spec: &PoolSpec) -> PathBuf {
+    spec.source.clone().unwrap_or_else(|| spec.path.clone())
+}
+
+/// Makes the pool's folder one of ours. The folder of a source must be there, and empty.
+fn start(spec: &PoolSpec, layout: &Layout) -> Result<()> {
+    if spec.source.is_none() {
+        fs::create_dir_all(&layout.root).at("make folder", &layout.root)?;
+    }
+    let foreign = |name: &String| name != "lost+found" && name != "pool.new";
+    if fsio::names(&layout.root)?.iter().any(foreign) {
+        return Err(Error::NotEmpty { path: layout.root.clone() });
+    }
+    let marker = Marker { version: INFO.version, driver: INFO.name.to_owned() };
+    let text = serde_json::to_vec(&marker)
+        .map_err(|source| Error::Damaged { path: layout.marker(), source })?;
+    fsio::replace(&layout.marker(), &text)
+}
+
+fn read_marker(layout: &Layout) -> Result<Option<Marker>> {
+    let path = layout.marker();
+    let data = match fs::read(&path) {
+        Ok(data) => data,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).at("read", path),
+    };
+    let marker: Marker = serde_json::from_slice(&data)
+        .map_err(|source| Error::Damaged { path: path.clone(), source })?;
+    if marker.driver != INFO.name || marker.version > INFO.version {
+        let (driver, version) = (marker.driver, marker.version);
+        return Err(Error::OtherPool { path: layout.root.clone(), driver, version });
+    }
+    Ok(Some(marker))
+}
+
+/// With a source, the pool's folder in the state folder is a link to it.
+fn link(spec: &PoolSpec) -> Result<()> {
+    let Some(source) = &spec.source else { return Ok(()) };
+    match fs::read_link(&spec.path) {
+        Ok(to) if to == *source => Ok(()),
+        _ => symlink(source, &spec.path).at("link", &spec.path),
+    }
+}
+
+fn unlink(spec: &PoolSpec) -> Result<()> {
+    match &spec.source {
+        Some(_) => fsio::remove_file(&spec.path),
+        None => remove_dir(&spec.path),
+    }
+}
+
+/// Removes what is ours, the marker last, so that a pool half removed can be removed again.
+fn remove(spec: &PoolSpec, layout: &Layout) -> Result<()> {
+    for folder in layout.folders() {
+        fallback::remove_tree(&folder)?;
+    }
+    fsio::remove_file(&layout.lock())?;
+    fsio::remove_file(&layout.marker())?;
+    match spec.source {
+        Some(_) => Ok(()),
+        None => remove_dir(&layout.root),
+    }
+}
+
+fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove", path),
+    }
+}

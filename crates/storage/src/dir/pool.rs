@@ -1,0 +1,241 @@
+//! The verbs of an open `dir` pool.
+
+use std::fs;
+use std::path::PathBuf;
+
+use exec::Control;
+
+use super::build::{self, Build};
+use super::layout::{Layout, Place};
+use super::lock::Lock;
+use super::meta::Meta;
+use super::trash::Trash;
+use super::{clone, delete};
+use crate::error::At;
+use crate::fsio::{self, Moved};
+use crate::{
+    Attached, Clones, Content, Error, Fill, Pool, PoolInfo, Result, Shape, Snapshots, Usage,
+    VolumeId, VolumeKind, copy, fallback,
+};
+
+/// An open pool.
+pub(super) struct DirPool {
+    pub(super) layout: Layout,
+    pub(super) trash: Trash,
+    reflink: bool,
+}
+
+impl DirPool {
+    pub(super) fn open(layout: Layout) -> Result<DirPool> {
+        build::clean(&layout)?;
+        let trash = Trash::new(&layout);
+        trash.empty()?;
+        delete::sweep(&layout, &trash)?;
+        let reflink = copy::can_reflink(&layout.tmp())?;
+        Ok(DirPool { layout, trash, reflink })
+    }
+
+    /// The place of a volume that is there, with its metadata.
+    pub(super) fn find(&self, id: &VolumeId) -> Result<(Place, Meta)> {
+        id.check()?;
+        let place = self.layout.volume(id);
+        if id.kind == VolumeKind::Image && fsio::exists(&place.deleted())? {
+            return Err(Error::NotFound { volume: id.clone() });
+        }
+        let meta = Meta::read(&place, id)?;
+        Ok((place, meta))
+    }
+
+    /// Makes a built volume visible.
+    pub(super) fn publish(&self, id: &VolumeId, build: Build) -> Result<()> {
+        let place = self.layout.volume(id);
+        match build.publish(&place.folder)? {
+            Moved::TargetExists if id.kind == VolumeKind::Image => {
+                fsio::remove_file(&place.deleted())
+            }
+            Moved::TargetExists => Err(Error::Exists { volume: id.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses early what `publish` would refuse after all the work; true when nothing is to be done.
+    fn already_there(&self, id: &VolumeId) -> Result<bool> {
+        id.check()?;
+        let place = self.layout.volume(id);
+        if !fsio::exists(&place.folder)? {
+            return Ok(false);
+        }
+        if id.kind != VolumeKind::Image {
+            return Err(Error::Exists { volume: id.clone() });
+        }
+        let _lock = Lock::pool(&self.layout)?;
+        fsio::remove_file(&place.deleted())?;
+        fsio::exists(&place.folder)
+    }
+}
+
+impl Pool for DirPool {
+    fn info(&self) -> PoolInfo {
+        PoolInfo { quotas: false, reflink: self.reflink }
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let s = rustix::fs::statvfs(&self.layout.root).at("measure", &self.layout.root)?;
+        Ok(Usage {
+            total: s.f_blocks * s.f_frsize,
+            used: (s.f_blocks - s.f_bfree) * s.f_frsize,
+            inodes_total: s.f_files,
+            inodes_used: s.f_files.saturating_sub(s.f_ffree),
+        })
+    }
+
+    fn list(&self) -> Result<Vec<VolumeId>> {
+        list(&self.layout)
+    }
+
+    fn exists(&self, id: &VolumeId) -> Result<bool> {
+        match self.find(id) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn create(
+        &self,
+        id: &VolumeId,
+        shape: &Shape,
+        fill: Option<Fill>,
+        control: &Control,
+    ) -> Result<()> {
+        if self.already_there(id)? {
+            return Ok(());
+        }
+        let build = Build::start(&self.layout)?;
+        let meta = Meta::new(id.kind, shape, None);
+        build::fill(&build.place, &meta, id, fill, control)?;
+        meta.write_new(&build.place)?;
+        fsio::sync_fs(&build.place.folder)?;
+        control.check()?;
+        let _lock = Lock::pool(&self.layout)?;
+        self.publish(id, build)
+    }
+
+    fn delete(&self, id: &VolumeId) -> Result<()> {
+        id.check()?;
+        delete::volume(self, id)
+    }
+
+    fn rename(&self, id: &VolumeId, to: &VolumeId) -> Result<()> {
+        to.check()?;
+        if id.kind == VolumeKind::Image || id.kind != to.kind {
+            return Err(Error::Unsupported { what: "rename", volume: id.clone() });
+        }
+        let (from, _) = self.find(id)?;
+        let target = self.layout.volume(to).folder;
+        match fsio::move_new(&from.folder, &target)? {
+            Moved::Yes => fsio::sync_dir(&self.layout.kind(to.kind)),
+            Moved::TargetExists => Err(Error::Exists { volume: to.clone() }),
+            Moved::NoSource => Err(Error::NotFound { volume: id.clone() }),
+        }
+    }
+
+    fn resize(&self, id: &VolumeId, size: Option<u64>) -> Result<()> {
+        let (place, mut meta) = self.find(id)?;
+        if meta.content == Content::Block {
+            let Some(size) = size else {
+                return Err(Error::Unsupported { what: "lift the size of", volume: id.clone() });
+            };
+            grow(&place, id, size)?;
+        }
+        meta.size = size;
+        meta.replace(&place)
+    }
+
+    fn attach(&self, id: &VolumeId) -> Result<Attached> {
+        let (place, meta) = self.find(id)?;
+        self.attached(id, &place, &meta)
+    }
+
+    fn detach(&self, id: &VolumeId) -> Result<()> {
+        id.check()
+    }
+
+    fn folder(&self, id: &VolumeId) -> Result<PathBuf> {
+        Ok(self.find(id)?.0.folder)
+    }
+
+    fn volume_usage(&self, id: &VolumeId) -> Result<Option<u64>> {
+        let (place, meta) = self.find(id)?;
+        fallback::tree_usage(&meta.contents(&place))
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Some(self)
+    }
+
+    fn clones(&self) -> Option<&dyn Clones> {
+        Some(self)
+    }
+}
+
+impl Clones for DirPool {
+    fn clone_from(
+        &self,
+        source: &VolumeId,
+        to: &VolumeId,
+        shape: &Shape,
+        control: &Control,
+    ) -> Result<()> {
+        if self.already_there(to)? {
+            return Ok(());
+        }
+        clone::volume(self, source, to, shape, control)
+    }
+}
+
+impl DirPool {
+    /// How the volume or snapshot at `place` is used.
+    pub(super) fn attached(&self, id: &VolumeId, place: &Place, meta: &Meta) -> Result<Attached> {
+        let Some(lower) = &meta.lower else {
+            let path = meta.contents(place);
+            return Ok(match meta.content {
+                Content::Filesystem => Attached::Path(path),
+                Content::Block => Attached::Block(path),
+            });
+        };
+        let image = VolumeId::new(VolumeKind::Image, lower.as_str())?;
+        let rootfs = self.layout.volume(&image).rootfs();
+        if !fsio::exists(&rootfs)? {
+            return Err(Error::LowerMissing { volume: id.clone(), lower: lower.clone() });
+        }
+        Ok(Attached::Overlay { lower: vec![rootfs], upper: place.upper(), work: place.work() })
+    }
+}
+
+/// The volumes in a pool's folder.
+pub(super) fn list(layout: &Layout) -> Result<Vec<VolumeId>> {
+    let mut found = Vec::new();
+    for kind in VolumeKind::ALL {
+        for name in fsio::names(&layout.kind(kind))? {
+            let id = VolumeId { kind, name };
+            let place = layout.volume(&id);
+            if fsio::exists(&place.meta())? && !fsio::exists(&place.deleted())? {
+                found.push(id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Makes a disk larger; the new end reads as zeros.
+fn grow(place: &Place, id: &VolumeId, to: u64) -> Result<()> {
+    let path = place.disk();
+    let disk = fs::OpenOptions::new().write(true).open(&path).at("open", &path)?;
+    let from = disk.metadata().at("measure", &path)?.len();
+    if to < from {
+        return Err(Error::Shrink { volume: id.clone(), from, to });
+    }
+    disk.set_len(to).at("resize", &path)?;
+    disk.sync_all().at("sync", &path)
+}

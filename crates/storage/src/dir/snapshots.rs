@@ -1,0 +1,141 @@
+//! Snapshots: a copy of the volume's own files in its folder. For an overlay that is what the
+//! instance changed, not the image. They are renamed and deleted with the volume.
+
+use exec::Control;
+
+use super::build::Build;
+use super::clone::From;
+use super::layout::Place;
+use super::lock::Lock;
+use super::meta::Meta;
+use super::pool::DirPool;
+use crate::error::At;
+use crate::fsio::{self, Moved};
+use crate::volume::check_name;
+use crate::{Attached, Content, Error, Result, Shape, Snapshots, VolumeId, VolumeKind};
+
+impl Snapshots for DirPool {
+    fn take(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()> {
+        check_name(name)?;
+        let (place, meta) = self.find(of)?;
+        if of.kind == VolumeKind::Image {
+            return Err(Error::Unsupported { what: "take a snapshot of", volume: of.clone() });
+        }
+        let exists = || Error::SnapshotExists { volume: of.clone(), snapshot: name.to_owned() };
+        if fsio::exists(&place.snapshot(name).folder)? {
+            return Err(exists());
+        }
+        let build = Build::start(&self.layout)?;
+        let kept = renewed(&meta);
+        From { pool: self, id: of, place: place.clone(), meta }.write(
+            &build.place,
+            &kept,
+            control,
+        )?;
+        let _lock = Lock::pool(&self.layout)?;
+        self.find(of)?;
+        if !fsio::exists(&place.snapshots())? {
+            fsio::ensure_dir(&place.snapshots(), 0o700)?;
+            fsio::sync_dir(&place.folder)?;
+        }
+        match build.publish(&place.snapshot(name).folder)? {
+            Moved::TargetExists => Err(exists()),
+            _ => Ok(()),
+        }
+    }
+
+    fn list(&self, of: &VolumeId) -> Result<Vec<String>> {
+        let (place, _) = self.find(of)?;
+        let mut names = fsio::names(&place.snapshots())?;
+        names.retain(|name| place.snapshot(name).meta().exists());
+        Ok(names)
+    }
+
+    fn restore(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()> {
+        let (now, meta) = self.find(of)?;
+        let (place, kept) = self.snapshot(of, name)?;
+        if kept.lower != meta.lower || kept.content != meta.content {
+            return Err(Error::Unsupported {
+                what: "restore another image's files to",
+                volume: of.clone(),
+            });
+        }
+        let build = Build::start(&self.layout)?;
+        let old = renewed(&kept);
+        From { pool: self, id: of, place, meta: kept }.write(&build.place, &old, control)?;
+        let _lock = Lock::pool(&self.layout)?;
+        put_back(&build.place, &now, &old)
+    }
+
+    fn copy(&self, of: &VolumeId, name: &str, to: &VolumeId, control: &Control) -> Result<()> {
+        to.check()?;
+        let (place, meta) = self.snapshot(of, name)?;
+        if of.kind != to.kind {
+            return Err(Error::Unsupported { what: "make another kind from", volume: of.clone() });
+        }
+        let plain = meta.lower.is_none();
+        let shape = Shape { content: meta.content, size: meta.size, plain };
+        From { pool: self, id: of, place, meta }.copy_to(to, &shape, control)
+    }
+
+    fn delete(&self, of: &VolumeId, name: &str) -> Result<()> {
+        of.check()?;
+        check_name(name)?;
+        self.trash.throw(&self.layout.volume(of).snapshot(name).folder)
+    }
+
+    fn rename(&self, of: &VolumeId, name: &str, to: &str) -> Result<()> {
+        check_name(to)?;
+        let (from, _) = self.snapshot(of, name)?;
+        let (place, _) = self.find(of)?;
+        match fsio::move_new(&from.folder, &place.snapshot(to).folder)? {
+            Moved::Yes => fsio::sync_dir(&place.snapshots()),
+            Moved::TargetExists => {
+                Err(Error::SnapshotExists { volume: of.clone(), snapshot: to.to_owned() })
+            }
+            Moved::NoSource => Err(absent(of, name)),
+        }
+    }
+
+    fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached> {
+        let (place, meta) = self.snapshot(of, name)?;
+        self.attached(of, &place, &meta)
+    }
+}
+
+impl DirPool {
+    fn snapshot(&self, of: &VolumeId, name: &str) -> Result<(Place, Meta)> {
+        check_name(name)?;
+        let (volume, _) = self.find(of)?;
+        let place = volume.snapshot(name);
+        let meta = Meta::find(&place)?.ok_or_else(|| absent(of, name))?;
+        Ok((place, meta))
+    }
+}
+
+fn absent(of: &VolumeId, name: &str) -> Error {
+    Error::SnapshotNotFound { volume: of.clone(), snapshot: name.to_owned() }
+}
+
+/// The same volume, as of now.
+fn renewed(meta: &Meta) -> Meta {
+    let shape = Shape { content: meta.content, size: meta.size, plain: meta.lower.is_none() };
+    Meta::new(meta.kind, &shape, meta.lower.as_deref())
+}
+
+/// Swaps the restored contents in by one rename; what they replace goes with the build.
+fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
+    fsio::swap(&meta.contents(build), &meta.contents(now))?;
+    for name in ["work", "metadata.yaml", "templates"] {
+        let (from, to) = (build.folder.join(name), now.folder.join(name));
+        match (fsio::exists(&from)?, fsio::exists(&to)?) {
+            (true, true) => fsio::swap(&from, &to)?,
+            (true, false) => std::fs::rename(&from, &to).at("restore", &to)?,
+            _ => {}
+        }
+    }
+    if meta.content == Content::Filesystem || meta.size.is_some() {
+        meta.replace(now)?;
+    }
+    fsio::sync_dir(&now.folder)
+}

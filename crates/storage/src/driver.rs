@@ -1,0 +1,183 @@
+//! What a storage driver offers: few verbs that all have, and abilities that some have.
+//!
+//! To add a driver: add a folder beside `dir/` and a line to [`DRIVERS`]; `laws.rs` then tests it.
+
+use std::path::{Path, PathBuf};
+
+use exec::Control;
+
+use crate::{Result, Shape, VolumeId};
+
+/// The drivers of this build.
+pub static DRIVERS: &[&dyn Driver] = &[&crate::dir::Dir];
+
+/// The driver of that name.
+pub fn driver(name: &str) -> Option<&'static dyn Driver> {
+    DRIVERS.iter().copied().find(|driver| driver.info().name == name)
+}
+
+/// What is always true of a driver.
+#[derive(Debug)]
+pub struct DriverInfo {
+    /// The word users give, such as `dir`.
+    pub name: &'static str,
+    /// Whether the members of a cluster share its volumes.
+    pub remote: bool,
+    /// Raised when the layout on disk changes.
+    pub version: u32,
+}
+
+/// Options of a pool beneath its name and source; `dir` has none.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PoolOptions {}
+
+/// A pool as the cloud wants it.
+#[derive(Debug, Clone)]
+pub struct PoolSpec {
+    /// The pool's name, for messages.
+    pub name: String,
+    /// Its folder in the state folder. With a `source` this becomes a link to it.
+    pub path: PathBuf,
+    /// Where the pool lives instead: for `dir` an empty folder.
+    pub source: Option<PathBuf>,
+    /// Driver options.
+    pub options: PoolOptions,
+}
+
+/// A kind of storage.
+pub trait Driver: Send + Sync {
+    /// What is always true of it.
+    fn info(&self) -> &'static DriverInfo;
+    /// Makes an empty pool; one that is there already is left as it is.
+    fn create(&self, spec: &PoolSpec) -> Result<()>;
+    /// Opens a pool and removes what a crash left in it.
+    fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>>;
+    /// Removes a pool with its images; refuses while it has other volumes. An absent pool is Ok.
+    fn delete(&self, spec: &PoolSpec) -> Result<()>;
+}
+
+/// What is true of an open pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolInfo {
+    /// Whether [`Shape::size`] of files is enforced; otherwise it is only noted.
+    pub quotas: bool,
+    /// Whether copies of files share their blocks.
+    pub reflink: bool,
+}
+
+/// Room in a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes taken, by whatever shares the pool's file system.
+    pub used: u64,
+    /// Inodes in all; 0 where the file system makes them as needed.
+    pub inodes_total: u64,
+    /// Inodes taken.
+    pub inodes_used: u64,
+}
+
+/// What is given to whoever mounts or opens the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attached {
+    /// A folder with the volume's files.
+    Path(PathBuf),
+    /// Layers for overlayfs.
+    Overlay {
+        /// Read-only layers, the topmost first.
+        lower: Vec<PathBuf>,
+        /// The volume's own files.
+        upper: PathBuf,
+        /// Overlayfs' work folder, beside `upper`.
+        work: PathBuf,
+    },
+    /// A disk: a block device or a raw image file.
+    Block(PathBuf),
+}
+
+/// Why a fill failed.
+pub type FillError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Writes a new volume's contents into the folder it is given.
+///
+/// - image, instance: `rootfs/` (or `root.img` for a disk), and `metadata.yaml` and `templates/` beside it;
+/// - custom volume: its files themselves, or `root.img`.
+pub type Fill<'a> = &'a mut dyn FnMut(&Path) -> Result<(), FillError>;
+
+/// An open pool.
+pub trait Pool: Send + Sync {
+    /// What is true of it.
+    fn info(&self) -> PoolInfo;
+    /// Room in it.
+    fn usage(&self) -> Result<Usage>;
+    /// The volumes on disk, sorted.
+    fn list(&self) -> Result<Vec<VolumeId>>;
+    /// Whether the volume is there.
+    fn exists(&self, id: &VolumeId) -> Result<bool>;
+    /// Makes a volume, all or nothing, and durable when it returns. An image that is there is Ok
+    /// (same name, same contents); anything else that is there is [`crate::Error::Exists`].
+    fn create(
+        &self,
+        id: &VolumeId,
+        shape: &Shape,
+        fill: Option<Fill>,
+        control: &Control,
+    ) -> Result<()>;
+    /// Deletes a volume with its snapshots; an absent one is Ok. An image that volumes stand on is no
+    /// longer listed, but stays on disk until the last of them is deleted.
+    fn delete(&self, id: &VolumeId) -> Result<()>;
+    /// Renames a volume; an image cannot be renamed.
+    fn rename(&self, id: &VolumeId, to: &VolumeId) -> Result<()>;
+    /// Changes a volume's size in bytes; `None` lifts the limit of files.
+    fn resize(&self, id: &VolumeId, size: Option<u64>) -> Result<()>;
+    /// Makes the volume usable and says how.
+    fn attach(&self, id: &VolumeId) -> Result<Attached>;
+    /// Ends an attach; one that is not attached is Ok.
+    fn detach(&self, id: &VolumeId) -> Result<()>;
+    /// The folder that holds the volume's `metadata.yaml` and `templates/`, and in which the caller may
+    /// keep small files of its own. Files in it may be shared with the image: replace them, never
+    /// write into them.
+    fn folder(&self, id: &VolumeId) -> Result<PathBuf>;
+    /// Bytes of the volume's own files; None when counting would take too long.
+    fn volume_usage(&self, id: &VolumeId) -> Result<Option<u64>>;
+    /// Snapshots, where the driver has them.
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        None
+    }
+    /// Cheap copies, where the driver has them.
+    fn clones(&self) -> Option<&dyn Clones> {
+        None
+    }
+}
+
+/// Copies inside a pool that share what they can with their source.
+pub trait Clones: Send + Sync {
+    /// Makes `to` from `source` (an image, an instance, a custom volume), all or nothing.
+    fn clone_from(
+        &self,
+        source: &VolumeId,
+        to: &VolumeId,
+        shape: &Shape,
+        control: &Control,
+    ) -> Result<()>;
+}
+
+/// Remembered states of a volume. They live and die with it.
+pub trait Snapshots: Send + Sync {
+    /// Keeps the volume's state under a name.
+    fn take(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()>;
+    /// The snapshots of a volume, sorted by name.
+    fn list(&self, of: &VolumeId) -> Result<Vec<String>>;
+    /// Puts the volume back to a snapshot, which stays. The volume must not be in use.
+    fn restore(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()>;
+    /// Makes a new volume from a snapshot.
+    fn copy(&self, of: &VolumeId, name: &str, to: &VolumeId, control: &Control) -> Result<()>;
+    /// Deletes a snapshot; an absent one is Ok.
+    fn delete(&self, of: &VolumeId, name: &str) -> Result<()>;
+    /// Renames a snapshot.
+    fn rename(&self, of: &VolumeId, name: &str, to: &str) -> Result<()>;
+    /// The snapshot's layers, to be opened for reading only.
+    fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached>;
+}

@@ -1,0 +1,184 @@
+//! What can go wrong with pools and volumes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{FillError, VolumeId};
+
+/// The result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with pools and volumes.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A name that is not one plain path component.
+    #[error("invalid volume name {name:?}")]
+    BadName {
+        /// The name as given.
+        name: String,
+    },
+    /// The volume is there already.
+    #[error("volume {volume} exists")]
+    Exists {
+        /// Which one.
+        volume: VolumeId,
+    },
+    /// No such volume.
+    #[error("volume {volume} not found")]
+    NotFound {
+        /// Which one.
+        volume: VolumeId,
+    },
+    /// The snapshot is there already.
+    #[error("snapshot {snapshot} of volume {volume} exists")]
+    SnapshotExists {
+        /// Of which volume.
+        volume: VolumeId,
+        /// Which one.
+        snapshot: String,
+    },
+    /// No such snapshot.
+    #[error("snapshot {snapshot} of volume {volume} not found")]
+    SnapshotNotFound {
+        /// Of which volume.
+        volume: VolumeId,
+        /// Which one.
+        snapshot: String,
+    },
+    /// The image a volume stands on is gone from the pool.
+    #[error("volume {volume} stands on image {lower}, which is not in the pool")]
+    LowerMissing {
+        /// The volume on top.
+        volume: VolumeId,
+        /// The image's name.
+        lower: String,
+    },
+    /// The driver cannot do this with such a volume.
+    #[error("cannot {what} volume {volume}")]
+    Unsupported {
+        /// What was asked.
+        what: &'static str,
+        /// Of which volume.
+        volume: VolumeId,
+    },
+    /// A disk cannot get smaller than it is.
+    #[error("cannot shrink volume {volume} from {from} to {to} bytes")]
+    Shrink {
+        /// Which one.
+        volume: VolumeId,
+        /// Bytes now.
+        from: u64,
+        /// Bytes asked for.
+        to: u64,
+    },
+    /// What fills a new volume failed.
+    #[error("cannot fill volume {volume}")]
+    Fill {
+        /// Which one.
+        volume: VolumeId,
+        /// Why.
+        #[source]
+        source: FillError,
+    },
+    /// A fill came to its end without writing the files or the disk.
+    #[error("nothing was written into volume {volume}")]
+    NotFilled {
+        /// Which one.
+        volume: VolumeId,
+    },
+    /// A fill used a name that is the driver's.
+    #[error("volume {volume} may not contain {name}")]
+    Reserved {
+        /// Which one.
+        volume: VolumeId,
+        /// The name.
+        name: &'static str,
+    },
+    /// Files were asked of a volume that is a disk.
+    #[error("{path} is a disk and not a folder of files")]
+    NotFiles {
+        /// The disk.
+        path: PathBuf,
+    },
+    /// The caller cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] exec::Cancelled),
+    /// A folder tree deeper than this crate walks.
+    #[error("{path} is nested too deeply")]
+    TooDeep {
+        /// Where it was noticed.
+        path: PathBuf,
+    },
+    /// There is no pool in that folder.
+    #[error("{path} holds no storage pool")]
+    NoPool {
+        /// The pool's folder.
+        path: PathBuf,
+    },
+    /// A pool of another driver, or of a newer version, is in that folder.
+    #[error("{path} holds a pool of driver {driver} in version {version}")]
+    OtherPool {
+        /// The pool's folder.
+        path: PathBuf,
+        /// Its driver.
+        driver: String,
+        /// The version of its layout.
+        version: u32,
+    },
+    /// The folder for a new pool has something in it.
+    #[error("{path} is not an empty folder")]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The pool still has volumes that are not images.
+    #[error("pool {pool} has {count} volumes")]
+    PoolInUse {
+        /// The pool's name.
+        pool: String,
+        /// How many volumes.
+        count: usize,
+    },
+    /// A metadata file of ours cannot be read.
+    #[error("{path} is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A system call failed.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the disk, a quota or the inodes ran out.
+    pub fn is_no_space(&self) -> bool {
+        let kind = match self {
+            Error::Io { source, .. } => source.kind(),
+            _ => return false,
+        };
+        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
+/// Puts an operation and a path to the error of a system call.
+pub(crate) trait At<T> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for std::result::Result<T, E> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::Io { doing, path: path.as_ref().to_owned(), source: e.into() })
+    }
+}

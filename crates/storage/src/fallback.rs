@@ -1,0 +1,163 @@
+//! The slow way, once for all drivers: removing, counting, and copies between pools that share nothing.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use exec::Control;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::At;
+use crate::{
+    Access, Attached, Content, Pool, Result, Shape, View, VolumeId, copy, copy_tree, fsio,
+};
+
+/// Folders open at once while removing; what lies deeper is moved up first.
+const DEPTH: usize = 64;
+/// Counting a volume's files gives up after this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Copies a volume between two pools: all its files, or its disk. The copy has its files of its own.
+pub fn copy_volume(
+    from: (&dyn Pool, &VolumeId),
+    to: (&dyn Pool, &VolumeId),
+    shape: &Shape,
+    control: &Control,
+) -> Result<()> {
+    let attached = from.0.attach(from.1)?;
+    let folder = from.0.folder(from.1)?;
+    let mut fill = |into: &Path| -> Result<(), crate::FillError> {
+        fill_from(&attached, &folder, into, to.1, control).map_err(Into::into)
+    };
+    let made = to.0.create(to.1, shape, Some(&mut fill), control);
+    let detached = from.0.detach(from.1);
+    made.and(detached)
+}
+
+fn fill_from(
+    attached: &Attached,
+    folder: &Path,
+    into: &Path,
+    to: &VolumeId,
+    control: &Control,
+) -> Result<()> {
+    let custom = to.kind == crate::VolumeKind::Custom;
+    if let Attached::Block(disk) = attached {
+        copy::copy_file(disk, &into.join("root.img"), control)?;
+    } else {
+        let view = View::open(attached, Access::Read)?;
+        let target = if custom { into.to_owned() } else { into.join("rootfs") };
+        fsio::ensure_dir(&target, 0o700)?;
+        copy_tree(&view.path(), &target, control)?;
+    }
+    if custom {
+        return Ok(());
+    }
+    if fsio::exists(&folder.join("metadata.yaml"))? {
+        copy::copy_file(&folder.join("metadata.yaml"), &into.join("metadata.yaml"), control)?;
+    }
+    if fsio::exists(&folder.join("templates"))? {
+        fsio::ensure_dir(&into.join("templates"), 0o700)?;
+        copy_tree(&folder.join("templates"), &into.join("templates"), control)?;
+    }
+    Ok(())
+}
+
+/// What a volume is, as far as how it is attached tells.
+pub fn content_of(attached: &Attached) -> Content {
+    match attached {
+        Attached::Block(_) => Content::Block,
+        Attached::Path(_) | Attached::Overlay { .. } => Content::Filesystem,
+    }
+}
+
+/// Removes a tree however deep it is; an absent one is Ok. Links are removed, never followed.
+pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(top) => {
+            while empty(top.as_fd(), top.as_fd(), 0).at("remove", path)? {}
+            match std::fs::remove_dir(path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+                other => other.at("remove", path),
+            }
+        }
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => fsio::remove_file(path),
+        Err(e) => Err(e).at("remove", path),
+    }
+}
+
+/// Empties a folder; true when folders were moved up to `top` and wait there.
+fn empty(folder: BorrowedFd, top: BorrowedFd, depth: usize) -> rustix::io::Result<bool> {
+    let mut moved = false;
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR | Errno::PERM) => moved |= remove_sub(folder, name, top, depth)?,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(moved)
+}
+
+fn remove_sub(
+    folder: BorrowedFd,
+    name: &CStr,
+    top: BorrowedFd,
+    depth: usize,
+) -> rustix::io::Result<bool> {
+    if depth == DEPTH {
+        let up = format!(".deep-{}", fsio::unique());
+        rustix::fs::renameat(folder, name, top, up)?;
+        return Ok(true);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let moved = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(sub) => empty(sub.as_fd(), top, depth + 1)?,
+        Err(Errno::NOENT) => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(moved),
+        Err(e) => Err(e),
+    }
+}
+
+/// Bytes on disk of a tree or a file; None when there is too much to count.
+pub(crate) fn tree_usage(path: &Path) -> Result<Option<u64>> {
+    let stat = std::fs::symlink_metadata(path).at("look at", path)?;
+    let mut total = copy::disk_bytes(&stat);
+    if !stat.is_dir() {
+        return Ok(Some(total));
+    }
+    let end = Instant::now() + PATIENCE;
+    let mut seen = std::collections::HashSet::new();
+    let mut waiting = vec![path.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        if Instant::now() > end {
+            return Ok(None);
+        }
+        // Files come and go while an instance runs.
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            use std::os::unix::fs::MetadataExt;
+            let Ok(stat) = entry.metadata() else { continue };
+            if stat.is_dir() {
+                waiting.push(entry.path());
+            }
+            if stat.is_dir() || stat.nlink() < 2 || seen.insert((stat.dev(), stat.ino())) {
+                total += copy::disk_bytes(&stat);
+            }
+        }
+    }
+    Ok(Some(total))
+}

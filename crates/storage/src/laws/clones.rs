@@ -1,0 +1,183 @@
+//! Clones and snapshots: the same files, and no way from one to the other.
+
+use std::fs;
+
+use exec::Control;
+
+use super::every_driver;
+use crate::testing::{
+    Mounted, Scratch, assert_same, container, custom, everything, fill_image, image,
+};
+use crate::{Access, Error, Shape, View};
+
+fn with_image(s: &Scratch) {
+    let fill: crate::Fill = &mut fill_image;
+    s.pool.create(&image("f00"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
+}
+
+#[track_caller]
+fn clone(s: &Scratch, from: &crate::VolumeId, to: &crate::VolumeId, shape: &Shape) {
+    s.pool.clones().unwrap().clone_from(from, to, shape, &Control::none()).unwrap();
+}
+
+fn mount(s: &Scratch, id: &crate::VolumeId) -> Mounted {
+    Mounted::volume(&s.pool.attach(id).unwrap())
+}
+
+#[test]
+fn a_clone_equals_its_source_and_is_separate_from_it() {
+    every_driver(|s| {
+        with_image(&s);
+        for (name, shape) in [("a", Shape::filesystem()), ("b", Shape::filesystem().plain())] {
+            clone(&s, &image("f00"), &container(name), &shape);
+            let original = mount(&s, &image("f00"));
+            let root = mount(&s, &container(name));
+            assert_same(&original.path, &root.path);
+            fs::write(root.path.join("secret"), "changed").unwrap();
+            fs::remove_file(root.path.join("link")).unwrap();
+            fs::remove_dir_all(root.path.join("usr")).unwrap();
+            fs::create_dir(root.path.join("usr")).unwrap();
+            assert_eq!(fs::read(original.path.join("secret")).unwrap(), b"secret");
+            assert!(original.path.join("usr/bin/tool").exists());
+        }
+    });
+}
+
+#[test]
+fn a_copy_of_a_changed_instance_has_the_changes() {
+    every_driver(|s| {
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        {
+            let root = mount(&s, &container("a"));
+            fs::write(root.path.join("new"), "new").unwrap();
+            fs::remove_file(root.path.join("link")).unwrap();
+            fs::remove_dir_all(root.path.join("usr")).unwrap();
+            fs::create_dir(root.path.join("usr")).unwrap();
+        }
+        clone(&s, &container("a"), &container("b"), &Shape::filesystem());
+        clone(&s, &container("a"), &container("c"), &Shape::filesystem().plain());
+        let a = mount(&s, &container("a"));
+        for copy in ["b", "c"] {
+            let copy = mount(&s, &container(copy));
+            assert_same(&a.path, &copy.path);
+            assert!(!copy.path.join("usr/bin").exists() && !copy.path.join("link").exists());
+        }
+    });
+}
+
+#[test]
+fn an_image_deleted_in_use_still_serves() {
+    every_driver(|mut s| {
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        s.pool.delete(&image("f00")).unwrap();
+        assert_eq!(s.pool.list().unwrap(), [container("a")]);
+        s.reopen();
+        clone(&s, &container("a"), &container("b"), &Shape::filesystem());
+        s.pool.delete(&container("a")).unwrap();
+        assert!(mount(&s, &container("b")).path.join("usr/bin/tool").exists());
+        let gone = s.pool.clones().unwrap().clone_from(
+            &image("f00"),
+            &container("x"),
+            &Shape::filesystem(),
+            &Control::none(),
+        );
+        assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
+        s.pool.delete(&container("b")).unwrap();
+        let left = s.spec.path.join("images/f00");
+        assert!(!left.exists(), "the image goes with its last user");
+    });
+}
+
+#[test]
+fn an_image_deleted_in_use_can_come_back() {
+    every_driver(|s| {
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        s.pool.delete(&image("f00")).unwrap();
+        with_image(&s);
+        assert_eq!(s.pool.list().unwrap(), [container("a"), image("f00")]);
+        s.pool.delete(&container("a")).unwrap();
+        assert_eq!(s.pool.list().unwrap(), [image("f00")]);
+        clone(&s, &image("f00"), &container("b"), &Shape::filesystem());
+    });
+}
+
+#[test]
+fn a_snapshot_brings_back_what_was() {
+    every_driver(|s| {
+        let Some(snapshots) = s.pool.snapshots() else { return };
+        with_image(&s);
+        let (a, control) = (container("a"), Control::none());
+        clone(&s, &image("f00"), &a, &Shape::filesystem());
+        fs::write(mount(&s, &a).path.join("note"), "one").unwrap();
+        snapshots.take(&a, "s1", &control).unwrap();
+        fs::write(mount(&s, &a).path.join("note"), "two").unwrap();
+        fs::remove_file(mount(&s, &a).path.join("secret")).unwrap();
+        snapshots.take(&a, "s2", &control).unwrap();
+        assert_eq!(snapshots.list(&a).unwrap(), ["s1", "s2"]);
+        assert!(snapshots.take(&a, "s2", &control).is_err());
+        let seen = View::open(&snapshots.attach(&a, "s1").unwrap(), Access::Read).unwrap();
+        assert_eq!(fs::read_to_string(seen.path().join("note")).unwrap(), "one");
+        snapshots.restore(&a, "s1", &control).unwrap();
+        assert_eq!(fs::read_to_string(mount(&s, &a).path.join("note")).unwrap(), "one");
+        assert!(mount(&s, &a).path.join("secret").exists());
+        snapshots.copy(&a, "s2", &container("b"), &control).unwrap();
+        assert!(!mount(&s, &container("b")).path.join("secret").exists());
+        s.pool.rename(&a, &container("c")).unwrap();
+        snapshots.rename(&container("c"), "s2", "s3").unwrap();
+        snapshots.delete(&container("c"), "s1").unwrap();
+        snapshots.delete(&container("c"), "s1").unwrap();
+        assert_eq!(snapshots.list(&container("c")).unwrap(), ["s3"]);
+    });
+}
+
+#[test]
+fn a_copy_into_another_pool_is_whole() {
+    every_driver(|s| {
+        let other = Scratch::new(s.driver);
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        fs::write(mount(&s, &container("a")).path.join("new"), "new").unwrap();
+        let (from, to) = (container("a"), container("b"));
+        let shape = Shape::filesystem();
+        crate::fallback::copy_volume(
+            (&*s.pool, &from),
+            (&*other.pool, &to),
+            &shape,
+            &Control::none(),
+        )
+        .unwrap();
+        assert_same(&mount(&s, &from).path, &mount(&other, &to).path);
+        let text = fs::read(other.pool.folder(&to).unwrap().join("metadata.yaml")).unwrap();
+        assert_eq!(text, b"architecture: x86_64\n");
+    });
+}
+
+#[test]
+fn a_custom_volume_is_copied() {
+    every_driver(|s| {
+        let fill: crate::Fill = &mut |into| Ok(everything(into));
+        s.pool.create(&custom("a"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
+        clone(&s, &custom("a"), &custom("b"), &Shape::filesystem());
+        assert_same(&mount(&s, &custom("a")).path, &mount(&s, &custom("b")).path);
+    });
+}
+
+#[test]
+fn a_view_writes_into_a_stopped_instance_only() {
+    every_driver(|s| {
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        let attached = s.pool.attach(&container("a")).unwrap();
+        {
+            let view = View::open(&attached, Access::Write).unwrap();
+            fs::write(view.path().join("usr/hostname"), "a").unwrap();
+        }
+        assert_eq!(fs::read(mount(&s, &container("a")).path.join("usr/hostname")).unwrap(), b"a");
+        assert!(!mount(&s, &image("f00")).path.join("usr/hostname").exists());
+        let reader = View::open(&attached, Access::Read).unwrap();
+        assert!(fs::write(reader.path().join("usr/hostname"), "b").is_err());
+    });
+}
