@@ -1,0 +1,128 @@
+//! Disks.
+
+use crate::{AbsolutePath, Options, Problem, Size};
+
+/// Options of a disk: the root of an instance, a custom volume, or a path of the host.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "device-disk", group = "device-conf", check = Self::consistent)]
+pub struct Disk {
+    /// Where the disk is mounted in the instance.
+    ///
+    /// The root disk has `/`.
+    #[option(key = "path")]
+    pub path: Option<AbsolutePath>,
+    /// Storage pool that the volume is in.
+    #[option(key = "pool")]
+    pub pool: Option<String>,
+    /// Volume of the pool, or path on the host.
+    ///
+    /// A volume may have a path within it behind a slash.
+    #[option(key = "source")]
+    pub source: Option<String>,
+    /// Size of the root disk.
+    #[option(key = "size", condition = "root disk")]
+    pub size: Option<Size>,
+    /// Whether the instance may only read it.
+    #[option(key = "readonly", default = "false")]
+    pub readonly: bool,
+    /// Whether mounts beneath a path of the host come along.
+    #[option(key = "recursive", default = "false")]
+    pub recursive: bool,
+    /// Whether the instance fails to start without it.
+    #[option(key = "required", default = "true", since = "disk_required")]
+    pub required: bool,
+    /// Whether owners are shown in the ids of the instance.
+    ///
+    /// Then files of root on the host are files of root in the instance.
+    #[option(key = "shift", default = "false", condition = "container")]
+    pub shift: bool,
+}
+
+/// What is behind a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiskSource<'a> {
+    /// The root volume of the instance in this pool.
+    Root {
+        /// The pool.
+        pool: &'a str,
+    },
+    /// A custom volume of this pool, or a path within it.
+    Volume {
+        /// The pool.
+        pool: &'a str,
+        /// The volume.
+        volume: &'a str,
+        /// The path within the volume, without a slash first.
+        path: Option<&'a str>,
+    },
+    /// A path of the host.
+    Host(&'a str),
+}
+
+impl Disk {
+    /// Whether this is the root disk: mounted on `/`, in a pool, with no source.
+    pub fn is_root(&self) -> bool {
+        matches!(self.origin(), Some(DiskSource::Root { .. }))
+    }
+
+    /// What is behind the disk; None when the options do not say, which parsing refuses.
+    pub fn origin(&self) -> Option<DiskSource<'_>> {
+        match (self.pool.as_deref(), self.source.as_deref()) {
+            (Some(pool), None) => self.is_on_slash().then_some(DiskSource::Root { pool }),
+            (Some(pool), Some(source)) => {
+                let (volume, path) =
+                    source.split_once('/').map_or((source, None), |(v, p)| (v, Some(p)));
+                Some(DiskSource::Volume { pool, volume, path })
+            }
+            (None, Some(source)) => Some(DiskSource::Host(source)),
+            (None, None) => None,
+        }
+    }
+
+    fn is_on_slash(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.as_path() == "/")
+    }
+
+    fn consistent(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.path.is_none() {
+            problems.push(Problem::missing(
+                "path",
+                "the mount point in the instance, / for the root disk",
+            ));
+        }
+        match self.origin() {
+            None if self.is_on_slash() => {
+                problems.push(Problem::missing("pool", "the storage pool of the root disk"));
+            }
+            None => problems
+                .push(Problem::missing("source", "a volume of the pool or a path of the host")),
+            Some(DiskSource::Host(path)) if !path.starts_with('/') => {
+                problems.push(Problem::invalid(
+                    "source",
+                    path,
+                    "a path that starts with /, or a volume and its pool",
+                ));
+            }
+            Some(DiskSource::Volume { path: Some(path), .. }) if climbs(path) => {
+                problems.push(Problem::invalid(
+                    "source",
+                    path,
+                    "a path within the volume, without .. in it",
+                ));
+            }
+            Some(_) => {}
+        }
+        if self.is_on_slash() && self.source.is_some() {
+            problems.push(Problem::conflict("source", "cannot be set on a disk whose path is /"));
+        }
+        if self.size.is_some() && !self.is_on_slash() {
+            problems.push(Problem::conflict("size", "can only be set on the root disk"));
+        }
+        problems
+    }
+}
+
+fn climbs(path: &str) -> bool {
+    path.split('/').any(|part| part == "..")
+}

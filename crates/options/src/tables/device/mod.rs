@@ -1,0 +1,165 @@
+//! Options of devices: `type` decides, for network cards then `nictype` or `network`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Options, Problem, Problems, Raw, names};
+
+pub use disk::{Disk, DiskSource};
+pub use nic_bridged::{Mtu, NicBridged, Vlan};
+pub use nic_p2p::NicP2p;
+
+mod disk;
+mod nic_bridged;
+mod nic_p2p;
+
+/// The devices of an instance or profile as they are on the wire, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Devices(pub BTreeMap<String, Raw>);
+
+/// A device, parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Device {
+    /// Masks a device of a profile.
+    None,
+    /// A disk: the root, a volume, or a path of the host.
+    Disk(Box<Disk>),
+    /// A network card.
+    Nic(Box<Nic>),
+}
+
+/// A network card, parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Nic {
+    /// On a bridge: a network of the server, or one of the host.
+    Bridged(NicBridged),
+    /// A pair of links between host and instance, with nothing behind it.
+    P2p(NicP2p),
+}
+
+const TYPES: &str = "disk, nic or none";
+const NIC_TYPES: &str = "bridged or p2p";
+
+/// Types of devices that LXD has beside ours.
+const TYPES_NOT_YET: [&str; 10] = [
+    "gpu",
+    "infiniband",
+    "pci",
+    "proxy",
+    "tpm",
+    "unix-block",
+    "unix-char",
+    "unix-hotplug",
+    "usb",
+    "unix-usb",
+];
+/// Types of network cards that LXD has beside ours.
+const NIC_TYPES_NOT_YET: [&str; 6] = ["ipvlan", "macvlan", "ovn", "physical", "routed", "sriov"];
+
+impl Device {
+    /// Parses one device.
+    pub fn parse(raw: &Raw) -> Result<Self, Problems> {
+        let options = without(raw, "type");
+        match raw.get("type") {
+            Some("none") => nothing_else(&options).map(|()| Self::None),
+            Some("disk") => Disk::parse(&options).map(|disk| Self::Disk(Box::new(disk))),
+            Some("nic") => Nic::parse(&options).map(|nic| Self::Nic(Box::new(nic))),
+            Some(other) => Err(wrong_type("type", other, &TYPES_NOT_YET, TYPES)),
+            None => Err(Problem::missing("type", TYPES).into()),
+        }
+    }
+
+    /// The disk, when it is one.
+    pub fn disk(&self) -> Option<&Disk> {
+        match self {
+            Self::Disk(disk) => Some(disk),
+            _ => None,
+        }
+    }
+
+    /// The network card, when it is one.
+    pub fn nic(&self) -> Option<&Nic> {
+        match self {
+            Self::Nic(nic) => Some(nic),
+            _ => None,
+        }
+    }
+}
+
+impl Nic {
+    /// A card with `network` is of the network's type: today always a bridge.
+    fn parse(options: &Raw) -> Result<Self, Problems> {
+        let nictype = options.get("nictype");
+        if options.has("network") && nictype.is_some() {
+            return Err(Problem::conflict("nictype", "cannot be set together with network").into());
+        }
+        let rest = without(options, "nictype");
+        match nictype {
+            None if options.has("network") => NicBridged::parse(&rest).map(Self::Bridged),
+            None => {
+                Err(Problem::missing("network", "a network, or else nictype and parent").into())
+            }
+            Some("bridged") => NicBridged::parse(&rest).map(Self::Bridged),
+            Some("p2p") => NicP2p::parse(&rest).map(Self::P2p),
+            Some(other) => Err(wrong_type("nictype", other, &NIC_TYPES_NOT_YET, NIC_TYPES)),
+        }
+    }
+}
+
+impl Devices {
+    /// Parses all devices; the problems of all come at once, each within its device.
+    pub fn parse(&self) -> Result<BTreeMap<String, Device>, Problems> {
+        let mut devices = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (name, raw) in &self.0 {
+            let named = names::check_device(name).map_err(|why| {
+                Problems::from(Problem::conflict(name, format!("cannot be a device: {why}")))
+            });
+            match named.and_then(|()| Device::parse(raw)) {
+                Ok(device) => drop(devices.insert(name.clone(), device)),
+                Err(more) => {
+                    let place = || format!("device {name:?}");
+                    problems.extend(more.into_iter().map(|problem| problem.within(place())));
+                }
+            }
+        }
+        Problems(problems).into_result().map(|()| devices)
+    }
+
+    /// These devices with others laid over them: of each name the later one holds whole.
+    #[must_use]
+    pub fn merged(&self, over: &Self) -> Self {
+        let mut both = self.clone();
+        both.0.extend(over.0.clone());
+        both
+    }
+}
+
+impl FromIterator<(String, Raw)> for Devices {
+    fn from_iter<I: IntoIterator<Item = (String, Raw)>>(devices: I) -> Self {
+        Self(devices.into_iter().collect())
+    }
+}
+
+fn without(raw: &Raw, key: &str) -> Raw {
+    let mut rest = raw.clone();
+    rest.remove(key);
+    rest
+}
+
+fn nothing_else(options: &Raw) -> Result<(), Problems> {
+    let extra =
+        options.keys().map(|key| Problem::conflict(key, "means nothing in a device of type none"));
+    Problems(extra.collect()).into_result()
+}
+
+fn wrong_type(key: &str, given: &str, not_yet: &[&str], there_are: &str) -> Problems {
+    let allowed = if not_yet.contains(&given) {
+        format!("not supported yet; supported are {there_are}")
+    } else {
+        there_are.to_owned()
+    };
+    Problem::invalid(key, given, allowed).into()
+}

@@ -1,0 +1,89 @@
+//! Limits of resources.
+
+use std::collections::BTreeMap;
+
+use crate::values::choice;
+use crate::{CpuAllowance, CpuLimit, KernelLimit, MemoryLimit, Options, Problem, Weight};
+
+/// Limits of resources (`limits.*`).
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "instance", group = "resource-limits", check = Self::consistent)]
+pub struct Limits {
+    /// Processors that the instance sees.
+    ///
+    /// A number lets the server pick and balance them; ranges such as `0-3,5` pin the instance to these.
+    #[option(key = "limits.cpu", default_text = "all")]
+    pub cpu: Option<CpuLimit>,
+    /// How much time on the processors.
+    ///
+    /// `50%` is a weight when others want to run too; `25ms/100ms` is a fixed limit.
+    #[option(key = "limits.cpu.allowance", default_text = "100%", condition = "container")]
+    pub cpu_allowance: Option<CpuAllowance>,
+    /// Weight against instances with the same allowance.
+    #[option(key = "limits.cpu.priority", default = "10", condition = "container")]
+    pub cpu_priority: Weight,
+    /// Memory that the instance may use.
+    #[option(key = "limits.memory", default_text = "all")]
+    pub memory: Option<MemoryLimit>,
+    /// Whether the memory limit may be exceeded while there is enough.
+    ///
+    /// `hard` never lets the instance go beyond it, `soft` only when the machine has memory to spare.
+    #[option(key = "limits.memory.enforce", default = "hard", condition = "container")]
+    pub memory_enforce: MemoryEnforce,
+    /// Whether the instance's memory may be swapped out.
+    #[option(key = "limits.memory.swap", default = "true", condition = "container")]
+    pub memory_swap: bool,
+    /// Most processes at a time.
+    #[option(key = "limits.processes", default_text = "no limit", condition = "container")]
+    pub processes: Option<u64>,
+    /// Limit of each process, as setrlimit knows it.
+    ///
+    /// The name is that of the limit, such as `nofile`. One number is both limits, `1000:3000` the soft and the hard
+    /// one.
+    #[option(
+        pattern = "limits.kernel.*",
+        apply = restart,
+        condition = "container",
+        since = "kernel_limits"
+    )]
+    pub kernel: BTreeMap<String, KernelLimit>,
+}
+
+choice! {
+    /// How strictly a limit of memory holds.
+    pub enum MemoryEnforce {
+        Hard = "hard",
+        Soft = "soft",
+    }
+}
+
+/// The limits of Linux, named as in `getrlimit(2)`.
+const KERNEL_LIMITS: [&str; 16] = [
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+impl Limits {
+    fn consistent(&self) -> Vec<Problem> {
+        let unknown = self.kernel.keys().filter(|name| !KERNEL_LIMITS.contains(&name.as_str()));
+        let sentence = || format!("is no kernel limit; there are {}", KERNEL_LIMITS.join(", "));
+        let problem = |name| Problem::conflict(format!("limits.kernel.{name}"), sentence());
+        let none = self.processes.filter(|processes| *processes == 0);
+        let none = none.map(|_| Problem::invalid("limits.processes", "0", "at least 1"));
+        unknown.map(problem).chain(none).collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! Options of the server.
+
+use std::collections::BTreeMap;
+
+use crate::{Compression, Expiry, List, ListenAddress, Options, Url};
+
+/// Options of the server.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "server", group = "core")]
+pub struct ServerOptions {
+    /// Where the API listens for clients over HTTPS.
+    ///
+    /// Without a port, on 8443.
+    #[option(key = "core.https_address", scope = local)]
+    pub https_address: Option<ListenAddress>,
+    /// Whether browsers may send credentials from other sites.
+    #[option(key = "core.https_allowed_credentials", default = "false")]
+    pub https_allowed_credentials: bool,
+    /// Headers that browsers may send from other sites.
+    #[option(key = "core.https_allowed_headers")]
+    pub https_allowed_headers: Option<String>,
+    /// Methods that browsers may use from other sites.
+    #[option(key = "core.https_allowed_methods")]
+    pub https_allowed_methods: Option<String>,
+    /// Sites whose pages may use the API in a browser.
+    #[option(key = "core.https_allowed_origin")]
+    pub https_allowed_origin: Option<String>,
+    /// Proxy for `http`.
+    #[option(key = "core.proxy_http", default_text = "that of the environment")]
+    pub proxy_http: Option<Url>,
+    /// Proxy for `https`.
+    #[option(key = "core.proxy_https", default_text = "that of the environment")]
+    pub proxy_https: Option<Url>,
+    /// Hosts reached without a proxy.
+    #[option(key = "core.proxy_ignore_hosts", default_text = "that of the environment")]
+    pub proxy_ignore_hosts: Option<List<String>>,
+    /// How long a token for a new client can be used.
+    #[option(
+        key = "core.remote_token_expiry",
+        default_text = "no end",
+        since = "certificate_token"
+    )]
+    pub remote_token_expiry: Option<Expiry>,
+    /// Minutes that running operations have to finish when the server stops.
+    #[option(key = "core.shutdown_timeout", default = "5")]
+    pub shutdown_timeout: u32,
+
+    /// How backups are compressed.
+    #[option(
+        key = "backups.compression_algorithm",
+        group = "miscellaneous",
+        default = "gzip",
+        since = "backup_compression"
+    )]
+    pub backups_compression: Compression,
+
+    /// Whether images fetched on demand are kept up to date.
+    #[option(key = "images.auto_update_cached", group = "images", default = "true")]
+    pub images_auto_update_cached: bool,
+    /// Hours between looking for newer images; 0 means never.
+    #[option(key = "images.auto_update_interval", group = "images", default = "6")]
+    pub images_auto_update_interval: u32,
+    /// How new images are compressed.
+    #[option(key = "images.compression_algorithm", group = "images", default = "gzip")]
+    pub images_compression: Compression,
+    /// Architecture of images that are asked for without one.
+    #[option(
+        key = "images.default_architecture",
+        group = "images",
+        default_text = "that of the machine"
+    )]
+    pub images_default_architecture: Option<String>,
+    /// Days that an image fetched on demand is kept unused.
+    #[option(key = "images.remote_cache_expiry", group = "images", default = "10")]
+    pub images_remote_cache_expiry: u32,
+
+    /// Anything you want to note.
+    #[option(pattern = "user.*", group = "miscellaneous")]
+    pub user: BTreeMap<String, String>,
+}

@@ -1,0 +1,79 @@
+//! Options of storage pools and volumes.
+
+use std::collections::BTreeMap;
+
+use crate::{Cron, Expiry, Options, Size};
+
+/// Options of a pool that is a folder.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-dir", group = "pool-conf")]
+pub struct DirPoolOptions {
+    /// Folder that the pool is in.
+    #[option(
+        key = "source",
+        apply = create,
+        scope = local,
+        default_text = "a folder of the server's own"
+    )]
+    pub source: Option<String>,
+    /// Most bytes a second when files are copied to another server.
+    ///
+    /// 0 means no limit.
+    #[option(key = "rsync.bwlimit", default = "0")]
+    pub rsync_bwlimit: Size,
+    /// Whether files are compressed on their way to another server.
+    #[option(key = "rsync.compression", default = "true")]
+    pub rsync_compression: bool,
+    /// Folder that was asked for when the pool was made.
+    #[option(key = "volatile.initial_source", scope = local)]
+    pub initial_source: Option<String>,
+    /// Defaults of the pool's volumes.
+    #[option(nested, prefix = "volume.")]
+    pub volume: VolumeOptions,
+    /// Anything you want to note.
+    #[option(pattern = "user.*")]
+    pub user: BTreeMap<String, String>,
+}
+
+/// Options of a volume, whatever the pool's driver.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-dir", group = "volume-conf")]
+pub struct VolumeOptions {
+    /// Whether several instances may have the block volume at the same time.
+    #[option(key = "security.shared", condition = "custom block volume", default = "false")]
+    pub security_shared: bool,
+    /// Whether owners are shown in the ids of each instance.
+    ///
+    /// Then instances with different id maps can share the volume.
+    #[option(key = "security.shifted", condition = "custom volume", default = "false")]
+    pub security_shifted: bool,
+    /// Whether the files keep the ids of the host.
+    #[option(key = "security.unmapped", condition = "custom volume", default = "false")]
+    pub security_unmapped: bool,
+    /// Size of the volume.
+    #[option(key = "size")]
+    pub size: Option<Size>,
+    /// When snapshots are deleted.
+    #[option(key = "snapshots.expiry", condition = "custom volume")]
+    pub snapshots_expiry: Option<Expiry>,
+    /// Names of snapshots that are given none.
+    ///
+    /// `%d` stands for a number that counts up; `creation_date` and other template words may be used in braces.
+    #[option(key = "snapshots.pattern", condition = "custom volume", default = "snap%d")]
+    pub snapshots_pattern: String,
+    /// When snapshots are taken.
+    #[option(key = "snapshots.schedule", condition = "custom volume")]
+    pub snapshots_schedule: Option<Cron>,
+    /// Id map by which the files are owned, as JSON.
+    #[option(key = "volatile.idmap.last")]
+    pub idmap_last: Option<String>,
+    /// Id map of the next use, as JSON.
+    #[option(key = "volatile.idmap.next")]
+    pub idmap_next: Option<String>,
+    /// Identity of the volume.
+    #[option(key = "volatile.uuid")]
+    pub uuid: Option<String>,
+    /// Anything you want to note.
+    #[option(pattern = "user.*")]
+    pub user: BTreeMap<String, String>,
+}

@@ -1,0 +1,108 @@
+//! Devices as a user notices them.
+
+use crate::device::{Device, Devices, DiskSource, Nic};
+use crate::{OrNone, Raw};
+
+fn parse(pairs: &[(&str, &str)]) -> Result<Device, String> {
+    Device::parse(&pairs.iter().copied().collect()).map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn a_root_disk() {
+    let pairs = [("type", "disk"), ("path", "/"), ("pool", "default"), ("size", "5GiB")];
+    let device = parse(&pairs).unwrap();
+    let disk = device.disk().unwrap();
+    assert!(disk.is_root() && disk.required && !disk.readonly);
+    assert_eq!(disk.origin(), Some(DiskSource::Root { pool: "default" }));
+}
+
+#[test]
+fn volumes_and_paths() {
+    let volume = [("type", "disk"), ("path", "/srv"), ("pool", "p"), ("source", "data/web/www")];
+    let volume = parse(&volume).unwrap();
+    let origin = volume.disk().unwrap().origin();
+    let expected = DiskSource::Volume { pool: "p", volume: "data", path: Some("web/www") };
+    assert_eq!(origin, Some(expected));
+    let host = parse(&[("type", "disk"), ("path", "/srv"), ("source", "/home")]).unwrap();
+    assert_eq!(host.disk().unwrap().origin(), Some(DiskSource::Host("/home")));
+}
+
+#[test]
+fn disks_that_make_no_sense() {
+    let wrong = |pairs: &[(&str, &str)]| parse(&[&[("type", "disk")], pairs].concat()).unwrap_err();
+    assert!(wrong(&[]).contains(r#""path" must be set"#));
+    assert!(wrong(&[("path", "/")]).contains(r#""pool" must be set"#));
+    assert!(wrong(&[("path", "/a")]).contains(r#""source" must be set"#));
+    assert!(wrong(&[("path", "/a"), ("source", "data")]).contains("and its pool"));
+    assert!(wrong(&[("path", "/../a"), ("source", "/home")]).contains("no .. in it"));
+    assert!(wrong(&[("path", "/a"), ("pool", "p"), ("source", "v/../w")]).contains("without .."));
+    assert!(wrong(&[("path", "/"), ("pool", "p"), ("source", "v")]).contains("path is /"));
+    let sized = wrong(&[("path", "/a"), ("pool", "p"), ("source", "v"), ("size", "1GiB")]);
+    assert!(sized.contains("only be set on the root disk"));
+}
+
+#[test]
+fn cards_of_a_network_and_of_the_host() {
+    let managed = [("type", "nic"), ("network", "lxdbr0"), ("ipv4.address", "10.0.0.5")];
+    let managed = parse(&managed).unwrap();
+    let Some(Nic::Bridged(card)) = managed.nic() else { panic!("{managed:?}") };
+    assert_eq!(card.network.as_deref(), Some("lxdbr0"));
+    assert_eq!(card.ipv4_address, Some(OrNone::Value([10, 0, 0, 5].into())));
+    let host = parse(&[("type", "nic"), ("nictype", "bridged"), ("parent", "br0")]).unwrap();
+    assert!(matches!(host.nic(), Some(Nic::Bridged(card)) if card.parent.is_some()));
+    let pair = parse(&[("type", "nic"), ("nictype", "p2p"), ("limits.max", "1Gbit")]).unwrap();
+    let Some(Nic::P2p(card)) = pair.nic() else { panic!("{pair:?}") };
+    assert_eq!(card.ingress().map(|rate| rate.0), Some(1_000_000_000));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let wrong = |pairs| parse(pairs).unwrap_err();
+    assert_eq!(
+        wrong(&[("type", "gpu")]),
+        r#"invalid value "gpu" for "type": not supported yet; supported are disk, nic or none"#
+    );
+    assert_eq!(
+        wrong(&[("type", "toaster")]),
+        r#"invalid value "toaster" for "type": disk, nic or none"#
+    );
+    assert_eq!(wrong(&[]), r#""type" must be set: disk, nic or none"#);
+    assert_eq!(
+        wrong(&[("type", "nic"), ("nictype", "macvlan"), ("parent", "eth0")]),
+        r#"invalid value "macvlan" for "nictype": not supported yet; supported are bridged or p2p"#
+    );
+    assert_eq!(
+        wrong(&[("type", "disk"), ("path", "/"), ("pool", "p"), ("limits.read", "1MB")]),
+        r#"key "limits.read" is not supported yet"#
+    );
+    assert_eq!(
+        wrong(&[("type", "nic"), ("network", "n"), ("nictype", "bridged")]),
+        r#""nictype" cannot be set together with network"#
+    );
+}
+
+#[test]
+fn problems_say_which_device() {
+    let devices: Devices = serde_json::from_str(
+        r#"{"eth0": {"type": "nic", "network": "n", "hwaddr": "x"}, "root": {"type": "disk"},
+            "off": {"type": "none"}, "a/b": {"type": "none"}}"#,
+    )
+    .unwrap();
+    let problems: Vec<String> =
+        devices.parse().unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    assert!(problems[0].starts_with(r#"device "a/b": "#));
+    assert!(
+        problems[1].starts_with(r#"device "eth0": invalid value "x" for "hwaddr": a hardware"#)
+    );
+    assert!(problems[2].starts_with(r#"device "root": "path" must be set"#));
+}
+
+#[test]
+fn later_devices_replace_earlier_ones_whole() {
+    let raw = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Raw>();
+    let devices = |pairs: &[(&str, &str)]| Devices::from_iter([("eth0".to_owned(), raw(pairs))]);
+    let profile = devices(&[("type", "nic"), ("network", "n"), ("name", "eth0")]);
+    let merged = profile.merged(&devices(&[("type", "none")]));
+    assert_eq!(merged.parse().unwrap()["eth0"], Device::None);
+}

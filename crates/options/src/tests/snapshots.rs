@@ -1,0 +1,62 @@
+//! Lists that are committed: a change must be seen in review. `UPDATE_EXPECT=1` writes them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::surface::{self, SURFACE};
+use crate::{TABLES, metadata};
+
+const HEAD: &str =
+    "# Keys of surface.txt that are not declared yet. UPDATE_EXPECT=1 cargo nextest run -p options
+";
+
+/// Keys that LXD takes without listing them in its metadata.
+const BESIDE_THE_SURFACE: [&str; 6] = [
+    "instance miscellaneous image.*",
+    "instance resource-limits limits.kernel.*",
+    "server miscellaneous user.*",
+    "storage-dir pool-conf user.*",
+    "storage-dir pool-conf volatile.initial_source",
+    "storage-dir volume-conf user.*",
+];
+
+fn declared() -> BTreeSet<String> {
+    let of_table = |table: &crate::Table| {
+        let entity = table.entity;
+        table.own().into_iter().map(move |opt| format!("{entity} {} {}", opt.group, opt.key))
+    };
+    TABLES.iter().flat_map(of_table).collect()
+}
+
+fn published() -> BTreeSet<String> {
+    surface::lines(SURFACE).map(|(entity, group, key)| format!("{entity} {group} {key}")).collect()
+}
+
+fn expect(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(committed, text, "{file} is stale: run with UPDATE_EXPECT=1");
+}
+
+#[test]
+fn not_yet_is_what_is_missing() {
+    let (published, declared) = (published(), declared());
+    let missing: String = published.difference(&declared).map(|line| format!("{line}\n")).collect();
+    expect("not-yet.txt", &format!("{HEAD}{missing}"));
+}
+
+#[test]
+fn keys_of_our_own_are_known() {
+    let (published, declared) = (published(), declared());
+    let own: Vec<&String> = declared.difference(&published).collect();
+    assert_eq!(own, BESIDE_THE_SURFACE.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn metadata_is_as_committed() {
+    let text = serde_json::to_string_pretty(&metadata()).unwrap();
+    expect("metadata.json", &format!("{text}\n"));
+}

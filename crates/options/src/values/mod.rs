@@ -1,0 +1,85 @@
+//! The types of option values. Each type is its own validator: [`Value::parse`].
+
+use std::fmt;
+
+use crate::Kind;
+
+pub use bitrate::BitRate;
+pub(crate) use choice::choice;
+pub use compression::{Algorithm, Compression};
+pub use cpu::{CpuAllowance, CpuLimit, CpuSet};
+pub use cron::Cron;
+pub use domain::Domain;
+pub use expiry::Expiry;
+pub use idmap::{IdRange, IdmapEntry, IdmapSide};
+pub use integer::{Bounded, Weight};
+pub use interface::InterfaceName;
+pub use kernel_limit::KernelLimit;
+pub use lease_time::LeaseTime;
+pub use list::{Lines, List};
+pub use listen::ListenAddress;
+pub use mac::Mac;
+pub use memory::MemoryLimit;
+pub use path::AbsolutePath;
+pub use ranges::{Ipv4Range, Ipv6Range};
+pub use setting::{OrNone, Setting};
+pub use size::Size;
+pub use uplink_subnet::UplinkSubnet;
+pub use url::Url;
+
+mod bitrate;
+mod boolean;
+mod choice;
+mod compression;
+mod cpu;
+mod cron;
+mod domain;
+mod expiry;
+mod idmap;
+mod integer;
+mod interface;
+mod ip;
+mod kernel_limit;
+mod lease_time;
+mod list;
+mod listen;
+mod mac;
+mod memory;
+mod path;
+mod ranges;
+mod setting;
+mod size;
+mod text;
+mod uplink_subnet;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+/// A type of option values. Its `Display` gives a text that parses to the same value.
+pub trait Value: Sized + fmt::Display {
+    /// What sort of values these are.
+    const KIND: Kind;
+
+    /// Parses a text that is not empty. The error says what is allowed.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+/// Implements [`Value`] for a type whose `FromStr` accepts just the right texts, or by a function `fn(&str) ->
+/// Option<Self>`.
+macro_rules! value {
+    ($type:ty, $name:literal, $allowed:literal) => {
+        $crate::values::value!($type, $name, $allowed, |text: &str| text.parse().ok());
+    };
+    ($type:ty, $name:literal, $allowed:literal, $parse:expr) => {
+        impl $crate::Value for $type {
+            const KIND: $crate::Kind = $crate::Kind::Form { name: $name, allowed: $allowed };
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let parse: fn(&str) -> Option<Self> = $parse;
+                parse(text).ok_or_else(|| $allowed.to_owned())
+            }
+        }
+    };
+}
+pub(crate) use value;
