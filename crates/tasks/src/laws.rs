@@ -1,0 +1,216 @@
+//! The laws every task keeps, as a test a task's author calls.
+//!
+//! `check` runs a task over and over, each time in a fresh world, and lets one thing go wrong:
+//! - each step fails, before and after its effect: the world is as before;
+//! - somebody cancels before each step: the world is as before;
+//! - each step runs twice: the world is as intended;
+//! - each step fails and each undo runs twice: the world is as before;
+//! - every undo fails at first: the task is stuck, and the retry leaves the world as before;
+//! - the process ends around each journal write, on the way forward and on the way back, and after
+//!   each step's effect; also with a power cut, which loses what was not made durable: after the next
+//!   start the world is as before or as intended.
+//!
+//! Past a point of no return "as before" becomes "as intended", after a retry.
+//!
+//! What the laws cannot see: whether `observe` looks at all a task may leave behind. It should list
+//! everything of the world, not only the one thing the task makes.
+
+mod scene;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::faults::{Crash, Fail, Faults};
+use crate::operation::Status;
+use crate::{AfterCrash, Task};
+use scene::{Outcome, Scene};
+
+/// Journal writes after which even a long task has ended.
+const WRITES: u64 = 200;
+
+/// Checks all laws of a task.
+///
+/// `world` makes a fresh world, always the same; `task` the input; `observe` tells all there is to
+/// see in a world. Must be called inside tokio.
+///
+/// # Panics
+/// When a law is broken, with the list of all that are.
+pub async fn check<T: Task, O: PartialEq + Debug>(
+    world: impl AsyncFn() -> Arc<T::World>,
+    task: impl Fn() -> T,
+    observe: impl AsyncFn(&T::World) -> O,
+) {
+    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
+    laws.undisturbed().await;
+    if laws.broken.is_empty() {
+        laws.failures().await;
+        laws.repeats().await;
+        laws.crashes().await;
+    }
+    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
+    assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+}
+
+/// What a law expects to see in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expect {
+    Before,
+    Intended,
+    Either,
+}
+
+struct Laws<W, M, V, O> {
+    world: W,
+    task: M,
+    observe: V,
+    /// The world before and after an undisturbed run.
+    seen: Option<(O, O)>,
+    broken: Vec<String>,
+}
+
+impl<T, W, M, V, O> Laws<W, M, V, O>
+where
+    T: Task,
+    W: AsyncFn() -> Arc<T::World>,
+    M: Fn() -> T,
+    V: AsyncFn(&T::World) -> O,
+    O: PartialEq + Debug,
+{
+    async fn undisturbed(&mut self) {
+        let world = (self.world)().await;
+        let before = (self.observe)(&world).await;
+        match Scene::new().play((self.task)(), &world, &Faults::default()).await {
+            Ok(Outcome::Ended(Status::Success, _)) => {
+                self.seen = Some((before, (self.observe)(&world).await));
+            }
+            other => self.broken.push(format!("- undisturbed: {other:?}")),
+        }
+    }
+
+    async fn failures(&mut self) {
+        for step in 0..steps::<T>() {
+            for fail in [Fail::Before(step), Fail::After(step)] {
+                let faults = Faults { fail: Some(fail), ..Faults::default() };
+                self.law(format!("fail {fail:?}"), faults, after_failure::<T>(step)).await;
+                let faults = Faults { fail: Some(fail), fail_undo: true, ..Faults::default() };
+                let name = format!("fail {fail:?}, undos too, then retry");
+                self.law(name, faults, after_failure::<T>(step)).await;
+            }
+            let faults = Faults { cancel_before: Some(step), ..Faults::default() };
+            let late = step > no_return::<T>();
+            let expect = if late { Expect::Intended } else { Expect::Before };
+            self.law(format!("cancel before step {step}"), faults, expect).await;
+        }
+    }
+
+    async fn repeats(&mut self) {
+        let twice = Faults { twice: true, ..Faults::default() };
+        self.law("every step twice".to_owned(), twice.clone(), Expect::Intended).await;
+        for step in 0..steps::<T>() {
+            let faults = Faults { fail: Some(Fail::After(step)), ..twice.clone() };
+            let name = format!("fail after step {step}, steps and undos twice");
+            self.law(name, faults, after_failure::<T>(step)).await;
+        }
+    }
+
+    async fn crashes(&mut self) {
+        let last = steps::<T>() - 1;
+        for lose_writes in [false, true] {
+            for step in 0..=last {
+                let crash = Some(Crash::AfterStep(step));
+                let faults = Faults { crash, lose_writes, ..Faults::default() };
+                self.law(name("", crash, lose_writes), faults, Expect::Either).await;
+            }
+            self.crash_around_writes(None, lose_writes, Expect::Either).await;
+            for step in 0..=last {
+                let fail = Some(Fail::After(step));
+                // A crash before the failure is noted lets a task that resumes go forward again.
+                let unwinds = T::AFTER_CRASH == AfterCrash::Unwind;
+                let expect = if unwinds { after_failure::<T>(step) } else { Expect::Either };
+                self.crash_around_writes(fail, lose_writes, expect).await;
+            }
+        }
+    }
+
+    /// Crashes before and after the first write, the second, and so on until the task ends first.
+    async fn crash_around_writes(&mut self, fail: Option<Fail>, lose_writes: bool, end: Expect) {
+        for make in [Crash::BeforeWrite as fn(u64) -> Crash, Crash::AfterWrite] {
+            for write in 1..=WRITES {
+                let crash = Some(make(write));
+                let faults = Faults { fail, crash, lose_writes, ..Faults::default() };
+                let failing = fail.map(|fail| format!("fail {fail:?}, "));
+                let name = name(&failing.unwrap_or_default(), crash, lose_writes);
+                // A crash may come before the failure does.
+                let expect = if end == Expect::Before { end } else { Expect::Either };
+                if !self.law(name, faults, expect).await {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Plays one scene in a fresh world and compares; true if it came to a crash.
+    async fn law(&mut self, name: String, faults: Faults, expect: Expect) -> bool {
+        let world = (self.world)().await;
+        let result = match play(&world, (self.task)(), &faults).await {
+            Err(why) => Err(why),
+            Ok(crashed) => {
+                let now = (self.observe)(&world).await;
+                self.compare(&now, expect).map(|()| crashed)
+            }
+        };
+        result.unwrap_or_else(|why| {
+            self.broken.push(format!("- {name}: {why}"));
+            false
+        })
+    }
+
+    fn compare(&self, now: &O, expect: Expect) -> Result<(), String> {
+        let Some((before, intended)) = &self.seen else { return Ok(()) };
+        let fits = match expect {
+            Expect::Before => now == before,
+            Expect::Intended => now == intended,
+            Expect::Either => now == before || now == intended,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(format!(
+            "the world is not {expect:?}\n  is       {now:?}\n  before   {before:?}\n  intended {intended:?}"
+        ))
+    }
+}
+
+/// Runs a task with faults, and settles what it leaves behind; true if it came to a crash.
+async fn play<T: Task>(world: &Arc<T::World>, task: T, faults: &Faults) -> Result<bool, String> {
+    let scene = Scene::new();
+    let outcome = scene.play(task, world, faults).await?;
+    if !matches!(outcome, Outcome::Ended(_, false)) {
+        scene.settle::<T>(world, faults).await?;
+    }
+    match (outcome, faults.cancel_before, faults.fail) {
+        (Outcome::Ended(Status::Failure, _), Some(_), _) => Err("failed, not cancelled".to_owned()),
+        (Outcome::Ended(Status::Success, _), _, Some(_)) => {
+            Err("success in spite of it".to_owned())
+        }
+        (outcome, _, _) => Ok(matches!(outcome, Outcome::Crashed)),
+    }
+}
+
+fn name(prefix: &str, crash: Option<Crash>, power_cut: bool) -> String {
+    let end = if power_cut { "power cut" } else { "crash" };
+    format!("{prefix}{end} {}", crash.map(|crash| format!("{crash:?}")).unwrap_or_default())
+}
+
+fn steps<T: Task>() -> usize {
+    T::steps().len()
+}
+
+/// The first step that cannot be undone; the number of steps if all can.
+fn no_return<T: Task>() -> usize {
+    T::steps().iter().position(|step| step.no_return).unwrap_or(steps::<T>())
+}
+
+fn after_failure<T: Task>(step: usize) -> Expect {
+    if step < no_return::<T>() { Expect::Before } else { Expect::Intended }
+}

@@ -1,0 +1,245 @@
+//! One task on its way: forward through its steps, backward through their undos.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use serde_json::Error as JsonError;
+
+use super::Inner;
+use crate::error::Shared;
+use crate::faults::Fail;
+use crate::journal::{Stage, Write};
+use crate::operation::Operation;
+use crate::operations::panic_message;
+use crate::task::{Action, Cx, Step};
+use crate::{Error, Failure, Task};
+
+/// Where to go.
+pub(super) enum Plan {
+    /// Run the steps from this one on.
+    Forward { from: usize, committed: bool },
+    /// Undo the first `steps` steps, because of `cause`.
+    Backward { steps: usize, cause: Shared },
+}
+
+/// How it ended.
+pub(super) enum Ended {
+    /// The world is as intended, or as before. The journal has forgotten the task.
+    Clean(Result<(), Failure>),
+    /// Neither; the journal still has it.
+    Stuck(Failure),
+}
+
+/// A step failed; `reached` steps may have had an effect.
+struct Stopped {
+    reached: usize,
+    cause: Shared,
+}
+
+pub(super) struct Drive<T: Task> {
+    inner: Arc<Inner<T::World>>,
+    steps: Vec<Step<T>>,
+    cx: Cx<T>,
+    committed: bool,
+}
+
+impl<T: Task> Drive<T> {
+    pub(super) fn new(
+        inner: Arc<Inner<T::World>>,
+        input: T,
+        notes: T::Notes,
+        operation: Operation,
+    ) -> Drive<T> {
+        let cx = Cx {
+            id: operation.id(),
+            world: inner.world.clone(),
+            input: Arc::new(input),
+            notes,
+            control: operation.control().clone(),
+            operation,
+        };
+        Drive { inner, steps: T::steps(), cx, committed: false }
+    }
+
+    pub(super) fn operation(&self) -> &Operation {
+        &self.cx.operation
+    }
+
+    /// Follows the plan; a step that fails before the point of no return turns it around.
+    pub(super) async fn settle(mut self, plan: Plan) -> Ended {
+        match plan {
+            Plan::Backward { steps, cause } => self.backward(steps, cause).await,
+            Plan::Forward { from, committed } => {
+                self.committed = committed;
+                match self.forward(from).await {
+                    Ok(()) => Ended::Clean(Ok(())),
+                    Err(stopped) if self.committed => self.stuck_forward(stopped.cause).await,
+                    Err(stopped) => self.backward(stopped.reached, stopped.cause).await,
+                }
+            }
+        }
+    }
+
+    async fn forward(&mut self, from: usize) -> Result<(), Stopped> {
+        if self.committed {
+            self.never_cancel();
+        }
+        for index in from..self.steps.len() {
+            let stopped = |reached| move |cause| Stopped { reached, cause };
+            self.pass_cancel(index).map_err(stopped(index))?;
+            self.pass_no_return(index).await.map_err(stopped(index))?;
+            self.step(index).await.map_err(stopped(index + 1))?;
+            if index + 1 < self.steps.len() {
+                self.note(index + 1).await.map_err(stopped(index + 1))?;
+            }
+        }
+        let end = self.inner.journal.write(Write::End { id: self.cx.id }).await;
+        end.map_err(|error| Stopped { reached: self.steps.len(), cause: Arc::new(error) })
+    }
+
+    /// Stops here if somebody cancelled in time.
+    fn pass_cancel(&mut self, index: usize) -> Result<(), Shared> {
+        if self.inner.faults.cancel_before == Some(index) {
+            // Too late is an answer as well.
+            drop(self.cx.operation.cancel());
+        }
+        self.cx.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)
+    }
+
+    /// Makes the journal durable before a step that cannot be taken back.
+    async fn pass_no_return(&mut self, index: usize) -> Result<(), Shared> {
+        if self.committed || !self.steps[index].no_return {
+            return Ok(());
+        }
+        self.cx.operation.set_cancellable(false);
+        // Whoever cancelled before that line still gets it; later ones are refused.
+        self.cx.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)?;
+        let write = Write::NoReturn {
+            id: self.cx.id,
+            done: index,
+            notes: self.notes()?,
+            boot: self.inner.boot.clone(),
+        };
+        self.inner.journal.write(write).await.map_err(shared)?;
+        self.committed = true;
+        self.never_cancel();
+        Ok(())
+    }
+
+    fn never_cancel(&mut self) {
+        self.cx.operation.set_cancellable(false);
+        self.cx.control = self.cx.operation.steadfast_control();
+    }
+
+    async fn step(&mut self, index: usize) -> Result<(), Shared> {
+        let inner = self.inner.clone();
+        if inner.faults.fail == Some(Fail::Before(index)) {
+            return Err(shared(Error::Injected(index)));
+        }
+        let step = &self.steps[index];
+        tracing::debug!(task = %self.cx.id, kind = T::KIND, step = step.name, "step");
+        call(&step.run, &mut self.cx).await?;
+        if inner.faults.twice {
+            call(&step.run, &mut self.cx).await?;
+        }
+        inner.faults.crash_after_step(index).await;
+        if inner.faults.fail == Some(Fail::After(index)) {
+            return Err(shared(Error::Injected(index)));
+        }
+        Ok(())
+    }
+
+    async fn note(&self, done: usize) -> Result<(), Shared> {
+        let stage = if self.committed { Stage::Committed } else { Stage::Running };
+        let write = Write::Step { id: self.cx.id, stage, done, notes: self.notes()? };
+        self.inner.journal.write(write).await.map_err(shared)
+    }
+
+    /// Undoes the first `steps` steps, newest first, and goes on when one of the undos fails.
+    async fn backward(&mut self, steps: usize, cause: Shared) -> Ended {
+        self.never_cancel();
+        self.turn_around(steps).await;
+        let mut failure = Failure { error: cause, undo: Vec::new() };
+        for index in (0..steps).rev() {
+            let name = self.steps[index].name;
+            match self.undo(index).await {
+                Ok(()) if failure.undo.is_empty() => self.note_undone(index).await,
+                Ok(()) => {}
+                Err(error) => failure.undo.push((name, error)),
+            }
+        }
+        if !failure.undo.is_empty() {
+            return self.stuck(failure).await;
+        }
+        match self.inner.journal.write(Write::End { id: self.cx.id }).await {
+            Ok(()) => Ended::Clean(Err(failure)),
+            Err(error) => {
+                failure.undo.push(("end", shared(error)));
+                Ended::Stuck(failure)
+            }
+        }
+    }
+
+    async fn undo(&mut self, index: usize) -> Result<(), Shared> {
+        let Some(undo) = &self.steps[index].undo else { return Ok(()) };
+        tracing::debug!(task = %self.cx.id, step = self.steps[index].name, "undo");
+        if self.inner.faults.fail_undo {
+            return Err(shared(Error::Injected(index)));
+        }
+        call(undo, &mut self.cx).await?;
+        if self.inner.faults.twice {
+            call(undo, &mut self.cx).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the task goes backward. Without the note a crash leads to the same undos again.
+    async fn turn_around(&self, steps: usize) {
+        let Ok(notes) = self.notes() else { return };
+        let write = Write::Step { id: self.cx.id, stage: Stage::Undoing, done: steps, notes };
+        self.inner.warn(self.inner.journal.write(write).await);
+    }
+
+    async fn note_undone(&self, index: usize) {
+        let write = Write::Undone { id: self.cx.id, done: index };
+        self.inner.warn(self.inner.journal.write(write).await);
+    }
+
+    async fn stuck_forward(&self, cause: Shared) -> Ended {
+        self.stuck(Failure { error: cause, undo: Vec::new() }).await
+    }
+
+    async fn stuck(&self, failure: Failure) -> Ended {
+        let write = Write::Stuck { id: self.cx.id, error: failure.to_string() };
+        self.inner.warn(self.inner.journal.write(write).await);
+        Ended::Stuck(failure)
+    }
+
+    fn notes(&self) -> Result<String, Shared> {
+        let encode =
+            |source: JsonError| Error::Encode { what: "notes", kind: T::KIND.to_owned(), source };
+        serde_json::to_string(&self.cx.notes).map_err(|error| shared(encode(error)))
+    }
+}
+
+impl<W> Inner<W> {
+    /// For writes whose loss only costs undos that run again.
+    fn warn(&self, written: Result<(), Error>) {
+        if let Err(error) = written {
+            tracing::warn!(error = %crate::chain(&error), "task journal");
+        }
+    }
+}
+
+/// Runs a step or an undo; a panic is a failure like others.
+async fn call<T: Task>(action: &Action<T>, cx: &mut Cx<T>) -> Result<(), Shared> {
+    match AssertUnwindSafe(action.call(cx)).catch_unwind().await {
+        Ok(result) => result.map_err(|error| Arc::new(error) as Shared),
+        Err(panic) => Err(shared(Error::Panicked { message: panic_message(&*panic) })),
+    }
+}
+
+fn shared(error: Error) -> Shared {
+    Arc::new(error)
+}
