@@ -1,0 +1,175 @@
+//! What all handles of a store share, and the turn of one write: run it locally, record it, take
+//! it back.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::changed::Changed;
+use crate::error::{Error, Result};
+use crate::fault::Switch;
+use crate::files::Folder;
+use crate::options::{MemberId, Options};
+use crate::read::Tracker;
+use crate::readers::Readers;
+use crate::request::{Outcome, Transaction};
+use crate::state::{State, run};
+use crate::window::Gathered;
+use crate::write::Write;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) folder: Folder,
+    pub(crate) options: Options,
+    pub(crate) me: MemberId,
+    pub(crate) readers: Readers,
+    pub(crate) changed: watch::Sender<Changed>,
+    pub(crate) fault: Switch,
+    pub(crate) closed: AtomicBool,
+    /// The window opened.
+    pub(crate) opened: Notify,
+    /// A write was gathered.
+    pub(crate) gathered: Notify,
+    /// Nobody waits for the window any more.
+    pub(crate) filled: Notify,
+    /// How many wait for the window.
+    pub(crate) waiting: AtomicUsize,
+    state: Mutex<State>,
+}
+
+/// A closure's run.
+pub(crate) enum Turn<R, E> {
+    /// Nothing has to go to the log.
+    Done(Result<R, E>),
+    /// The result counts once the entry is applied.
+    Gathered(Result<R, E>, oneshot::Receiver<Result<Outcome>>),
+}
+
+impl Core {
+    pub(crate) fn open(folder: Folder, options: Options, me: MemberId) -> Result<Core> {
+        let state = State::open(&folder)?;
+        let changed =
+            Changed { revision: state.meta.revision, versions: state.meta.versions.clone() };
+        Ok(Core {
+            readers: Readers::new(folder.state()),
+            folder,
+            options,
+            me,
+            changed: watch::Sender::new(changed),
+            fault: Switch::new(),
+            closed: AtomicBool::new(false),
+            opened: Notify::new(),
+            gathered: Notify::new(),
+            filled: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// A closure that panicked left nothing behind: its savepoint was taken back.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses work after a fault or after the end.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.fault.check()?;
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Lets go of the files, though handles may still be around.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.readers.close();
+        let nothing = Connection::open_in_memory().map_err(Error::internal("close the state"))?;
+        let state = std::mem::replace(&mut self.state().conn, nothing);
+        state.close().map_err(|(_, e)| Error::internal("close the state")(e))?;
+        self.folder.unlock().map_err(|e| Error::file("unlock", self.folder.path(), e))
+    }
+
+    /// Runs a closure if the window is open.
+    pub(crate) fn turn<R, E: From<Error>>(
+        &self,
+        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
+    ) -> Option<Turn<R, E>> {
+        let mut state = self.state();
+        if let Err(e) = self.check() {
+            return Some(Turn::Done(Err(e.into())));
+        }
+        if !state.window.open {
+            return None;
+        }
+        let turn = state.simulate(f);
+        if matches!(turn, Ok(Turn::Gathered(..))) {
+            self.gathered.notify_one();
+        }
+        Some(turn.unwrap_or_else(|e| Turn::Done(Err(e.into()))))
+    }
+}
+
+impl State {
+    fn simulate<R, E: From<Error>>(
+        &mut self,
+        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
+    ) -> Result<Turn<R, E>> {
+        self.begin_simulation()?;
+        let savepoint = Savepoint::begin(&self.conn)?;
+        let tracker = Tracker::new(&self.catalog);
+        let mut write = Write::new(&self.conn, &tracker);
+        let result = f(&mut write);
+        let transaction = write.finish(result.is_err());
+        if transaction.statements.is_empty() {
+            drop(savepoint);
+            if self.window.gathered.is_empty() {
+                self.stop_simulation().map_err(Error::internal("end a write"))?;
+            }
+            if !self.window.changes_what_was_read(&transaction) {
+                return Ok(Turn::Done(result));
+            }
+        } else {
+            savepoint.keep()?;
+        }
+        Ok(Turn::Gathered(result, self.gather(transaction)))
+    }
+
+    fn begin_simulation(&mut self) -> Result<()> {
+        if !self.window.simulating {
+            run(&self.conn, "BEGIN").map_err(Error::internal("begin a write"))?;
+            self.window.simulating = true;
+            self.window.base = self.meta.index();
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, transaction: Transaction) -> oneshot::Receiver<Result<Outcome>> {
+        let (done, outcome) = oneshot::channel();
+        self.window.push(Gathered { transaction, done });
+        outcome
+    }
+}
+
+/// Takes back what was done since, unless it is kept; also when a closure panics.
+struct Savepoint<'c>(&'c Connection);
+
+impl<'c> Savepoint<'c> {
+    fn begin(conn: &'c Connection) -> Result<Savepoint<'c>> {
+        run(conn, "SAVEPOINT turn").map_err(Error::internal("begin a write"))?;
+        Ok(Savepoint(conn))
+    }
+
+    fn keep(self) -> Result<()> {
+        let conn = self.0;
+        std::mem::forget(self);
+        run(conn, "RELEASE turn").map_err(Error::internal("end a write"))
+    }
+}
+
+impl Drop for Savepoint<'_> {
+    fn drop(&mut self) {
+        let undone = run(self.0, "ROLLBACK TO turn").and_then(|()| run(self.0, "RELEASE turn"));
+        if let Err(error) = undone {
+            tracing::error!(%error, "cannot take back a write");
+        }
+    }
+}

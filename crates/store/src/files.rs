@@ -1,0 +1,113 @@
+//! The folder of a store: its file names, its lock, and how each SQLite file is opened.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::FlockOperation;
+
+use crate::error::{Error, Result};
+
+/// The folder, held by this process as long as this lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    dir: PathBuf,
+    lock: Arc<File>,
+}
+
+impl Folder {
+    /// Makes the folder when it is missing, and locks it.
+    pub(crate) fn lock(dir: &Path) -> Result<Folder> {
+        fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
+        let path = dir.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|e| Error::file("open", &path, e))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Folder { dir: dir.to_owned(), lock: Arc::new(file) }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { dir: dir.to_owned() }),
+            Err(e) => Err(Error::file("lock", path, e)),
+        }
+    }
+
+    /// Lets others have it, though handles may still be around.
+    pub(crate) fn unlock(&self) -> std::io::Result<()> {
+        Ok(rustix::fs::flock(&self.lock, FlockOperation::Unlock)?)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join("log.db")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.join("state.db")
+    }
+
+    pub(crate) fn snapshot(&self) -> PathBuf {
+        self.dir.join("snapshot.db")
+    }
+
+    /// Where a snapshot is built before it takes its name.
+    pub(crate) fn snapshot_new(&self) -> PathBuf {
+        self.dir.join("snapshot.new")
+    }
+
+    /// Where a snapshot of the leader arrives.
+    pub(crate) fn snapshot_received(&self) -> PathBuf {
+        self.dir.join("snapshot.received")
+    }
+
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> Error {
+        Error::Damaged { dir: self.dir.clone(), what: what.into() }
+    }
+
+    /// Makes names in the folder survive a power cut.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Kibibytes of pages a connection may keep.
+const CACHE_LOG: i32 = 256;
+const CACHE_STATE: i32 = 1024;
+const CACHE_READER: i32 = 512;
+
+/// Every commit is on disk when it returns.
+pub(crate) fn open_log(path: &Path) -> rusqlite::Result<Connection> {
+    open_wal(path, "FULL", CACHE_LOG)
+}
+
+/// A power cut takes it back to an earlier commit; the log brings it forward again.
+pub(crate) fn open_state(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = open_wal(path, "NORMAL", CACHE_STATE)?;
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    Ok(conn)
+}
+
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.pragma_update(None, "cache_size", -CACHE_READER)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+fn open_wal(path: &Path, synchronous: &str, cache: i32) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "cache_size", -cache)?;
+    conn.pragma_update(None, "journal_size_limit", 4 << 20)?;
+    Ok(conn)
+}

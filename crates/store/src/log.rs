@@ -1,0 +1,191 @@
+//! The log as Raft sees it. Every append is on disk before it returns; the newest entries are kept
+//! in memory, because they are read again at once to be applied.
+
+#![expect(clippy::result_large_err, reason = "the error type is openraft's")]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader, StorageIOError};
+
+use crate::error::BoxError;
+use crate::fault::{Fault, Switch};
+use crate::files;
+use crate::log_file::LogFile;
+use crate::raft::{Entry, LogId, StorageError, Types, Vote};
+
+/// Entries kept in memory.
+const KEPT: usize = 256;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    inner: Arc<Mutex<Inner>>,
+    fault: Switch,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: LogFile,
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+    last: Option<LogId>,
+    newest: BTreeMap<u64, Entry>,
+}
+
+impl Log {
+    pub(crate) fn open(file: LogFile, fault: Switch) -> Result<Log, BoxError> {
+        let purged = file.purged()?;
+        let last = file.last()?.map(|entry| entry.log_id).or(purged);
+        let vote = file.vote()?;
+        let inner = Inner { file, vote, purged, last, newest: BTreeMap::new() };
+        Ok(Log { inner: Arc::new(Mutex::new(inner)), fault })
+    }
+
+    pub(crate) fn purged(&self) -> Option<LogId> {
+        self.lock().purged
+    }
+
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.lock().vote
+    }
+
+    pub(crate) fn set_vote(&self, vote: Vote) -> Result<(), StorageError> {
+        self.change("save the vote", |inner| {
+            inner.file.commit(|file| file.set_vote(&vote))?;
+            inner.vote = Some(vote);
+            Ok(())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a change; an error stops the store.
+    fn change<R>(
+        &self,
+        operation: &'static str,
+        f: impl FnOnce(&mut Inner) -> Result<R, BoxError>,
+    ) -> Result<R, StorageError> {
+        let error = match self.fault.get() {
+            Some(fault) => crate::Error::from(fault),
+            None => match f(&mut self.lock()) {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    self.fault.set(Fault::new(operation, error));
+                    self.fault.check().err().unwrap_or(crate::Error::Closed)
+                }
+            },
+        };
+        Err(StorageIOError::write_logs(&error).into())
+    }
+}
+
+impl Inner {
+    fn entries(&self, start: u64, end: u64) -> Result<Vec<Entry>, BoxError> {
+        let kept = self.newest.first_key_value().is_some_and(|(first, _)| *first <= start);
+        if kept || start >= end {
+            let range = self.newest.range(start..end.max(start));
+            return Ok(range.map(|(_, entry)| entry.clone()).collect());
+        }
+        self.file.entries(start, end)
+    }
+
+    fn append(&mut self, entries: Vec<Entry>) -> Result<(), BoxError> {
+        self.file.commit(|file| file.append(&entries))?;
+        if let Some(entry) = entries.last() {
+            self.last = Some(entry.log_id);
+        }
+        self.newest.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
+        while self.newest.len() > KEPT {
+            self.newest.pop_first();
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, from: u64) -> Result<(), BoxError> {
+        self.file.commit(|file| file.truncate(from))?;
+        self.newest.split_off(&from);
+        self.last = self.file.last()?.map(|entry| entry.log_id).or(self.purged);
+        Ok(())
+    }
+
+    fn purge(&mut self, upto: LogId) -> Result<(), BoxError> {
+        self.file.commit(|file| file.purge(&upto))?;
+        self.newest = self.newest.split_off(&(upto.index + 1));
+        self.purged = Some(upto);
+        self.last = self.last.max(self.purged);
+        Ok(())
+    }
+}
+
+impl RaftLogReader<Types> for Log {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let start = match range.start_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(before) => before + 1,
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(last) => last + 1,
+            Bound::Excluded(end) => *end,
+            Bound::Unbounded => u64::MAX,
+        };
+        self.change("read the log", |inner| inner.entries(start, end))
+    }
+}
+
+impl RaftLogStorage<Types> for Log {
+    type LogReader = Log;
+
+    async fn get_log_state(&mut self) -> Result<LogState<Types>, StorageError> {
+        let inner = self.lock();
+        Ok(LogState { last_purged_log_id: inner.purged, last_log_id: inner.last })
+    }
+
+    async fn get_log_reader(&mut self) -> Log {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
+        self.set_vote(*vote)
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
+        Ok(self.vote())
+    }
+
+    async fn append<I>(
+        &mut self,
+        entries: I,
+        flushed: LogFlushed<Types>,
+    ) -> Result<(), StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries = entries.into_iter().collect();
+        self.change("write the log", |inner| inner.append(entries))?;
+        flushed.log_io_completed(Ok(()));
+        Ok(())
+    }
+
+    async fn truncate(&mut self, from: LogId) -> Result<(), StorageError> {
+        self.change("cut the log", |inner| inner.truncate(from.index))
+    }
+
+    async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
+        self.change("shorten the log", |inner| inner.purge(upto))
+    }
+}
+
+/// Opens the file of the log, making it when it is missing.
+pub(crate) fn open_file(path: &std::path::Path) -> Result<LogFile, BoxError> {
+    LogFile::new(files::open_log(path)?)
+}

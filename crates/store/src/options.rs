@@ -1,0 +1,64 @@
+//! How a store is opened, and who its members are.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Number of a member; never given twice in the life of a cluster.
+pub type MemberId = u64;
+
+/// A member of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number.
+    pub id: MemberId,
+    /// Its name.
+    pub name: String,
+    /// Where the transport reaches it.
+    pub address: String,
+}
+
+/// One step of the schema. Steps are never edited once released, only added.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// 1 for the first, then one more each.
+    pub level: u32,
+    /// Short name for messages.
+    pub name: &'static str,
+    /// Statements; foreign keys are checked at their end only.
+    pub sql: &'static str,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The steps of the schema this program knows, in order of their level.
+    pub schema: &'static [Migration],
+    /// Who this member is; taken when the folder is new.
+    pub me: Member,
+    /// Time between two heartbeats of the leader; an election begins after 3 to 6 of them.
+    pub heartbeat: Duration,
+    /// How long a write waits for a leader.
+    pub patience: Duration,
+    /// Entries of the log between two snapshots.
+    pub snapshot_every: u64,
+}
+
+impl Options {
+    /// The usual options for a program with this schema: a member numbered 1 that founds a
+    /// cluster of its own when the folder is new.
+    pub fn new(schema: &'static [Migration]) -> Options {
+        Options {
+            schema,
+            me: Member { id: 1, name: "none".into(), address: String::new() },
+            heartbeat: Duration::from_millis(200),
+            patience: Duration::from_secs(10),
+            snapshot_every: 4096,
+        }
+    }
+
+    /// The newest level the program knows.
+    pub(crate) fn known_level(&self) -> u32 {
+        self.schema.last().map_or(0, |m| m.level)
+    }
+}

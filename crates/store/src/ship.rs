@@ -1,0 +1,169 @@
+//! Sends what was gathered to the log, one batch at a time, and tells the writers what became of
+//! it. Apply on this member is what decides: it sees the batch come back from the log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use openraft::error::{ClientWriteError, ForwardToLeader, RaftError};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::options::MemberId;
+use crate::raft::Raft;
+use crate::request::{Batch, Outcome, Reply, Request};
+use crate::state::State;
+use crate::window::{Gathered, InFlight};
+
+/// How long a batch waits for writers that were told the window is open.
+const MOMENT: Duration = Duration::from_millis(1);
+/// Between two looks for a leader.
+const RETRY: Duration = Duration::from_millis(25);
+
+/// A batch that left the window.
+struct Shipment {
+    request: Request,
+    writers: Vec<Gathered>,
+    outcomes: oneshot::Receiver<Vec<Outcome>>,
+}
+
+/// Ships until the store closes.
+pub(crate) async fn run(core: Arc<Core>, raft: Raft) {
+    let mut sequence = first_sequence(&core);
+    loop {
+        core.gathered.notified().await;
+        if core.waiting.load(Ordering::Acquire) > 0 {
+            // Whether they came or not, the batch goes.
+            let _ = timeout(MOMENT, core.filled.notified()).await;
+        }
+        let shipment = core.state().take_batch(core.me, sequence);
+        match shipment {
+            Ok(Some(shipment)) => {
+                sequence += 1;
+                deliver(&core, &raft, shipment).await;
+            }
+            Ok(None) => {}
+            Err(error) => core.fault.set(Fault::new("end a write", error)),
+        }
+        core.open_window();
+    }
+}
+
+/// Greater than any this member ever gave: those its state knows, and those still on their way
+/// when it ended, which are older than now.
+fn first_sequence(core: &Core) -> u64 {
+    let seen = core.state().meta.seen.get(&core.me).copied().unwrap_or(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(seen + 1)
+}
+
+impl State {
+    fn take_batch(
+        &mut self,
+        origin: MemberId,
+        sequence: u64,
+    ) -> rusqlite::Result<Option<Shipment>> {
+        if self.window.gathered.is_empty() {
+            return Ok(None);
+        }
+        self.stop_simulation()?;
+        self.window.open = false;
+        self.window.bytes = 0;
+        let mut writers = std::mem::take(&mut self.window.gathered);
+        let writes = writers.iter_mut().map(|w| std::mem::take(&mut w.transaction)).collect();
+        let base = self.window.base;
+        let request = Request::Batch(Batch { origin, sequence, base, writes });
+        let (done, outcomes) = oneshot::channel();
+        self.window.in_flight = Some(InFlight { sequence, done });
+        Ok(Some(Shipment { request, writers, outcomes }))
+    }
+}
+
+impl Core {
+    fn open_window(&self) {
+        let mut state = self.state();
+        state.window.in_flight = None;
+        state.window.open = true;
+        drop(state);
+        self.opened.notify_waiters();
+    }
+}
+
+async fn deliver(core: &Core, raft: &Raft, shipment: Shipment) {
+    let Shipment { request, writers, mut outcomes } = shipment;
+    let result = tokio::select! {
+        biased;
+        applied = &mut outcomes => applied.map_err(|_| Error::Uncertain),
+        sent = propose(core, raft, request) => match sent {
+            Ok(_) => applied_here(core, outcomes).await,
+            Err(error) => Err(error),
+        },
+    };
+    let mut outcomes = result.map(Vec::into_iter);
+    for writer in writers {
+        let outcome = match &mut outcomes {
+            Ok(outcomes) => outcomes.next().ok_or(Error::Uncertain),
+            Err(error) => Err(share(error)),
+        };
+        // A writer that was dropped does not want to know.
+        let _ = writer.done.send(outcome);
+    }
+}
+
+/// The leader has it; this member follows soon.
+async fn applied_here(
+    core: &Core,
+    outcomes: oneshot::Receiver<Vec<Outcome>>,
+) -> Result<Vec<Outcome>> {
+    match timeout(core.options.patience, outcomes).await {
+        Ok(Ok(outcomes)) => Ok(outcomes),
+        _ => Err(Error::Uncertain),
+    }
+}
+
+/// The same error for another writer of the batch.
+fn share(error: &Error) -> Error {
+    match error {
+        Error::NoQuorum => Error::NoQuorum,
+        Error::Closed => Error::Closed,
+        Error::Storage { operation, source } => {
+            Error::Storage { operation, source: source.clone() }
+        }
+        _ => Error::Uncertain,
+    }
+}
+
+/// Brings a request to the leader, wherever it is.
+pub(crate) async fn propose(core: &Core, raft: &Raft, request: Request) -> Result<Reply> {
+    let end = Instant::now() + core.options.patience;
+    loop {
+        let sent = timeout_at(end, raft.client_write(request.clone())).await;
+        match sent {
+            Ok(Ok(response)) => return Ok(response.data),
+            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to)))) => {
+                forward(core, to).await?;
+            }
+            Ok(Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(e)))) => {
+                return Err(Error::Members { reason: e.to_string() });
+            }
+            Ok(Err(RaftError::Fatal(_))) => return Err(stopped(core)),
+            Err(_) => return Err(Error::Uncertain),
+        }
+        if Instant::now() + RETRY >= end {
+            return Err(Error::NoQuorum);
+        }
+        sleep(RETRY).await;
+    }
+}
+
+async fn forward(_core: &Core, _to: ForwardToLeader<MemberId, crate::Member>) -> Result<()> {
+    Ok(())
+}
+
+/// Raft has ended: by a fault or by closing.
+pub(crate) fn stopped(core: &Core) -> Error {
+    core.check().err().unwrap_or(Error::Closed)
+}

@@ -1,0 +1,41 @@
+//! How the store is, for people and for the cluster's health.
+
+use crate::options::{Member, MemberId};
+
+/// What this member is in the cluster now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It orders the writes.
+    Leader,
+    /// It follows and votes.
+    Follower,
+    /// It seeks votes to lead.
+    Candidate,
+    /// It follows without a vote.
+    Learner,
+    /// It has stopped.
+    Stopped,
+}
+
+/// A moment's state of the store.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// This member.
+    pub me: MemberId,
+    /// What it is.
+    pub role: Role,
+    /// The leader it knows.
+    pub leader: Option<MemberId>,
+    /// Number of the election.
+    pub term: u64,
+    /// Index of the last entry in the log.
+    pub last_index: u64,
+    /// Index of the last entry applied.
+    pub applied_index: u64,
+    /// Level of the schema.
+    pub schema_level: u32,
+    /// All members and whether each has a vote.
+    pub members: Vec<(Member, bool)>,
+    /// The error that stopped it.
+    pub fault: Option<String>,
+}

@@ -1,0 +1,282 @@
+//! The handle everybody holds.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use openraft::ServerState;
+use openraft::error::{CheckIsLeaderError, RaftError};
+use tokio::sync::{oneshot, watch};
+
+use crate::changed::Changed;
+use crate::core::{Core, Turn};
+use crate::error::{Error, Result};
+use crate::open::{self, Running};
+use crate::options::Options;
+use crate::raft::Raft;
+use crate::read::Read;
+use crate::request::{Outcome, Request};
+use crate::status::{Role, Status};
+use crate::write::Write;
+use crate::{migrate, ship};
+
+/// How often a write is tried before it gives up.
+const ATTEMPTS: u32 = 16;
+
+/// The replicated state. Clones are handles of the same store; it ends with [`Store::close`] or
+/// when the last handle is dropped.
+#[derive(Clone)]
+pub struct Store {
+    core: Arc<Core>,
+    raft: Raft,
+    thread: Arc<Mutex<Option<Thread>>>,
+}
+
+/// The store's thread; told to end when this is dropped.
+struct Thread {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.core.folder.path()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store of a folder. A new folder becomes a cluster of one member. A member that is
+    /// alone makes its schema the newest it knows; otherwise see [`Store::raise_schema`].
+    pub async fn open(dir: &Path, options: Options) -> Result<Store> {
+        let Running { core, raft, alone, stop, thread } = open::open(dir, options).await?;
+        let thread = Arc::new(Mutex::new(Some(Thread { stop, thread })));
+        let store = Store { core, raft, thread };
+        if alone {
+            store.start_alone().await?;
+        }
+        Ok(store)
+    }
+
+    async fn start_alone(&self) -> Result<()> {
+        let wait = self.raft.wait(Some(self.core.options.patience));
+        let applied_all = |m: &openraft::RaftMetrics<_, _>| {
+            m.state == ServerState::Leader && m.last_applied.map(|id| id.index) == m.last_log_index
+        };
+        let ready = wait.metrics(applied_all, "leader with all entries applied");
+        ready.await.map_err(|_| self.core.check().err().unwrap_or(Error::NoQuorum))?;
+        open::refuse_newer(&self.core)?;
+        self.raise_schema(self.core.options.known_level()).await
+    }
+
+    /// Reads the local state: one consistent view, without waiting for anyone. It has every write
+    /// of this handle that returned; writes of other members arrive a moment later.
+    pub fn read<R, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Read<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        if self.core.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed.into());
+        }
+        self.core.readers.read(f)
+    }
+
+    /// Reads a state that has every write that returned anywhere before this call.
+    pub async fn read_latest<R, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Read<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.barrier().await?;
+        self.read(f)
+    }
+
+    async fn barrier(&self) -> Result<()> {
+        self.core.check()?;
+        let asked =
+            tokio::time::timeout(self.core.options.patience, self.raft.ensure_linearizable());
+        match asked.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(RaftError::Fatal(_))) => Err(ship::stopped(&self.core)),
+            Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)))) => {
+                Err(Error::NoQuorum)
+            }
+            Ok(Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)))) | Err(_) => {
+                Err(Error::NoQuorum)
+            }
+        }
+    }
+
+    /// Changes the state, all or nothing, on any member. The closure runs on the local state, and
+    /// runs again when a table it read was changed by another write before its own took effect, so
+    /// that a check and the change that follows it are one. It must be quick and must do nothing
+    /// but read and write through its argument. When this returns, the local state has the change.
+    ///
+    /// An error of the closure changes nothing and is returned as it is. Once handed to the log a
+    /// change takes effect even when the future is dropped.
+    pub async fn write<R, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&mut Write<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        for attempt in 0..ATTEMPTS {
+            match self.turn(&mut f).await {
+                Turn::Done(result) => return result,
+                Turn::Gathered(result, outcome) => match self.outcome(outcome).await? {
+                    Outcome::Applied => return result,
+                    Outcome::Conflict => back_off(attempt).await,
+                },
+            }
+        }
+        Err(Error::Conflict { attempts: ATTEMPTS }.into())
+    }
+
+    /// Waits for the window to be open and runs the closure.
+    async fn turn<R, E: From<Error>>(
+        &self,
+        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
+    ) -> Turn<R, E> {
+        let mut waiting = None;
+        loop {
+            let mut opened = std::pin::pin!(self.core.opened.notified());
+            opened.as_mut().enable();
+            if let Some(turn) = self.core.turn(f) {
+                return turn;
+            }
+            waiting.get_or_insert_with(|| Waiting::new(&self.core));
+            opened.await;
+        }
+    }
+
+    async fn outcome(&self, outcome: oneshot::Receiver<Result<Outcome>>) -> Result<Outcome> {
+        match outcome.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.core.check().err().unwrap_or(Error::Uncertain)),
+        }
+    }
+
+    /// The revision and the tables that changed, for those who act on changes.
+    pub fn watch(&self) -> watch::Receiver<Changed> {
+        self.core.changed.subscribe()
+    }
+
+    /// Resolves when a storage error has stopped the store; the process should then end. Never
+    /// resolves otherwise.
+    pub async fn failed(&self) -> Error {
+        let mut fault = self.core.fault.subscribe();
+        let mut metrics = self.raft.metrics();
+        loop {
+            if let Some(fault) = fault.borrow_and_update().clone() {
+                return fault.into();
+            }
+            tokio::select! {
+                _ = fault.changed() => {}
+                _ = metrics.wait_for(|m| m.running_state.is_err()) => break,
+            }
+        }
+        match self.core.check() {
+            Err(Error::Closed) => std::future::pending().await,
+            Err(error) => error,
+            Ok(()) => Error::Closed,
+        }
+    }
+
+    /// How the store is now.
+    pub fn status(&self) -> Status {
+        let metrics = self.raft.metrics().borrow().clone();
+        let members = metrics.membership_config.membership();
+        let voters: Vec<_> = members.voter_ids().collect();
+        Status {
+            me: self.core.me,
+            role: role(metrics.state),
+            leader: metrics.current_leader,
+            term: metrics.current_term,
+            last_index: metrics.last_log_index.unwrap_or(0),
+            applied_index: metrics.last_applied.map_or(0, |id| id.index),
+            schema_level: self.core.state().meta.level,
+            members: members
+                .nodes()
+                .map(|(id, member)| (member.clone(), voters.contains(id)))
+                .collect(),
+            fault: self.core.fault.check().err().map(|e| e.to_string()),
+        }
+    }
+
+    /// Brings the schema to this level. Every member must know it. Does nothing when the schema is
+    /// there already.
+    pub async fn raise_schema(&self, level: u32) -> Result<()> {
+        self.core.check()?;
+        let from = self.core.state().meta.level;
+        let steps = migrate::steps(self.core.options.schema, from, level);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.core.rehearse(&steps)?;
+        let reply = ship::propose(&self.core, &self.raft, Request::Migrate(steps)).await?;
+        match reply.failed {
+            None => Ok(()),
+            Some((level, why)) => {
+                Err(Error::Migration { level, name: "at apply".into(), source: why.into() })
+            }
+        }
+    }
+
+    /// Writes a copy of the state to a new file, from which [`restore`](crate::restore) makes a
+    /// store. Other reads and writes go on.
+    pub async fn backup(&self, path: &Path) -> Result<()> {
+        self.core.check()?;
+        let (core, path) = (self.core.clone(), path.to_owned());
+        let copy = tokio::task::spawn_blocking(move || {
+            let new = path.with_extension("partial");
+            core.write_copy(&new, &path).map_err(|e| Error::file("write", &path, e))
+        });
+        copy.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Stops the store; what was acknowledged is on disk. Other handles get [`Error::Closed`].
+    pub async fn close(&self) -> Result<()> {
+        self.core.closed.store(true, Ordering::Release);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Thread { stop, thread }) = thread else { return Ok(()) };
+        drop(stop);
+        let core = self.core.clone();
+        let ended = tokio::task::spawn_blocking(move || {
+            thread.join().map_err(|_| Error::Closed).and(core.release())
+        });
+        ended.await.map_err(|_| Error::Closed)?.and(self.core.fault.check())
+    }
+}
+
+/// Counts as one that waits for the window.
+struct Waiting<'a>(&'a Core);
+
+impl<'a> Waiting<'a> {
+    fn new(core: &'a Core) -> Waiting<'a> {
+        core.waiting.fetch_add(1, Ordering::AcqRel);
+        Waiting(core)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waiting: &AtomicUsize = &self.0.waiting;
+        if waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.filled.notify_one();
+        }
+    }
+}
+
+async fn back_off(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(Duration::from_millis(1 << attempt.min(6))).await;
+    }
+}
+
+fn role(state: ServerState) -> Role {
+    match state {
+        ServerState::Leader => Role::Leader,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Learner => Role::Learner,
+        ServerState::Shutdown => Role::Stopped,
+    }
+}
