@@ -35,11 +35,7 @@ pub struct ServerOptions {
     #[option(key = "core.proxy_ignore_hosts", default_text = "that of the environment")]
     pub proxy_ignore_hosts: Option<List<String>>,
     /// How long a token for a new client can be used.
-    #[option(
-        key = "core.remote_token_expiry",
-        default_text = "no end",
-        since = "certificate_token"
-    )]
+    #[option(key = "core.remote_token_expiry", default_text = "no end")]
     pub remote_token_expiry: Option<Expiry>,
     /// Minutes that running operations have to finish when the server stops.
     #[option(key = "core.shutdown_timeout", default = "5")]

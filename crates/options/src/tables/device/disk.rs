@@ -29,7 +29,7 @@ pub struct Disk {
     #[option(key = "recursive", default = "false")]
     pub recursive: bool,
     /// Whether the instance fails to start without it.
-    #[option(key = "required", default = "true", since = "disk_required")]
+    #[option(key = "required", default = "true")]
     pub required: bool,
     /// Whether owners are shown in the ids of the instance.
     ///
@@ -105,11 +105,8 @@ impl Disk {
                 ));
             }
             Some(DiskSource::Volume { path: Some(path), .. }) if climbs(path) => {
-                problems.push(Problem::invalid(
-                    "source",
-                    path,
-                    "a path within the volume, without .. in it",
-                ));
+                let allowed = "a path within the volume, without .. in it";
+                problems.push(Problem::invalid("source", path, allowed));
             }
             Some(_) => {}
         }

@@ -29,7 +29,7 @@ pub struct NicBridged {
     #[option(key = "mtu", default_text = "that of the bridge")]
     pub mtu: Option<Mtu>,
     /// Packets that may wait to be sent.
-    #[option(key = "queue.tx.length", since = "nic_txqueuelen")]
+    #[option(key = "queue.tx.length")]
     pub queue_tx_length: Option<u32>,
     /// Order in which a virtual machine tries to boot.
     #[option(key = "boot.priority", condition = "virtual machine")]

@@ -22,7 +22,7 @@ pub struct NicP2p {
     #[option(key = "mtu", default_text = "1500")]
     pub mtu: Option<Mtu>,
     /// Packets that may wait to be sent.
-    #[option(key = "queue.tx.length", since = "nic_txqueuelen")]
+    #[option(key = "queue.tx.length")]
     pub queue_tx_length: Option<u32>,
     /// Order in which a virtual machine tries to boot.
     #[option(key = "boot.priority", condition = "virtual machine")]

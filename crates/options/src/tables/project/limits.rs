@@ -31,7 +31,7 @@ pub struct ProjectLimits {
     #[option(key = "limits.memory", since = "projects_limits")]
     pub memory: Option<Size>,
     /// Most networks.
-    #[option(key = "limits.networks", since = "projects_networks_restricted_uplinks")]
+    #[option(key = "limits.networks")]
     pub networks: Option<u64>,
     /// Most IPv4 addresses taken from one uplink network.
     #[option(pattern = "limits.networks.uplink_ips.ipv4.NETWORK_NAME")]
