@@ -1,0 +1,116 @@
+//! Exec and console: a request, then one websocket a stream.
+
+use wire::{
+    ExecMetadata, InstanceConsolePost, InstanceExecPost, Operation,
+    endpoints::{
+        self,
+        instances::{InstanceConsole, InstanceExec},
+        operations::OperationWebsocket,
+    },
+    query::ProjectQuery,
+};
+
+use crate::{Client, Error, Result, Socket};
+
+/// A program that runs inside, with its streams.
+#[derive(Debug)]
+pub struct Exec {
+    /// The operation; wait for it to get the exit status.
+    pub operation: Operation,
+    /// For window sizes and signals.
+    pub control: Socket,
+    /// Its input and output.
+    pub streams: Streams,
+}
+
+/// Input and output of a program.
+#[derive(Debug)]
+pub enum Streams {
+    /// All on one terminal.
+    Terminal(Socket),
+    /// A pipe each.
+    Pipes {
+        /// To the program.
+        stdin: Socket,
+        /// From the program.
+        stdout: Socket,
+        /// From the program.
+        stderr: Socket,
+    },
+}
+
+/// A console we are attached to.
+#[derive(Debug)]
+pub struct Console {
+    /// The operation; it ends when we detach.
+    pub operation: Operation,
+    /// For window sizes.
+    pub control: Socket,
+    /// Input and output.
+    pub stream: Socket,
+}
+
+impl Client {
+    /// Runs a program inside an instance; it starts when all streams are connected, as they are on return.
+    ///
+    /// # Errors
+    /// When the daemon refuses, or a stream cannot be opened.
+    pub async fn exec(
+        &self,
+        project: &ProjectQuery,
+        instance: &str,
+        request: &InstanceExecPost,
+    ) -> Result<Exec> {
+        let operation = self.call::<InstanceExec>(&[instance], project, request).await?;
+        let fds = Secrets::of(&operation)?;
+        let (control, stdin) =
+            tokio::try_join!(self.stream(&fds, "control"), self.stream(&fds, "0"))?;
+        if request.interactive {
+            return Ok(Exec { operation, control, streams: Streams::Terminal(stdin) });
+        }
+        let (stdout, stderr) = tokio::try_join!(self.stream(&fds, "1"), self.stream(&fds, "2"))?;
+        Ok(Exec { operation, control, streams: Streams::Pipes { stdin, stdout, stderr } })
+    }
+
+    /// Attaches to an instance's console.
+    ///
+    /// # Errors
+    /// When the daemon refuses, or a stream cannot be opened.
+    pub async fn console(
+        &self,
+        project: &ProjectQuery,
+        instance: &str,
+        request: &InstanceConsolePost,
+    ) -> Result<Console> {
+        let operation = self.call::<InstanceConsole>(&[instance], project, request).await?;
+        let fds = Secrets::of(&operation)?;
+        let control = self.stream(&fds, "control").await?;
+        let stream = self.stream(&fds, "0").await?;
+        Ok(Console { operation, control, stream })
+    }
+
+    async fn stream(&self, secrets: &Secrets, stream: &'static str) -> Result<Socket> {
+        let id = &secrets.id;
+        let secret = secrets.fds.get(stream);
+        let secret = secret.ok_or_else(|| Error::NoStream { stream, id: id.clone() })?;
+        let path = endpoints::path::<OperationWebsocket>(&[id]);
+        self.websocket(&format!("{path}?secret={secret}")).await
+    }
+}
+
+/// The secrets of an operation's streams.
+struct Secrets {
+    id: String,
+    fds: wire::ConfigMap,
+}
+
+impl Secrets {
+    fn of(operation: &Operation) -> Result<Self> {
+        let metadata: ExecMetadata = operation.metadata_as().map_err(|source| Error::Decode {
+            path: operation.url(),
+            status: 202,
+            source,
+        })?;
+        Ok(Self { id: operation.id.clone(), fds: metadata.fds })
+    }
+}
