@@ -75,6 +75,9 @@ pub enum Error {
     /// The operation has ended.
     #[error("operation {0} isn't running")]
     NotRunning(Uuid),
+    /// The task is not stuck, so there is nothing to forget.
+    #[error("task {0} isn't stuck")]
+    NotStuck(Uuid),
     /// A secret that opens no websocket of the operation.
     #[error("operation {0} has no websocket for this secret")]
     BadSecret(Uuid),

@@ -48,6 +48,8 @@ pub(crate) struct Row {
     pub(crate) done: usize,
     /// The boot of the machine in which the row was last written durably.
     pub(crate) boot: String,
+    /// The runner that began the task.
+    pub(crate) session: String,
 }
 
 /// One change of the journal.

@@ -47,9 +47,12 @@ struct Inner<W> {
     kinds: HashMap<&'static str, Box<dyn Kind<W>>>,
     faults: Faults,
     boot: String,
+    session: String,
     closed: AtomicBool,
     running: Mutex<HashMap<Uuid, AbortHandle>>,
     count: watch::Sender<usize>,
+    /// Whether what an earlier session left was looked at; held while leftovers are set in motion.
+    recovered: tokio::sync::Mutex<bool>,
     /// Names of tasks that are stuck or cannot be read.
     held: Mutex<HashMap<Uuid, Guard>>,
 }
@@ -98,7 +101,9 @@ impl<W: Send + Sync + 'static> Builder<W> {
             kinds: self.kinds,
             faults: self.faults,
             boot: self.boot.unwrap_or_else(boot_id),
+            session: Uuid::new_v4().to_string(),
             closed: AtomicBool::new(false),
+            recovered: tokio::sync::Mutex::new(false),
             running: Mutex::default(),
             count: watch::Sender::new(0),
             held: Mutex::default(),
@@ -188,6 +193,7 @@ impl<W: Send + Sync + 'static> Inner<W> {
             stage: Stage::Running,
             done: 0,
             boot: self.boot.clone(),
+            session: self.session.clone(),
         })
     }
 

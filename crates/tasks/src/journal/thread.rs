@@ -24,6 +24,7 @@ const SCHEMA: &str = "
         stage   TEXT NOT NULL,
         done    INTEGER NOT NULL,
         boot    TEXT NOT NULL,
+        session TEXT NOT NULL,
         created TEXT NOT NULL,
         error   TEXT
     ) STRICT";
@@ -159,19 +160,20 @@ fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
 fn begin(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "INSERT INTO tasks (id, kind, input, request, stage, done, boot, created)
-             VALUES (:id, :kind, :input, :request, :stage, :done, :boot, datetime('now'))",
+            "INSERT INTO tasks (id, kind, input, request, stage, done, boot, session, created)
+             VALUES (:id, :kind, :input, :request, :stage, :done, :boot, :session,
+                     datetime('now'))",
         )?
         .execute(named_params! {
             ":id": text(&row.id), ":kind": row.kind, ":input": row.input,
             ":request": row.request, ":stage": row.stage.name(), ":done": count(row.done),
-            ":boot": row.boot,
+            ":boot": row.boot, ":session": row.session,
         })
 }
 
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, kind, input, notes, request, stage, done, boot
+        "SELECT id, kind, input, notes, request, stage, done, boot, session
          FROM tasks ORDER BY number",
     )?;
     let rows = statement.query_map([], |row| {
@@ -184,6 +186,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             stage: Stage::from_name(&row.get::<_, String>(5)?),
             done: usize::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
             boot: row.get(7)?,
+            session: row.get(8)?,
         })
     })?;
     rows.collect()

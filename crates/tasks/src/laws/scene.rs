@@ -71,8 +71,10 @@ impl Scene {
                 Recovery::Unreadable(error) => return Err(chain(&error)),
             }
         }
-        let left = runner.recover().await.map_err(|error| chain(&error))?;
-        if left.is_empty() { Ok(()) } else { Err(format!("not settled: {left:?}")) }
+        match runner.journaled().await.map_err(|error| chain(&error))? {
+            0 => Ok(()),
+            _ => Err(format!("not settled: {:?} are stuck", runner.stuck())),
+        }
     }
 
     fn journal(&self) -> PathBuf {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::kind::Direction;
 use super::{Inner, Runner};
-use crate::journal::Row;
+use crate::journal::{Row, Write};
 use crate::locks::{Claim, Guard};
 use crate::operation::{Operation, Request};
 use crate::reconcile::{Reconciler, Report, Topic};
@@ -59,38 +59,62 @@ pub enum Recovery {
 /// A task that moves again, or why it does not.
 type Launched = Result<(Operation, Direction), Error>;
 
+struct Leftover {
+    id: Uuid,
+    kind: String,
+    description: String,
+    launched: Launched,
+}
+
 impl<W: Send + Sync + 'static> Runner<W> {
-    /// Settles what a crash left in the journal. To be called once at start, before the doors open.
+    /// Settles what earlier sessions left in the journal. To be called once at start, before the
+    /// doors open.
     ///
     /// All names are claimed before it returns. Undos have ended by then unless they take longer
     /// than half a minute; tasks that resume go on behind.
     pub async fn recover(&self) -> Result<Vec<Recovered>, Error> {
-        let rows = self.0.journal.load().await?;
-        let mut launched = Vec::new();
-        for row in rows {
-            if !self.0.running().contains_key(&row.id) {
-                launched.push((row.id, row.kind.clone(), self.0.relaunch(row)));
-            }
+        let mut recovered = self.0.recovered.lock().await;
+        if *recovered {
+            drop(recovered);
+            return self.retry().await;
         }
-        let settled = launched.into_iter().map(|(id, kind, (description, launched))| async move {
-            Recovered { id, kind, description, outcome: outcome(launched).await }
-        });
-        Ok(join_all(settled).await)
+        let mut rows = self.0.journal.load().await?;
+        rows.retain(|row| row.session != self.0.session);
+        let launched = self.0.relaunch_all(rows);
+        *recovered = true;
+        drop(recovered);
+        Ok(settled(launched).await)
     }
 
     /// Tries the stuck tasks again.
     pub async fn retry(&self) -> Result<Vec<Recovered>, Error> {
-        if self.0.held().is_empty() { Ok(Vec::new()) } else { self.recover().await }
+        let motion = self.0.recovered.lock().await;
+        // Read before the journal: a task in this list neither runs nor ends meanwhile.
+        let stuck = self.stuck();
+        if stuck.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.0.journal.load().await?;
+        rows.retain(|row| stuck.contains(&row.id));
+        let launched = self.0.relaunch_all(rows);
+        drop(motion);
+        Ok(settled(launched).await)
     }
 
     /// Forgets a task that is stuck or cannot be read: somebody has cleaned up by hand.
     pub async fn forget(&self, id: Uuid) -> Result<(), Error> {
-        if self.0.running().contains_key(&id) {
-            return Err(Error::NotCancellable(id));
+        let _motion = self.0.recovered.lock().await;
+        if !self.0.held().contains_key(&id) {
+            return Err(Error::NotStuck(id));
         }
-        self.0.journal.write(crate::journal::Write::End { id }).await?;
+        self.0.journal.write(Write::End { id }).await?;
         self.0.held().remove(&id);
         Ok(())
+    }
+
+    /// How many tasks the journal has, running ones included.
+    pub async fn journaled(&self) -> Result<usize, Error> {
+        Ok(self.0.journal.load().await?.len())
     }
 
     /// The ids of tasks that are stuck or cannot be read.
@@ -100,6 +124,16 @@ impl<W: Send + Sync + 'static> Runner<W> {
 }
 
 impl<W: Send + Sync + 'static> Inner<W> {
+    fn relaunch_all(self: &Arc<Self>, rows: Vec<Row>) -> Vec<Leftover> {
+        rows.into_iter()
+            .map(|row| {
+                let (id, kind) = (row.id, row.kind.clone());
+                let (description, launched) = self.relaunch(row);
+                Leftover { id, kind, description, launched }
+            })
+            .collect()
+    }
+
     /// Sets a journaled task in motion; what cannot move keeps its names.
     fn relaunch(self: &Arc<Self>, row: Row) -> (String, Launched) {
         let request = serde_json::from_str::<Request>(&row.request).unwrap_or_default();
@@ -146,6 +180,14 @@ fn recovery_request(request: Request, direction: Direction) -> Request {
     };
     let description = format!("{verb}: {}", request.description);
     Request { description, class: wire::OperationClass::Task, cancellable: false, ..request }
+}
+
+async fn settled(leftovers: Vec<Leftover>) -> Vec<Recovered> {
+    let settled = leftovers.into_iter().map(|leftover| async move {
+        let Leftover { id, kind, description, launched } = leftover;
+        Recovered { id, kind, description, outcome: outcome(launched).await }
+    });
+    join_all(settled).await
 }
 
 async fn outcome(launched: Launched) -> Recovery {

@@ -1,6 +1,50 @@
+use exec::{Control, Tool};
+
 use super::toy::*;
-use crate::{Crash, Error, Faults, Recovery, Request, Status, Stuck};
-use crate::{Reconciler, Runner};
+use crate::{
+    CRASH_VARIABLE, Crash, Error, Faults, Reconciler, Recovery, Request, Runner, Status, Stuck,
+};
+
+const FOLDER: &str = "TASKS_TEST_FOLDER";
+
+/// Not a test of its own: the process that `a_real_kill...` starts and that kills itself.
+#[tokio::test]
+async fn victim() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let runner = runner(&World::at(folder.into()));
+    runner.run(Make { name: "web".to_owned() }, Request::new("Making")).await.unwrap();
+}
+
+/// Runs `victim` in a process of its own; true if it was killed.
+fn killed_after_write(world: &World, write: u64) -> bool {
+    let me = std::env::current_exe().unwrap().into_os_string().into_string().unwrap();
+    let tool = Tool::new(me.leak(), "tasks")
+        .args(["--exact", "tests::recover::victim"])
+        .env(FOLDER, world.folder())
+        .env(CRASH_VARIABLE, write.to_string());
+    exec::run(tool, &Control::none()).is_err()
+}
+
+#[tokio::test]
+async fn a_real_kill_after_any_journal_write_leaves_nothing_between() {
+    let intended = ["old", "web", "web.size"];
+    for write in 1.. {
+        let world = World::new();
+        if !killed_after_write(&world, write) {
+            assert_eq!(world.names(), intended);
+            assert_eq!(write, 5, "begin, two notes and the end");
+            break;
+        }
+        let report = runner(&world).recover().await.unwrap();
+        if write < 4 {
+            assert!(matches!(report[0].outcome, Recovery::Undone));
+            assert_eq!(world.names(), ["old"]);
+        } else {
+            assert!(report.is_empty());
+            assert_eq!(world.names(), intended);
+        }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_kind_is_kept_reported_and_holds_its_names() {

@@ -42,7 +42,7 @@ async fn success_leaves_the_files_and_an_empty_journal() {
     let runner = runner(&world);
     runner.run(make("web"), Request::new("Making")).await.unwrap();
     assert_eq!(world.names(), ["old", "web", "web.size"]);
-    assert!(runner.recover().await.unwrap().is_empty());
+    assert_eq!(runner.journaled().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn shutdown_refuses_new_tasks_and_waits_for_old_ones() {
     assert_eq!(held.status(), Status::Success);
 }
 
-/// The time is told, not asserted, save for a bound no machine should come near.
+/// The times are told; the bound is one no machine should come near.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_journal_costs_little() {
     let world = World::new();
@@ -133,5 +133,5 @@ async fn the_journal_costs_little() {
     }
     let each = begin.elapsed() / 50;
     eprintln!("a task of 3 steps: {each:?}");
-    assert!(each < Duration::from_millis(100), "a task of 3 steps took {each:?}");
+    assert!(each < Duration::from_millis(200), "a task of 3 steps took {each:?}");
 }

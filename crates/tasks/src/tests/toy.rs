@@ -1,6 +1,6 @@
 //! A folder as the world, and tasks that make and move files in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,30 +20,42 @@ pub(crate) enum Error {
 type Result = std::result::Result<(), Error>;
 
 pub(crate) struct World {
-    pub(crate) folder: TempDir,
+    folder: PathBuf,
+    temporary: Option<TempDir>,
     /// Lets `Hold` go on.
     pub(crate) release: Notify,
 }
 
 impl World {
     pub(crate) fn new() -> Arc<World> {
-        let world = World { folder: tempfile::tempdir().unwrap(), release: Notify::new() };
-        std::fs::create_dir(world.folder.path().join("files")).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().to_owned();
+        let world = World { folder, temporary: Some(temporary), release: Notify::new() };
+        std::fs::create_dir(world.folder.join("files")).unwrap();
         std::fs::write(world.file("old"), "treasure").unwrap();
         Arc::new(world)
     }
 
+    /// The world of another process.
+    pub(crate) fn at(folder: PathBuf) -> Arc<World> {
+        Arc::new(World { folder, temporary: None, release: Notify::new() })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.temporary.as_ref().map_or(&self.folder, |temporary| temporary.path())
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("files").join(name)
+        self.folder.join("files").join(name)
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
-        self.folder.path().join("local.db")
+        self.folder.join("local.db")
     }
 
     /// All there is to see.
     pub(crate) fn files(&self) -> Vec<(String, String)> {
-        let entries = std::fs::read_dir(self.folder.path().join("files")).unwrap();
+        let entries = std::fs::read_dir(self.folder().join("files")).unwrap();
         let mut files: Vec<_> = entries
             .map(|entry| {
                 let entry = entry.unwrap();
