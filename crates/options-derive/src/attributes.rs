@@ -3,7 +3,8 @@
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Ident, LitStr, Path, Result};
 
-/// `#[options(entity = "..", group = "..", check = path, apply = live, scope = global)]` on the struct.
+/// `#[options(entity = "..", group = "..", check = path, apply = live, scope = global)]` on the
+/// struct.
 #[derive(Default)]
 pub(crate) struct OfStruct {
     pub(crate) entity: Option<LitStr>,

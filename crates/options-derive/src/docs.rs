@@ -2,7 +2,8 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// The two texts of a doc comment; each paragraph on one line, paragraphs separated by an empty line.
+/// The two texts of a doc comment; each paragraph on one line, paragraphs separated by an empty
+/// line.
 pub(crate) fn texts(attributes: &[Attribute]) -> (String, String) {
     let lines: Vec<String> = attributes.iter().filter_map(line).collect();
     let mut paragraphs = lines

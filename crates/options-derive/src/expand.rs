@@ -72,3 +72,71 @@ fn named_fields(input: &DeriveInput) -> Result<&FieldsNamed> {
         _ => Err(Error::new_spanned(&input.ident, "a struct")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{DeriveInput, parse_quote};
+
+    use super::expand;
+
+    fn errors(input: &DeriveInput) -> Vec<String> {
+        let error = expand(input).expect_err("nothing wrong was found");
+        error.into_iter().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let input: DeriveInput = parse_quote! {
+            #[options(entity = "pond")]
+            struct Pond {
+                #[option(key = "a", group = "g")]
+                right: bool,
+                #[option(key = "b")]
+                no_group: bool,
+                #[option(group = "g")]
+                no_key: bool,
+                #[option(pattern = "x.*.y.*", group = "g")]
+                two_names: BTreeMap<String, bool>,
+                #[option(key = "c", group = "g", apply = later)]
+                wrong_word: bool,
+                #[option(key = "d", colour = "red")]
+                unknown_word: bool,
+            }
+        };
+        let errors = errors(&input);
+        let starts = [
+            "group: here or on the struct",
+            "either key, pattern or nested",
+            "one part: *, <name> or NAME",
+            "live, restart or create",
+            "known here: key, pattern",
+        ];
+        assert_eq!(errors.len(), starts.len(), "{errors:#?}");
+        for (error, start) in errors.iter().zip(starts) {
+            assert!(error.starts_with(start), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_structs_with_names_and_an_entity() {
+        let of = |input: DeriveInput| errors(&input).join("");
+        assert_eq!(
+            of(parse_quote!(
+                enum Pond {}
+            )),
+            "a struct"
+        );
+        assert_eq!(
+            of(parse_quote!(
+                struct Pond(bool);
+            )),
+            "a struct with named fields"
+        );
+        assert_eq!(
+            of(parse_quote!(
+                struct Pond {}
+            )),
+            "#[options(entity = \"..\")]"
+        );
+    }
+}

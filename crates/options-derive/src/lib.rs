@@ -1,8 +1,9 @@
 //! The derive macro of the crate `options`.
 //!
-//! `#[derive(Options)]` turns a struct into a table of options and a parser. It reads three things: the struct's
-//! `#[options(..)]`, each field's doc comment (first paragraph: short text, the rest: long text), and each field's
-//! `#[option(..)]`. What the attributes mean stands in the head of the crate `options`.
+//! `#[derive(Options)]` turns a struct into a table of options and a parser. It reads three things:
+//! the struct's `#[options(..)]`, each field's doc comment (first paragraph: short text, the rest:
+//! long text), and each field's `#[option(..)]`. What the attributes mean stands in the head of the
+//! crate `options`.
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

@@ -1,7 +1,7 @@
 //! Patterns of families: which part of a key stands for the name.
 
-/// Splits `user.*`, `volatile.<name>.hwaddr` or `limits.disk.pool.POOL_NAME` into what stands before and behind the
-/// name. None when there is no such part, or more than one.
+/// Splits `user.*`, `volatile.<name>.hwaddr` or `limits.disk.pool.POOL_NAME` into what stands
+/// before and behind the name. None when there is no such part, or more than one.
 pub(crate) fn split(pattern: &str) -> Option<(String, String)> {
     let segments: Vec<&str> = pattern.split('.').collect();
     let mut wild = (0..segments.len()).filter(|&i| is_name(segments[i]));

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The sort of values a [`crate::Value`] accepts. Its `Display` says what is allowed, to end the sentence "wanted: ..".
+/// The sort of values a [`crate::Value`] accepts. Its `Display` says what is allowed, to end the
+/// sentence "wanted: ..".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.

@@ -13,28 +13,31 @@
 //!     ///
 //!     /// Ducks want at least thirty.
 //!     #[option(key = "water.depth", default = "50", apply = restart)]
-//!     depth: Setting<u32>,
+//!     depth: Setting<u8>,
 //! }
 //!
 //! let raw = Raw::from_iter([("water.depth", "deep")]);
 //! let problems = Pond::parse(&raw).unwrap_err();
 //! assert_eq!(
 //!     problems.to_string(),
-//!     r#"invalid value "deep" for "water.depth": auto, none or a whole number from 0 to 4294967295"#
+//!     r#"invalid value "deep" for "water.depth": auto, none or a whole number from 0 to 255"#
 //! );
 //! ```
 //!
-//! On the struct: `entity`, `check = Self::f` (rules across keys, `fn(&self) -> Vec<Problem>`), and for all its fields
-//! `group`, `apply`, `scope`. On a field: `key`, or `pattern` for a family of keys (`user.*`, `volatile.<name>.hwaddr`;
-//! the field is a `BTreeMap` by what stands for the name), or `nested` (another struct of options, each key behind
-//! `prefix`); `default` (holds when the key is absent), `default_text` (the same in words), `initial` (written into the
-//! configuration when the object is made), `apply = live | restart | create`, `scope = global | local`, `condition`,
-//! `since` (API extension). The type of the field is the validator: a [`Value`], or an `Option` of one.
+//! On the struct: `entity`, `check = Self::f` (rules across keys, `fn(&self) -> Vec<Problem>`), and
+//! for all its fields `group`, `apply`, `scope`. On a field: `key`, or `pattern` for a family of
+//! keys (`user.*`, `volatile.<name>.hwaddr`; the field is a `BTreeMap` by what stands for the
+//! name), or `nested` (another struct of options, each key behind `prefix`); `default` (holds when
+//! the key is absent), `default_text` (the same in words), `initial` (written into the
+//! configuration when the object is made), `apply = live | restart | create`, `scope = global |
+//! local`, `condition`, `since` (API extension). The type of the field is the validator: a
+//! [`Value`], or an `Option` of one.
 //!
-//! The doors parse a [`Raw`] map once; beneath them everything takes the typed structs of [`instance`], [`device`],
-//! [`network`], [`storage`], [`project`] and [`server`]. From the tables also come [`metadata()`], the list of what is
-//! missing (`not-yet.txt`) and which change needs a restart ([`Changes`]). Names of things are checked in [`names`].
-//! This crate knows no other of ours and does no I/O.
+//! The doors parse a [`Raw`] map once; beneath them everything takes the typed structs of
+//! [`instance`], [`device`], [`network`], [`storage`], [`project`] and [`server`]. From the tables
+//! also come [`metadata()`], the list of what is missing (`not-yet.txt`) and which change needs a
+//! restart ([`Changes`]). Names of things are checked in [`names`]. This crate knows no other of
+//! ours and does no I/O.
 
 // The derive macro names this crate by its outside name.
 extern crate self as options;
@@ -48,6 +51,14 @@ pub use problem::{Problem, Problems, Why};
 pub use raw::Raw;
 pub use table::{Apply, Family, Found, Nested, Opt, Scope, Table};
 pub use tables::{TABLES, device, instance, network, project, server, storage};
+pub use tables::{
+    device::{Device, Devices},
+    instance::InstanceOptions,
+    network::BridgeOptions,
+    project::ProjectOptions,
+    server::ServerOptions,
+    storage::{DirPoolOptions, VolumeOptions},
+};
 pub use values::*;
 
 mod changes;

@@ -15,18 +15,21 @@ pub fn metadata() -> Value {
 
 fn add(configs: &mut Map<String, Value>, table: &Table) {
     let entity = &mut configs.entry(table.entity).or_insert_with(|| json!({}));
-    for opt in table.own() {
+    let options = table.own();
+    let scoped = options.iter().any(|opt| opt.scope == Scope::Local);
+    for opt in options {
         let group = &mut entity[opt.group];
         if group.is_null() {
             *group = json!({ "keys": [] });
         }
         if let Some(keys) = group["keys"].as_array_mut() {
-            keys.push(json!({ opt.key: describe(opt) }));
+            keys.push(json!({ opt.key: describe(opt, scoped) }));
         }
     }
 }
 
-fn describe(opt: &Opt) -> Value {
+/// `scoped`: the entity has options of both scopes, so that it is worth saying which.
+fn describe(opt: &Opt, scoped: bool) -> Value {
     let mut facts = Map::new();
     let mut fact = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -40,6 +43,7 @@ fn describe(opt: &Opt) -> Value {
     fact("defaultdesc", opt.default_text.or(opt.default));
     fact("initialvaluedesc", opt.initial);
     fact("liveupdate", Some(if opt.apply == Apply::Live { "yes" } else { "no" }));
-    fact("scope", Some(if opt.scope == Scope::Local { "local" } else { "global" }));
+    let scope = if opt.scope == Scope::Local { "local" } else { "global" };
+    fact("scope", scoped.then_some(scope));
     Value::Object(facts)
 }

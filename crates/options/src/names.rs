@@ -122,7 +122,8 @@ fn is_segment(name: &str) -> bool {
     name.len() <= 63 && is_plain(name) && !name.contains('/')
 }
 
-/// Text that shows as it is: not empty, no control characters, no space at an end, neither `.` nor `..`.
+/// Text that shows as it is: not empty, no control characters, no space at an end, neither `.` nor
+/// `..`.
 fn is_plain(name: &str) -> bool {
     (1..=255).contains(&name.len())
         && name.trim() == name

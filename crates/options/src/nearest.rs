@@ -15,7 +15,8 @@ pub(crate) fn key(table: &Table, unknown: &str) -> Option<String> {
         .map(|(_, known)| known)
 }
 
-/// How many letters must be put in, taken out or changed to get from one word to the other (Levenshtein).
+/// How many letters must be put in, taken out or changed to get from one word to the other
+/// (Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

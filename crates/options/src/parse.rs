@@ -9,7 +9,8 @@ pub trait Options: Sized + 'static {
     /// What is declared.
     const TABLE: Table;
 
-    /// Reads the struct's fields; None after a problem, which the reader has noted. Called by the derived code.
+    /// Reads the struct's fields; None after a problem, which the reader has noted. Called by the
+    /// derived code.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
 
     /// Rules across keys; called when each key for itself is right.

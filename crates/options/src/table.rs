@@ -107,7 +107,8 @@ pub struct Found<'k> {
 }
 
 impl Table {
-    /// The option that a key belongs to: the exact one first, else the family with the longest fixed part.
+    /// The option that a key belongs to: the exact one first, else the family with the longest
+    /// fixed part.
     pub fn find<'k>(&self, key: &'k str) -> Option<Found<'k>> {
         self.exact(key, key).or_else(|| self.family(key, key))
     }

@@ -39,8 +39,8 @@ pub struct BridgeOptions {
     pub dns_domain: Domain,
     /// Which names the network's DNS server knows.
     ///
-    /// `managed` knows the instances by their names, `dynamic` what clients of DHCP call themselves, `none` turns DNS
-    /// off.
+    /// `managed` knows the instances by their names, `dynamic` what clients of DHCP call
+    /// themselves, `none` turns DNS off.
     #[option(key = "dns.mode", default = "managed")]
     pub dns_mode: DnsMode,
     /// Domains that instances search.
@@ -51,23 +51,39 @@ pub struct BridgeOptions {
 
     /// IPv4 address of the bridge.
     ///
-    /// With its prefix length. `none` turns IPv4 off; `auto` picks a free subnet when the network is made.
+    /// With its prefix length. `none` turns IPv4 off; `auto` picks a free subnet when the network
+    /// is made.
     #[option(key = "ipv4.address", default = "none", initial = "auto")]
     pub ipv4_address: Setting<Ipv4Net>,
     /// Whether instances get IPv4 addresses by DHCP.
     #[option(key = "ipv4.dhcp", default = "true", condition = "IPv4 address")]
     pub ipv4_dhcp: bool,
     /// How long an IPv4 address is lent.
-    #[option(key = "ipv4.dhcp.expiry", default = "1h", condition = "IPv4 DHCP")]
+    #[option(
+        key = "ipv4.dhcp.expiry",
+        since = "network_dhcp_expiry",
+        default = "1h",
+        condition = "IPv4 DHCP"
+    )]
     pub ipv4_dhcp_expiry: LeaseTime,
     /// Gateway that DHCP tells, when it is not the bridge.
-    #[option(key = "ipv4.dhcp.gateway", default_text = "the bridge", condition = "IPv4 DHCP")]
+    #[option(
+        key = "ipv4.dhcp.gateway",
+        since = "network_dhcp_gateway",
+        default_text = "the bridge",
+        condition = "IPv4 DHCP"
+    )]
     pub ipv4_dhcp_gateway: Option<Ipv4Addr>,
     /// IPv4 addresses that DHCP gives away.
     #[option(key = "ipv4.dhcp.ranges", default_text = "the whole subnet", condition = "IPv4 DHCP")]
     pub ipv4_dhcp_ranges: Option<List<Ipv4Range>>,
     /// Whether firewall rules let the network's own IPv4 traffic pass.
-    #[option(key = "ipv4.firewall", default = "true", condition = "IPv4 address")]
+    #[option(
+        key = "ipv4.firewall",
+        since = "network_firewall_filtering",
+        default = "true",
+        condition = "IPv4 address"
+    )]
     pub ipv4_firewall: bool,
     /// Whether IPv4 traffic leaves with an address of the host.
     ///
@@ -89,7 +105,7 @@ pub struct BridgeOptions {
     #[option(key = "ipv4.ovn.ranges")]
     pub ipv4_ovn_ranges: Option<List<Ipv4Range>>,
     /// More IPv4 subnets routed to the bridge.
-    #[option(key = "ipv4.routes", condition = "IPv4 address")]
+    #[option(key = "ipv4.routes", since = "network_routes", condition = "IPv4 address")]
     pub ipv4_routes: Option<List<Ipv4Net>>,
     /// Whether IPv4 traffic goes in and out of the network.
     #[option(key = "ipv4.routing", default = "true", condition = "IPv4 address")]
@@ -97,7 +113,8 @@ pub struct BridgeOptions {
 
     /// IPv6 address of the bridge.
     ///
-    /// With its prefix length. `none` turns IPv6 off; `auto` picks a free subnet when the network is made.
+    /// With its prefix length. `none` turns IPv6 off; `auto` picks a free subnet when the network
+    /// is made.
     #[option(key = "ipv6.address", default = "none", initial = "auto")]
     pub ipv6_address: Setting<Ipv6Net>,
     /// Whether instances learn IPv6 addresses from the network.
@@ -106,7 +123,12 @@ pub struct BridgeOptions {
     #[option(key = "ipv6.dhcp", default = "true", condition = "IPv6 address")]
     pub ipv6_dhcp: bool,
     /// How long an IPv6 address is lent.
-    #[option(key = "ipv6.dhcp.expiry", default = "1h", condition = "stateful IPv6 DHCP")]
+    #[option(
+        key = "ipv6.dhcp.expiry",
+        since = "network_dhcp_expiry",
+        default = "1h",
+        condition = "stateful IPv6 DHCP"
+    )]
     pub ipv6_dhcp_expiry: LeaseTime,
     /// IPv6 addresses that DHCP gives away.
     #[option(
@@ -121,7 +143,12 @@ pub struct BridgeOptions {
     #[option(key = "ipv6.dhcp.stateful", default = "false", condition = "IPv6 DHCP")]
     pub ipv6_dhcp_stateful: bool,
     /// Whether firewall rules let the network's own IPv6 traffic pass.
-    #[option(key = "ipv6.firewall", default = "true", condition = "IPv6 address")]
+    #[option(
+        key = "ipv6.firewall",
+        since = "network_firewall_filtering",
+        default = "true",
+        condition = "IPv6 address"
+    )]
     pub ipv6_firewall: bool,
     /// Whether IPv6 traffic leaves with an address of the host.
     ///
@@ -143,7 +170,7 @@ pub struct BridgeOptions {
     #[option(key = "ipv6.ovn.ranges")]
     pub ipv6_ovn_ranges: Option<List<Ipv6Range>>,
     /// More IPv6 subnets routed to the bridge.
-    #[option(key = "ipv6.routes", condition = "IPv6 address")]
+    #[option(key = "ipv6.routes", since = "network_routes", condition = "IPv6 address")]
     pub ipv6_routes: Option<List<Ipv6Net>>,
     /// Whether IPv6 traffic goes in and out of the network.
     #[option(key = "ipv6.routing", default = "true", condition = "IPv6 address")]
@@ -236,7 +263,8 @@ impl BridgeOptions {
     }
 }
 
-/// The bridge must have an address of its own, not that of the subnet; a /31, /32, /127 or /128 has none other.
+/// The bridge must have an address of its own, not that of the subnet; a /31, /32, /127 or /128 has
+/// none other.
 fn not_a_host(key: &str, net: impl Into<ipnet::IpNet>, is_subnet: bool) -> Option<Problem> {
     let net = net.into();
     let wrong = is_subnet && net.max_prefix_len() - net.prefix_len() > 1;

@@ -19,13 +19,17 @@ pub struct DirPoolOptions {
     /// Most bytes a second when files are copied to another server.
     ///
     /// 0 means no limit.
-    #[option(key = "rsync.bwlimit", default = "0")]
+    #[option(key = "rsync.bwlimit", since = "storage_rsync_bwlimit", default = "0")]
     pub rsync_bwlimit: Size,
     /// Whether files are compressed on their way to another server.
     #[option(key = "rsync.compression", default = "true")]
     pub rsync_compression: bool,
     /// Folder that was asked for when the pool was made.
-    #[option(key = "volatile.initial_source", scope = local)]
+    #[option(
+        key = "volatile.initial_source",
+        since = "storage_volatile_initial_source",
+        scope = local
+    )]
     pub initial_source: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]
@@ -58,7 +62,8 @@ pub struct VolumeOptions {
     pub snapshots_expiry: Option<Expiry>,
     /// Names of snapshots that are given none.
     ///
-    /// `%d` stands for a number that counts up; `creation_date` and other template words may be used in braces.
+    /// `%d` stands for a number that counts up; `creation_date` and other template words may be
+    /// used in braces.
     #[option(key = "snapshots.pattern", condition = "custom volume", default = "snap%d")]
     pub snapshots_pattern: String,
     /// When snapshots are taken.

@@ -106,3 +106,22 @@ fn later_devices_replace_earlier_ones_whole() {
     let merged = profile.merged(&devices(&[("type", "none")]));
     assert_eq!(merged.parse().unwrap()["eth0"], Device::None);
 }
+
+#[test]
+fn two_devices_in_one_place() {
+    let devices: Devices = serde_json::from_str(
+        r#"{"a": {"type": "disk", "path": "/srv", "source": "/a"},
+            "b": {"type": "disk", "path": "/srv/", "source": "/b"},
+            "c": {"type": "nic", "nictype": "p2p", "name": "eth0"},
+            "d": {"type": "nic", "network": "n", "name": "eth0"},
+            "e": {"type": "nic", "network": "n"}, "f": {"type": "nic", "network": "n"}}"#,
+    )
+    .unwrap();
+    let problems: Vec<String> =
+        devices.parse().unwrap_err().iter().map(ToString::to_string).collect();
+    let expected = [
+        r#"device "b": "path" is "/srv" in the device "a" too"#,
+        r#"device "d": "name" is "eth0" in the device "c" too"#,
+    ];
+    assert_eq!(problems, expected);
+}

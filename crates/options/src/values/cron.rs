@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::value;
 
-/// When to do something again and again: a cron expression of five fields, or words such as `@daily, @startup`.
+/// When to do something again and again: a cron expression of five fields, or words such as
+/// `@daily, @startup`.
 ///
 /// Kept as text; what it means in time is for the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,8 @@ fn is_expression(text: &str) -> bool {
         && is_field(weekday, 0..=7, &DAYS)
 }
 
-/// A field: parts separated by commas, each `*`, a number or a range, with `/step` behind it if need be.
+/// A field: parts separated by commas, each `*`, a number or a range, with `/step` behind it if
+/// need be.
 fn is_field(field: &str, range: RangeInclusive<u32>, names: &[&str]) -> bool {
     field.split(',').all(|part| {
         let (base, step) = part.split_once('/').unwrap_or((part, "1"));

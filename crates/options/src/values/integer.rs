@@ -10,7 +10,8 @@ macro_rules! integers {
             const KIND: Kind = Kind::Integer { min: $type::MIN as i64, max: $type::MAX as u64 };
 
             fn parse(text: &str) -> Result<Self, String> {
-                digits(text).and_then(|text| text.parse().ok()).ok_or_else(|| Self::KIND.to_string())
+                let number = digits(text).and_then(|text| text.parse().ok());
+                number.ok_or_else(|| Self::KIND.to_string())
             }
         }
     )*};

@@ -65,8 +65,8 @@ pub trait Value: Sized + fmt::Display {
     fn parse(text: &str) -> Result<Self, String>;
 }
 
-/// Implements [`Value`] for a type whose `FromStr` accepts just the right texts, or by a function `fn(&str) ->
-/// Option<Self>`.
+/// Implements [`Value`] for a type whose `FromStr` accepts just the right texts, or by a function
+/// `fn(&str) -> Option<Self>`.
 macro_rules! value {
     ($type:ty, $name:literal, $allowed:literal) => {
         $crate::values::value!($type, $name, $allowed, |text: &str| text.parse().ok());

@@ -33,7 +33,8 @@ impl Size {
     }
 }
 
-/// A number with a unit behind it; without a unit the number itself. None when it is no number, or too great.
+/// A number with a unit behind it; without a unit the number itself. None when it is no number, or
+/// too great.
 pub(super) fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     let (number, factor) = unit.unwrap_or((text, 1));

@@ -184,7 +184,10 @@ fn names_and_paths() {
         &["", "a b", "a/b", "sixteen-letters-", "."],
     );
     takes::<Domain>(&[("lxd", "lxd"), ("a.b.c", "a.b.c")], &["", ".", "a..b", "-a", "a b", "a."]);
-    takes::<AbsolutePath>(&[("/", "/"), ("/a/b", "/a/b")], &["a", "", "/a/../b", "/a\0"]);
+    takes::<AbsolutePath>(
+        &[("/", "/"), ("/a/b", "/a/b"), ("//a/./b/", "/a/b")],
+        &["a", "", "/a/../b", "/a\0"],
+    );
     takes::<Url>(&[("http://p:3128", "http://p:3128")], &["p:3128", "http://", "http://a b"]);
 }
 

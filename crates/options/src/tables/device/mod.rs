@@ -125,6 +125,7 @@ impl Devices {
                 }
             }
         }
+        problems.extend(clashes(&devices));
         Problems(problems).into_result().map(|()| devices)
     }
 
@@ -141,6 +142,36 @@ impl FromIterator<(String, Raw)> for Devices {
     fn from_iter<I: IntoIterator<Item = (String, Raw)>>(devices: I) -> Self {
         Self(devices.into_iter().collect())
     }
+}
+
+/// Two disks at one place, or two cards of one name.
+fn clashes(devices: &BTreeMap<String, Device>) -> Vec<Problem> {
+    let mut first: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, device) in devices {
+        let Some((key, value)) = place(device) else { continue };
+        match first.get(&(key, value.clone())) {
+            None => drop(first.insert((key, value), name)),
+            Some(other) => {
+                let sentence = format!("is {value:?} in the device {other:?} too");
+                problems.push(Problem::conflict(key, sentence).within(format!("device {name:?}")));
+            }
+        }
+    }
+    problems
+}
+
+/// What of a device can be there only once in an instance.
+fn place(device: &Device) -> Option<(&'static str, String)> {
+    let interface = match device {
+        Device::None => return None,
+        Device::Disk(disk) => return Some(("path", disk.path.as_ref()?.to_string())),
+        Device::Nic(nic) => match nic.as_ref() {
+            Nic::Bridged(card) => &card.name,
+            Nic::P2p(card) => &card.name,
+        },
+    };
+    Some(("name", interface.as_ref()?.to_string()))
 }
 
 fn without(raw: &Raw, key: &str) -> Raw {

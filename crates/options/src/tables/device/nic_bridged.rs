@@ -6,7 +6,8 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::{BitRate, Bounded, InterfaceName, List, Mac, Options, OrNone, Problem};
 
-/// Options of a network card on a bridge: a network of the server (`network`), or a bridge of the host (`parent`).
+/// Options of a network card on a bridge: a network of the server (`network`), or a bridge of the
+/// host (`parent`).
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "device-nic-bridged", group = "device-conf", check = Self::consistent)]
 pub struct NicBridged {
@@ -93,7 +94,8 @@ pub struct NicBridged {
 
 /// Number of a VLAN.
 pub type Vlan = Bounded<1, 4094>;
-/// Largest packet of a link in bytes; IPv4 wants at least 68 (RFC 791), and no link takes more than 65535.
+/// Largest packet of a link in bytes; IPv4 wants at least 68 (RFC 791), and no link takes more than
+/// 65535.
 pub type Mtu = Bounded<68, 65535>;
 
 impl NicBridged {

@@ -20,8 +20,8 @@ pub struct CloudInit {
     pub network_config: Option<String>,
     /// SSH key that a user of the instance accepts.
     ///
-    /// Written as `user:key`, where the key is a public key or an account such as `gh:name`. It is merged into the
-    /// vendor and user data.
+    /// Written as `user:key`, where the key is a public key or an account such as `gh:name`. It is
+    /// merged into the vendor and user data.
     #[option(
         pattern = "cloud-init.ssh-keys.KEYNAME",
         apply = restart,

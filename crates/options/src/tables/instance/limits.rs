@@ -11,7 +11,8 @@ use crate::{CpuAllowance, CpuLimit, KernelLimit, MemoryLimit, Options, Problem, 
 pub struct Limits {
     /// Processors that the instance sees.
     ///
-    /// A number lets the server pick and balance them; ranges such as `0-3,5` pin the instance to these.
+    /// A number lets the server pick and balance them; ranges such as `0-3,5` pin the instance to
+    /// these.
     #[option(key = "limits.cpu", default_text = "all")]
     pub cpu: Option<CpuLimit>,
     /// How much time on the processors.
@@ -27,7 +28,8 @@ pub struct Limits {
     pub memory: Option<MemoryLimit>,
     /// Whether the memory limit may be exceeded while there is enough.
     ///
-    /// `hard` never lets the instance go beyond it, `soft` only when the machine has memory to spare.
+    /// `hard` never lets the instance go beyond it, `soft` only when the machine has memory to
+    /// spare.
     #[option(key = "limits.memory.enforce", default = "hard", condition = "container")]
     pub memory_enforce: MemoryEnforce,
     /// Whether the instance's memory may be swapped out.
@@ -38,8 +40,8 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Limit of each process, as setrlimit knows it.
     ///
-    /// The name is that of the limit, such as `nofile`. One number is both limits, `1000:3000` the soft and the hard
-    /// one.
+    /// The name is that of the limit, such as `nofile`. One number is both limits, `1000:3000` the
+    /// soft and the hard one.
     #[option(
         pattern = "limits.kernel.*",
         apply = restart,

@@ -44,8 +44,8 @@ pub struct InstanceOptions {
 
     /// What happens to the instance when its member is evacuated.
     ///
-    /// `auto` moves what can be moved and stops the rest, `live-migrate` moves it while it runs, `migrate` moves it
-    /// stopped, `stop` leaves it here, stopped.
+    /// `auto` moves what can be moved and stops the rest, `live-migrate` moves it while it runs,
+    /// `migrate` moves it stopped, `stop` leaves it here, stopped.
     #[option(key = "cluster.evacuate", default = "auto", since = "clustering_evacuation")]
     pub cluster_evacuate: Evacuate,
     /// Environment variable of everything started in the instance.
@@ -55,14 +55,15 @@ pub struct InstanceOptions {
     pub environment: BTreeMap<String, String>,
     /// Kernel parameter within the instance.
     ///
-    /// Named as `sysctl` names it. Only parameters of a namespace that the instance has to itself can be set.
+    /// Named as `sysctl` names it. Only parameters of a namespace that the instance has to itself
+    /// can be set.
     #[option(pattern = "linux.sysctl.*", apply = restart, condition = "container")]
     pub sysctl: BTreeMap<String, String>,
     /// Anything you want to note.
     #[option(pattern = "user.*")]
     pub user: BTreeMap<String, String>,
     /// Property of the image that the instance was made from.
-    #[option(pattern = "image.*")]
+    #[option(pattern = "image.*", since = "container_image_properties")]
     pub image: BTreeMap<String, String>,
 }
 
@@ -77,7 +78,8 @@ choice! {
 }
 
 impl InstanceOptions {
-    /// Parses the configuration of a profile: the same options, without what the server remembers of one instance.
+    /// Parses the configuration of a profile: the same options, without what the server remembers
+    /// of one instance.
     pub fn parse_profile(raw: &Raw) -> Result<Self, Problems> {
         let of_one = |key: &&str| key.starts_with("volatile.") || key.starts_with("image.");
         let mut problems: Vec<Problem> = raw

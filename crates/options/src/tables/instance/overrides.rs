@@ -11,7 +11,8 @@ pub struct Overrides {
     pub apparmor: Option<String>,
     /// Ids of the host that are the same users within the instance.
     ///
-    /// A line each: `uid`, `gid` or `both`, the ids of the host, the ids of the instance; `both 1000 1000`.
+    /// A line each: `uid`, `gid` or `both`, the ids of the host, the ids of the instance; `both
+    /// 1000 1000`.
     #[option(
         key = "raw.idmap",
         apply = restart,

@@ -38,7 +38,8 @@ pub struct Restricted {
     pub containers_nesting: Access,
     /// Which containers can exist.
     ///
-    /// `isolated` wants an id map of their own, `unprivileged` any id map, `allow` lets privileged ones be.
+    /// `isolated` wants an id map of their own, `unprivileged` any id map, `allow` lets privileged
+    /// ones be.
     #[option(key = "restricted.containers.privilege", default = "unprivileged")]
     pub containers_privilege: Privilege,
     /// Which disks can be used.
