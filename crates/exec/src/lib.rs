@@ -17,6 +17,7 @@ mod run;
 mod tool;
 
 pub mod apparmor_parser;
+pub mod busybox;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;

@@ -1,1 +1,33 @@
-//! Image formats, unpacking, building.
+//! Images: what is in a file somebody gives us, its files on disk, and images of our own making.
+//!
+//! ```text
+//! file(s) --inspect--> fingerprint, metadata      (read once, hashed while read)
+//! file(s) --unpack---> rootfs/ metadata.yaml templates/   (nothing gets out of that folder)
+//! recipe  --build----> tarball and the same three, without unpacking it
+//! rootfs  --pack-----> tarball
+//! ```
+//!
+//! Everything here blocks, reports and can be cancelled through a [`exec::Control`]. Where images are
+//! fetched from, kept and listed is the cloud's matter.
+
+mod archive;
+mod build;
+mod decode;
+mod digest;
+mod error;
+mod format;
+mod inspect;
+mod limits;
+mod metadata;
+mod pack;
+mod unpack;
+
+pub use build::{Built, RECIPES, Recipe, RecipeInfo, build};
+pub use digest::Digest;
+pub use error::{Error, Result};
+pub use format::Format;
+pub use inspect::{Files, Found, Kind, inspect};
+pub use limits::Limits;
+pub use metadata::{Metadata, Template};
+pub use pack::{Compression, Contents, Packed, pack};
+pub use unpack::{Unpacked, unpack};

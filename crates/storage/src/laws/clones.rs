@@ -158,7 +158,10 @@ fn a_copy_into_another_pool_is_whole() {
 #[test]
 fn a_custom_volume_is_copied() {
     every_driver(|s| {
-        let fill: crate::Fill = &mut |into| Ok(everything(into));
+        let fill: crate::Fill = &mut |into| {
+            everything(into);
+            Ok(())
+        };
         s.pool.create(&custom("a"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
         clone(&s, &custom("a"), &custom("b"), &Shape::filesystem());
         assert_same(&mount(&s, &custom("a")).path, &mount(&s, &custom("b")).path);

@@ -1,0 +1,121 @@
+//! A root from a distribution's packages, by `mmdebstrap`: small, but a system one can live in.
+
+use std::path::Path;
+
+use exec::Control;
+use exec::mmdebstrap::{Build, Hook, Stage, Target, Variant};
+
+use super::recipe::{Recipe, Release};
+use super::{files, mirror};
+use crate::{Error, Result};
+
+/// Beyond what the archive calls required. No udev, no kernel, no ssh server.
+const PACKAGES: [&str; 17] = [
+    "ca-certificates",
+    "curl",
+    "dbus",
+    "dialog",
+    "iproute2",
+    "iputils-ping",
+    "less",
+    "libnss-myhostname",
+    "libpam-systemd",
+    "netbase",
+    "procps",
+    "psmisc",
+    "sudo",
+    "systemd",
+    "systemd-resolved",
+    "systemd-sysv",
+    "vim-tiny",
+];
+
+/// IPv4 by DHCP, IPv6 by router advertisements. The lease carries the instance's name.
+const NETWORK: &str = "\
+[Match]
+Name=eth0
+
+[Network]
+DHCP=ipv4
+IPv6AcceptRA=yes
+LinkLocalAddressing=ipv6
+
+[DHCPv4]
+UseDomains=yes
+ClientIdentifier=mac
+
+[IPv6AcceptRA]
+UseDomains=yes
+";
+
+const HOSTS: &str = "\
+127.0.0.1\tlocalhost
+::1\t\tlocalhost ip6-localhost ip6-loopback
+ff02::1\t\tip6-allnodes
+ff02::2\t\tip6-allrouters
+";
+
+/// Units for hardware or for a kernel of one's own: inside a container they can only fail or wait.
+const MASKED: [&str; 6] = [
+    "systemd-udevd.service",
+    "systemd-udev-trigger.service",
+    "systemd-modules-load.service",
+    "sys-kernel-debug.mount",
+    "sys-kernel-config.mount",
+    "dev-hugepages.mount",
+];
+
+/// Makes the root in a folder that does not exist yet.
+pub(super) fn make(
+    recipe: &Recipe,
+    release: &Release,
+    root: &Path,
+    control: &Control,
+) -> Result<()> {
+    let keyring = Path::new(release.distribution.keyring);
+    if !keyring.exists() {
+        let package = release.distribution.keyring_package;
+        return Err(Error::Missing { what: "the key of the archive", package });
+    }
+    let build = Build {
+        mirrors: mirror::lines(recipe, release),
+        components: release.distribution.components.iter().map(ToString::to_string).collect(),
+        variant: Variant::Minbase,
+        include: PACKAGES.iter().map(ToString::to_string).collect(),
+        hooks: vec![Hook { stage: Stage::Customize, command: ENABLE.into() }],
+        apt_options: vec!["Acquire::Retries \"3\"".into(), "Acquire::Languages \"none\"".into()],
+        // The root is synced as a whole when it is done.
+        dpkg_options: vec!["force-unsafe-io".into()],
+        keyring: Some(keyring.to_owned()),
+        ..Build::new(release.suite)
+    };
+    build.run(Target::Folder(root), control)?;
+    settings(root)
+}
+
+/// The timers would make every container on a machine fetch package lists at the same hour.
+const ENABLE: &str = "chroot \"$1\" systemctl enable systemd-networkd.service \
+    && chroot \"$1\" systemctl disable apt-daily.timer apt-daily-upgrade.timer";
+
+fn settings(root: &Path) -> Result<()> {
+    files::write(root, "etc/systemd/network/50-eth0.network", 0o644, NETWORK)?;
+    files::write(root, "etc/hosts", 0o644, HOSTS)?;
+    files::write(root, "etc/default/locale", 0o644, "LANG=C.UTF-8\n")?;
+    files::link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
+    for unit in MASKED {
+        files::link(root, &format!("etc/systemd/system/{unit}"), "/dev/null")?;
+    }
+    // Whoever starts the instance sets its name; each gets a machine id of its own at its first start.
+    files::remove(root, "etc/hostname")?;
+    files::write(root, "etc/machine-id", 0o444, "")?;
+    files::remove(root, "var/lib/dbus/machine-id")?;
+    // What only the build wanted.
+    files::remove(root, "etc/apt/apt.conf.d/99mmdebstrap")?;
+    files::remove(root, "etc/dpkg/dpkg.cfg.d/99mmdebstrap")?;
+    files::empty(root, "var/cache/apt")?;
+    files::empty(root, "var/log/apt")?;
+    for log in ["alternatives.log", "bootstrap.log", "dpkg.log", "fontconfig.log"] {
+        files::remove(root, &format!("var/log/{log}"))?;
+    }
+    files::empty(root, "tmp")
+}

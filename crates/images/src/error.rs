@@ -1,0 +1,135 @@
+//! What can be wrong with images.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can be wrong with images.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that is none of the formats we know.
+    #[error(
+        "{file} is not an image: neither a tarball (plain, gzip, xz, lzma, zstd) nor squashfs nor qcow2"
+    )]
+    UnknownFormat {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A format we know where it does not belong, such as a disk as metadata.
+    #[error("{file} is {format}, which cannot be {role}")]
+    Misplaced {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        format: crate::Format,
+        /// What it was given as.
+        role: &'static str,
+    },
+    /// The archive ends early or its contents are garbled.
+    #[error("{file} is damaged at byte {position} of its unpacked contents{}", within(.entry))]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// Bytes read from the decompressed archive until then.
+        position: u64,
+        /// The entry that was being read.
+        entry: Option<PathBuf>,
+        /// What was noticed.
+        #[source]
+        source: io::Error,
+    },
+    /// An entry that would get out of the image, or cannot be a file.
+    #[error("{file} has an entry we refuse: {entry:?} {why}")]
+    Hostile {
+        /// The file.
+        file: PathBuf,
+        /// The entry's name.
+        entry: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The image is larger than it may be.
+    #[error("{file} unpacks to more than {limit} {what}")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// How much may be.
+        limit: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// No `metadata.yaml` where one must be.
+    #[error("{file} has no metadata.yaml")]
+    NoMetadata {
+        /// The file.
+        file: PathBuf,
+    },
+    /// No root in an image that is given as one file.
+    #[error("{file} has neither a rootfs nor a disk")]
+    NoRoot {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A `metadata.yaml` that does not say what it must.
+    #[error("metadata.yaml is invalid: {reason}")]
+    Metadata {
+        /// Where and what.
+        reason: String,
+    },
+    /// No such recipe.
+    #[error("there is no recipe {name}; known are {known}")]
+    UnknownRecipe {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Something a build needs is not installed.
+    #[error("{what} is not installed: apt install {package}")]
+    Missing {
+        /// What is needed.
+        what: &'static str,
+        /// The package that has it.
+        package: &'static str,
+    },
+    /// A program failed.
+    #[error(transparent)]
+    Exec(exec::Error),
+    /// The caller cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] exec::Cancelled),
+    /// A system call failed.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl From<exec::Error> for Error {
+    fn from(error: exec::Error) -> Error {
+        if error.is_cancelled() { Error::Cancelled(exec::Cancelled) } else { Error::Exec(error) }
+    }
+}
+
+fn within(entry: &Option<PathBuf>) -> String {
+    entry.as_ref().map(|entry| format!(", in {}", entry.display())).unwrap_or_default()
+}
+
+/// Puts an operation and a path to the error of a system call.
+pub(crate) trait At<T> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for std::result::Result<T, E> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::Io { doing, path: path.as_ref().to_owned(), source: e.into() })
+    }
+}

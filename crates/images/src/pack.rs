@@ -1,0 +1,189 @@
+//! A root and its metadata as one tarball, the same bytes for the same files.
+//!
+//! The root may be that of an instance that runs: the walk goes from open folders to plain names, so
+//! what its processes do meanwhile cannot lead it out.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use exec::{Control, Progress};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+
+use crate::digest::Hashing;
+use crate::error::At;
+use crate::{Digest, Error, Metadata, Result};
+
+mod entry;
+
+use entry::Packer;
+
+/// How a tarball is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// With gzip, which everything reads.
+    Gzip,
+    /// With zstd: faster and smaller than gzip.
+    Zstd,
+    /// With xz: smallest and slowest.
+    Xz,
+}
+
+/// What goes into an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'a> {
+    /// Becomes `metadata.yaml`.
+    pub metadata: &'a Metadata,
+    /// The folder of templates, if any.
+    pub templates: Option<&'a Path>,
+    /// The root's folder; may be a link to it.
+    pub rootfs: &'a Path,
+}
+
+/// A tarball that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// SHA-256 of the tarball, in hexadecimal.
+    pub fingerprint: String,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// Writes an image in one file.
+pub fn pack(
+    contents: &Contents,
+    compression: Compression,
+    out: impl Write,
+    control: &Control,
+) -> Result<Packed> {
+    let mut digest = Digest::new();
+    let out = Hashing { inner: out, digest: &mut digest };
+    let written = Path::new("image");
+    match compression {
+        Compression::None => drop(archive(contents, out, control)?),
+        Compression::Gzip => {
+            let out = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+            archive(contents, out, control)?.finish().at("write", written)?;
+        }
+        Compression::Zstd => {
+            let out = zstd::stream::write::Encoder::new(out, 1).at("write", written)?;
+            archive(contents, out, control)?.finish().at("write", written)?;
+        }
+        Compression::Xz => {
+            let out = liblzma::write::XzEncoder::new(out, 6);
+            archive(contents, out, control)?.finish().at("write", written)?;
+        }
+    }
+    Ok(Packed { fingerprint: digest.fingerprint(), size: digest.bytes() })
+}
+
+fn archive<W: Write>(contents: &Contents, out: W, control: &Control) -> Result<W> {
+    let mut packer = Packer::new(tar::Builder::new(out));
+    packer.text("metadata.yaml", contents.metadata.text()?.as_bytes())?;
+    let mut walk = Walk { packer: &mut packer, control };
+    if let Some(templates) = contents.templates {
+        walk.tree(templates, "templates")?;
+    }
+    walk.tree(contents.rootfs, "rootfs")?;
+    packer.finish()
+}
+
+/// Deeper trees are not packed: two open folders a level.
+const DEPTH: usize = 256;
+
+struct Walk<'a, W: Write> {
+    packer: &'a mut Packer<W>,
+    control: &'a Control,
+}
+
+impl<W: Write> Walk<'_, W> {
+    fn tree(&mut self, top: &Path, name: &str) -> Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, top, flags, Mode::empty()).at("open", top)?;
+        let stat = rustix::fs::fstat(&fd).at("look at", top)?;
+        let path = PathBuf::from(name);
+        self.packer.start_tree();
+        self.packer.folder(&path, &stat, &fd)?;
+        self.folder(fd.as_fd(), &path, 0)
+    }
+
+    fn folder(&mut self, folder: BorrowedFd, path: &Path, depth: usize) -> Result<()> {
+        if depth > DEPTH {
+            let source = io::Error::other("nested too deeply");
+            return Err(Error::Io { doing: "pack", path: path.to_owned(), source });
+        }
+        for name in names(folder).at("list", path)? {
+            self.control.check()?;
+            use std::os::unix::ffi::OsStrExt;
+            let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+            self.entry(folder, &name, &path, depth)?;
+        }
+        self.control.report(Progress::bytes("pack image", self.packer.bytes(), None));
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        folder: BorrowedFd,
+        name: &CString,
+        path: &Path,
+        depth: usize,
+    ) -> Result<()> {
+        let stat =
+            rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).at("look at", path)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !kind.is_dir() && self.packer.hard_link(path, &stat)? {
+            return Ok(());
+        }
+        match kind {
+            FileType::Directory => {
+                let sub = open(folder, name, OFlags::DIRECTORY).at("open", path)?;
+                self.packer.folder(path, &stat, &sub)?;
+                self.folder(sub.as_fd(), path, depth + 1)
+            }
+            FileType::RegularFile => {
+                let file = File::from(open(folder, name, OFlags::NONBLOCK).at("open", path)?);
+                let stat = rustix::fs::fstat(&file).at("look at", path)?;
+                self.packer.file(path, &stat, file, self.control)
+            }
+            FileType::Symlink => {
+                let to = rustix::fs::readlinkat(folder, name, Vec::new()).at("read link", path)?;
+                self.packer.symlink(path, &stat, to.as_bytes())
+            }
+            FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice => {
+                self.packer.node(path, &stat, kind)
+            }
+            _ => Ok(()), // a socket means nothing without its process
+        }
+    }
+}
+
+fn open(folder: BorrowedFd, name: &CString, more: OFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
+    rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
+fn names(folder: BorrowedFd) -> rustix::io::Result<Vec<CString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What identifies a file among its names.
+fn inode(stat: &Stat) -> (u64, u64) {
+    #[allow(clippy::useless_conversion)] // the fields' types differ between architectures
+    (u64::from(stat.st_dev), u64::from(stat.st_ino))
+}
+
+#[cfg(test)]
+mod tests;

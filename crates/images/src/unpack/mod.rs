@@ -1,0 +1,173 @@
+//! An image's files on disk: `metadata.yaml`, `templates/`, and `rootfs/` or `disk.qcow2`.
+//!
+//! The archive is not trusted. Every entry is put in place from an open folder that was reached
+//! inside the tree it belongs to, so neither `..` nor a link leads out. Owners, modes, times, setuid
+//! bits, file capabilities, hard links and holes are kept. Device nodes are left out: an instance
+//! gets its own /dev, and a node that an image brings could be the host's disk.
+//! Nothing is synced here; who keeps the folder syncs it once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use exec::{Control, Progress};
+
+use crate::archive::{self, Item, Next};
+use crate::decode::{Count, Counting, Source, decoder};
+use crate::error::At;
+use crate::{Error, Files, Format, Limits, Metadata, Result};
+
+mod entry;
+mod name;
+mod sparse;
+mod squashfs;
+mod tree;
+mod xattrs;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
+use entry::Writer;
+use tree::Tree;
+
+pub(crate) use xattrs::allowed as attribute_allowed;
+
+/// What was unpacked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Files, folders and links.
+    pub entries: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Device nodes that were left out.
+    pub devices: u64,
+}
+
+/// Unpacks an image into an existing empty folder. What is there after an error is the caller's to
+/// remove.
+pub fn unpack(files: &Files, into: &Path, limits: &Limits, control: &Control) -> Result<Unpacked> {
+    let mut work = Work { limits, control, done: Unpacked::default() };
+    match &files.rootfs {
+        None if Format::of(&files.main)? == Format::Squashfs => work.squashfs(&files.main, into)?,
+        None => work.unified(&files.main, into)?,
+        Some(rootfs) => {
+            work.unified(&files.main, into)?;
+            work.rootfs(rootfs, into)?;
+        }
+    }
+    if !into.join("metadata.yaml").exists() {
+        return Err(Error::NoMetadata { file: files.main.clone() });
+    }
+    if !into.join("rootfs").exists() && !into.join("disk.qcow2").exists() {
+        return Err(Error::NoRoot { file: files.main.clone() });
+    }
+    Ok(work.done)
+}
+
+struct Work<'a> {
+    limits: &'a Limits,
+    control: &'a Control,
+    done: Unpacked,
+}
+
+impl Work<'_> {
+    /// One file with everything, or the metadata alone.
+    fn unified(&mut self, file: &Path, into: &Path) -> Result<()> {
+        let mut rootfs = Lazy::new(into.join("rootfs"));
+        let mut templates = Lazy::new(into.join("templates"));
+        self.each(file, &mut |writer, item| {
+            let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
+            let mut parts = path.components();
+            let first = parts.next().map(|part| part.as_os_str().as_encoded_bytes().to_owned());
+            match first.as_deref() {
+                Some(b"metadata.yaml") => small_file(item, &into.join("metadata.yaml")),
+                Some(b"templates") => {
+                    writer.put(item, templates.tree()?, parts.as_path(), Path::new("templates"))
+                }
+                Some(b"rootfs") => {
+                    writer.put(item, rootfs.tree()?, parts.as_path(), Path::new("rootfs"))
+                }
+                Some(b"rootfs.img") => writer.disk(item, &into.join("disk.qcow2")),
+                _ => Ok(()),
+            }
+        })?;
+        templates.finish()?;
+        rootfs.finish()
+    }
+
+    /// The root of an image in two files.
+    fn rootfs(&mut self, file: &Path, into: &Path) -> Result<()> {
+        match Format::of(file)? {
+            Format::Squashfs => return self.squashfs(file, &into.join("rootfs")),
+            Format::Qcow2 => {
+                return fs::copy(file, into.join("disk.qcow2")).at("copy", file).map(drop);
+            }
+            _ => {}
+        }
+        let mut rootfs = Lazy::new(into.join("rootfs"));
+        self.each(file, &mut |writer, item| {
+            let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
+            writer.put(item, rootfs.tree()?, &path, Path::new(""))
+        })?;
+        rootfs.finish()
+    }
+
+    fn each(
+        &mut self,
+        file: &Path,
+        put: &mut dyn FnMut(&mut Writer, &mut Item) -> Result<()>,
+    ) -> Result<()> {
+        let source = Source::open(file)?;
+        source.must_be_tar(file, "an image's files")?;
+        let counting = Counting::new(source.file);
+        let report = Report { done: counting.count(), total: source.size, control: self.control };
+        let unpacked = decoder(source.format, counting).at("read", file)?;
+        let mut writer = Writer::new(file, self.limits, self.control, &mut self.done);
+        archive::walk(file, unpacked, &mut |item| {
+            report.tick();
+            writer.count(item)?;
+            put(&mut writer, item)?;
+            Ok(Next::Go)
+        })
+    }
+}
+
+/// A tree that is made when its first entry comes.
+struct Lazy {
+    path: PathBuf,
+    tree: Option<Tree>,
+}
+
+impl Lazy {
+    fn new(path: PathBuf) -> Lazy {
+        Lazy { path, tree: None }
+    }
+
+    fn tree(&mut self) -> Result<&mut Tree> {
+        match &mut self.tree {
+            Some(tree) => Ok(tree),
+            none => Ok(none.insert(Tree::create(&self.path)?)),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.tree.map_or(Ok(()), Tree::finish)
+    }
+}
+
+fn small_file(item: &mut Item, path: &Path) -> Result<()> {
+    fs::write(path, item.read_all(Metadata::MAX_BYTES)?).at("write", path)
+}
+
+struct Report<'a> {
+    done: Count,
+    total: u64,
+    control: &'a Control,
+}
+
+impl Report<'_> {
+    fn tick(&self) {
+        self.control.report(Progress::bytes("unpack image", self.done.get(), Some(self.total)));
+    }
+}
