@@ -287,4 +287,25 @@ mod tests {
         assert!(matches!(error, Error::Exists { .. }));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
     }
+
+    #[test]
+    #[ignore = "downloads some fifty megabytes"]
+    fn a_real_build_makes_an_archive() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("root.tar");
+        let build = Build {
+            variant: Variant::Essential,
+            hooks: vec![Hook { stage: Stage::Customize, command: "touch \"$1\"/hooked".into() }],
+            ..Build::new("bookworm")
+        };
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sink = std::sync::Arc::clone(&seen);
+        let control = Control::new(move |p| sink.lock().unwrap().extend(p.percent));
+        build.run(Target::Tar(&target), &control).unwrap();
+        let list = Tool::new("tar", "tar").arg("-tf").arg(&target);
+        let list = run(list, &Control::none()).unwrap().text();
+        assert!(list.lines().any(|line| line == "./hooked"), "{list}");
+        let seen = seen.lock().unwrap();
+        assert!(seen.is_sorted() && seen.last() == Some(&100), "{seen:?}");
+    }
 }
