@@ -1,1 +1,33 @@
-//! The only unsafe code: system calls that no library offers.
+//! The only unsafe code: system calls that no library offers as safe functions.
+//!
+//! Everything else (mounts, pidfds, sockets, terminals) comes from `rustix`. What stands here is
+//! process creation and the last steps before `execve`, id-mapped mounts, seccomp and BPF loading.
+//! No policy: callers in `runtime` decide what is done in which order.
+#![allow(unsafe_code)]
+
+mod attach;
+mod call;
+mod exec;
+mod fork;
+mod ids;
+mod inherited;
+mod mount;
+mod seccomp;
+mod signals;
+mod spawn;
+
+pub use attach::attach_device_filter;
+pub use exec::{Image, close_all_on_exec};
+pub use fork::{Child, Fork, fork};
+pub use ids::{FsIds, join_new_session_keyring};
+pub use inherited::take_inherited;
+pub use mount::{idmap_mount, set_readonly_mount};
+pub use seccomp::install_filter;
+pub use signals::{default_signals, signal_process};
+pub use spawn::{Detached, spawn_detached};
+
+/// `unshare(2)` of namespaces, given as `CLONE_NEW*` flags, for the calling thread.
+pub fn unshare(namespaces: i32) -> std::io::Result<()> {
+    // SAFETY: namespaces change what names mean, not memory; flags that share memory are masked.
+    call::check(unsafe { libc::unshare(namespaces & fork::NAMESPACES) }.into()).map(drop)
+}

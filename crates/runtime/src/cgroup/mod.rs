@@ -1,0 +1,54 @@
+//! Control groups of one instance, on version 2 and on the mix of both versions.
+//!
+//! ```text
+//! <root>/microcloud.monitor/<tag>             all monitors of a daemon (version 2 only)
+//! <root>/microcloud.payload/<tag>/<id>-<gen>  one instance; delegated to its root on version 2
+//!                           └ .exec           programs run inside from outside: a leaf, because
+//!                                             version 2 forbids processes beside controllers
+//! ```
+//!
+//! Where the kernel has both versions, the container sees only version 2 and its limits are
+//! enforced in the version 1 groups around it.
+
+mod create;
+mod freeze;
+mod layout;
+mod limits;
+mod remove;
+mod usage;
+
+use std::path::{Path, PathBuf};
+
+use spec::InstanceSpec;
+
+pub(crate) use create::monitor_group;
+pub(crate) use layout::Layout;
+
+/// The control groups of one instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    layout: Layout,
+    name: PathBuf,
+    /// The host's id that may divide the group further.
+    owner: u32,
+}
+
+impl Group {
+    pub(crate) fn of(layout: &Layout, spec: &InstanceSpec) -> Group {
+        Group { layout: layout.clone(), name: (&spec.cgroup).into(), owner: spec.root_id() }
+    }
+
+    pub(crate) fn unified(&self) -> Option<PathBuf> {
+        Some(self.layout.unified.as_ref()?.path.join(&self.name))
+    }
+
+    /// The folder where a controller of version 1 counts this instance.
+    fn v1(&self, controller: &str) -> Option<PathBuf> {
+        Some(self.layout.v1(controller)?.path.join(&self.name))
+    }
+
+    /// Every folder, version 2 first.
+    fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.layout.roots().map(|root: &Path| root.join(&self.name))
+    }
+}

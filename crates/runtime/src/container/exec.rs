@@ -1,0 +1,207 @@
+//! Running a program inside a container from outside.
+//!
+//! A first child joins the namespaces; a pid namespace takes only children in, so it forks the
+//! second one, as the monitor's child, which becomes the program.
+
+use std::{
+    convert::Infallible,
+    fs::{File, OpenOptions},
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs::{Gid, Uid, fchown},
+    process::{WaitId, WaitIdOptions, setsid, waitid},
+    thread::{ThreadNameSpaceType, move_into_thread_name_spaces},
+};
+use spec::InstanceSpec;
+use sys::{Fork, Image};
+
+use super::{
+    identity::{Confinement, become_root, enter_folder, image, set_rlimits},
+    spawn::{FromInit, open_pidfd, report},
+    terminal,
+};
+use crate::{
+    ExecSpec,
+    cgroup::Group,
+    error::{At, Error, Result},
+    protocol::packet,
+};
+
+/// What its input and output are to be.
+pub(crate) enum Wiring {
+    New,
+    Null,
+    Given([OwnedFd; 3]),
+}
+
+/// A child on its way to become the program; what happens next comes through the gate, as with
+/// init.
+pub(crate) struct Starting {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) gate: OwnedFd,
+    /// For the client: its ends of new pipes.
+    pub(crate) theirs: Vec<OwnedFd>,
+    /// Read ends kept open, so that the program outlives its client.
+    pub(crate) kept: Vec<OwnedFd>,
+}
+
+struct Inheritance<'a> {
+    instance: &'a InstanceSpec,
+    spec: &'a ExecSpec,
+    init: BorrowedFd<'a>,
+    group: &'a Group,
+    confinement: Confinement,
+    program: Image,
+    gate: BorrowedFd<'a>,
+    /// `None`: a new terminal.
+    stdio: Option<[OwnedFd; 3]>,
+}
+
+/// Starts a program; `init` is the pidfd of PID 1.
+pub(crate) fn exec(
+    instance: &InstanceSpec,
+    group: &Group,
+    init: BorrowedFd,
+    spec: &ExecSpec,
+    wiring: Wiring,
+) -> Result<Starting> {
+    if spec.argv.is_empty() {
+        return Err(Error::Invalid { field: "argv: no program".into() });
+    }
+    let Pipes { stdio, theirs, kept } = wire(instance, spec, wiring).at("make", "pipes")?;
+    let (ours, theirs_gate) = packet::pair()?;
+    let mut ours = Some(ours);
+    let inheritance = Inheritance {
+        instance,
+        spec,
+        init,
+        group,
+        confinement: Confinement::of(instance),
+        program: image(&spec.argv, &spec.env)?,
+        gate: theirs_gate.as_fd(),
+        stdio,
+    };
+    let leaf = group.open_exec()?;
+    let how = Fork { cgroup: leaf.as_ref().map(File::as_fd), ..Fork::default() };
+    let first = sys::fork(&how, || {
+        ours.take();
+        report(inheritance.gate, join(&inheritance))
+    })
+    .at("fork", "program")?;
+    drop(inheritance);
+    drop(theirs_gate);
+    let gate = ours.take().ok_or(Error::Gone)?;
+    let born = packet::recv(gate.as_fd());
+    waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
+    match born? {
+        Some((FromInit::Born { pid }, _)) => {
+            Ok(Starting { pid, pidfd: open_pidfd(pid)?, gate, theirs, kept })
+        }
+        Some((FromInit::Failed { fault }, _)) => Err(fault.into()),
+        _ => Err(Error::Gone),
+    }
+}
+
+#[derive(Default)]
+struct Pipes {
+    stdio: Option<[OwnedFd; 3]>,
+    theirs: Vec<OwnedFd>,
+    kept: Vec<OwnedFd>,
+}
+
+fn wire(instance: &InstanceSpec, spec: &ExecSpec, wiring: Wiring) -> io::Result<Pipes> {
+    match wiring {
+        Wiring::Given(fds) => Ok(Pipes { stdio: Some(fds), ..Pipes::default() }),
+        Wiring::New if spec.tty.is_some() => Ok(Pipes::default()),
+        Wiring::New => pipes(instance, spec.uid),
+        Wiring::Null => {
+            let null: OwnedFd = OpenOptions::new().read(true).write(true).open("/dev/null")?.into();
+            let stdio = Some([null.try_clone()?, null.try_clone()?, null]);
+            Ok(Pipes { stdio, ..Pipes::default() })
+        }
+    }
+}
+
+/// New pipes belong to the program's user: it may open `/dev/stdout` again.
+fn pipes(instance: &InstanceSpec, uid: u32) -> io::Result<Pipes> {
+    let owner = instance.idmap.map_or(Some(uid), |map| map.host(uid)).unwrap_or(instance.root_id());
+    let (their_in, stdin) = {
+        let (read, write) = io::pipe()?;
+        (OwnedFd::from(write), OwnedFd::from(read))
+    };
+    let (their_out, stdout) = output()?;
+    let (their_err, stderr) = output()?;
+    for pipe in [&stdin, &stdout, &stderr] {
+        fchown(pipe, Some(Uid::from_raw(owner)), Some(Gid::from_raw(instance.root_id())))?;
+    }
+    Ok(Pipes {
+        kept: vec![their_out.try_clone()?, their_err.try_clone()?],
+        theirs: vec![their_in, their_out, their_err],
+        stdio: Some([stdin, stdout, stderr]),
+    })
+}
+
+fn output() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = io::pipe()?;
+    Ok((read.into(), write.into()))
+}
+
+/// The first child.
+fn join(inheritance: &Inheritance<'_>) -> Result<()> {
+    inheritance.group.attach_v1(std::process::id())?;
+    set_rlimits(None, &inheritance.instance.rlimits);
+    let mut all = ThreadNameSpaceType::MOUNT
+        | ThreadNameSpaceType::PROCESS_ID
+        | ThreadNameSpaceType::NETWORK
+        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
+        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
+        | ThreadNameSpaceType::CONTROL_GROUP;
+    if !inheritance.instance.privileged() {
+        all |= ThreadNameSpaceType::USER;
+    }
+    move_into_thread_name_spaces(inheritance.init, all).at("join", "namespaces")?;
+    let how = Fork { sibling: true, ..Fork::default() };
+    let second = sys::fork(&how, || report(inheritance.gate, become_program(inheritance)))
+        .at("fork", "program")?;
+    packet::send(inheritance.gate, &FromInit::Born { pid: second.pid }, &[], true)
+}
+
+/// The second child.
+fn become_program(inheritance: &Inheritance<'_>) -> Result<Infallible> {
+    let spec = inheritance.spec;
+    become_root()?;
+    setsid().at("make", "session")?;
+    match &inheritance.stdio {
+        Some(stdio) => {
+            let [stdin, stdout, stderr] = stdio;
+            let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+            terminal::connect(stdio).at("connect", "pipes")?;
+        }
+        None => open_terminal(inheritance)?,
+    }
+    enter_folder(spec.cwd.as_deref(), &spec.env)?;
+    inheritance.confinement.enter(spec.uid, spec.gid, &spec.groups)?;
+    sys::default_signals();
+    sys::close_all_on_exec(3).at("close", "descriptors")?;
+    packet::send(inheritance.gate, &FromInit::Executing, &[], true)?;
+    Err(inheritance.program.execute()).at("execute", &spec.argv[0])
+}
+
+/// A terminal of the container's, not of the host's.
+fn open_terminal(inheritance: &Inheritance<'_>) -> Result<()> {
+    /// Group `tty`, as the kernel's documentation of devpts and every distribution have it.
+    const TTY: u32 = 5;
+    let folder = crate::client::open_folder(Path::new("/dev/pts")).at("open", "/dev/pts")?;
+    let (master, slave) = terminal::open(folder.as_fd()).at("open", "/dev/pts/ptmx")?;
+    let (width, height) = inheritance.spec.tty.unwrap_or((80, 25));
+    terminal::resize(master.as_fd(), width, height).at("resize", "terminal")?;
+    let owner = (Some(Uid::from_raw(inheritance.spec.uid)), Some(Gid::from_raw(TTY)));
+    fchown(&slave, owner.0, owner.1).at("give away", "terminal")?;
+    packet::send(inheritance.gate, &FromInit::Ready, &[master.as_fd()], true)?;
+    terminal::control(slave.as_fd()).at("connect", "terminal")
+}

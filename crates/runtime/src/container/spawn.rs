@@ -1,0 +1,240 @@
+//! From a plan to an init that waits to be released.
+//!
+//! The monitor makes everything that must be locked in a mount namespace of its own, owned by the
+//! host. A child in between makes the user namespace; init is forked from it, as the monitor's
+//! child, with all other namespaces owned by the container: its mount namespace is a copy of the
+//! monitor's, and the kernel locks what was copied. Then the monitor returns to the host's mount
+//! namespace, so that it holds no volume of others busy.
+
+use std::{
+    fs::{self, File},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    mount::{MountPropagationFlags, mount_change},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open,
+        set_parent_process_death_signal, waitid,
+    },
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
+use serde::{Deserialize, Serialize};
+use spec::InstanceSpec;
+use sys::Fork;
+
+use super::{
+    dev,
+    disks::{self, Detached},
+    identity::{Confinement, become_root, image, set_rlimits},
+    init, mounts, path, root,
+};
+use crate::{
+    error::{At, Error, Fault, Result},
+    plan::Plan,
+    protocol::packet,
+};
+
+/// What init tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromInit {
+    /// Its id; from the child in between.
+    Born {
+        pid: i32,
+    },
+    /// Set up; carries master and slave of the console.
+    Ready,
+    /// The next thing is `execve`: if the connection ends now, it worked.
+    Executing,
+    Failed {
+        fault: Fault,
+    },
+}
+
+/// What init is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToInit {
+    /// Ids are mapped, the stage is set. Carries a mount for each of `late`: which of the plan's
+    /// late disks it is, and whether it is a folder.
+    Go { late: Vec<(usize, bool)> },
+    /// Become PID 1's program.
+    Execute,
+}
+
+/// An init that waits.
+pub(crate) struct Spawned {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+    /// Talks with init until it has executed its program.
+    pub(crate) gate: OwnedFd,
+    /// The root of its `/dev`.
+    pub(crate) dev: OwnedFd,
+}
+
+/// Everything init needs, made before it is forked.
+pub(super) struct Inheritance<'a> {
+    pub(super) spec: &'a InstanceSpec,
+    pub(super) plan: &'a Plan,
+    pub(super) confinement: Confinement,
+    pub(super) program: sys::Image,
+    pub(super) gate: OwnedFd,
+    /// Where the root is mounted.
+    pub(super) stage: PathBuf,
+}
+
+/// Makes namespaces and init. `meanwhile` runs while the child in between works.
+pub(crate) fn spawn(
+    spec: &InstanceSpec,
+    plan: &Plan,
+    group: Option<BorrowedFd>,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<Spawned> {
+    let home = File::open("/proc/self/ns/mnt").at("open", "/proc/self/ns/mnt")?;
+    sys::unshare(libc::CLONE_NEWNS).at("make", "mount namespace")?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).at("make private", "/")?;
+    let (ours, theirs) = packet::pair()?;
+    let mut ours = Some(ours);
+    let inheritance = Inheritance {
+        spec,
+        plan,
+        confinement: Confinement::of(spec),
+        program: image(&spec.process.argv, &spec.process.env)?,
+        gate: theirs,
+        stage: root::place(plan, &spec.run_dir),
+    };
+    let namespaces = if plan.id_map.is_some() { libc::CLONE_NEWUSER } else { 0 };
+    let how = Fork { namespaces, cgroup: group, ..Fork::default() };
+    let between = sys::fork(&how, || {
+        // Only the monitor may hold this end, or nobody would notice that it died.
+        ours.take();
+        report(inheritance.gate.as_fd(), between(&inheritance))
+    })
+    .at("make", "user namespace")?;
+    // Its end of the gate is the child's only.
+    drop(inheritance);
+    let gate = ours.take().ok_or(Error::Gone)?;
+    let dev = prepare(spec, plan, between.pid, gate.as_fd())?;
+    meanwhile()?;
+    let pid = born(gate.as_fd())?;
+    waitid(WaitId::PidFd(between.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
+    let pidfd = open_pidfd(pid)?;
+    move_into_link_name_space(home.as_fd(), Some(LinkNameSpaceType::Mount))
+        .at("leave", "mount namespace")?;
+    Ok(Spawned { pid, pidfd, gate, dev })
+}
+
+/// Resource limits of init, from outside: in its user namespace it may not raise them.
+pub(crate) fn set_init_rlimits(pid: Option<Pid>, spec: &InstanceSpec) {
+    set_rlimits(pid, &spec.rlimits);
+}
+
+pub(super) fn open_pidfd(pid: i32) -> Result<OwnedFd> {
+    let known = Pid::from_raw(pid).ok_or(Error::Gone)?;
+    pidfd_open(known, PidfdFlags::empty()).at("open process", pid.to_string())
+}
+
+/// The monitor's part while the child in between waits: ids, root, `/dev`, disks.
+fn prepare(spec: &InstanceSpec, plan: &Plan, between: i32, gate: BorrowedFd) -> Result<OwnedFd> {
+    let userns = map_ids(plan, between)?;
+    let userns = userns.as_ref().map(File::as_fd);
+    root::mount(plan, userns, &spec.run_dir)?;
+    let root = disks::open_root(&root::place(plan, &spec.run_dir))?;
+    let dev = dev::make(plan)?;
+    let place = {
+        let _owner = sys::FsIds::act_as(plan.root_id).at("act as root of", "container")?;
+        path::make(root.as_fd(), Path::new("/dev"), path::Kind::Folder).at("make", "/dev")?
+    };
+    mounts::attach(dev.as_fd(), place.as_fd()).at("mount", "/dev")?;
+    for disk in &plan.disks {
+        if let Some(disk) = disks::take(disk, userns)? {
+            disks::bind(root.as_fd(), &disk, plan.root_id)?;
+        }
+    }
+    let mut late = Vec::new();
+    let mut mounts = Vec::new();
+    for (index, disk) in plan.late_disks.iter().enumerate() {
+        if let Some(disk) = disks::take(disk, userns)? {
+            late.push((index, disk.kind == path::Kind::Folder));
+            mounts.push(disk.mount);
+        }
+    }
+    let mounts: Vec<_> = mounts.iter().map(AsFd::as_fd).collect();
+    packet::send(gate, &ToInit::Go { late }, &mounts, true)?;
+    Ok(dev)
+}
+
+/// Fills the user namespace of a process and opens it.
+fn map_ids(plan: &Plan, process: i32) -> Result<Option<File>> {
+    let Some(map) = &plan.id_map else { return Ok(None) };
+    let process = PathBuf::from(format!("/proc/{process}"));
+    for file in ["uid_map", "gid_map"] {
+        fs::write(process.join(file), map).at("write", file)?;
+    }
+    File::open(process.join("ns/user")).map(Some).at("open", "user namespace")
+}
+
+fn born(gate: BorrowedFd) -> Result<i32> {
+    match packet::recv(gate)? {
+        Some((FromInit::Born { pid }, _)) => Ok(pid),
+        Some((FromInit::Failed { fault }, _)) => Err(fault.into()),
+        _ => Err(Error::Gone),
+    }
+}
+
+/// Runs a child's part; what goes wrong is sent through the gate.
+pub(super) fn report<T>(gate: BorrowedFd, result: Result<T>) -> i32 {
+    match result {
+        Ok(_) => 0,
+        Err(error) => {
+            let fault = Fault::from(&error);
+            let _ = packet::send(gate, &FromInit::Failed { fault }, &[], true);
+            1
+        }
+    }
+}
+
+/// The child in between: first of the user namespace, maker of the others.
+fn between(inheritance: &Inheritance<'_>) -> Result<()> {
+    die_with_parent()?;
+    let late = match packet::recv(inheritance.gate.as_fd())? {
+        Some((ToInit::Go { late }, mounts)) => late_disks(inheritance.plan, late, mounts),
+        _ => return Err(Error::Gone),
+    };
+    become_root()?;
+    sys::unshare(libc::CLONE_NEWCGROUP).at("make", "control group namespace")?;
+    let namespaces = libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWNET;
+    let how = Fork { namespaces, sibling: true, cgroup: None };
+    let init = sys::fork(&how, || report(inheritance.gate.as_fd(), init::run(inheritance, &late)))
+        .at("make", "namespaces")?;
+    packet::send(inheritance.gate.as_fd(), &FromInit::Born { pid: init.pid }, &[], true)
+}
+
+fn late_disks(plan: &Plan, late: Vec<(usize, bool)>, mounts: Vec<OwnedFd>) -> Vec<Detached> {
+    let disks = late.into_iter().zip(mounts);
+    disks
+        .map(|((index, folder), mount)| Detached {
+            mount,
+            target: plan.late_disks[index].target.clone(),
+            kind: if folder { path::Kind::Folder } else { path::Kind::File },
+        })
+        .collect()
+}
+
+/// Killed if the monitor is: nobody else would clean up.
+pub(super) fn die_with_parent() -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).at("set", "death signal")
+}
+
+/// Waits until PID 1 may run; the monitor's end is the end of us.
+pub(super) fn await_release(gate: BorrowedFd) -> Result<()> {
+    match packet::recv(gate)? {
+        Some((ToInit::Execute, _)) => Ok(()),
+        _ => Err(Error::Gone),
+    }
+}

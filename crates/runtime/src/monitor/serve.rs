@@ -1,0 +1,123 @@
+//! The loop.
+
+use std::os::fd::AsFd;
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{WaitId, WaitIdOptions, waitid},
+};
+
+use super::{connections::Id, start::Instance, teardown::reason};
+use crate::{
+    error::{At, Error, Result},
+    protocol::{Request, packet},
+};
+
+/// Where something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Listener,
+    Gate,
+    Init,
+    Console,
+    Client(u64),
+    Connection(Id),
+    JobGate(u64),
+    JobEnd(u64),
+    JobOutput(u64, usize),
+}
+
+impl Instance {
+    /// Serves until PID 1 ended and all is cleaned up.
+    pub(super) fn serve(mut self) -> Result<()> {
+        loop {
+            let mut ended = false;
+            for source in self.wait()? {
+                match source {
+                    Source::Init => ended = true,
+                    other => self.act(other),
+                }
+            }
+            if ended && !self.owes_a_fault() && self.tear_down_if_ended()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<Vec<Source>> {
+        let mut all = Vec::with_capacity(8);
+        let mut add = |source, fd| all.push((source, PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        add(Source::Listener, self.listener.as_fd());
+        if let Some(gate) = &self.release.gate {
+            add(Source::Gate, gate.as_fd());
+        } else if !self.owes_a_fault() {
+            add(Source::Init, self.pidfd.as_fd());
+        }
+        for (id, socket) in self.connections.each() {
+            add(Source::Connection(id), socket);
+        }
+        self.jobs.poll(&mut all);
+        if let Some(console) = &self.console {
+            console.poll(&mut all);
+        }
+        let (sources, mut fds): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).at("wait for", "events"),
+        }
+        let ready = fds.iter().zip(sources).filter(|(fd, _)| !fd.revents().is_empty());
+        Ok(ready.map(|(_, source)| source).collect())
+    }
+
+    fn act(&mut self, source: Source) {
+        match source {
+            Source::Listener => self.connections.accept(self.listener.as_fd()),
+            Source::Gate => self.hear_init(),
+            Source::Init => {}
+            Source::Console => self.take_console_output(),
+            Source::Client(id) => self.hear_console(id),
+            Source::Connection(id) => self.hear(id),
+            Source::JobGate(id) => self.jobs.hear(id, &mut self.connections),
+            Source::JobEnd(id) => self.jobs.reap(id, &mut self.connections),
+            Source::JobOutput(id, index) => self.jobs.drain(id, index),
+        }
+    }
+
+    fn take_console_output(&mut self) {
+        if let Some(console) = &mut self.console {
+            console.take_output();
+        }
+    }
+
+    fn hear_console(&mut self, id: u64) {
+        if let Some(console) = &mut self.console {
+            console.hear(id);
+        }
+    }
+
+    /// A request, or the end of a connection.
+    fn hear(&mut self, id: Id) {
+        let Some(socket) = self.connections.get(id) else { return };
+        match packet::recv::<Request>(socket) {
+            Ok(Some((request, fds))) => self.answer(id, request, fds),
+            Err(Error::Message(_)) => self.connections.done(id, Err(Error::Unsupported)),
+            Ok(None) | Err(_) => {
+                self.connections.close(id);
+                self.jobs.leave(id);
+            }
+        }
+    }
+
+    fn tear_down_if_ended(&mut self) -> Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let Some(status) =
+            waitid(WaitId::PidFd(self.pidfd.as_fd()), options).at("wait for", "init")?
+        else {
+            return Ok(false);
+        };
+        let reason = reason(&status, self.killed, self.group.oom_killed());
+        self.tear_down(reason);
+        Ok(true)
+    }
+}

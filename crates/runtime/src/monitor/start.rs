@@ -1,0 +1,168 @@
+//! From a specification to an instance that waits to be released.
+
+use std::{
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+    thread::sleep,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use rustix::{
+    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat},
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with},
+    process::Pid,
+};
+use spec::InstanceSpec;
+
+use super::{connections::Connections, jobs::Jobs, log, release::Release};
+use crate::{
+    State,
+    cgroup::{Group, Layout},
+    client::{SPEC_FILE, address},
+    container::{
+        dev,
+        spawn::{Spawned, set_init_rlimits, spawn},
+    },
+    error::{At, Error, Result},
+    plan::{Host, OPTIONAL_DEVICES, Plan},
+    protocol::{Reply, SOCKET, packet},
+};
+
+/// How long the last start's monitor may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything the monitor knows.
+pub(super) struct Instance {
+    pub(super) spec: InstanceSpec,
+    pub(super) group: Group,
+    /// The run folder, locked.
+    pub(super) folder: File,
+    pub(super) listener: OwnedFd,
+    pub(super) pid: i32,
+    pub(super) pidfd: OwnedFd,
+    pub(super) dev: OwnedFd,
+    pub(super) state: State,
+    pub(super) killed: bool,
+    pub(super) started_at: u64,
+    pub(super) release: Release,
+    pub(super) console: Option<super::console::Console>,
+    pub(super) connections: Connections,
+    pub(super) jobs: Jobs,
+}
+
+/// Starts, and tells the daemon; after an error nothing is left.
+pub(super) fn start(spec: &InstanceSpec, daemon: &OwnedFd) -> Result<Instance> {
+    let folder = lock(spec).inspect_err(|error| super::refuse(daemon, error))?;
+    let group = match Layout::detect() {
+        Ok(layout) => Group::of(&layout, spec),
+        Err(error) => {
+            super::refuse(daemon, &error);
+            return Err(error);
+        }
+    };
+    let cgroup2 = group.unified().is_some();
+    match create(spec, folder, group.clone(), cgroup2, daemon) {
+        Ok(instance) => Ok(instance),
+        Err(error) => {
+            let _ = group.kill();
+            let _ = group.remove();
+            super::refuse(daemon, &error);
+            Err(error)
+        }
+    }
+}
+
+fn create(
+    spec: &InstanceSpec,
+    folder: File,
+    group: Group,
+    cgroup2: bool,
+    daemon: &OwnedFd,
+) -> Result<Instance> {
+    let host = Host { devices: dev::present(&OPTIONAL_DEVICES), cgroup2 };
+    let plan = Plan::new(spec, &host)?;
+    group.create()?;
+    for file in group.limit(&spec.limits, true)? {
+        log(format_args!("no control group file {file}: this limit is not set"));
+    }
+    let mut listener = None;
+    let born_in = group.open()?;
+    let Spawned { pid, pidfd, gate, dev } =
+        spawn(spec, &plan, born_in.as_ref().map(File::as_fd), || {
+            write_spec(&folder, spec)?;
+            listener = Some(listen_in(&folder)?);
+            Ok(())
+        })?;
+    set_init_rlimits(Pid::from_raw(pid), spec);
+    let netns = format!("/proc/{pid}/ns/net");
+    let netns = File::open(&netns).at("open", &netns)?;
+    // A daemon that died meanwhile finds us by our socket.
+    let _ = packet::send(daemon.as_fd(), &Reply::Created { pid }, &[netns.as_fd()], false);
+    // Slow, so only now: init sets itself up, and the daemon makes network devices.
+    group.attach_v1(pid.unsigned_abs())?;
+    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Ok(Instance {
+        spec: spec.clone(),
+        group,
+        folder,
+        listener: listener.ok_or(Error::Gone)?,
+        pid,
+        pidfd,
+        dev,
+        state: State::Created,
+        killed: false,
+        started_at,
+        release: Release::new(gate),
+        console: None,
+        connections: Connections::default(),
+        jobs: Jobs::default(),
+    })
+}
+
+/// The folder's lock is held as long as this instance's monitor lives, cleaning up included.
+fn lock(spec: &InstanceSpec) -> Result<File> {
+    let folder = File::open(&spec.run_dir).at("open", &spec.run_dir)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(folder),
+            // One that runs will not end by waiting; one that cleans up has no socket any more.
+            Err(Errno::WOULDBLOCK)
+                if Instant::now() < deadline && !spec.run_dir.join(SOCKET).exists() =>
+            {
+                sleep(Duration::from_millis(1));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(Error::Running { run_dir: spec.run_dir.display().to_string() });
+            }
+            Err(error) => return Err(error).at("lock", &spec.run_dir),
+        }
+    }
+}
+
+/// For a cleanup without us. Through the folder's descriptor: its path is covered by the stage now.
+fn write_spec(folder: &File, spec: &InstanceSpec) -> Result<()> {
+    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file =
+        openat(folder, SPEC_FILE, flags, Mode::from_raw_mode(0o600)).at("make", SPEC_FILE)?;
+    let bytes = serde_json::to_vec(spec)?;
+    std::io::Write::write_all(&mut File::from(file), &bytes).at("write", SPEC_FILE)
+}
+
+fn listen_in(folder: &File) -> Result<OwnedFd> {
+    let _ = unlinkat(folder, SOCKET, AtFlags::empty());
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).at("make", SOCKET)?;
+    bind(&socket, &address(folder.as_fd()).at("name", SOCKET)?).at("bind", SOCKET)?;
+    listen(&socket, 128).at("listen on", SOCKET)?;
+    Ok(socket)
+}
+
+impl Instance {
+    /// Removes a file of the run folder; a missing one is no error.
+    pub(super) fn remove_file(&self, name: &str) {
+        let _ = unlinkat(&self.folder, name, AtFlags::empty());
+    }
+}

@@ -1,0 +1,133 @@
+//! An instance's life: created, released, stopped in every way.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+
+use common::{BINARY, Guest, SIGUSR2, eventually, skip, stopped};
+use runtime::{Error, ExitReason, Monitor, State, last_exit};
+
+#[test]
+fn a_container_starts_and_halts() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("halts");
+    let created = guest.create();
+    assert_eq!(guest.monitor().info().unwrap().state, State::Created);
+    assert_eq!(guest.monitor().info().unwrap().pid, created.pid);
+    guest.monitor().release().unwrap();
+    assert_eq!(guest.monitor().info().unwrap().state, State::Running);
+    assert_eq!(guest.ok("hostname; id -u").trim(), "guest\n0");
+    eventually("init writes to the console", || {
+        let log = guest.monitor().console_log().unwrap();
+        String::from_utf8_lossy(&log).contains("system is up")
+    });
+    let mut watch = guest.monitor().watch().unwrap();
+    guest.monitor().signal(SIGUSR2).unwrap();
+    assert_eq!(stopped(&mut watch), ExitReason::Halt);
+    assert_eq!(last_exit(&guest.spec.run_dir), Some((1, ExitReason::Halt)));
+    assert!(guest.groups().is_empty(), "{:?}", guest.groups());
+    assert!(Monitor::connect(&guest.spec.run_dir).unwrap().is_none());
+    let log = std::fs::read_to_string(guest.spec.log_dir.join("console.log")).unwrap();
+    assert!(log.contains("system is up"), "{log}");
+}
+
+#[test]
+fn a_reboot_is_told_from_a_halt() {
+    if skip() {
+        return;
+    }
+    let guest = Guest::new("reboots").start();
+    let mut watch = guest.monitor().watch().unwrap();
+    // busybox init takes SIGTERM as "reboot".
+    guest.monitor().signal(15).unwrap();
+    assert_eq!(stopped(&mut watch), ExitReason::Reboot);
+}
+
+#[test]
+fn exit_codes_and_signals_are_told() {
+    if skip() {
+        return;
+    }
+    let guest = Guest::program("exits", ["/bin/sh", "-c", "read line; exit 7"]).start();
+    let mut watch = guest.monitor().watch().unwrap();
+    let console = guest.monitor().console().unwrap();
+    common::write(&console.stream, "go\n");
+    assert_eq!(stopped(&mut watch), ExitReason::Exit(7));
+
+    let guest = Guest::new("killed").start();
+    let mut watch = guest.monitor().watch().unwrap();
+    guest.monitor().kill().unwrap();
+    assert_eq!(stopped(&mut watch), ExitReason::Signal(9));
+    assert!(guest.groups().is_empty());
+}
+
+#[test]
+fn a_program_that_is_not_there_fails_at_release() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::program("missing", ["/bin/nothing"]);
+    guest.create();
+    let error = guest.monitor().release().unwrap_err();
+    assert!(error.to_string().contains("/bin/nothing"), "{error}");
+    eventually("the monitor ends", || Monitor::connect(&guest.spec.run_dir).unwrap().is_none());
+    assert!(guest.groups().is_empty());
+}
+
+#[test]
+fn a_root_that_is_not_there_fails_at_spawn() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("rootless");
+    guest.spec.root = spec::Root::Dir { path: "/nowhere".into() };
+    let error = runtime::spawn(Path::new(BINARY), &guest.spec).unwrap_err();
+    assert!(error.to_string().contains("/nowhere"), "{error}");
+    assert!(guest.groups().is_empty());
+}
+
+#[test]
+fn one_folder_has_one_monitor_and_a_name_may_be_used_again_at_once() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("again").start();
+    let error = runtime::spawn(Path::new(BINARY), &guest.spec).unwrap_err();
+    assert!(matches!(error, Error::Running { .. }), "{error}");
+    for generation in 2..12 {
+        guest.monitor().kill().unwrap();
+        // No wait for the event: the next start waits for the cleanup of the last one.
+        guest.spec.generation = generation;
+        guest.spec.cgroup = format!("microcloud.payload/runtime-test/again-{generation}");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            match runtime::spawn(Path::new(BINARY), &guest.spec) {
+                Ok((monitor, _)) => {
+                    guest.monitor = Some(monitor);
+                    break;
+                }
+                Err(Error::Running { .. }) if std::time::Instant::now() < deadline => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        guest.monitor().release().unwrap();
+        assert_eq!(guest.monitor().info().unwrap().generation, generation);
+    }
+}
+
+#[test]
+fn the_daemon_finds_a_monitor_again() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("found").start();
+    guest.monitor = None;
+    let monitor = Monitor::connect(&guest.spec.run_dir).unwrap().unwrap();
+    assert_eq!(monitor.info().unwrap().state, State::Running);
+    guest.monitor = Some(monitor);
+    assert_eq!(guest.ok("echo here").trim(), "here");
+}

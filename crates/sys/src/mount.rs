@@ -1,0 +1,37 @@
+//! Attributes of detached mounts.
+
+use std::{
+    io, mem,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use crate::call::check;
+
+/// Maps the ids of a detached mount (and of those below it) through a user namespace.
+pub fn idmap_mount(mount: BorrowedFd, userns: BorrowedFd, recursive: bool) -> io::Result<()> {
+    let userns = userns.as_raw_fd() as u64;
+    set(mount, recursive, libc::MOUNT_ATTR_IDMAP, userns)
+}
+
+/// Makes a mount and those below it read-only.
+pub fn set_readonly_mount(mount: BorrowedFd) -> io::Result<()> {
+    set(mount, true, libc::MOUNT_ATTR_RDONLY, 0)
+}
+
+fn set(mount: BorrowedFd, recursive: bool, attributes: u64, userns: u64) -> io::Result<()> {
+    let change =
+        libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: userns };
+    let recursive = if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is an empty C string, `change` outlives the call and its size is given.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | recursive,
+            &raw const change,
+            mem::size_of_val(&change),
+        )
+    })
+    .map(drop)
+}

@@ -1,0 +1,52 @@
+//! Sending signals, and what a new program inherits of them.
+
+use std::{
+    io, mem,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
+};
+
+use crate::call::check;
+
+/// Gives every signal its default action and blocks none, as a new program expects. (Rust ignores
+/// SIGPIPE, and an ignored signal stays ignored across `execve`.)
+pub fn default_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL runs no code; numbers the kernel refuses are skipped.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    unblock();
+}
+
+/// Sends any signal, real-time ones too, to a process.
+pub fn signal_process(pidfd: BorrowedFd, signal: i32) -> io::Result<()> {
+    let nothing = ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo asks for the one that kill(2) would send.
+    check(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, nothing, 0)
+    })
+    .map(drop)
+}
+
+/// Blocks no signal.
+pub(crate) fn unblock() {
+    // SAFETY: an all-zero set is the empty set, and it outlives the call.
+    unsafe {
+        let none: libc::sigset_t = mem::zeroed();
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
+}
+
+/// Runs `work` with every signal blocked: a child forked meanwhile runs no handler of ours.
+pub(crate) fn with_all_blocked<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets live on this stack and are filled by the calls before they are read.
+    unsafe {
+        let mut all: libc::sigset_t = mem::zeroed();
+        let mut before: libc::sigset_t = mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let done = work();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
+        done
+    }
+}
