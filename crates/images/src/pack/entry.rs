@@ -49,6 +49,9 @@ impl<W: Write> Packer<W> {
         let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_size(data.len() as u64);
         self.write(Path::new(name), header, Vec::new(), data)
     }

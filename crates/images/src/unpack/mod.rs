@@ -26,6 +26,8 @@ mod xattrs;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use entry::Writer;
