@@ -1,1 +1,54 @@
-//! The command line: one file a noun.
+//! The command line: the verbs of `lxc`, and a few of our own.
+//!
+//! [`main`] is called by the binary for every word that is not a role of its own (`daemon`, `monitor`). It parses the
+//! words, makes a [`Context`](context::Context) and runs one command; a command is a struct of arguments with a
+//! method `run`, one file a noun. What a command sends is made by pure functions, which is what the tests look at.
+//!
+//! A run is short: one thread, one connection, nothing set up that the command does not use.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+
+mod arguments;
+mod commands;
+mod context;
+mod edit;
+mod error;
+mod output;
+mod pairs;
+mod terminal;
+mod thing;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{arguments::Arguments, context::Context};
+
+/// Runs the command in `args`, of which the first is the program's name. Returns its exit status: that of the program
+/// for `exec`, 1 for an error, 2 for words that make no sense.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let status = u8::try_from(error.exit_code()).unwrap_or(2);
+            return error.print().map_or(ExitCode::FAILURE, |()| ExitCode::from(status));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let cx = Context::new(&arguments.global);
+            let outcome = runtime.block_on(arguments.command.run(&cx));
+            // A thread may wait for a key that nobody will press.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(source) => Err(error::Error::Runtime(source)),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprint!("{}", error::text(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

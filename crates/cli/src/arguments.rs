@@ -1,0 +1,102 @@
+//! The words of the command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{commands, context::Context, error::Result};
+
+/// Containers and virtual machines on your own machines.
+#[derive(Debug, Parser)]
+#[command(name = "microcloud", version, about, max_term_width = 100)]
+#[command(after_help = "\"microcloud daemon\" runs the server. \
+    MICROCLOUD_DIR names its folder, MICROCLOUD_PROJECT the project.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Global {
+    /// Project to work in
+    #[arg(long, global = true)]
+    pub(crate) project: Option<String>,
+    /// Print results only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+macro_rules! command {
+    ($( $(#[$meta:meta])* $name:ident($type:ty), )*) => {
+        /// The commands.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command { $( $(#[$meta])* $name($type), )* }
+
+        impl Command {
+            /// Runs the command; the number is the exit status.
+            pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+                match self { $( Self::$name(command) => command.run(cx).await, )* }
+            }
+        }
+    };
+}
+
+command! {
+    /// Make an instance and start it
+    Launch(commands::create::Launch),
+    /// Make an instance
+    Create(commands::create::Create),
+    /// List instances
+    #[command(visible_alias = "ls")]
+    List(commands::list::List),
+    /// Start instances
+    Start(commands::state::Start),
+    /// Stop instances
+    Stop(commands::state::Stop),
+    /// Restart instances
+    Restart(commands::state::Restart),
+    /// Freeze instances
+    Pause(commands::state::Pause),
+    /// Let frozen instances go on
+    Resume(commands::state::Resume),
+    /// Run a program inside an instance
+    Exec(commands::exec::Exec),
+    /// Open a shell inside an instance
+    Shell(commands::exec::Shell),
+    /// Attach to the console of an instance
+    Console(commands::console::Console),
+    /// Delete instances
+    #[command(visible_alias = "rm")]
+    Delete(commands::delete::Delete),
+    /// Rename an instance
+    Rename(commands::rename::Rename),
+    /// Show what an instance uses, or what the server is
+    Info(commands::info::Info),
+    /// Options and devices of instances and the server
+    Config(commands::config::Config),
+    /// Profiles: options and devices that instances share
+    Profile(commands::profile::Profile),
+    /// Images and their aliases
+    Image(commands::image::Image),
+    /// Networks
+    Network(commands::network::Network),
+    /// Storage pools and volumes
+    Storage(commands::storage::Storage),
+    /// Projects
+    Project(commands::project::Project),
+    /// What the server is doing
+    Operation(commands::operation::Operation),
+    /// Follow what happens
+    Monitor(commands::monitor::Monitor),
+    /// Send a request as it is
+    Query(commands::query::Query),
+    /// Show the server at a glance
+    Status(commands::status::Status),
+    /// Set up a new server: a storage pool, a network, the default profile
+    Init(commands::init::Init),
+    /// Show the versions of client and server
+    Version(commands::version::Version),
+    /// Print a completion script for a shell
+    Completion(commands::completion::Completion),
+}

@@ -1,0 +1,321 @@
+//! `image`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use client::Answer;
+use tokio::fs::File;
+use wire::{
+    ConfigMap, Empty, Image as Shown, ImageAlias, ImagePut, ImagesPost, Operation,
+    endpoints::images::{
+        ImageAliasGet, ImageCreate, ImageDelete, ImageExport, ImageGet, ImageReplace, ImagesList,
+    },
+    query::ImageQuery,
+};
+
+use self::{alias::AliasVerb, import::Import};
+use super::{OK, source};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    output::{self, FormatArg, Table, human},
+    thing::{self, Thing},
+};
+
+mod alias;
+mod import;
+
+/// Images.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Image {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List images
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only those with an alias or fingerprint that begins like this
+        filter: Option<String>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Build an image: debian:12, debian:13, ubuntu:24.04 or busybox
+    Build {
+        /// Image
+        image: String,
+        /// Alias to give it
+        #[arg(long)]
+        alias: Vec<String>,
+        /// Let anybody fetch it
+        #[arg(long)]
+        public: bool,
+    },
+    /// Take an image from files
+    Import(Import),
+    /// Write an image into a file
+    Export {
+        /// Alias or fingerprint
+        image: String,
+        /// File; by default FINGERPRINT.image here
+        file: Option<PathBuf>,
+    },
+    /// Show an image in words
+    Info {
+        /// Alias or fingerprint
+        image: String,
+    },
+    /// Show an image's properties
+    Show {
+        /// Alias or fingerprint
+        image: String,
+    },
+    /// Edit an image's properties
+    Edit {
+        /// Alias or fingerprint
+        image: String,
+    },
+    /// Print the value of a property
+    GetProperty {
+        /// Alias or fingerprint
+        image: String,
+        /// Property
+        key: String,
+    },
+    /// Set a property
+    SetProperty {
+        /// Alias or fingerprint
+        image: String,
+        /// Properties
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        properties: Vec<String>,
+    },
+    /// Take a property away
+    UnsetProperty {
+        /// Alias or fingerprint
+        image: String,
+        /// Property
+        key: String,
+    },
+    /// Delete images
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Aliases or fingerprints
+        #[arg(required = true)]
+        images: Vec<String>,
+    },
+    /// Aliases of images
+    #[command(subcommand)]
+    Alias(AliasVerb),
+}
+
+impl Image {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        match self.verb {
+            Verb::List { filter, format } => list(cx, filter.as_deref(), format).await?,
+            Verb::Build { image, alias, public } => build(cx, &image, &alias, public).await?,
+            Verb::Import(import) => import.run(cx).await?,
+            Verb::Export { image, file } => export(cx, &image, file).await?,
+            Verb::Info { image } => {
+                let image = Images::load(cx, &image).await?.reply;
+                print!("{}", info(&image));
+            }
+            Verb::Show { image } => {
+                output::yaml(&Images::load(cx, &image).await?.reply.writable())?
+            }
+            Verb::Edit { image } => thing::edit::<Images>(cx, &image).await?,
+            Verb::GetProperty { image, key } => thing::get::<Images>(cx, &image, &key).await?,
+            Verb::SetProperty { image, properties } => {
+                thing::set::<Images>(cx, &image, &properties).await?
+            }
+            Verb::UnsetProperty { image, key } => thing::unset::<Images>(cx, &image, &key).await?,
+            Verb::Delete { images } => {
+                for image in images {
+                    let fingerprint = fingerprint(cx, &image).await?;
+                    let query = cx.query();
+                    let path = [fingerprint.as_str()];
+                    let operation = cx.client.call::<ImageDelete>(&path, &query, &Empty {}).await?;
+                    cx.finish(&operation).await?;
+                }
+            }
+            Verb::Alias(verb) => verb.run(cx).await?,
+        }
+        Ok(OK)
+    }
+}
+
+/// The fingerprint of an image that is named by an alias or by the start of its fingerprint.
+async fn fingerprint(cx: &Context, name: &str) -> Result<String> {
+    match cx.client.get::<ImageAliasGet>(&[name], &cx.query()).await {
+        Ok(alias) => Ok(alias.target),
+        Err(error) if error.code() == Some(404) => Ok(name.to_owned()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn list(cx: &Context, filter: Option<&str>, format: FormatArg) -> Result<()> {
+    let mut images = cx.client.get::<ImagesList>(&[], &cx.list()).await?.into_full();
+    if let Some(start) = filter {
+        images.retain(|image| {
+            image.fingerprint.starts_with(start)
+                || image.aliases.iter().any(|alias| alias.name.starts_with(start))
+        });
+    }
+    images.sort_by(|a, b| alias_of(a).cmp(alias_of(b)));
+    format.print(&images, table)
+}
+
+fn alias_of(image: &Shown) -> &str {
+    image.aliases.first().map_or("", |alias| &alias.name)
+}
+
+fn table(images: &[Shown]) -> Table {
+    let head = [
+        "ALIAS",
+        "FINGERPRINT",
+        "PUBLIC",
+        "DESCRIPTION",
+        "ARCHITECTURE",
+        "TYPE",
+        "SIZE",
+        "UPLOAD DATE",
+    ];
+    let mut table = Table::new(head);
+    for image in images {
+        let more = image.aliases.len().saturating_sub(1);
+        let more = if more > 0 { format!(" ({more} more)") } else { String::new() };
+        table.row([
+            format!("{}{more}", alias_of(image)),
+            image.fingerprint.chars().take(12).collect(),
+            human::yes(image.public).to_lowercase(),
+            image.properties.get("description").cloned().unwrap_or_default(),
+            image.architecture.clone(),
+            image.r#type.as_str().to_uppercase(),
+            human::bytes(image.size),
+            human::moment(image.uploaded_at),
+        ]);
+    }
+    table
+}
+
+async fn build(cx: &Context, image: &str, aliases: &[String], public: bool) -> Result<()> {
+    let request = build_request(image, aliases, public);
+    cx.say(format!("Building {image}"));
+    let operation = cx.client.call::<ImageCreate>(&[], &cx.query(), &request).await?;
+    let operation = cx.finish(&operation).await?;
+    println!("Image built with fingerprint: {}", made(&operation));
+    Ok(())
+}
+
+fn build_request(image: &str, aliases: &[String], public: bool) -> ImagesPost {
+    let alias = |name: &String| ImageAlias { name: name.clone(), description: String::new() };
+    ImagesPost {
+        aliases: aliases.iter().map(alias).collect(),
+        public,
+        source: Some(source::of_build(image)),
+        ..ImagesPost::default()
+    }
+}
+
+/// The fingerprint that an operation tells.
+fn made(operation: &Operation) -> String {
+    let metadata: BTreeMap<_, _> = operation.metadata.clone().unwrap_or_default();
+    metadata.get("fingerprint").and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+}
+
+async fn export(cx: &Context, image: &str, file: Option<PathBuf>) -> Result<()> {
+    let fingerprint = Images::load(cx, image).await?.reply.fingerprint;
+    let path = file.unwrap_or_else(|| format!("{fingerprint}.image").into());
+    let made = File::create(&path).await;
+    let mut file = made.map_err(|source| Error::File { path: path.clone(), source })?;
+    let query = ImageQuery { project: cx.project.clone(), secret: None };
+    let request = cx.client.request::<ImageExport>(&[&fingerprint]);
+    request.query(&query)?.download(&mut file).await?;
+    cx.say(format!("Image written to {}", path.display()));
+    Ok(())
+}
+
+fn info(image: &Shown) -> String {
+    let mut lines = vec![
+        format!("Fingerprint: {}", image.fingerprint),
+        format!("Size: {}", human::bytes(image.size)),
+        format!("Architecture: {}", image.architecture),
+        format!("Type: {}", image.r#type.as_str()),
+        format!("Public: {}", human::yes(image.public).to_lowercase()),
+        "Timestamps:".into(),
+    ];
+    let moments = [("Created", image.created_at), ("Uploaded", image.uploaded_at)];
+    let moments = moments
+        .into_iter()
+        .chain([("Expires", image.expires_at), ("Last used", image.last_used_at)]);
+    for (name, moment) in moments {
+        let moment = if moment.is_never() { "never".into() } else { human::moment(moment) };
+        lines.push(format!("    {name}: {moment}"));
+    }
+    lines.push("Properties:".into());
+    lines.extend(image.properties.iter().map(|(key, value)| format!("    {key}: {value}")));
+    lines.push("Aliases:".into());
+    lines.extend(image.aliases.iter().map(|alias| format!("    - {}", alias.name)));
+    lines.push(format!("Cached: {}", human::yes(image.cached).to_lowercase()));
+    lines.push(format!("Profiles: {}", image.profiles.join(", ")));
+    lines.join("\n") + "\n"
+}
+
+/// Images, as things whose options are their properties.
+struct Images;
+
+impl Thing for Images {
+    const NOUN: &'static str = "image";
+    type Shown = Shown;
+    type Put = ImagePut;
+
+    async fn load(cx: &Context, name: &str) -> Result<Answer<Shown>> {
+        let query = ImageQuery { project: cx.project.clone(), secret: None };
+        let fingerprint = fingerprint(cx, name).await?;
+        Ok(cx.client.request::<ImageGet>(&[&fingerprint]).query(&query)?.send().await?)
+    }
+
+    async fn store(cx: &Context, name: &str, put: &ImagePut, etag: Option<String>) -> Result<()> {
+        let fingerprint = fingerprint(cx, name).await?;
+        let request = cx.client.request::<ImageReplace>(&[&fingerprint]).query(&cx.query())?;
+        request.body(put)?.if_match(etag).send().await?;
+        Ok(())
+    }
+
+    fn writable(shown: &Shown) -> ImagePut {
+        shown.writable()
+    }
+
+    fn config(put: &mut ImagePut) -> &mut ConfigMap {
+        &mut put.properties
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_build_is_a_post_with_a_source() {
+        let want = json!({
+            "aliases": [{ "name": "base", "description": "" }], "auto_update": false, "public": false,
+            "source": { "type": "image", "alias": "debian/12", "protocol": "microcloud-build", "mode": "pull" },
+        });
+        assert_eq!(json!(build_request("debian:12", &["base".into()], false)), want);
+    }
+
+    #[test]
+    fn the_list_of_images() {
+        let image = serde_json::from_value(json!({
+            "fingerprint": "06b86454720d36b20f94e31c6812e05ec51c1b56", "size": 2_097_152, "type": "container",
+            "architecture": "x86_64", "aliases": [{ "name": "debian/12" }, { "name": "base" }],
+            "properties": { "description": "Debian 12" },
+        }))
+        .unwrap();
+        let want = "debian/12 (1 more),06b86454720d,no,Debian 12,x86_64,CONTAINER,2.00MiB,\n";
+        assert_eq!(table(&[image]).csv(), want);
+    }
+}

@@ -1,0 +1,204 @@
+//! `init`: a new server gets a storage pool, a network and a default profile that uses them.
+//!
+//! What is there already is left as it is, so that it may run again after it stopped half-way.
+
+use std::io::{IsTerminal, Write, stdin, stdout};
+
+use wire::{
+    ConfigMap, DevicesMap, Network, NetworksPost, StoragePoolsPost,
+    endpoints::{
+        networks::{NetworkCreate, NetworksList},
+        storage::{StoragePoolCreate, StoragePoolsList},
+    },
+};
+
+use super::{OK, profile::Profiles};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    thing,
+};
+
+/// Sets a new server up.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Init {
+    /// Ask nothing
+    #[arg(long, visible_alias = "minimal")]
+    auto: bool,
+    /// Driver of the storage pool
+    #[arg(long, default_value = "dir")]
+    storage_backend: String,
+    /// Name of the storage pool
+    #[arg(long, default_value = "default")]
+    storage_pool: String,
+    /// Where the pool keeps its data: a folder, a disk, a data set; the daemon's folder otherwise
+    #[arg(long)]
+    storage_source: Option<String>,
+    /// Name of the bridge; the first free mcbr0, mcbr1, ... otherwise
+    #[arg(long, conflicts_with = "no_network")]
+    network: Option<String>,
+    /// IPv4 address of the bridge with its prefix; one that is free otherwise
+    #[arg(long, default_value = "auto", value_name = "CIDR")]
+    network_address: String,
+    /// Make no network
+    #[arg(long)]
+    no_network: bool,
+}
+
+impl Init {
+    pub(crate) async fn run(mut self, cx: &Context) -> Result<u8> {
+        if !self.auto {
+            self.ask()?;
+        }
+        let pool = self.pool(cx).await?;
+        let network = if self.no_network { None } else { Some(self.network(cx).await?) };
+        thing::change::<Profiles>(cx, "default", |profile| {
+            add_devices(&mut profile.devices, &pool, network.as_deref());
+            Ok(())
+        })
+        .await?;
+        cx.say("Ready. Try: microcloud launch debian:12 first");
+        Ok(OK)
+    }
+
+    fn ask(&mut self) -> Result<()> {
+        if !stdin().is_terminal() {
+            return Err(Error::Usage("there is nobody to ask; use \"microcloud init --auto\""));
+        }
+        self.storage_backend = answer("Storage driver", &self.storage_backend)?;
+        let source = answer("Where the pool keeps its data (empty: in the daemon's folder)", "")?;
+        self.storage_source = Some(source).filter(|source| !source.is_empty());
+        self.no_network = !answer("Make a network bridge? (yes/no)", "yes")?.starts_with('y');
+        if !self.no_network {
+            self.network_address =
+                answer("Its IPv4 address (CIDR, auto or none)", &self.network_address)?;
+        }
+        Ok(())
+    }
+
+    /// The pool that is there, or a new one.
+    async fn pool(&self, cx: &Context) -> Result<String> {
+        let pools = cx.client.get::<StoragePoolsList>(&[], &cx.list()).await?.into_full();
+        if let Some(pool) =
+            pools.iter().find(|pool| pool.name == self.storage_pool).or(pools.first())
+        {
+            cx.say(format!("Storage pool {} is there", pool.name));
+            return Ok(pool.name.clone());
+        }
+        let source = self.storage_source.iter().map(|source| ("source".into(), source.clone()));
+        let request = StoragePoolsPost {
+            name: self.storage_pool.clone(),
+            description: String::new(),
+            driver: self.storage_backend.clone(),
+            config: source.collect(),
+        };
+        cx.client.call::<StoragePoolCreate>(&[], &cx.target(), &request).await?;
+        cx.say(format!("Storage pool {} made ({})", request.name, request.driver));
+        Ok(request.name)
+    }
+
+    /// The managed network that is there, or a new bridge.
+    async fn network(&self, cx: &Context) -> Result<String> {
+        let networks = cx.client.get::<NetworksList>(&[], &cx.list()).await?.into_full();
+        let wanted = |network: &&Network| {
+            network.managed && self.network.as_ref().is_none_or(|name| *name == network.name)
+        };
+        if let Some(network) = networks.iter().find(wanted) {
+            cx.say(format!("Network {} is there", network.name));
+            return Ok(network.name.clone());
+        }
+        let request = self.bridge(&networks);
+        cx.client.call::<NetworkCreate>(&[], &cx.target(), &request).await?;
+        cx.say(format!("Network {} made", request.name));
+        Ok(request.name)
+    }
+
+    fn bridge(&self, networks: &[Network]) -> NetworksPost {
+        let config = [("ipv4.address", self.network_address.as_str()), ("ipv6.address", "auto")];
+        NetworksPost {
+            name: self.network.clone().unwrap_or_else(|| free_name(networks)),
+            description: String::new(),
+            r#type: "bridge".into(),
+            config: config.map(|(key, value)| (key.into(), value.into())).into(),
+        }
+    }
+}
+
+/// The first of mcbr0, mcbr1, ... that neither we nor the host have.
+fn free_name(networks: &[Network]) -> String {
+    let taken = |name: &String| networks.iter().any(|network| network.name == *name);
+    let mut names = (0..).map(|number: u32| format!("mcbr{number}"));
+    names.find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Gives the profile a root disk and a network card, unless it has them.
+fn add_devices(devices: &mut DevicesMap, pool: &str, network: Option<&str>) {
+    let device = |pairs: &[(&str, &str)]| -> ConfigMap {
+        pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    let root = [("type", "disk"), ("path", "/"), ("pool", pool)];
+    devices.entry("root".into()).or_insert_with(|| device(&root));
+    if let Some(network) = network {
+        let nic = [("type", "nic"), ("name", "eth0"), ("network", network)];
+        devices.entry("eth0".into()).or_insert_with(|| device(&nic));
+    }
+}
+
+fn answer(question: &str, default: &str) -> Result<String> {
+    print!("{question} [{default}]: ");
+    stdout().flush().map_err(Error::Stdio)?;
+    let mut line = String::new();
+    stdin().read_line(&mut line).map_err(Error::Stdio)?;
+    let line = line.trim();
+    Ok(if line.is_empty() { default.to_owned() } else { line.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+
+    fn init(words: &str) -> Init {
+        match Arguments::try_parse_from(words.split(' ')).unwrap().command {
+            Command::Init(init) => init,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_bridge_takes_a_free_name() {
+        let taken = [Network { name: "mcbr0".into(), ..Network::default() }];
+        let want = json!({
+            "name": "mcbr1", "description": "", "type": "bridge",
+            "config": { "ipv4.address": "auto", "ipv6.address": "auto" },
+        });
+        assert_eq!(json!(init("microcloud init --auto").bridge(&taken)), want);
+    }
+
+    #[test]
+    fn the_bridge_may_be_named() {
+        let bridge =
+            init("microcloud init --auto --network lan --network-address 10.1.0.1/24").bridge(&[]);
+        assert_eq!(
+            (bridge.name.as_str(), bridge.config["ipv4.address"].as_str()),
+            ("lan", "10.1.0.1/24")
+        );
+    }
+
+    #[test]
+    fn devices_that_are_there_stay() {
+        let mut devices: DevicesMap = serde_json::from_value(
+            json!({ "root": { "type": "disk", "path": "/", "pool": "old" } }),
+        )
+        .unwrap();
+        add_devices(&mut devices, "default", Some("mcbr0"));
+        let want = json!({
+            "root": { "type": "disk", "path": "/", "pool": "old" },
+            "eth0": { "type": "nic", "name": "eth0", "network": "mcbr0" },
+        });
+        assert_eq!(json!(devices), want);
+    }
+}

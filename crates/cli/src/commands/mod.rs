@@ -1,0 +1,65 @@
+//! The commands, one file a noun or verb.
+
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod console;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod device;
+pub(crate) mod exec;
+pub(crate) mod image;
+pub(crate) mod info;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod monitor;
+pub(crate) mod network;
+pub(crate) mod operation;
+pub(crate) mod profile;
+pub(crate) mod project;
+pub(crate) mod query;
+pub(crate) mod rename;
+pub(crate) mod source;
+pub(crate) mod state;
+pub(crate) mod status;
+pub(crate) mod storage;
+pub(crate) mod version;
+
+use std::future::Future;
+
+use futures_util::{StreamExt, stream};
+
+use crate::error::{self, Error, Result};
+
+/// The exit status of success.
+pub(crate) const OK: u8 = 0;
+
+/// How many things are worked on at once.
+const AT_ONCE: usize = 16;
+
+/// Does the same with many things, several at once; one that fails does not stop the others.
+pub(crate) async fn each<F: Future<Output = Result<()>>>(
+    names: Vec<String>,
+    action: impl Fn(String) -> F,
+) -> Result<()> {
+    let total = names.len();
+    let outcomes = stream::iter(names).map(|name| {
+        let outcome = action(name.clone());
+        async move { (name, outcome.await) }
+    });
+    let outcomes: Vec<_> = outcomes.buffered(AT_ONCE).collect().await;
+    let mut failed: Vec<_> =
+        outcomes.into_iter().filter_map(|(name, outcome)| Some((name, outcome.err()?))).collect();
+    if total == 1
+        && let Some((_, error)) = failed.pop()
+    {
+        return Err(error);
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let line = |(name, error): &(String, Error)| {
+        let text = error::text(error);
+        format!("  {name}: {}", text.trim_start_matches("Error: ").trim_end())
+    };
+    Err(Error::Several { failed: failed.len(), total, lines: failed.iter().map(line).collect() })
+}

@@ -1,0 +1,242 @@
+//! `storage`: pools, and the volumes in them.
+
+use client::Answer;
+use wire::{
+    ConfigMap, Empty, StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume,
+    endpoints::storage::{
+        StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolReplace,
+        StoragePoolResourcesGet, StoragePoolsList, StorageVolumeGet, StorageVolumesList,
+    },
+};
+
+use super::OK;
+use crate::{
+    context::Context,
+    error::Result,
+    output::{self, FormatArg, Table, human},
+    pairs,
+    thing::{self, Thing},
+};
+
+/// Storage pools and volumes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Storage {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List pools
+    #[command(visible_alias = "ls")]
+    List(FormatArg),
+    /// Show a pool
+    Show {
+        /// Pool
+        name: String,
+    },
+    /// Make a pool
+    Create {
+        /// Pool
+        name: String,
+        /// Driver: dir
+        driver: String,
+        /// Its options
+        #[arg(value_name = "KEY=VALUE")]
+        options: Vec<String>,
+        /// Description
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Delete pools
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Pools
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Show the room in a pool
+    Info {
+        /// Pool
+        name: String,
+        /// Print bytes
+        #[arg(long)]
+        bytes: bool,
+    },
+    /// Edit a pool
+    Edit {
+        /// Pool
+        name: String,
+    },
+    /// Print the value of an option
+    Get {
+        /// Pool
+        name: String,
+        /// Option
+        key: String,
+    },
+    /// Set options
+    Set {
+        /// Pool
+        name: String,
+        /// Options; an empty value takes one away
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        options: Vec<String>,
+    },
+    /// Take an option away
+    Unset {
+        /// Pool
+        name: String,
+        /// Option
+        key: String,
+    },
+    /// Volumes of a pool
+    #[command(subcommand)]
+    Volume(Volume),
+}
+
+/// Volumes.
+#[derive(Debug, clap::Subcommand)]
+enum Volume {
+    /// List the volumes of a pool
+    #[command(visible_alias = "ls")]
+    List {
+        /// Pool
+        pool: String,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show a volume
+    Show {
+        /// Pool
+        pool: String,
+        /// Volume: data (a custom one), container/web, image/FINGERPRINT
+        volume: String,
+    },
+}
+
+impl Storage {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        match self.verb {
+            Verb::List(format) => {
+                let all = cx.client.get::<StoragePoolsList>(&[], &cx.list()).await?.into_full();
+                format.print(&all, table)?;
+            }
+            Verb::Show { name } => thing::show::<Pools>(cx, &name).await?,
+            Verb::Create { name, driver, options, description } => {
+                let request =
+                    StoragePoolsPost { name, description, driver, config: pairs::map(&options)? };
+                cx.client.call::<StoragePoolCreate>(&[], &cx.target(), &request).await?;
+                cx.say(format!("Storage pool {} created", request.name));
+            }
+            Verb::Delete { names } => {
+                for name in names {
+                    cx.client.call::<StoragePoolDelete>(&[&name], &cx.target(), &Empty {}).await?;
+                    cx.say(format!("Storage pool {name} deleted"));
+                }
+            }
+            Verb::Info { name, bytes } => info(cx, &name, bytes).await?,
+            Verb::Edit { name } => thing::edit::<Pools>(cx, &name).await?,
+            Verb::Get { name, key } => thing::get::<Pools>(cx, &name, &key).await?,
+            Verb::Set { name, options } => thing::set::<Pools>(cx, &name, &options).await?,
+            Verb::Unset { name, key } => thing::unset::<Pools>(cx, &name, &key).await?,
+            Verb::Volume(volume) => volume.run(cx).await?,
+        }
+        Ok(OK)
+    }
+}
+
+impl Volume {
+    async fn run(self, cx: &Context) -> Result<()> {
+        match self {
+            Self::List { pool, format } => {
+                let all =
+                    cx.client.get::<StorageVolumesList>(&[&pool], &cx.list()).await?.into_full();
+                format.print(&all, volume_table)
+            }
+            Self::Show { pool, volume } => {
+                let (kind, name) = volume.split_once('/').unwrap_or(("custom", &volume));
+                let path = [pool.as_str(), kind, name];
+                output::yaml(&cx.client.get::<StorageVolumeGet>(&path, &cx.target()).await?)
+            }
+        }
+    }
+}
+
+async fn info(cx: &Context, name: &str, exact: bool) -> Result<()> {
+    let pool = Pools::load(cx, name).await?.reply;
+    let room = cx.client.get::<StoragePoolResourcesGet>(&[name], &cx.target()).await?;
+    let show = |bytes: u64| if exact { bytes.to_string() } else { human::bytes(bytes) };
+    println!("info:");
+    println!(
+        "  description: {:?}\n  driver: {}\n  name: {}",
+        pool.description, pool.driver, pool.name
+    );
+    println!("  space used: {}\n  total space: {}", show(room.space.used), show(room.space.total));
+    println!("used by:");
+    for url in &pool.used_by {
+        println!("- {url}");
+    }
+    Ok(())
+}
+
+fn table(pools: &[StoragePool]) -> Table {
+    let mut table = Table::new(["NAME", "DRIVER", "SOURCE", "DESCRIPTION", "USED BY", "STATE"]);
+    for pool in pools {
+        table.row([
+            pool.name.clone(),
+            pool.driver.clone(),
+            pool.config.get("source").cloned().unwrap_or_default(),
+            pool.description.clone(),
+            pool.used_by.len().to_string(),
+            pool.status.to_uppercase(),
+        ]);
+    }
+    table
+}
+
+fn volume_table(volumes: &[StorageVolume]) -> Table {
+    let mut table = Table::new(["TYPE", "NAME", "DESCRIPTION", "CONTENT-TYPE", "USED BY"]);
+    for volume in volumes {
+        table.row([
+            volume.r#type.clone(),
+            volume.name.clone(),
+            volume.description.clone(),
+            volume.content_type.clone(),
+            volume.used_by.len().to_string(),
+        ]);
+    }
+    table
+}
+
+/// Storage pools, as things with options.
+struct Pools;
+
+impl Thing for Pools {
+    const NOUN: &'static str = "storage pool";
+    type Shown = StoragePool;
+    type Put = StoragePoolPut;
+
+    async fn load(cx: &Context, name: &str) -> Result<Answer<StoragePool>> {
+        Ok(cx.client.request::<StoragePoolGet>(&[name]).query(&cx.target())?.send().await?)
+    }
+
+    async fn store(
+        cx: &Context,
+        name: &str,
+        put: &StoragePoolPut,
+        etag: Option<String>,
+    ) -> Result<()> {
+        let request = cx.client.request::<StoragePoolReplace>(&[name]).query(&cx.target())?;
+        request.body(put)?.if_match(etag).send().await?;
+        Ok(())
+    }
+
+    fn writable(shown: &StoragePool) -> StoragePoolPut {
+        shown.writable()
+    }
+
+    fn config(put: &mut StoragePoolPut) -> &mut ConfigMap {
+        &mut put.config
+    }
+}
