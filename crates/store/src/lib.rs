@@ -38,6 +38,7 @@ mod options;
 mod raft;
 mod read;
 mod readers;
+mod recover;
 mod request;
 mod row;
 mod ship;
@@ -45,6 +46,10 @@ mod snapshot;
 mod state;
 mod status;
 mod store;
+#[cfg(test)]
+mod suite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod value;
 mod window;
 mod write;
@@ -53,6 +58,7 @@ pub use changed::Changed;
 pub use error::{Constraint, Error, Result};
 pub use options::{Member, MemberId, Migration, Options};
 pub use read::Read;
+pub use recover::{Recovered, recover, restore};
 pub use row::{Column, Row};
 pub use status::{Role, Status};
 pub use store::Store;

@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader, StorageIOError};
 
+use crate::codec::encode;
 use crate::error::BoxError;
 use crate::fault::{Fault, Switch};
 use crate::files;
 use crate::log_file::LogFile;
 use crate::raft::{Entry, LogId, StorageError, Types, Vote};
 
-/// Entries kept in memory.
-const KEPT: usize = 256;
+/// Bytes of entries kept in memory, at most; the last one is always kept.
+const KEPT: usize = 512 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
@@ -32,7 +33,14 @@ struct Inner {
     vote: Option<Vote>,
     purged: Option<LogId>,
     last: Option<LogId>,
-    newest: BTreeMap<u64, Entry>,
+    newest: Newest,
+}
+
+/// The newest entries with their sizes.
+#[derive(Debug, Default)]
+struct Newest {
+    entries: BTreeMap<u64, (Entry, usize)>,
+    bytes: usize,
 }
 
 impl Log {
@@ -40,12 +48,16 @@ impl Log {
         let purged = file.purged()?;
         let last = file.last()?.map(|entry| entry.log_id).or(purged);
         let vote = file.vote()?;
-        let inner = Inner { file, vote, purged, last, newest: BTreeMap::new() };
+        let inner = Inner { file, vote, purged, last, newest: Newest::default() };
         Ok(Log { inner: Arc::new(Mutex::new(inner)), fault })
     }
 
     pub(crate) fn purged(&self) -> Option<LogId> {
         self.lock().purged
+    }
+
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.lock().last
     }
 
     pub(crate) fn vote(&self) -> Option<Vote> {
@@ -84,38 +96,60 @@ impl Log {
     }
 }
 
+impl Newest {
+    /// The entries from `start` up to `end`, if `start` is among those kept.
+    fn range(&self, start: u64, end: u64) -> Option<Vec<Entry>> {
+        let (first, _) = self.entries.first_key_value()?;
+        let wanted = || self.entries.range(start..end.max(start));
+        (*first <= start).then(|| wanted().map(|(_, (entry, _))| entry.clone()).collect())
+    }
+
+    fn push(&mut self, entry: Entry, size: usize) {
+        self.bytes += size;
+        self.entries.insert(entry.log_id.index, (entry, size));
+        while self.bytes > KEPT && self.entries.len() > 1 {
+            if let Some((_, (_, size))) = self.entries.pop_first() {
+                self.bytes -= size;
+            }
+        }
+    }
+
+    /// Keeps the entries before or after one.
+    fn keep(&mut self, kept: impl Fn(u64) -> bool) {
+        self.entries.retain(|index, _| kept(*index));
+        self.bytes = self.entries.values().map(|(_, size)| size).sum();
+    }
+}
+
 impl Inner {
     fn entries(&self, start: u64, end: u64) -> Result<Vec<Entry>, BoxError> {
-        let kept = self.newest.first_key_value().is_some_and(|(first, _)| *first <= start);
-        if kept || start >= end {
-            let range = self.newest.range(start..end.max(start));
-            return Ok(range.map(|(_, entry)| entry.clone()).collect());
+        match self.newest.range(start, end) {
+            Some(entries) => Ok(entries),
+            None => self.file.entries(start, end),
         }
-        self.file.entries(start, end)
     }
 
     fn append(&mut self, entries: Vec<Entry>) -> Result<(), BoxError> {
-        self.file.commit(|file| file.append(&entries))?;
-        if let Some(entry) = entries.last() {
+        let encoded: Vec<_> = entries.iter().map(encode).collect::<Result<_, _>>()?;
+        let indexed = || entries.iter().map(|e| e.log_id.index).zip(&encoded);
+        self.file.commit(|file| indexed().try_for_each(|(index, bytes)| file.put(index, bytes)))?;
+        for (entry, bytes) in entries.into_iter().zip(&encoded) {
             self.last = Some(entry.log_id);
-        }
-        self.newest.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
-        while self.newest.len() > KEPT {
-            self.newest.pop_first();
+            self.newest.push(entry, bytes.len());
         }
         Ok(())
     }
 
     fn truncate(&mut self, from: u64) -> Result<(), BoxError> {
         self.file.commit(|file| file.truncate(from))?;
-        self.newest.split_off(&from);
+        self.newest.keep(|index| index < from);
         self.last = self.file.last()?.map(|entry| entry.log_id).or(self.purged);
         Ok(())
     }
 
     fn purge(&mut self, upto: LogId) -> Result<(), BoxError> {
         self.file.commit(|file| file.purge(&upto))?;
-        self.newest = self.newest.split_off(&(upto.index + 1));
+        self.newest.keep(|index| index > upto.index);
         self.purged = Some(upto);
         self.last = self.last.max(self.purged);
         Ok(())

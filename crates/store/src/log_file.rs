@@ -101,12 +101,10 @@ impl LogFile {
         Ok(found)
     }
 
-    pub(crate) fn append(&self, entries: &[Entry]) -> Result<()> {
+    /// Writes an encoded entry.
+    pub(crate) fn put(&self, index: u64, entry: &[u8]) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO log(position, entry) VALUES (?1, ?2)";
-        let mut statement = self.0.prepare_cached(sql)?;
-        for entry in entries {
-            statement.execute(params![signed(entry.log_id.index), encode(entry)?])?;
-        }
+        self.0.prepare_cached(sql)?.execute(params![signed(index), entry])?;
         Ok(())
     }
 

@@ -73,7 +73,9 @@ impl RaftStateMachine<Types> for Machine {
     ) -> Result<(), StorageError> {
         use tokio::io::AsyncWriteExt;
         let flushed = snapshot.flush().await.map_err(BoxError::from);
-        self.attempt("install a snapshot", flushed.and_then(|()| self.0.install_snapshot()))
+        let received = snapshot.into_std().await;
+        let installed = flushed.and_then(|()| self.0.install_snapshot(received));
+        self.attempt("install a snapshot", installed)
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<Types>>, StorageError> {

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use openraft::storage::StorageHelper;
 use openraft::{CommittedLeaderId, EntryPayload, SnapshotPolicy};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use crate::core::Core;
 use crate::error::{BoxError, Error, Result};
@@ -20,7 +19,7 @@ use crate::machine::Machine;
 use crate::network::Network;
 use crate::options::{Member, Options};
 use crate::raft::{Entry, LogId, Membership, Raft, Vote};
-use crate::{migrate, ship, snapshot};
+use crate::{migrate, recover, ship, snapshot};
 
 /// A store that runs.
 pub(crate) struct Running {
@@ -71,21 +70,15 @@ fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
     let core = Core::open(folder.clone(), options, identity.me.id)?;
     let log = Log::open(file, core.fault.clone()).map_err(read)?;
     catch_up(&core, &log)?;
+    renew_vote(&core, &log)?;
     refuse_newer(&core)?;
     Ok(Prepared { core: Arc::new(core), log })
 }
 
-/// Makes a cluster of one member: its first entry names it, and it has its own vote.
+/// Makes a cluster of one member.
 fn found(file: &LogFile, me: &Member) -> Result<Identity, BoxError> {
-    let identity = Identity { cluster: Uuid::new_v4(), me: me.clone() };
-    let mut vote = Vote::new(1, me.id);
-    vote.commit();
-    file.commit(|file| {
-        file.append(&[sole_member(me, 1, 0)])?;
-        file.set_vote(&vote)?;
-        file.set_identity(&identity)
-    })?;
-    Ok(identity)
+    file.commit(|file| recover::found_after(file, me, None))?;
+    file.identity()?.ok_or_else(|| "the cluster was not founded".into())
 }
 
 /// The entry that makes a member the only one.
@@ -114,6 +107,18 @@ fn catch_up(core: &Core, log: &Log) -> Result<()> {
     state.replace_by(&path).map_err(|e| Fault::new("restore the state", e))?;
     core.announce(&state);
     Ok(())
+}
+
+/// A vote older than what was applied lost its own last change. This member may have led in that
+/// term, so it leads again only in a later one.
+fn renew_vote(core: &Core, log: &Log) -> Result<()> {
+    let applied = core.state().meta.applied;
+    let Some(newest) = applied.max(log.last()) else { return Ok(()) };
+    let term = newest.leader_id.term;
+    if log.vote().is_some_and(|vote| vote.leader_id.term >= term) {
+        return Ok(());
+    }
+    log.set_vote(Vote::new(term, core.me)).map_err(|e| Fault::new("save the vote", e).into())
 }
 
 pub(crate) fn refuse_newer(core: &Core) -> Result<()> {

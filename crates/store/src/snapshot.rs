@@ -2,6 +2,7 @@
 //! sends to a member that is too far behind. A copy says itself what was applied to it.
 
 use std::fs::{self, File};
+use std::io::Seek;
 use std::path::Path;
 
 use openraft::Snapshot;
@@ -73,11 +74,15 @@ impl Core {
     }
 
     /// Replaces the state by the snapshot the leader sent.
-    pub(crate) fn install_snapshot(&self) -> Result<()> {
-        let received = self.folder.snapshot_received();
-        File::open(&received)?.sync_all()?;
-        fs::rename(&received, self.folder.snapshot())?;
+    pub(crate) fn install_snapshot(&self, mut received: File) -> Result<()> {
+        let new = self.folder.snapshot_new();
+        let mut copy = File::create(&new)?;
+        received.rewind()?;
+        std::io::copy(&mut received, &mut copy)?;
+        copy.sync_all()?;
+        fs::rename(&new, self.folder.snapshot())?;
         self.folder.sync()?;
+        remove(&self.folder.snapshot_received())?;
         let mut state = self.state();
         // Whether the batch on its way is part of it cannot be told.
         state.window.in_flight = None;

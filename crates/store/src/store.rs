@@ -53,10 +53,15 @@ impl Store {
         let Running { core, raft, alone, stop, thread } = open::open(dir, options).await?;
         let thread = Arc::new(Mutex::new(Some(Thread { stop, thread })));
         let store = Store { core, raft, thread };
-        if alone {
-            store.start_alone().await?;
+        let started = if alone { store.start_alone().await } else { Ok(()) };
+        match started {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                // The folder is free again when this returns; the first error is what counts.
+                let _ = store.close().await;
+                Err(error)
+            }
         }
-        Ok(store)
     }
 
     async fn start_alone(&self) -> Result<()> {

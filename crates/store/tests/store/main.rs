@@ -1,9 +1,12 @@
 //! The store as its callers see it, one member, on real files.
 
-#![allow(clippy::unwrap_used, reason = "all of it is tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of it is tests")]
 
 mod basics;
 mod conflicts;
+mod crash;
+mod migrations;
+mod recovery;
 
 use store::{Migration, Options, Store};
 

@@ -1,0 +1,9 @@
+-- level 1
+CREATE TABLE projects(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cores INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO "projects" VALUES (1, 'default', 4);
+INSERT INTO "projects" VALUES (2, 'it''s', 0);
+CREATE TABLE instances(id INTEGER PRIMARY KEY, project INTEGER NOT NULL REFERENCES projects(id) ON DELETE CASCADE,
+              name TEXT NOT NULL, cores INTEGER NOT NULL CHECK(cores > 0), UNIQUE(project, name)) STRICT;
+INSERT INTO "instances" VALUES (1, 1, 'web', 2);
+CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT) STRICT;
+INSERT INTO "notes" VALUES (1, NULL);
