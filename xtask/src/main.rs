@@ -1,1 +1,57 @@
-fn main() {}
+//! The project's own chores: `cargo xtask <chore>`.
+//!
+//! Few dependencies, so that it builds in seconds. `check` never writes; `fix` does. Programs are
+//! started in `shell` only.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod check;
+mod fix;
+mod packages;
+mod shell;
+mod stale;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+cargo xtask <chore>
+
+  check           every check that writes nothing: tidy, format, clippy, generated files
+  fix             format, and write the generated files anew
+  test [filter..] install what the tests need, run them, count what was skipped
+  tidy            only the checks that read the source
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False if the chore found something wrong.
+fn run(args: &[String]) -> Result<bool> {
+    let (chore, rest) = match args.split_first() {
+        Some((chore, rest)) => (chore.as_str(), rest),
+        None => ("help", args),
+    };
+    match chore {
+        "check" => check::run(),
+        "fix" => fix::run(),
+        "test" => test::run(rest),
+        "tidy" => tidy::run(),
+        _ => {
+            print!("{USAGE}");
+            Ok(chore == "help")
+        }
+    }
+}
