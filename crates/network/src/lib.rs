@@ -1,1 +1,53 @@
-//! Managed networks and the ports on them.
+//! Networks of one machine: what should exist is planned, compared with what does, and changed.
+//!
+//! ```text
+//! NetworkSpec + Facts --plan--> Desired --diff(Observed)--> [Change] --Plane--> kernel, nft, leases
+//! ```
+//!
+//! A driver only plans (pure); [`diff`] is pure too; [`Plane`] alone acts. So repair after a crash is
+//! the code that creates. Called by crate `cloud`, which knows projects and configuration maps; here
+//! there are only links and addresses.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `spec` | what the caller wants |
+//! | `facts`, `firewall` | what the machine has |
+//! | `bridge/` | the driver of managed bridges |
+//! | `desired`, `diff` | plan and comparison |
+//! | `plane/` | netlink, sysctls, nft, and the lease services |
+//! | `inside` | interfaces of another network namespace |
+//! | `laws` | what every driver must keep, tested on a real kernel |
+
+pub mod bridge;
+
+mod desired;
+mod diff;
+mod driver;
+mod error;
+mod facts;
+mod firewall;
+mod hash;
+mod inside;
+mod interface;
+mod netlink;
+mod pick;
+mod plane;
+mod spec;
+mod warning;
+
+#[cfg(test)]
+mod laws;
+
+pub use desired::{Desired, Link, Observed, ObservedLink, Sysctl, Table};
+pub use diff::{Change, diff};
+pub use driver::{DRIVERS, Driver, driver};
+pub use error::{Error, Result};
+pub use facts::{Facts, LinkFact};
+pub use firewall::{Denial, Family, Firewall, ForeignRule};
+pub use inside::addresses_in;
+pub use interface::{Address, Counters, Interface, Medium};
+pub use leases::{DnsMode, Host, Lease, LeaseKind, MacAddr, ParseMacError, Range};
+pub use pick::{pick_ipv4, pick_ipv6};
+pub use plane::{Applied, Plane, PortSpec};
+pub use spec::{Kind, NetworkSpec};
+pub use warning::Warning;

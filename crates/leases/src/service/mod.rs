@@ -81,7 +81,7 @@ impl Service {
     }
 
     /// Ends the tasks and closes the sockets. The journal stays.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.tasks.lock().await.shutdown().await;
         if let Err(error) = self.shared.lock().journal.sync() {
             tracing::warn!(%error, "leases may be lost");

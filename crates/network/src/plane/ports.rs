@@ -1,0 +1,118 @@
+//! Ports of instances: a veth pair, one end on the bridge, the other born in the instance.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use leases::MacAddr;
+use rtnetlink::{
+    LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage},
+};
+
+use super::{Plane, sysctl};
+use crate::{Counters, Error, Result, bridge::check_name, netlink};
+
+/// A port of an instance.
+#[derive(Debug, Clone)]
+pub struct PortSpec<'a> {
+    /// The bridge it joins; `None` for a plain pair.
+    pub bridge: Option<&'a str>,
+    /// Name of the end on this machine.
+    pub host_name: &'a str,
+    /// Hardware address of the end on this machine; the kernel's choice if not set.
+    pub host_hwaddr: Option<MacAddr>,
+    /// Name of the instance's end, such as `eth0`.
+    pub name: &'a str,
+    /// Hardware address of the instance's end.
+    pub hwaddr: MacAddr,
+    /// MTU of both ends; that of the bridge if not set.
+    pub mtu: Option<u32>,
+    /// Length of the transmit queue of both ends.
+    pub queue_length: Option<u32>,
+    /// May not talk to other isolated ports.
+    pub isolated: bool,
+    /// The instance's network namespace.
+    pub netns: BorrowedFd<'a>,
+}
+
+impl Plane {
+    /// Makes the pair in one request: the peer is born in the instance's namespace, and the end here
+    /// is up and on the bridge.
+    ///
+    /// # Errors
+    /// The bridge does not exist, a name is taken, or the namespace is gone.
+    pub async fn attach_port(&self, port: &PortSpec<'_>) -> Result<()> {
+        check_name(port.host_name)?;
+        check_name(port.name)?;
+        let bridge = match port.bridge {
+            Some(name) => Some(self.bridge(name).await?),
+            None => None,
+        };
+        let mtu = port.mtu.or(bridge.map(|(_, mtu)| mtu));
+        let message = pair(port, bridge.map(|(index, _)| index), mtu);
+        netlink::add_link(&self.handle, port.host_name, message).await?;
+        // The machine speaks by the bridge; an address of its own on the port would only be noise.
+        if bridge.is_some() {
+            sysctl::quiet(port.host_name);
+        }
+        if port.isolated && bridge.is_some() {
+            self.isolate(port.host_name).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the pair; it need not exist.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn detach_port(&self, host_name: &str) -> Result<()> {
+        netlink::delete_link(&self.handle, host_name).await
+    }
+
+    /// What went over a port, as the instance sees it; `None` if there is no such port.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub async fn port_counters(&self, host_name: &str) -> Result<Option<Counters>> {
+        let link = netlink::link(&self.handle, host_name).await?;
+        Ok(link.map(|link| link.counters.reversed()))
+    }
+
+    async fn bridge(&self, name: &str) -> Result<(u32, u32)> {
+        let link = netlink::link(&self.handle, name).await?;
+        link.map(|link| (link.index, link.mtu)).ok_or_else(|| Error::NoLink(name.to_owned()))
+    }
+
+    async fn isolate(&self, host_name: &str) -> Result<()> {
+        let link = netlink::link(&self.handle, host_name).await?;
+        let index = link.ok_or_else(|| Error::NoLink(host_name.to_owned()))?.index;
+        let message = LinkBridgePort::new(index).isolated(true).build();
+        let done = self.handle.link().set_port(message).execute().await;
+        done.map_err(netlink::failed("isolate port", host_name))
+    }
+}
+
+fn pair(port: &PortSpec<'_>, bridge: Option<u32>, mtu: Option<u32>) -> LinkMessage {
+    let mut peer = LinkMessageBuilder::<LinkUnspec>::new()
+        .name(port.name)
+        .address(port.hwaddr.0.to_vec())
+        .setns_by_fd(port.netns.as_raw_fd())
+        .build();
+    peer.attributes.extend(sizes(port, mtu));
+    let mut host = LinkMessageBuilder::<LinkVeth>::new(port.host_name, port.name)
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
+        .up();
+    if let Some(mac) = port.host_hwaddr {
+        host = host.address(mac.0.to_vec());
+    }
+    if let Some(index) = bridge {
+        host = host.controller(index);
+    }
+    let mut message = host.build();
+    message.attributes.extend(sizes(port, mtu));
+    message
+}
+
+fn sizes(port: &PortSpec<'_>, mtu: Option<u32>) -> impl Iterator<Item = LinkAttribute> {
+    let mtu = mtu.map(LinkAttribute::Mtu);
+    mtu.into_iter().chain(port.queue_length.map(LinkAttribute::TxQueueLen))
+}
