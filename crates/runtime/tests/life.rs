@@ -21,10 +21,7 @@ fn a_container_starts_and_halts() {
     guest.monitor().release().unwrap();
     assert_eq!(guest.monitor().info().unwrap().state, State::Running);
     assert_eq!(guest.ok("hostname; id -u").trim(), "guest\n0");
-    eventually("init writes to the console", || {
-        let log = guest.monitor().console_log().unwrap();
-        String::from_utf8_lossy(&log).contains("system is up")
-    });
+    guest.await_boot();
     let mut watch = guest.monitor().watch().unwrap();
     guest.monitor().signal(SIGUSR2).unwrap();
     assert_eq!(stopped(&mut watch), ExitReason::Halt);
@@ -41,6 +38,7 @@ fn a_reboot_is_told_from_a_halt() {
         return;
     }
     let guest = Guest::new("reboots").start();
+    guest.await_boot();
     let mut watch = guest.monitor().watch().unwrap();
     // busybox init takes SIGTERM as "reboot".
     guest.monitor().signal(15).unwrap();

@@ -20,15 +20,15 @@ use spec::InstanceSpec;
 use sys::{Fork, Image};
 
 use super::{
+    gate::{self, FromSecond, Link},
     identity::{Confinement, become_root, enter_folder, image, set_rlimits},
-    spawn::{FromInit, open_pidfd, report},
+    spawn::open_pidfd,
     terminal,
 };
 use crate::{
     ExecSpec,
     cgroup::Group,
     error::{At, Error, Result},
-    protocol::packet,
 };
 
 /// What its input and output are to be.
@@ -57,7 +57,7 @@ struct Inheritance<'a> {
     group: &'a Group,
     confinement: Confinement,
     program: Image,
-    gate: BorrowedFd<'a>,
+    link: Link,
     /// `None`: a new terminal.
     stdio: Option<[OwnedFd; 3]>,
 }
@@ -74,7 +74,7 @@ pub(crate) fn exec(
         return Err(Error::Invalid { field: "argv: no program".into() });
     }
     let Pipes { stdio, theirs, kept } = wire(instance, spec, wiring).at("make", "pipes")?;
-    let (ours, theirs_gate) = packet::pair()?;
+    let (ours, children) = gate::links()?;
     let mut ours = Some(ours);
     let inheritance = Inheritance {
         instance,
@@ -83,28 +83,22 @@ pub(crate) fn exec(
         group,
         confinement: Confinement::of(instance),
         program: image(&spec.argv, &spec.env)?,
-        gate: theirs_gate.as_fd(),
+        link: children,
         stdio,
     };
     let leaf = group.open_exec()?;
     let how = Fork { cgroup: leaf.as_ref().map(File::as_fd), ..Fork::default() };
     let first = sys::fork(&how, || {
         ours.take();
-        report(inheritance.gate, join(&inheritance))
+        inheritance.link.run_first(|| join(&inheritance))
     })
     .at("fork", "program")?;
     drop(inheritance);
-    drop(theirs_gate);
-    let gate = ours.take().ok_or(Error::Gone)?;
-    let born = packet::recv(gate.as_fd());
+    let link = ours.take().ok_or(Error::Gone)?;
+    let born = link.born();
     waitid(WaitId::PidFd(first.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
-    match born? {
-        Some((FromInit::Born { pid }, _)) => {
-            Ok(Starting { pid, pidfd: open_pidfd(pid)?, gate, theirs, kept })
-        }
-        Some((FromInit::Failed { fault }, _)) => Err(fault.into()),
-        _ => Err(Error::Gone),
-    }
+    let pid = born?;
+    Ok(Starting { pid, pidfd: open_pidfd(pid)?, gate: link.second, theirs, kept })
 }
 
 #[derive(Default)]
@@ -152,7 +146,7 @@ fn output() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// The first child.
-fn join(inheritance: &Inheritance<'_>) -> Result<()> {
+fn join(inheritance: &Inheritance<'_>) -> Result<i32> {
     inheritance.group.attach_v1(std::process::id())?;
     set_rlimits(None, &inheritance.instance.rlimits);
     let mut all = ThreadNameSpaceType::MOUNT
@@ -166,9 +160,10 @@ fn join(inheritance: &Inheritance<'_>) -> Result<()> {
     }
     move_into_thread_name_spaces(inheritance.init, all).at("join", "namespaces")?;
     let how = Fork { sibling: true, ..Fork::default() };
-    let second = sys::fork(&how, || report(inheritance.gate, become_program(inheritance)))
+    let link = &inheritance.link;
+    let second = sys::fork(&how, || link.run_second(|| become_program(inheritance)))
         .at("fork", "program")?;
-    packet::send(inheritance.gate, &FromInit::Born { pid: second.pid }, &[], true)
+    Ok(second.pid)
 }
 
 /// The second child.
@@ -188,7 +183,7 @@ fn become_program(inheritance: &Inheritance<'_>) -> Result<Infallible> {
     inheritance.confinement.enter(spec.uid, spec.gid, &spec.groups)?;
     sys::default_signals();
     sys::close_all_on_exec(3).at("close", "descriptors")?;
-    packet::send(inheritance.gate, &FromInit::Executing, &[], true)?;
+    inheritance.link.tell(&FromSecond::Executing, &[])?;
     Err(inheritance.program.execute()).at("execute", &spec.argv[0])
 }
 
@@ -202,6 +197,6 @@ fn open_terminal(inheritance: &Inheritance<'_>) -> Result<()> {
     terminal::resize(master.as_fd(), width, height).at("resize", "terminal")?;
     let owner = (Some(Uid::from_raw(inheritance.spec.uid)), Some(Gid::from_raw(TTY)));
     fchown(&slave, owner.0, owner.1).at("give away", "terminal")?;
-    packet::send(inheritance.gate, &FromInit::Ready, &[master.as_fd()], true)?;
+    inheritance.link.tell(&FromSecond::Ready, &[master.as_fd()])?;
     terminal::control(slave.as_fd()).at("connect", "terminal")
 }

@@ -20,16 +20,16 @@ use rustix::{
 
 use super::{
     disks::{self, Detached},
+    gate::FromSecond,
     identity::enter_folder,
     mounts::{attach, copy, copy_of, file_system},
     path::{Kind, make, resolve},
-    spawn::{FromInit, Inheritance, await_release, die_with_parent},
+    spawn::{Inheritance, die_with_parent},
     terminal,
 };
 use crate::{
     error::{At, Result},
     plan::{FileSystem, Plan},
-    protocol::packet,
 };
 
 pub(super) fn run(inheritance: &Inheritance<'_>, late: &[Detached]) -> Result<Infallible> {
@@ -58,14 +58,9 @@ pub(super) fn run(inheritance: &Inheritance<'_>, late: &[Detached]) -> Result<In
     enter_root(root.as_fd())?;
     sethostname(plan.hostname.as_bytes()).at("set", "host name")?;
     umask(rustix::fs::Mode::from_raw_mode(0o022));
-    packet::send(
-        inheritance.gate.as_fd(),
-        &FromInit::Ready,
-        &[master.as_fd(), slave.as_fd()],
-        true,
-    )?;
+    inheritance.link.tell(&FromSecond::Ready, &[master.as_fd(), slave.as_fd()])?;
     drop(master);
-    await_release(inheritance.gate.as_fd())?;
+    inheritance.link.await_execute()?;
     execute(inheritance, slave.as_fd())
 }
 
@@ -149,7 +144,7 @@ fn execute(inheritance: &Inheritance<'_>, console: BorrowedFd) -> Result<Infalli
     die_with_parent()?;
     sys::default_signals();
     sys::close_all_on_exec(3).at("close", "descriptors")?;
-    packet::send(inheritance.gate.as_fd(), &FromInit::Executing, &[], true)?;
+    inheritance.link.tell(&FromSecond::Executing, &[])?;
     Err(inheritance.program.execute()).at("execute", &process.argv[0])
 }
 

@@ -11,6 +11,7 @@
 pub(crate) mod dev;
 pub(crate) mod disks;
 pub(crate) mod exec;
+pub(crate) mod gate;
 mod identity;
 mod init;
 mod mounts;

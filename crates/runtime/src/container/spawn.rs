@@ -20,47 +20,21 @@ use rustix::{
     },
     thread::{LinkNameSpaceType, move_into_link_name_space},
 };
-use serde::{Deserialize, Serialize};
 use spec::InstanceSpec;
 use sys::Fork;
 
 use super::{
     dev,
     disks::{self, Detached},
+    gate::{self, Go, Link},
     identity::{Confinement, become_root, image, set_rlimits},
     init, mounts, path, root,
 };
 use crate::{
-    error::{At, Error, Fault, Result},
+    error::{At, Error, Result},
     plan::Plan,
     protocol::packet,
 };
-
-/// What init tells.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromInit {
-    /// Its id; from the child in between.
-    Born {
-        pid: i32,
-    },
-    /// Set up; carries master and slave of the console.
-    Ready,
-    /// The next thing is `execve`: if the connection ends now, it worked.
-    Executing,
-    Failed {
-        fault: Fault,
-    },
-}
-
-/// What init is told.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ToInit {
-    /// Ids are mapped, the stage is set. Carries a mount for each of `late`: which of the plan's
-    /// late disks it is, and whether it is a folder.
-    Go { late: Vec<(usize, bool)> },
-    /// Become PID 1's program.
-    Execute,
-}
 
 /// An init that waits.
 pub(crate) struct Spawned {
@@ -78,7 +52,7 @@ pub(super) struct Inheritance<'a> {
     pub(super) plan: &'a Plan,
     pub(super) confinement: Confinement,
     pub(super) program: sys::Image,
-    pub(super) gate: OwnedFd,
+    pub(super) link: Link,
     /// Where the root is mounted.
     pub(super) stage: PathBuf,
 }
@@ -94,14 +68,14 @@ pub(crate) fn spawn(
     sys::unshare(libc::CLONE_NEWNS).at("make", "mount namespace")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).at("make private", "/")?;
-    let (ours, theirs) = packet::pair()?;
+    let (ours, theirs) = gate::links()?;
     let mut ours = Some(ours);
     let inheritance = Inheritance {
         spec,
         plan,
         confinement: Confinement::of(spec),
         program: image(&spec.process.argv, &spec.process.env)?,
-        gate: theirs,
+        link: theirs,
         stage: root::place(plan, &spec.run_dir),
     };
     let namespaces = if plan.id_map.is_some() { libc::CLONE_NEWUSER } else { 0 };
@@ -109,20 +83,20 @@ pub(crate) fn spawn(
     let between = sys::fork(&how, || {
         // Only the monitor may hold this end, or nobody would notice that it died.
         ours.take();
-        report(inheritance.gate.as_fd(), between(&inheritance))
+        inheritance.link.run_first(|| between(&inheritance))
     })
     .at("make", "user namespace")?;
     // Its end of the gate is the child's only.
     drop(inheritance);
-    let gate = ours.take().ok_or(Error::Gone)?;
-    let dev = prepare(spec, plan, between.pid, gate.as_fd())?;
+    let link = ours.take().ok_or(Error::Gone)?;
+    let dev = prepare(spec, plan, between.pid, link.first.as_fd())?;
     meanwhile()?;
-    let pid = born(gate.as_fd())?;
+    let pid = link.born()?;
     waitid(WaitId::PidFd(between.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
     let pidfd = open_pidfd(pid)?;
     move_into_link_name_space(home.as_fd(), Some(LinkNameSpaceType::Mount))
         .at("leave", "mount namespace")?;
-    Ok(Spawned { pid, pidfd, gate, dev })
+    Ok(Spawned { pid, pidfd, gate: link.second, dev })
 }
 
 /// Resource limits of init, from outside: in its user namespace it may not raise them.
@@ -161,7 +135,7 @@ fn prepare(spec: &InstanceSpec, plan: &Plan, between: i32, gate: BorrowedFd) -> 
         }
     }
     let mounts: Vec<_> = mounts.iter().map(AsFd::as_fd).collect();
-    packet::send(gate, &ToInit::Go { late }, &mounts, true)?;
+    packet::send(gate, &Go { late }, &mounts, true)?;
     Ok(dev)
 }
 
@@ -175,32 +149,12 @@ fn map_ids(plan: &Plan, process: i32) -> Result<Option<File>> {
     File::open(process.join("ns/user")).map(Some).at("open", "user namespace")
 }
 
-fn born(gate: BorrowedFd) -> Result<i32> {
-    match packet::recv(gate)? {
-        Some((FromInit::Born { pid }, _)) => Ok(pid),
-        Some((FromInit::Failed { fault }, _)) => Err(fault.into()),
-        _ => Err(Error::Gone),
-    }
-}
-
-/// Runs a child's part; what goes wrong is sent through the gate.
-pub(super) fn report<T>(gate: BorrowedFd, result: Result<T>) -> i32 {
-    match result {
-        Ok(_) => 0,
-        Err(error) => {
-            let fault = Fault::from(&error);
-            let _ = packet::send(gate, &FromInit::Failed { fault }, &[], true);
-            1
-        }
-    }
-}
-
 /// The child in between: first of the user namespace, maker of the others.
-fn between(inheritance: &Inheritance<'_>) -> Result<()> {
+fn between(inheritance: &Inheritance<'_>) -> Result<i32> {
     die_with_parent()?;
-    let late = match packet::recv(inheritance.gate.as_fd())? {
-        Some((ToInit::Go { late }, mounts)) => late_disks(inheritance.plan, late, mounts),
-        _ => return Err(Error::Gone),
+    let late = match packet::recv(inheritance.link.first.as_fd())? {
+        Some((Go { late }, mounts)) => late_disks(inheritance.plan, late, mounts),
+        None => return Err(Error::Gone),
     };
     become_root()?;
     sys::unshare(libc::CLONE_NEWCGROUP).at("make", "control group namespace")?;
@@ -210,9 +164,9 @@ fn between(inheritance: &Inheritance<'_>) -> Result<()> {
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWNET;
     let how = Fork { namespaces, sibling: true, cgroup: None };
-    let init = sys::fork(&how, || report(inheritance.gate.as_fd(), init::run(inheritance, &late)))
+    let init = sys::fork(&how, || inheritance.link.run_second(|| init::run(inheritance, &late)))
         .at("make", "namespaces")?;
-    packet::send(inheritance.gate.as_fd(), &FromInit::Born { pid: init.pid }, &[], true)
+    Ok(init.pid)
 }
 
 fn late_disks(plan: &Plan, late: Vec<(usize, bool)>, mounts: Vec<OwnedFd>) -> Vec<Detached> {
@@ -229,12 +183,4 @@ fn late_disks(plan: &Plan, late: Vec<(usize, bool)>, mounts: Vec<OwnedFd>) -> Ve
 /// Killed if the monitor is: nobody else would clean up.
 pub(super) fn die_with_parent() -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).at("set", "death signal")
-}
-
-/// Waits until PID 1 may run; the monitor's end is the end of us.
-pub(super) fn await_release(gate: BorrowedFd) -> Result<()> {
-    match packet::recv(gate)? {
-        Some((ToInit::Execute, _)) => Ok(()),
-        _ => Err(Error::Gone),
-    }
 }

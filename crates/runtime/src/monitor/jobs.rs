@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error,
-    container::{exec::Starting, spawn::FromInit},
+    container::{exec::Starting, gate::FromSecond},
     error::Fault,
     protocol::{Reply, packet},
 };
@@ -85,13 +85,12 @@ impl Jobs {
         let Some(job) = self.all.iter_mut().find(|job| job.id == id) else { return };
         let Some(gate) = &job.gate else { return };
         match packet::recv(gate.as_fd()) {
-            Ok(Some((FromInit::Ready, fds))) => {
+            Ok(Some((FromSecond::Ready, fds))) => {
                 job.kept.extend(fds.iter().filter_map(|fd| fd.try_clone().ok()));
                 job.theirs.extend(fds);
             }
-            Ok(Some((FromInit::Executing, _))) => job.executing = true,
-            Ok(Some((FromInit::Failed { fault }, _))) => job.fail(fault, connections),
-            Ok(Some((FromInit::Born { .. }, _))) => {}
+            Ok(Some((FromSecond::Executing, _))) => job.executing = true,
+            Ok(Some((FromSecond::Failed { fault }, _))) => job.fail(fault, connections),
             Ok(None) if job.executing => job.executed(connections),
             Ok(None) | Err(_) => job.fail(Fault::from(&Error::Gone), connections),
         }

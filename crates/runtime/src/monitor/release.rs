@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::{connections::Id, console::Console, start::Instance};
 use crate::{
     Error, State,
-    container::spawn::{FromInit, ToInit},
+    container::gate::{Execute, FromSecond},
     error::{Fault, Result},
     protocol::{Reply, packet},
 };
@@ -57,7 +57,7 @@ impl Instance {
     fn let_go(&mut self) {
         if let Some(gate) = &self.release.gate {
             // If it died, the gate's end will tell.
-            let _ = packet::send(gate.as_fd(), &ToInit::Execute, &[], false);
+            let _ = packet::send(gate.as_fd(), &Execute, &[], false);
         }
     }
 
@@ -65,16 +65,15 @@ impl Instance {
     pub(super) fn hear_init(&mut self) {
         let Some(gate) = &self.release.gate else { return };
         match packet::recv(gate.as_fd()) {
-            Ok(Some((FromInit::Ready, fds))) => {
+            Ok(Some((FromSecond::Ready, fds))) => {
                 self.console = Console::new(fds);
                 self.release.ready = true;
                 if !self.release.asked.is_empty() {
                     self.let_go();
                 }
             }
-            Ok(Some((FromInit::Executing, _))) => self.release.executing = true,
-            Ok(Some((FromInit::Failed { fault }, _))) => self.fail(fault),
-            Ok(Some((FromInit::Born { .. }, _))) => {}
+            Ok(Some((FromSecond::Executing, _))) => self.release.executing = true,
+            Ok(Some((FromSecond::Failed { fault }, _))) => self.fail(fault),
             Ok(None) if self.release.executing => self.executed(),
             Ok(None) | Err(_) => self.fail(Fault::from(&Error::Gone)),
         }

@@ -120,6 +120,14 @@ impl Guest {
         out
     }
 
+    /// Until init has set itself up: before, PID 1 ignores signals.
+    pub fn await_boot(&self) {
+        eventually("init writes to the console", || {
+            let log = self.monitor().console_log().unwrap();
+            String::from_utf8_lossy(&log).contains("system is up")
+        });
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.spec.log_dir.join("monitor.log")).unwrap_or_default()
     }
