@@ -21,7 +21,7 @@ const REPORT: &str = "target/nextest/default/junit.xml";
 pub(crate) fn run(filters: &[String]) -> Result<bool> {
     packages::install()?;
     let mut count = Count::default();
-    let built = build()?;
+    let built = !needs_programs(filters) || build()?;
     if built {
         count.add(suite(filters)?);
         if filters.is_empty() {
@@ -37,7 +37,15 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     Ok(built && count.failed == 0)
 }
 
-/// The programs first: the lab starts them.
+/// The lab starts the programs; a crate's own tests do not.
+fn needs_programs(filters: &[String]) -> bool {
+    !names_packages(filters) || filters.iter().any(|word| word.ends_with("lab"))
+}
+
+fn names_packages(filters: &[String]) -> bool {
+    filters.iter().any(|word| word.starts_with("-p") || word.starts_with("--package"))
+}
+
 fn build() -> Result<bool> {
     shell::cargo(&["build", "--workspace", "--bins"], &[])
 }
@@ -84,8 +92,7 @@ fn counted(command: &mut Command) -> Result<Count> {
 
 /// The whole workspace unless the arguments name crates.
 fn scope<'a>(command: &'a mut Command, filters: &[String]) -> &'a mut Command {
-    let named = filters.iter().any(|word| word.starts_with("-p") || word.starts_with("--package"));
-    if !named {
+    if !names_packages(filters) {
         command.arg("--workspace");
     }
     command.args(filters)
