@@ -1,1 +1,32 @@
-//! What the cloud does, one verb a file.
+//! What the cloud does: one verb a file, beneath the doors and above the drivers.
+//!
+//! Verbs take the [`World`], the [`Caller`] and what was asked; they check, change the state in
+//! one all-or-nothing write, or submit a task when it takes several steps. Replies have the
+//! shapes of `wire`. Nothing here knows HTTP.
+
+mod blocking;
+pub mod db;
+mod dirs;
+mod error;
+pub mod etag;
+mod expand;
+mod host;
+pub mod images;
+pub mod instances;
+pub mod names;
+pub mod networks;
+pub mod profiles;
+pub mod projects;
+pub mod reconcile;
+pub mod server;
+pub mod storage;
+pub mod url;
+mod watched;
+mod world;
+
+pub use self::{
+    dirs::Dirs,
+    error::{Error, Result},
+    host::Host,
+    world::{Caller, Parts, World},
+};

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::{Options, Problem, Problems, Raw, names};
 
 pub use disk::{Disk, DiskSource};
-pub use nic_bridged::{Mtu, NicBridged, Vlan};
+pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
 
 mod disk;
+mod nic;
 mod nic_bridged;
 mod nic_p2p;
 

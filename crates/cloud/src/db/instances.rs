@@ -1,0 +1,242 @@
+//! Instances: one row each, with the profiles they have in order.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use options::{Raw, device::Devices};
+use store::{Read, Row, Write, params};
+
+use super::{from_json, json};
+
+/// How far a thing made in several steps has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Made {
+    /// A task is making it, or died making it.
+    Creating,
+    /// It is whole.
+    Ready,
+    /// A task is deleting it, or died deleting it.
+    Deleting,
+}
+
+impl Made {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Made::Creating => "creating",
+            Made::Ready => "ready",
+            Made::Deleting => "deleting",
+        }
+    }
+
+    pub(crate) fn read(word: &str) -> Made {
+        match word {
+            "ready" => Made::Ready,
+            "deleting" => Made::Deleting,
+            _ => Made::Creating,
+        }
+    }
+}
+
+/// An instance as it is stored.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Instance {
+    /// The row's key.
+    pub id: i64,
+    /// The project it is in.
+    pub project: String,
+    /// Unique in its project.
+    pub name: String,
+    /// `container` or `virtual-machine`.
+    pub kind: String,
+    /// LXD's name of its CPU architecture.
+    pub architecture: String,
+    /// The member that has it.
+    pub member: String,
+    /// Free text.
+    pub description: String,
+    /// Its own options, `volatile.*` among them.
+    pub config: Raw,
+    /// Its own devices.
+    pub devices: Devices,
+    /// Its profiles, the last one wins.
+    pub profiles: Vec<String>,
+    /// Deleted when it stops.
+    pub ephemeral: bool,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was started last; the epoch if never.
+    pub last_used_at: DateTime<Utc>,
+    /// How far it is made.
+    pub made: Made,
+}
+
+const COLUMNS: &str = "SELECT instances.id, projects.name, instances.name, instances.type,
+    instances.architecture, members.name, instances.description, instances.config,
+    instances.devices, instances.ephemeral, instances.created_at, instances.last_used_at,
+    instances.state
+    FROM instances JOIN projects ON projects.id = instances.project_id
+    JOIN members ON members.id = instances.member_id";
+
+fn read(row: &Row<'_>) -> store::Result<Instance> {
+    Ok(Instance {
+        id: row.get(0)?,
+        project: row.get(1)?,
+        name: row.get(2)?,
+        kind: row.get(3)?,
+        architecture: row.get(4)?,
+        member: row.get(5)?,
+        description: row.get(6)?,
+        config: from_json(&row.get::<String>(7)?),
+        devices: from_json(&row.get::<String>(8)?),
+        profiles: Vec::new(),
+        ephemeral: row.get::<i64>(9)? != 0,
+        created_at: row.get::<String>(10)?.parse().unwrap_or_default(),
+        last_used_at: row.get::<String>(11)?.parse().unwrap_or_default(),
+        made: Made::read(&row.get::<String>(12)?),
+    })
+}
+
+/// Every instance of every project, whatever its state, by project and name.
+pub fn all(db: &Read<'_>) -> store::Result<Vec<Instance>> {
+    let mut found =
+        db.query(&format!("{COLUMNS} ORDER BY projects.name, instances.name"), params![], read)?;
+    let pairs = db.query(
+        "SELECT instances_profiles.instance_id, profiles.name FROM instances_profiles
+         JOIN profiles ON profiles.id = instances_profiles.profile_id
+         ORDER BY instances_profiles.instance_id, instances_profiles.position",
+        params![],
+        |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?)),
+    )?;
+    let mut profiles: HashMap<i64, Vec<String>> = HashMap::new();
+    for (instance, profile) in pairs {
+        profiles.entry(instance).or_default().push(profile);
+    }
+    for instance in &mut found {
+        instance.profiles = profiles.remove(&instance.id).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// The instance of that name, whatever its state.
+pub fn get(db: &Read<'_>, project: &str, name: &str) -> store::Result<Option<Instance>> {
+    let found = db.query_one(
+        &format!("{COLUMNS} WHERE projects.name = ?1 AND instances.name = ?2"),
+        params![project, name],
+        read,
+    )?;
+    let Some(mut instance) = found else { return Ok(None) };
+    instance.profiles = db.query(
+        "SELECT profiles.name FROM instances_profiles
+         JOIN profiles ON profiles.id = instances_profiles.profile_id
+         WHERE instances_profiles.instance_id = ?1 ORDER BY instances_profiles.position",
+        params![instance.id],
+        |row| row.get(0),
+    )?;
+    Ok(Some(instance))
+}
+
+/// Adds an instance with its profiles, which live in `profile_project`.
+pub fn insert(db: &mut Write<'_>, new: &Instance, profile_project: &str) -> store::Result<()> {
+    db.execute(
+        "INSERT INTO instances (project_id, member_id, name, type, architecture, description,
+             config, devices, ephemeral, stateful, created_at, last_used_at, state)
+         VALUES ((SELECT id FROM projects WHERE name = ?1),
+             (SELECT id FROM members WHERE name = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12)",
+        params![
+            new.project,
+            new.member,
+            new.name,
+            new.kind,
+            new.architecture,
+            new.description,
+            json(&new.config),
+            json(&new.devices),
+            i64::from(new.ephemeral),
+            new.created_at.to_rfc3339(),
+            new.last_used_at.to_rfc3339(),
+            new.made.word()
+        ],
+    )?;
+    set_profiles(db, &new.project, &new.name, &new.profiles, profile_project)
+}
+
+/// Puts an instance's editable part in place, its profiles too.
+pub fn update(db: &mut Write<'_>, new: &Instance, profile_project: &str) -> store::Result<()> {
+    db.execute(
+        "UPDATE instances SET description = ?2, config = ?3, devices = ?4, ephemeral = ?5,
+             architecture = ?6 WHERE id = ?1",
+        params![
+            new.id,
+            new.description,
+            json(&new.config),
+            json(&new.devices),
+            i64::from(new.ephemeral),
+            new.architecture
+        ],
+    )?;
+    db.execute("DELETE FROM instances_profiles WHERE instance_id = ?1", params![new.id])?;
+    set_profiles(db, &new.project, &new.name, &new.profiles, profile_project)
+}
+
+fn set_profiles(
+    db: &mut Write<'_>,
+    project: &str,
+    name: &str,
+    profiles: &[String],
+    profile_project: &str,
+) -> store::Result<()> {
+    for (position, profile) in profiles.iter().enumerate() {
+        db.execute(
+            "INSERT INTO instances_profiles (instance_id, profile_id, position) VALUES (
+                 (SELECT instances.id FROM instances JOIN projects
+                  ON projects.id = instances.project_id
+                  WHERE projects.name = ?1 AND instances.name = ?2),
+                 (SELECT profiles.id FROM profiles JOIN projects
+                  ON projects.id = profiles.project_id
+                  WHERE projects.name = ?3 AND profiles.name = ?4), ?5)",
+            params![project, name, profile_project, profile, position as i64],
+        )?;
+    }
+    Ok(())
+}
+
+/// Keeps only an instance's own options: what a start or stop writes.
+pub fn set_config(db: &mut Write<'_>, id: i64, config: &Raw) -> store::Result<()> {
+    db.execute("UPDATE instances SET config = ?2 WHERE id = ?1", params![id, json(config)])?;
+    Ok(())
+}
+
+/// Notes when it was started.
+pub fn set_last_used(db: &mut Write<'_>, id: i64, now: DateTime<Utc>) -> store::Result<()> {
+    db.execute(
+        "UPDATE instances SET last_used_at = ?2 WHERE id = ?1",
+        params![id, now.to_rfc3339()],
+    )?;
+    Ok(())
+}
+
+/// Notes how far it is made.
+pub fn set_made(db: &mut Write<'_>, project: &str, name: &str, made: Made) -> store::Result<()> {
+    db.execute(
+        "UPDATE instances SET state = ?3 WHERE name = ?2
+             AND project_id = (SELECT id FROM projects WHERE name = ?1)",
+        params![project, name, made.word()],
+    )?;
+    Ok(())
+}
+
+/// Renames it.
+pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
+    db.execute("UPDATE instances SET name = ?2 WHERE id = ?1", params![id, name])?;
+    Ok(())
+}
+
+/// Deletes the row; an absent one is Ok.
+pub fn delete(db: &mut Write<'_>, project: &str, name: &str) -> store::Result<()> {
+    db.execute(
+        "DELETE FROM instances WHERE name = ?2
+             AND project_id = (SELECT id FROM projects WHERE name = ?1)",
+        params![project, name],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Rows of the replicated state: one file a resource, each with its struct and its few queries.
+//!
+//! Everything here takes a transaction ([`Read`] or [`Write`]) from its caller; none opens one, so
+//! that a verb can check and write in one all-or-nothing step.
+
+use options::device::Devices;
+use serde::{Serialize, de::DeserializeOwned};
+use store::Migration;
+
+pub mod images;
+pub mod instances;
+pub mod members;
+pub mod networks;
+pub mod pools;
+pub mod profiles;
+pub mod projects;
+pub mod server;
+pub mod volumes;
+
+/// Every step of the schema, oldest first; a step is never edited once released.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { level: 1, name: "start", sql: include_str!("../../schema/0001_start.sql") }];
+
+/// A value as it stands in a JSON column.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| String::from("null"))
+}
+
+/// What a JSON column holds; an unreadable one reads as empty rather than hide the whole row.
+pub(crate) fn from_json<T: DeserializeOwned + Default>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Devices as clients send them.
+pub(crate) fn devices_in(devices: wire::DevicesMap) -> Devices {
+    Devices(devices.into_iter().map(|(name, config)| (name, config.into())).collect())
+}
+
+/// Devices as clients get them.
+pub(crate) fn devices_out(devices: Devices) -> wire::DevicesMap {
+    devices.0.into_iter().map(|(name, config)| (name, config.0)).collect()
+}

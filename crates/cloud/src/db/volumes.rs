@@ -1,0 +1,119 @@
+//! Volumes: the roots of instances today; custom volumes have the same table.
+
+use chrono::{DateTime, Utc};
+use options::Raw;
+use store::{Read, Row, Write, params};
+
+use super::{from_json, json};
+
+/// A volume as it is stored.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// The row's key.
+    pub id: i64,
+    /// Its pool.
+    pub pool: String,
+    /// The project it is in.
+    pub project: String,
+    /// The member that has it.
+    pub member: String,
+    /// `container`, `virtual-machine` or `custom`.
+    pub kind: String,
+    /// Unique among its kind in pool and project.
+    pub name: String,
+    /// `filesystem` or `block`.
+    pub content: String,
+    /// Free text.
+    pub description: String,
+    /// The keys that are set.
+    pub config: Raw,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+const COLUMNS: &str = "SELECT volumes.id, storage_pools.name, projects.name, members.name,
+    volumes.type, volumes.name, volumes.content_type, volumes.description, volumes.config,
+    volumes.created_at
+    FROM volumes JOIN storage_pools ON storage_pools.id = volumes.pool_id
+    JOIN projects ON projects.id = volumes.project_id
+    JOIN members ON members.id = volumes.member_id";
+
+fn read(row: &Row<'_>) -> store::Result<Volume> {
+    Ok(Volume {
+        id: row.get(0)?,
+        pool: row.get(1)?,
+        project: row.get(2)?,
+        member: row.get(3)?,
+        kind: row.get(4)?,
+        name: row.get(5)?,
+        content: row.get(6)?,
+        description: row.get(7)?,
+        config: from_json(&row.get::<String>(8)?),
+        created_at: row.get::<String>(9)?.parse().unwrap_or_default(),
+    })
+}
+
+/// All volumes of a pool, by project, kind and name.
+pub fn of_pool(db: &Read<'_>, pool: &str) -> store::Result<Vec<Volume>> {
+    db.query(
+        &format!(
+            "{COLUMNS} WHERE storage_pools.name = ?1
+             ORDER BY projects.name, volumes.type, volumes.name"
+        ),
+        params![pool],
+        read,
+    )
+}
+
+/// The volume of an instance, in whatever pool.
+pub fn of_instance(
+    db: &Read<'_>,
+    project: &str,
+    kind: &str,
+    name: &str,
+) -> store::Result<Option<Volume>> {
+    db.query_one(
+        &format!("{COLUMNS} WHERE projects.name = ?1 AND volumes.type = ?2 AND volumes.name = ?3"),
+        params![project, kind, name],
+        read,
+    )
+}
+
+/// Adds a volume.
+pub fn insert(db: &mut Write<'_>, new: &Volume) -> store::Result<()> {
+    db.execute(
+        "INSERT INTO volumes (pool_id, project_id, member_id, type, name, content_type,
+             description, config, created_at)
+         VALUES ((SELECT id FROM storage_pools WHERE name = ?1),
+             (SELECT id FROM projects WHERE name = ?2), (SELECT id FROM members WHERE name = ?3),
+             ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            new.pool,
+            new.project,
+            new.member,
+            new.kind,
+            new.name,
+            new.content,
+            new.description,
+            json(&new.config),
+            new.created_at.to_rfc3339()
+        ],
+    )?;
+    Ok(())
+}
+
+/// Renames an instance's volume with it.
+pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
+    db.execute("UPDATE volumes SET name = ?2 WHERE id = ?1", params![id, name])?;
+    Ok(())
+}
+
+/// Deletes the row of an instance's volume; an absent one is Ok.
+pub fn delete(db: &mut Write<'_>, project: &str, kind: &str, name: &str) -> store::Result<()> {
+    db.execute(
+        "DELETE FROM volumes WHERE type = ?2 AND name = ?3
+             AND project_id = (SELECT id FROM projects WHERE name = ?1)",
+        params![project, kind, name],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Where a daemon keeps what: the folders beneath its state folder.
+
+use std::{
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// The state folder of one daemon (`$MICROCLOUD_DIR`, else `/var/lib/microcloud`).
+#[derive(Clone, Debug)]
+pub struct Dirs {
+    root: PathBuf,
+}
+
+impl Dirs {
+    /// Names the folders beneath `root`; makes nothing.
+    pub fn new(root: impl Into<PathBuf>) -> Dirs {
+        Dirs { root: root.into() }
+    }
+
+    /// Makes the folders that are missing. The root is open to pass through (the socket is in it),
+    /// all else is for root alone; a container's user maps onto a foreign uid and must reach its
+    /// root file system, so the pools too can be passed through.
+    pub fn make(&self) -> io::Result<()> {
+        for (path, mode) in [
+            (self.root.clone(), 0o711),
+            (self.database(), 0o700),
+            (self.pools(), 0o711),
+            (self.images(), 0o700),
+            (self.networks(), 0o711),
+            (self.runs(), 0o711),
+            (self.logs(), 0o700),
+            (self.cache(), 0o700),
+        ] {
+            std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+        }
+        Ok(())
+    }
+
+    /// The state folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The API's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.root.join("unix.socket")
+    }
+
+    /// The replicated state.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("database")
+    }
+
+    /// What concerns this machine alone: the journal of tasks.
+    pub fn local_db(&self) -> PathBuf {
+        self.root.join("local.db")
+    }
+
+    fn pools(&self) -> PathBuf {
+        self.root.join("storage-pools")
+    }
+
+    /// The folder of one storage pool.
+    pub fn pool(&self, name: &str) -> PathBuf {
+        self.pools().join(name)
+    }
+
+    /// Image files as they were imported, named by fingerprint.
+    pub fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    fn networks(&self) -> PathBuf {
+        self.root.join("networks")
+    }
+
+    /// The leases of one network.
+    pub fn network(&self, name: &str) -> PathBuf {
+        self.networks().join(name)
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// The monitor's socket and exit file of one instance.
+    pub fn run(&self, id: &str) -> PathBuf {
+        self.runs().join(id)
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// The logs of one instance.
+    pub fn log(&self, id: &str) -> PathBuf {
+        self.logs().join(id)
+    }
+
+    /// Uploads and builds under way; emptied at start.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+}

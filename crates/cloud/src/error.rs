@@ -1,0 +1,173 @@
+//! Why a verb failed: one enum, which the doors map to statuses of their protocol.
+
+use std::fmt;
+
+use options::Problems;
+
+/// What a verb returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing.
+    #[error("{what} \"{name}\" not found")]
+    NotFound {
+        /// Its kind, as in `instance`.
+        what: &'static str,
+        /// What was looked for.
+        name: String,
+    },
+    /// The name is taken.
+    #[error("{what} \"{name}\" already exists")]
+    Exists {
+        /// Its kind.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A field of a request does not hold what it may.
+    #[error("invalid {what}: {why}")]
+    Invalid {
+        /// The field or thing.
+        what: &'static str,
+        /// Names the value and what is allowed.
+        why: String,
+    },
+    /// Options of a configuration map are wrong; all of them are named.
+    #[error(transparent)]
+    Options(#[from] Problems),
+    /// Something still uses it.
+    #[error("{what} \"{name}\" is in use by {by}")]
+    InUse {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Who uses it.
+        by: String,
+    },
+    /// The client saw another state of it than there is now.
+    #[error("{what} \"{name}\" has changed since it was read: read it again")]
+    Changed {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The instance's state does not allow it.
+    #[error("instance \"{name}\" is {is}: {hint}")]
+    State {
+        /// The instance.
+        name: String,
+        /// Such as `running`.
+        is: &'static str,
+        /// What would have to be done first.
+        hint: &'static str,
+    },
+    /// A protection was set on it.
+    #[error("{what} \"{name}\" is protected by {key}")]
+    Protected {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The key that protects it.
+        key: &'static str,
+    },
+    /// A thing that can neither be changed nor deleted.
+    #[error("{what} \"{name}\" cannot be {verb}")]
+    Fixed {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Such as `deleted`.
+        verb: &'static str,
+    },
+    /// This server does not do that yet.
+    #[error("{0} is not supported by this server")]
+    Unsupported(&'static str),
+    /// The instance did not stop in time.
+    #[error("instance \"{name}\" did not stop within {seconds} s: try --force")]
+    Timeout {
+        /// The instance.
+        name: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Another operation holds it.
+    #[error(transparent)]
+    Busy(#[from] tasks::Busy),
+    /// Somebody cancelled it.
+    #[error(transparent)]
+    Cancelled(#[from] exec::Cancelled),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A storage driver.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// An image's files.
+    #[error(transparent)]
+    Image(#[from] images::Error),
+    /// A network driver.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// The container runtime.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// The tasks' journal.
+    #[error(transparent)]
+    Task(#[from] tasks::Error),
+    /// A task failed that this verb waited for.
+    #[error("{0}")]
+    Failed(tasks::Failure),
+    /// Host ids for an isolated instance.
+    #[error(transparent)]
+    Ids(#[from] runtime::idmap::Error),
+    /// A file of the state folder.
+    #[error("cannot {verb} {path}")]
+    File {
+        /// Such as `write`.
+        verb: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Work on a thread of its own panicked; the panic is in the log.
+    #[error("{0} broke off unexpectedly: see the daemon's log")]
+    Broken(&'static str),
+}
+
+impl Error {
+    /// There is no such thing.
+    pub fn not_found(what: &'static str, name: &str) -> Error {
+        Error::NotFound { what, name: name.to_owned() }
+    }
+
+    /// The name is taken.
+    pub fn exists(what: &'static str, name: &str) -> Error {
+        Error::Exists { what, name: name.to_owned() }
+    }
+
+    /// A field does not hold what it may.
+    pub fn invalid(what: &'static str, why: impl fmt::Display) -> Error {
+        Error::Invalid { what, why: why.to_string() }
+    }
+
+    /// For `map_err` on a failed task: what failed in it, where nothing else did.
+    pub(crate) fn failed(failure: tasks::Failure) -> Error {
+        Error::Failed(failure)
+    }
+
+    /// For `map_err` on a file operation.
+    pub fn file(
+        verb: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.display().to_string();
+        move |source| Error::File { verb, path, source }
+    }
+}

@@ -1,0 +1,43 @@
+//! What an instance is with its profiles: later profiles win over earlier ones, its own over all.
+
+use options::{Raw, device::Devices};
+use store::Read;
+
+use crate::{
+    Result,
+    db::{instances::Instance, profiles as profile_rows},
+};
+
+/// An instance's options and devices, its profiles' beneath its own.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Expanded {
+    /// Options.
+    pub(crate) config: Raw,
+    /// Devices by name.
+    pub(crate) devices: Devices,
+}
+
+/// Lays an instance over its profiles.
+pub(crate) fn expand(db: &Read<'_>, instance: &Instance) -> Result<Expanded> {
+    let home = crate::profiles::home(db, &instance.project)?;
+    let mut beneath = Vec::new();
+    for name in &instance.profiles {
+        beneath.extend(profile_rows::get(db, &home, name)?);
+    }
+    Ok(lay(&beneath, instance))
+}
+
+/// The same with profiles that were read before; for lists.
+pub(crate) fn lay<'a>(
+    profiles: impl IntoIterator<Item = &'a profile_rows::Profile>,
+    instance: &Instance,
+) -> Expanded {
+    let mut all = Expanded::default();
+    for profile in profiles {
+        all.config.merge(&profile.config);
+        all.devices.0.extend(profile.devices.0.clone());
+    }
+    all.config.merge(&instance.config);
+    all.devices.0.extend(instance.devices.0.clone());
+    all
+}

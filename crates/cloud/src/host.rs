@@ -1,0 +1,76 @@
+//! What is true of this machine: found out once, at start.
+
+use std::{fs, path::PathBuf};
+
+use crate::Result;
+
+/// Facts of the machine that decide how instances run.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Host name.
+    pub name: String,
+    /// LXD's name of the CPU architecture: `x86_64`, `aarch64`, `armv7l`.
+    pub architecture: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Processors that are online.
+    pub cpus: Vec<u32>,
+    /// Memory, bytes.
+    pub memory: u64,
+    /// Where lxcfs is mounted, if it runs.
+    pub lxcfs: Option<PathBuf>,
+    /// Ids that root may hand out.
+    pub ids: Vec<runtime::idmap::Range>,
+    /// Those that all instances share that are not isolated.
+    pub ids_shared: spec::IdMap,
+    /// `ID` and `VERSION_ID` of the distribution.
+    pub os: (String, String),
+    /// Another after each boot of the machine.
+    pub boot_id: String,
+}
+
+impl Host {
+    /// Looks at the machine.
+    pub fn look() -> Result<Host> {
+        let ids = runtime::idmap::host_ranges(&read("/etc/subuid"), &read("/etc/subgid"))?;
+        let uname = rustix::system::uname();
+        let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
+        Ok(Host {
+            name: text(uname.nodename()),
+            architecture: text(uname.machine()),
+            kernel: text(uname.release()),
+            cpus: cpus(),
+            memory: memory(),
+            lxcfs: runtime::lxcfs::find(),
+            ids_shared: runtime::idmap::shared(&ids)?,
+            ids,
+            os: os(),
+            boot_id: read("/proc/sys/kernel/random/boot_id"),
+        })
+    }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+}
+
+fn cpus() -> Vec<u32> {
+    let set = options::CpuSet::read(&read("/sys/devices/system/cpu/online"));
+    set.map_or_else(|| vec![0], |set| set.ids().collect())
+}
+
+fn memory() -> u64 {
+    let info = read("/proc/meminfo");
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn os() -> (String, String) {
+    let release = read("/etc/os-release");
+    let field = |name: &str| {
+        let line = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    (field("NAME"), field("VERSION_ID"))
+}

@@ -1,0 +1,82 @@
+//! Deletes an image. Instances made of it keep what they need.
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Request, Step, Task, step};
+
+use super::{files, volume};
+use crate::{
+    Caller, Error, Result, World,
+    db::{images as rows, pools},
+    url,
+};
+
+/// What is done to delete an image. It only goes forward.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Delete {
+    caller: Caller,
+    home: String,
+    fingerprint: String,
+}
+
+impl Task for Delete {
+    const KIND: &'static str = "image-delete";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Delete>> {
+        vec![
+            step("delete row", row).point_of_no_return(),
+            step("delete volumes", volumes),
+            step("delete files", drop_files),
+        ]
+    }
+}
+
+/// Deletes an image.
+pub fn delete(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    fingerprint: &str,
+) -> Result<Operation> {
+    let row = world.store.read(|db| super::find(db, project, fingerprint))?;
+    let source = url::of("images", &row.fingerprint, &row.project);
+    let request = Request::new("Deleting image")
+        .project(project)
+        .resource("images", source)
+        .requestor(caller.requestor.clone())
+        .lock(format!("image/{}/{}", row.project, row.fingerprint));
+    let (home, fingerprint) = (row.project, row.fingerprint);
+    world.submit(Delete { caller: caller.clone(), home, fingerprint }, request)
+}
+
+async fn row(cx: &mut Cx<Delete>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world
+        .store
+        .write(|db| Ok::<_, Error>(rows::delete(db, &input.home, &input.fingerprint)?))
+        .await?;
+    let source = url::of("images", &input.fingerprint, &input.home);
+    cx.world.tell(&input.caller, &input.home, "image-deleted", source);
+    Ok(())
+}
+
+/// Removes it from every pool, unless another project has it too.
+async fn volumes(cx: &mut Cx<Delete>) -> Result<()> {
+    let (world, fingerprint) = (&cx.world, &cx.input.fingerprint);
+    let (pools, shared) = world.store.read(|db| {
+        let shared = rows::all(db)?.iter().any(|row| row.fingerprint == *fingerprint);
+        Ok::<_, Error>((pools::all(db)?, shared))
+    })?;
+    if !shared {
+        for pool in pools {
+            volume::delete(world, &pool.name, fingerprint).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn drop_files(cx: &mut Cx<Delete>) -> Result<()> {
+    files::drop_unused(&cx.world, &cx.input.fingerprint).await
+}

@@ -1,0 +1,128 @@
+//! The files of images: `images/<fingerprint>`, and `<fingerprint>.rootfs` of a split one.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use images::{Files, Found, Kind};
+
+use crate::{
+    Error, Result, World,
+    blocking::blocking,
+    db::{
+        images::{self as rows, Image, Source},
+        instances::Made,
+    },
+};
+
+/// Where the files of an image are.
+pub(super) fn of(world: &World, fingerprint: &str) -> Files {
+    let main = world.dirs.images().join(fingerprint);
+    let rootfs = world.dirs.images().join(format!("{fingerprint}.rootfs"));
+    Files { main, rootfs: rootfs.exists().then_some(rootfs) }
+}
+
+/// Moves files to their place, durably. Files that are there already have the same contents.
+pub(super) async fn keep(world: &World, from: Files, fingerprint: &str) -> Result<()> {
+    let folder = world.dirs.images();
+    let fingerprint = fingerprint.to_owned();
+    blocking("keep image", move || {
+        if let Some(rootfs) = &from.rootfs {
+            place(rootfs, &folder.join(format!("{fingerprint}.rootfs")))?;
+        }
+        place(&from.main, &folder.join(&fingerprint))?;
+        sync(&folder)
+    })
+    .await
+}
+
+fn place(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        return Ok(());
+    }
+    sync(from)?;
+    fs::rename(from, to).map_err(Error::file("keep", to))
+}
+
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
+}
+
+/// Removes the files of an image that no project has any more.
+pub(super) async fn drop_unused(world: &World, fingerprint: &str) -> Result<()> {
+    let used = world.store.read(|db| {
+        Ok::<_, Error>(rows::all(db)?.iter().any(|row| row.fingerprint == fingerprint))
+    })?;
+    if used {
+        return Ok(());
+    }
+    let files = of(world, fingerprint);
+    for path in std::iter::once(files.main).chain(files.rootfs) {
+        remove(&path)?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes what a crash left: uploads under way, and files without a row.
+pub(crate) fn clean(world: &World) -> Result<()> {
+    let cache = world.dirs.cache();
+    for path in entries(&cache)? {
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(Error::file("remove", &path))?;
+    }
+    let known: HashSet<String> = world.store.read(|db| {
+        Ok::<_, Error>(rows::all(db)?.into_iter().map(|row| row.fingerprint).collect())
+    })?;
+    for path in entries(&world.dirs.images())? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !known.contains(name.trim_end_matches(".rootfs")) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = fs::read_dir(folder).map_err(Error::file("read", folder))?;
+    read.map(|entry| entry.map(|entry| entry.path()).map_err(Error::file("read", folder))).collect()
+}
+
+/// The row of an image that was found in files.
+pub(super) fn row(found: &Found, project: &str, filename: &str, source: Source) -> Image {
+    let moment = |seconds: i64| chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    Image {
+        id: 0,
+        project: project.to_owned(),
+        fingerprint: found.fingerprint.clone(),
+        kind: match found.kind {
+            Kind::Container => String::from("container"),
+            Kind::VirtualMachine => String::from("virtual-machine"),
+        },
+        filename: filename.to_owned(),
+        size: i64::try_from(found.size).unwrap_or(i64::MAX),
+        architecture: found.metadata.architecture.clone(),
+        public: false,
+        auto_update: false,
+        cached: false,
+        properties: found.metadata.properties.clone(),
+        source,
+        created_at: moment(found.metadata.creation_date),
+        expires_at: moment(found.metadata.expiry_date),
+        uploaded_at: chrono::Utc::now(),
+        last_used_at: chrono::DateTime::UNIX_EPOCH,
+        made: Made::Ready,
+    }
+}

@@ -1,0 +1,174 @@
+//! Takes in an image that a client sent.
+
+use std::path::PathBuf;
+
+use images::Files;
+use options::names::check_alias;
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Request, Step, Task, step};
+use wire::ImagesPost;
+
+use super::files;
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::images::{self as rows, Image, Source},
+    url,
+};
+
+/// An image as a client sent it: files in the cache folder, and what it said of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Upload {
+    /// The image, or the metadata of a split one.
+    pub main: PathBuf,
+    /// The root of a split one.
+    pub rootfs: Option<PathBuf>,
+    /// The fingerprint it must have, if the client said.
+    pub fingerprint: Option<String>,
+}
+
+/// What is done to take in an image.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Import {
+    caller: Caller,
+    home: String,
+    upload: Upload,
+    post: ImagesPost,
+}
+
+/// What the steps learn.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Notes {
+    image: Option<Image>,
+}
+
+impl Task for Import {
+    const KIND: &'static str = "image-import";
+    type World = World;
+    type Notes = Notes;
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Import>> {
+        vec![
+            step("look into image", inspect).undo(drop_upload),
+            step("keep files", keep).undo(drop_files),
+            step("write row", row),
+        ]
+    }
+}
+
+/// Takes in an image.
+pub fn import(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    upload: Upload,
+    post: ImagesPost,
+) -> Result<Operation> {
+    for alias in &post.aliases {
+        check_alias(&alias.name).map_err(|why| Error::invalid("alias", why))?;
+    }
+    let home = world.store.read(|db| super::home(db, project))?;
+    let request =
+        Request::new("Importing image").project(project).requestor(caller.requestor.clone());
+    world.submit(Import { caller: caller.clone(), home, upload, post }, request)
+}
+
+async fn inspect(cx: &mut Cx<Import>) -> Result<()> {
+    let upload = cx.input.upload.clone();
+    let (wanted, control) = (upload.fingerprint.clone(), cx.control.clone());
+    let files = Files { main: upload.main, rootfs: upload.rootfs };
+    let found = blocking("look into image", move || images::inspect(&files, &control)).await?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != found.fingerprint) {
+        let why = format!("{wanted} was announced, {} arrived", found.fingerprint);
+        return Err(Error::invalid("fingerprint", why));
+    }
+    let post = &cx.input.post;
+    let mut image = files::row(&found, &cx.input.home, &post.filename, Source::default());
+    image.properties.extend(post.properties.clone());
+    image.public = post.public;
+    image.auto_update = post.auto_update;
+    if let Some(expires) = post.expires_at {
+        image.expires_at = expires.utc();
+    }
+    refuse_twin(&cx.world, &image)?;
+    cx.notes.image = Some(image);
+    Ok(())
+}
+
+/// Fails when the project has the image already.
+fn refuse_twin(world: &World, image: &Image) -> Result<()> {
+    world.store.read(|db| match rows::get(db, &image.project, &image.fingerprint)? {
+        Some(_) => Err(Error::exists("image", &image.fingerprint)),
+        None => Ok(()),
+    })
+}
+
+async fn drop_upload(cx: &mut Cx<Import>) -> Result<()> {
+    let upload = &cx.input.upload;
+    for path in std::iter::once(&upload.main).chain(&upload.rootfs) {
+        match tokio::fs::remove_file(path).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn keep(cx: &mut Cx<Import>) -> Result<()> {
+    let Some(image) = &cx.notes.image else { return Ok(()) };
+    let upload = cx.input.upload.clone();
+    if !upload.main.exists() {
+        // The step ran before.
+        return Ok(());
+    }
+    let from = Files { main: upload.main, rootfs: upload.rootfs };
+    files::keep(&cx.world, from, &image.fingerprint).await
+}
+
+async fn drop_files(cx: &mut Cx<Import>) -> Result<()> {
+    match &cx.notes.image {
+        Some(image) => files::drop_unused(&cx.world, &image.fingerprint).await,
+        None => Ok(()),
+    }
+}
+
+async fn row(cx: &mut Cx<Import>) -> Result<()> {
+    let Some(image) = cx.notes.image.clone() else { return Ok(()) };
+    let aliases = cx.input.post.aliases.clone();
+    write_row(&cx.world, &image, aliases.into_iter().map(|a| (a.name, a.description))).await?;
+    drop_upload(cx).await?;
+    cx.operation.set_metadata("fingerprint", image.fingerprint.clone());
+    cx.operation.set_metadata("size", image.size.to_string());
+    let source = url::of("images", &image.fingerprint, &image.project);
+    cx.world.tell(&cx.input.caller, &image.project, "image-created", source);
+    Ok(())
+}
+
+/// Writes an image's row with its aliases; an alias that is taken moves to it.
+pub(super) async fn write_row(
+    world: &World,
+    image: &Image,
+    aliases: impl Iterator<Item = (String, String)>,
+) -> Result<()> {
+    let aliases: Vec<_> = aliases.collect();
+    world
+        .store
+        .write(|db| {
+            if rows::get(db, &image.project, &image.fingerprint)?.is_none() {
+                rows::insert(db, image)?;
+            }
+            for (name, words) in &aliases {
+                match rows::alias(db, &image.project, name)? {
+                    Some(old) => rows::update_alias(db, old.id, &image.fingerprint, words)?,
+                    None => {
+                        rows::insert_alias(db, &image.project, name, words, &image.fingerprint)?;
+                    }
+                }
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+}

@@ -1,0 +1,46 @@
+//! An image as a volume of a pool: unpacked once, the base of all roots made of it.
+
+use exec::Control;
+use images::Limits;
+use storage::{Shape, VolumeId, VolumeKind};
+
+use super::files;
+use crate::{Result, World, blocking::blocking, db::images::Image};
+
+/// The volume of an image.
+pub(crate) fn id(image: &Image) -> Result<VolumeId> {
+    Ok(VolumeId::new(VolumeKind::Image, image.fingerprint.as_str())?)
+}
+
+/// Makes the volume if the pool has it not yet. Of two who want it, one waits for the other.
+pub(crate) async fn ensure(
+    world: &World,
+    pool: &str,
+    image: &Image,
+    control: &Control,
+) -> Result<()> {
+    let claim = [tasks::Claim::alone(format!("image-volume/{pool}/{}", image.fingerprint))];
+    let _guard = world.locks().lock(&claim, "the unpacking of the image").await;
+    control.check()?;
+    let (pool, volume) = (world.pools.open(world, pool).await?, id(image)?);
+    let files = files::of(world, &image.fingerprint);
+    let control = control.clone();
+    blocking("make image volume", move || {
+        if pool.exists(&volume)? {
+            return Ok(());
+        }
+        let mut unpack = |folder: &std::path::Path| {
+            images::unpack(&files, folder, &Limits::default(), &control)?;
+            Ok(())
+        };
+        pool.create(&volume, &Shape::filesystem(), Some(&mut unpack), &control)
+    })
+    .await
+}
+
+/// Removes the volume; nothing there is Ok.
+pub(crate) async fn delete(world: &World, pool: &str, fingerprint: &str) -> Result<()> {
+    let pool = world.pools.open(world, pool).await?;
+    let volume = VolumeId::new(VolumeKind::Image, fingerprint)?;
+    blocking("delete image volume", move || pool.delete(&volume)).await
+}

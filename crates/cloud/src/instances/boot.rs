@@ -1,0 +1,191 @@
+//! How an instance comes to run: the steps that `launch` and `start` share, and how they are
+//! taken back.
+
+use std::{path::Path, time::Duration};
+
+use runtime::Monitor;
+use rustix::event::{PollFd, PollFlags, poll};
+use serde::{Deserialize, Serialize};
+use spec::IdMap;
+use storage::{VolumeId, VolumeKind};
+
+use super::{
+    guests::{Guest, Phase},
+    options::Typed,
+    spec::{Given, resolve},
+    volatile,
+};
+use crate::{
+    Error, Host, Result, World, blocking::blocking, db::instances::Instance, expand::Expanded,
+    names, networks::ports,
+};
+
+/// What the steps of a start learn.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Notes {
+    /// Which start this is; grows with each.
+    pub(crate) generation: u64,
+}
+
+/// An instance about to run.
+pub(crate) struct Starting<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) instance: &'a Instance,
+    pub(crate) expanded: &'a Expanded,
+}
+
+impl Starting<'_> {
+    fn id(&self) -> String {
+        names::instance_id(&self.instance.project, &self.instance.name)
+    }
+
+    /// Makes the monitor with the namespaces; the first process does not run yet.
+    pub(crate) async fn monitor(&self, notes: &mut Notes) -> Result<()> {
+        let typed = Typed::parse_whole(self.expanded)?;
+        if typed.options.security.protection_start {
+            let name = self.instance.name.clone();
+            return Err(Error::Protected {
+                what: "instance",
+                name,
+                key: "security.protection.start",
+            });
+        }
+        notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
+        let (world, id) = (self.world, self.id());
+        let pool = world.pools.open(world, typed.root_pool()?).await?;
+        let volume = root_volume(&self.instance.project, &self.instance.name)?;
+        let root = blocking("attach root", move || pool.attach(&volume)).await?;
+        let spec = resolve(
+            Given {
+                tag: &world.tag,
+                id: &id,
+                name: &self.instance.name,
+                generation: notes.generation,
+                host: &world.host,
+                root,
+                run_dir: world.dirs.run(&id),
+                log_dir: world.dirs.log(&id),
+                idmap: idmap(&world.host, &typed, self.instance),
+            },
+            &typed,
+        );
+        let (binary, given) = (world.binary.clone(), spec.clone());
+        let monitor = blocking("start monitor", move || {
+            for folder in [&given.run_dir, &given.log_dir] {
+                std::fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+            }
+            let (monitor, _created) = runtime::spawn(&binary, &given)?;
+            Ok::<_, Error>(monitor)
+        })
+        .await?;
+        let (project, name) = (&self.instance.project, &self.instance.name);
+        world.guests.hold(Guest::new(project, name, monitor, spec, Phase::Starting));
+        Ok(())
+    }
+
+    /// Gives it its network devices.
+    pub(crate) async fn ports(&self) -> Result<()> {
+        let guest = self.guest()?;
+        let typed = Typed::parse(self.expanded)?;
+        ports::attach(self.world, &guest, &typed, &self.expanded.config).await
+    }
+
+    /// Lets the first process run.
+    pub(crate) async fn release(&self) -> Result<()> {
+        let guest = self.guest()?;
+        let released = guest.clone();
+        blocking("run init", move || released.monitor().release()).await?;
+        guest.set_phase(Phase::Running);
+        // An error means that the daemon is about to end; the next one finds the guest again.
+        let _ = self.world.started.send(guest);
+        Ok(())
+    }
+
+    fn guest(&self) -> Result<Guest> {
+        let (project, name) = (&self.instance.project, &self.instance.name);
+        self.world.guests.get(project, name).ok_or_else(|| Error::State {
+            name: name.clone(),
+            is: "gone",
+            hint: "it ended while it was being started: see its log",
+        })
+    }
+
+    /// Takes back whatever of a start was done, from the id alone.
+    pub(crate) async fn abandon(&self) -> Result<()> {
+        let (project, name) = (&self.instance.project, &self.instance.name);
+        end(self.world, project, name).await?;
+        ports::detach(self.world, project, name, self.expanded).await?;
+        detach_root(self.world, project, name, self.expanded).await
+    }
+}
+
+/// Ends whatever runs as this instance and removes what its monitor left. Nothing there is Ok.
+pub(crate) async fn end(world: &World, project: &str, name: &str) -> Result<()> {
+    let run = world.dirs.run(&names::instance_id(project, name));
+    blocking("end instance", move || kill(&run)).await?;
+    clean(world, project, name).await?;
+    if let Some(guest) = world.guests.get(project, name) {
+        world.guests.end(&guest);
+    }
+    Ok(())
+}
+
+/// Kills what a monitor holds and waits until it is gone.
+fn kill(run: &Path) -> Result<(), runtime::Error> {
+    let Some(monitor) = Monitor::connect(run)? else { return Ok(()) };
+    let mut watch = monitor.watch()?;
+    monitor.kill()?;
+    // Any event is its end, and so is an error: the monitor went away.
+    while let Ok(None) = watch.next() {
+        let mut fds = [PollFd::new(&watch, PollFlags::IN)];
+        // Interrupted or not, the next look tells.
+        let _ = poll(&mut fds, None);
+    }
+    Ok(())
+}
+
+/// Removes what a monitor left that is no more. One that is just about to end is waited for.
+pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()> {
+    const TRIES: u32 = 200;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let run = world.dirs.run(&names::instance_id(project, name));
+    blocking("clean up", move || {
+        for _ in 0..TRIES {
+            match runtime::cleanup(&run) {
+                Err(runtime::Error::Running { .. }) => std::thread::sleep(PAUSE),
+                done => return done,
+            }
+        }
+        runtime::cleanup(&run)
+    })
+    .await
+}
+
+/// Ends the attach of the root; nothing attached is Ok.
+pub(crate) async fn detach_root(
+    world: &World,
+    project: &str,
+    name: &str,
+    expanded: &Expanded,
+) -> Result<()> {
+    let typed = Typed::parse(expanded)?;
+    let pool = world.pools.open(world, typed.root_pool()?).await?;
+    let volume = root_volume(project, name)?;
+    blocking("detach root", move || pool.detach(&volume)).await
+}
+
+/// The volume that holds an instance's root.
+pub(crate) fn root_volume(project: &str, name: &str) -> Result<VolumeId> {
+    Ok(VolumeId::new(VolumeKind::Container, names::volume(project, name))?)
+}
+
+/// The host's ids of an instance: those it was given for itself, else those all share.
+fn idmap(host: &Host, typed: &Typed, instance: &Instance) -> IdMap {
+    match instance.config.get("volatile.idmap.base").and_then(|base| base.parse().ok()) {
+        Some(base) if typed.options.security.idmap_isolated => {
+            let size = typed.options.security.idmap_size.unwrap_or(volatile::ISOLATED_IDS);
+            IdMap { base, size }
+        }
+        _ => host.ids_shared,
+    }
+}

@@ -1,0 +1,105 @@
+//! The console of an instance: attach to it, read what it said.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tasks::{Message, Operation, Request, Socket};
+use wire::{ConsoleKind, ExecControl, InstanceConsolePost, OperationClass};
+
+use super::{guests::Guest, streams::Stream};
+use crate::{Caller, Error, Result, World, blocking::blocking, names, url};
+
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// Attaches to the console.
+pub fn attach(
+    world: &Arc<World>,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+    post: InstanceConsolePost,
+) -> Result<Operation> {
+    if post.r#type == ConsoleKind::Vga {
+        return Err(Error::invalid("console type", "a container has a text console only"));
+    }
+    let guest = super::guest(world, project, name)?;
+    let request = Request::new("Showing console")
+        .project(project)
+        .class(OperationClass::Websocket)
+        .resource("instances", url::instance(project, name))
+        .requestor(caller.requestor.clone())
+        .uncancellable();
+    let size = (post.width, post.height);
+    let work = async move |operation: Operation| session(&guest, size, &operation).await;
+    Ok(world.operations.spawn(request, work)?)
+}
+
+async fn session(guest: &Guest, size: (u16, u16), operation: &Operation) -> Result<()> {
+    let (data, control) = (operation.seat(), operation.seat());
+    let mut fds = Map::new();
+    fds.insert(String::from("0"), data.secret.clone().into());
+    fds.insert(String::from("control"), control.secret.clone().into());
+    operation.set_metadata("fds", Value::Object(fds));
+    let both = async { tokio::try_join!(data.arrived, control.arrived) };
+    let Ok(Ok((data, control))) = tokio::time::timeout(CONNECT, both).await else {
+        return Err(Error::invalid("websockets", "the client did not connect both in time"));
+    };
+    let held = guest.clone();
+    let console = blocking("console", move || {
+        if size != (0, 0) {
+            held.monitor().resize_console(size.0, size.1)?;
+        }
+        held.monitor().console()
+    });
+    let stream =
+        Stream::new(console.await?.stream).map_err(Error::file("watch", "console".as_ref()))?;
+    let Socket { mut incoming, outgoing } = data;
+    tokio::select! {
+        () = stream.pump_out(&outgoing, guest.gone()) => {}
+        () = stream.pump_in(&mut incoming) => {}
+        () = obey(guest, control) => {}
+    }
+    Ok(())
+}
+
+/// Window sizes; ends when the client closes it.
+async fn obey(guest: &Guest, mut control: Socket) {
+    while let Some(message) = control.incoming.recv().await {
+        let Message::Text(text) = message else { return };
+        let Ok(ExecControl { args: Some(size), .. }) = serde_json::from_str(&text) else {
+            continue;
+        };
+        let number = |text: &str| text.parse().unwrap_or(0);
+        let (width, height) = (number(&size.width), number(&size.height));
+        let held = guest.clone();
+        let set = blocking("resize console", move || held.monitor().resize_console(width, height));
+        if let Err(error) = set.await {
+            tracing::debug!(%error, "console size");
+        }
+    }
+}
+
+/// What the console said: of a running instance from its monitor, else from the file it left.
+pub async fn log(world: &World, project: &str, name: &str) -> Result<Vec<u8>> {
+    world.store.read(|db| super::find(db, project, name))?;
+    if let Some(guest) = world.guests.get(project, name) {
+        return blocking("console log", move || guest.monitor().console_log()).await;
+    }
+    let file = world.dirs.log(&names::instance_id(project, name)).join("console.log");
+    match tokio::fs::read(&file).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(Error::file("read", &file)),
+    }
+}
+
+/// Empties the file that a stopped instance left.
+pub async fn clear(world: &World, project: &str, name: &str) -> Result<()> {
+    world.store.read(|db| super::find(db, project, name))?;
+    let file = world.dirs.log(&names::instance_id(project, name)).join("console.log");
+    match tokio::fs::remove_file(&file).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", &file)(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Deletes an instance with its disk.
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Step, Task, step};
+
+use super::{boot::root_volume, options::Typed};
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{instances as rows, volumes},
+    expand, names, url,
+};
+
+/// What is done to delete an instance. It only goes forward: half an instance is no use.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Delete {
+    caller: Caller,
+    project: String,
+    name: String,
+    /// `None` where no option says it any more.
+    pool: Option<String>,
+}
+
+impl Task for Delete {
+    const KIND: &'static str = "instance-delete";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Delete>> {
+        vec![
+            step("delete root volume", volume).point_of_no_return(),
+            step("delete logs", logs),
+            step("delete row", row),
+        ]
+    }
+}
+
+/// Deletes an instance that is stopped.
+pub async fn delete(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+) -> Result<Operation> {
+    let (row, typed) = world.store.read(|db| {
+        let row = super::find(db, project, name)?;
+        let typed = Typed::parse(&expand::expand(db, &row)?)?;
+        Ok::<_, Error>((row, typed))
+    })?;
+    let name = row.name;
+    if typed.options.security.protection_delete {
+        let key = "security.protection.delete";
+        return Err(Error::Protected { what: "instance", name, key });
+    }
+    if world.guests.get(project, &name).is_some() {
+        return Err(Error::State { name, is: "running", hint: "stop it first, or use --force" });
+    }
+    let request = super::request(world, "Deleting instance", caller, project, &name);
+    let (caller, project) = (caller.clone(), project.to_owned());
+    let pool = typed.root_pool().ok().map(str::to_owned);
+    world.submit(Delete { caller, project, name, pool }, request)
+}
+
+async fn volume(cx: &mut Cx<Delete>) -> Result<()> {
+    let (world, input) = (&cx.world, &cx.input);
+    let stored = world.store.read(|db| {
+        let found = volumes::of_instance(db, &input.project, "container", &input.name)?;
+        Ok::<_, Error>(found.map(|volume| volume.pool))
+    })?;
+    let Some(pool) = stored.or_else(|| input.pool.clone()) else { return Ok(()) };
+    delete_volume(world, &pool, &input.project, &input.name).await
+}
+
+/// Deletes the root of an instance from its pool; nothing there is Ok.
+pub(crate) async fn delete_volume(
+    world: &World,
+    pool: &str,
+    project: &str,
+    name: &str,
+) -> Result<()> {
+    let pool = world.pools.open(world, pool).await?;
+    let volume = root_volume(project, name)?;
+    blocking("delete root volume", move || pool.delete(&volume)).await
+}
+
+async fn logs(cx: &mut Cx<Delete>) -> Result<()> {
+    remove_folders(&cx.world, &cx.input.project, &cx.input.name).await
+}
+
+/// Removes the run and log folders of an instance; nothing there is Ok.
+pub(crate) async fn remove_folders(world: &World, project: &str, name: &str) -> Result<()> {
+    let id = names::instance_id(project, name);
+    for folder in [world.dirs.run(&id), world.dirs.log(&id)] {
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &folder)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn row(cx: &mut Cx<Delete>) -> Result<()> {
+    let (world, input) = (&cx.world, &cx.input);
+    let (project, name) = (input.project.as_str(), input.name.as_str());
+    world
+        .store
+        .write(|db| {
+            volumes::delete(db, project, "container", name)?;
+            Ok::<_, Error>(rows::delete(db, project, name)?)
+        })
+        .await?;
+    world.tell(&input.caller, project, "instance-deleted", url::instance(project, name));
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! What follows when an instance stops, however it came to that.
+//!
+//! ```text
+//! follow (one small task a guest) ── monitor says Stopped(reason), or is gone
+//!    └─ settle: remove ports, root, leftovers; note it as stopped; tell; forget the guest
+//!         ├─ it rebooted, or a restart was asked for: start it again
+//!         └─ it is ephemeral: delete it
+//! ```
+
+use std::{os::fd::AsFd, sync::Arc};
+
+use options::instance::PowerState;
+use runtime::{Event, ExitReason};
+use tokio::sync::mpsc;
+
+use super::{boot, guests::Guest, volatile};
+use crate::{
+    Caller, Error, Result, World,
+    db::instances::{self as rows, Instance},
+    expand::{self, Expanded},
+    networks::ports,
+    url,
+    watched::watched,
+};
+
+/// Follows every guest that arrives until it has ended; runs as long as the daemon.
+pub async fn follow(world: Arc<World>, mut started: mpsc::UnboundedReceiver<Guest>) {
+    while let Some(guest) = started.recv().await {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let reason = await_end(&guest).await;
+            if let Err(error) = settle(&world, &guest, reason).await {
+                let (project, name) = (guest.project(), guest.name());
+                tracing::error!(project, name, error = %tasks::chain(&error), "after its stop");
+                world.guests.end(&guest);
+            }
+        });
+    }
+}
+
+/// Waits for the monitor's word; one that went without a word was killed.
+async fn await_end(guest: &Guest) -> ExitReason {
+    let Ok(mut watch) = guest.monitor().watch() else { return ExitReason::Lost };
+    let fd = watch.as_fd().try_clone_to_owned().and_then(watched);
+    let Ok(fd) = fd else { return ExitReason::Lost };
+    loop {
+        let Ok(mut ready) = fd.readable().await else { return ExitReason::Lost };
+        match watch.next() {
+            Ok(Some(Event::Stopped(reason))) => return reason,
+            Ok(None) => ready.clear_ready(),
+            Err(_) => return ExitReason::Lost,
+        }
+    }
+}
+
+/// Does what follows an exit.
+pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> Result<()> {
+    let (project, name) = (guest.project(), guest.name());
+    let again = guest.again() || matches!(reason, ExitReason::Reboot);
+    tracing::info!(project, name, ?reason, again, "instance stopped");
+    let row = world.store.read(|db| {
+        let Some(row) = rows::get(db, project, name)? else { return Ok(None) };
+        let expanded = expand::expand(db, &row)?;
+        Ok::<_, Error>(Some((row, expanded)))
+    })?;
+    let Some((row, expanded)) = row else {
+        return boot::end(world, project, name).await;
+    };
+    clear(world, &row, &expanded).await?;
+    note_stopped(world, &row).await?;
+    world.guests.end(guest);
+    let caller = Caller::default();
+    let action = if again { "instance-restarted" } else { "instance-shutdown" };
+    world.tell(&caller, project, action, url::instance(project, name));
+    if again {
+        let operation = super::start::start(world, &caller, project, name).await?;
+        return operation.result().await.map_err(Error::failed);
+    }
+    if row.ephemeral {
+        super::delete::delete(world, &caller, project, name).await?;
+    }
+    Ok(())
+}
+
+/// Removes what ran; goes on after an error and gives the first.
+async fn clear(world: &World, row: &Instance, expanded: &Expanded) -> Result<()> {
+    let ended = boot::clean(world, &row.project, &row.name).await;
+    let ports = ports::detach(world, &row.project, &row.name, expanded).await;
+    let root = boot::detach_root(world, &row.project, &row.name, expanded).await;
+    ended.and(ports).and(root)
+}
+
+/// The same for an exit that happened while no daemon ran.
+pub(crate) async fn settle_unseen(world: &World, row: &Instance) -> Result<()> {
+    let expanded = world.store.read(|db| expand::expand(db, row))?;
+    clear(world, row, &expanded).await?;
+    note_stopped(world, row).await?;
+    let source = url::instance(&row.project, &row.name);
+    world.tell(&Caller::default(), &row.project, "instance-shutdown", source);
+    Ok(())
+}
+
+pub(crate) async fn note_stopped(world: &World, old: &Instance) -> Result<()> {
+    world
+        .store
+        .write(|db| {
+            let Some(mut row) = rows::get(db, &old.project, &old.name)? else { return Ok(()) };
+            volatile::set_power(&mut row.config, PowerState::Stopped);
+            Ok::<_, Error>(rows::set_config(db, row.id, &row.config)?)
+        })
+        .await
+}

@@ -1,0 +1,150 @@
+//! The instances that run on this member, each held by its monitor.
+//!
+//! ```text
+//! hold (Starting) ── set Running <──> Frozen ── end(reason) ──> forgotten
+//! ```
+//! A guest stays here until everything that follows its exit is done, so that whoever finds it may
+//! wait for the end, and a new start never meets what an old one left.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use runtime::Monitor;
+use spec::InstanceSpec;
+use tokio::sync::watch;
+
+use crate::names;
+
+/// Where a guest stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Its monitor is there, its first process not yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It is paused.
+    Frozen,
+    /// It is gone and all that followed is done.
+    Gone,
+}
+
+/// An instance that runs, or is about to.
+#[derive(Clone)]
+pub struct Guest(Arc<Inner>);
+
+struct Inner {
+    project: String,
+    name: String,
+    monitor: Monitor,
+    spec: InstanceSpec,
+    phase: watch::Sender<Phase>,
+    again: AtomicBool,
+}
+
+impl Guest {
+    /// A guest whose monitor is there.
+    pub fn new(
+        project: &str,
+        name: &str,
+        monitor: Monitor,
+        spec: InstanceSpec,
+        phase: Phase,
+    ) -> Guest {
+        Guest(Arc::new(Inner {
+            project: project.to_owned(),
+            name: name.to_owned(),
+            monitor,
+            spec,
+            phase: watch::Sender::new(phase),
+            again: AtomicBool::new(false),
+        }))
+    }
+
+    /// Its project.
+    pub fn project(&self) -> &str {
+        &self.0.project
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What holds it.
+    pub fn monitor(&self) -> &Monitor {
+        &self.0.monitor
+    }
+
+    /// What it was started with.
+    pub fn spec(&self) -> &InstanceSpec {
+        &self.0.spec
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    /// Notes where it stands now.
+    pub fn set_phase(&self, phase: Phase) {
+        self.0.phase.send_replace(phase);
+    }
+
+    /// It shall start again once it has stopped.
+    pub fn set_again(&self, again: bool) {
+        self.0.again.store(again, Ordering::Release);
+    }
+
+    /// Whether it shall start again once it has stopped.
+    pub fn again(&self) -> bool {
+        self.0.again.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is gone and all that followed is done.
+    pub async fn gone(&self) {
+        let mut phase = self.0.phase.subscribe();
+        // An error means that the guest itself was dropped: gone too.
+        let _ = phase.wait_for(|phase| *phase == Phase::Gone).await;
+    }
+}
+
+/// The guests of this member by id. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Guests(Arc<Mutex<HashMap<String, Guest>>>);
+
+impl Guests {
+    /// The guest of an instance.
+    pub fn get(&self, project: &str, name: &str) -> Option<Guest> {
+        self.map().get(&names::instance_id(project, name)).cloned()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Guest> {
+        self.map().values().cloned().collect()
+    }
+
+    /// Takes a guest in.
+    pub fn hold(&self, guest: Guest) {
+        self.map().insert(names::instance_id(guest.project(), guest.name()), guest);
+    }
+
+    /// Forgets a guest and tells those who wait for its end.
+    pub fn end(&self, guest: &Guest) {
+        let id = names::instance_id(guest.project(), guest.name());
+        let mut map = self.map();
+        if map.get(&id).is_some_and(|held| Arc::ptr_eq(&held.0, &guest.0)) {
+            map.remove(&id);
+        }
+        drop(map);
+        guest.set_phase(Phase::Gone);
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Guest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

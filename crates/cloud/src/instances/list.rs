@@ -1,0 +1,140 @@
+//! What clients see of instances.
+
+use std::collections::HashMap;
+
+use options::Raw;
+use wire::{Instance, InstanceFull, InstancePut, InstanceType, StatusCode};
+
+use super::guests::{Guests, Phase};
+use crate::{
+    Error, Result, World,
+    db::{
+        self,
+        instances::{self as rows, Made},
+        profiles as profile_rows,
+    },
+    expand::{self, Expanded},
+};
+
+/// How much of each to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The row.
+    Plain,
+    /// And its state and snapshots.
+    Full,
+}
+
+/// Every instance of a project, or of all.
+pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
+    let mut found = world.store.read(|db| {
+        if let Some(name) = project {
+            crate::projects::find(db, name)?;
+        }
+        let profiles = Profiles::read(db)?;
+        let mut found = Vec::new();
+        for row in rows::all(db)? {
+            if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
+                let expanded = profiles.lay(&row);
+                found.push(InstanceFull::from(render(&world.guests, row, expanded)));
+            }
+        }
+        Ok::<_, Error>(found)
+    })?;
+    if depth == Depth::Full {
+        let states = found.iter().map(|full| with_state(world, full.clone()));
+        found = futures_util::future::try_join_all(states).await?;
+    }
+    Ok(found)
+}
+
+/// One instance.
+pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Result<InstanceFull> {
+    let full = world.store.read(|db| {
+        let row = super::find(db, project, name)?;
+        let expanded = expand::expand(db, &row)?;
+        Ok::<_, Error>(InstanceFull::from(render(&world.guests, row, expanded)))
+    })?;
+    if depth == Depth::Plain { Ok(full) } else { with_state(world, full).await }
+}
+
+async fn with_state(world: &World, mut full: InstanceFull) -> Result<InstanceFull> {
+    let (project, name) = (&full.instance.project, &full.instance.name);
+    full.state = Some(super::state::of(world, project, name).await?);
+    full.snapshots = Some(Vec::new());
+    Ok(full)
+}
+
+/// All profiles, read once for a list.
+struct Profiles {
+    by_name: HashMap<(String, String), profile_rows::Profile>,
+    homes: HashMap<String, String>,
+}
+
+impl Profiles {
+    fn read(db: &store::Read<'_>) -> Result<Profiles> {
+        let rows = profile_rows::all(db)?;
+        let by_name = rows.into_iter().map(|row| ((row.project.clone(), row.name.clone()), row));
+        let homes = db::projects::all(db)?.into_iter().map(|project| {
+            let home = project.home_of("features.profiles").to_owned();
+            (project.name, home)
+        });
+        Ok(Profiles { by_name: by_name.collect(), homes: homes.collect() })
+    }
+
+    fn lay(&self, row: &rows::Instance) -> Expanded {
+        let home = self.homes.get(&row.project).cloned().unwrap_or_default();
+        let named = |name: &String| self.by_name.get(&(home.clone(), name.clone()));
+        expand::lay(row.profiles.iter().filter_map(named), row)
+    }
+}
+
+pub(crate) fn status(guests: &Guests, project: &str, name: &str) -> StatusCode {
+    match guests.get(project, name).map(|guest| guest.phase()) {
+        Some(Phase::Running) => StatusCode::RUNNING,
+        Some(Phase::Frozen) => StatusCode::FROZEN,
+        Some(Phase::Starting) => StatusCode::STARTING,
+        Some(Phase::Gone) | None => StatusCode::STOPPED,
+    }
+}
+
+fn render(guests: &Guests, row: rows::Instance, expanded: Expanded) -> Instance {
+    let status = status(guests, &row.project, &row.name);
+    Instance {
+        status: status.name().to_owned(),
+        status_code: status,
+        created_at: row.created_at.into(),
+        last_used_at: row.last_used_at.into(),
+        location: String::from("none"),
+        r#type: InstanceType::Container,
+        stateful: false,
+        config: out(row.config),
+        devices: db::devices_out(row.devices),
+        expanded_config: out(expanded.config),
+        expanded_devices: db::devices_out(expanded.devices),
+        name: row.name,
+        description: row.description,
+        project: row.project,
+        architecture: row.architecture,
+        ephemeral: row.ephemeral,
+        profiles: row.profiles,
+    }
+}
+
+fn out(config: Raw) -> wire::ConfigMap {
+    config.0
+}
+
+/// What a client may edit of an instance.
+pub(crate) fn writable(row: &rows::Instance) -> InstancePut {
+    InstancePut {
+        architecture: row.architecture.clone(),
+        config: row.config.0.clone(),
+        devices: db::devices_out(row.devices.clone()),
+        ephemeral: row.ephemeral,
+        profiles: Some(row.profiles.clone()),
+        restore: String::new(),
+        stateful: false,
+        description: row.description.clone(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Instances: one verb a file.
+//!
+//! ```text
+//! launch ─> [stopped] ── start ─> [running] <── freeze ─> [frozen]
+//!              ^  │                   │
+//!              │  └─ delete           └─ stop, poweroff inside, a crash: exit::settle
+//!              └──────────────────────────┘
+//! ```
+//! The row says what an instance should be; [`guests`] holds those that run, by their monitors,
+//! which outlive the daemon.
+
+use store::Read;
+use tasks::Request;
+
+use crate::{
+    Caller, Error, Result, World,
+    db::{
+        instances::{self as rows, Instance, Made},
+        profiles as profile_rows,
+    },
+    url,
+};
+
+pub(crate) mod boot;
+pub mod console;
+pub mod delete;
+pub mod exec;
+pub mod exit;
+pub mod freeze;
+pub mod guests;
+pub mod launch;
+pub mod list;
+pub mod live;
+pub mod logs;
+pub(crate) mod options;
+pub mod rename;
+pub(crate) mod spec;
+pub mod start;
+pub mod state;
+pub mod stop;
+mod streams;
+pub mod update;
+pub(crate) mod volatile;
+
+use guests::{Guest, Phase};
+
+/// The instance of that name that is whole.
+pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance> {
+    crate::projects::find(db, project)?;
+    rows::get(db, project, name)?
+        .filter(|row| row.made == Made::Ready)
+        .ok_or_else(|| Error::not_found("instance", name))
+}
+
+/// The instance's guest, which must run.
+pub(crate) fn guest(world: &World, project: &str, name: &str) -> Result<Guest> {
+    world.store.read(|db| find(db, project, name))?;
+    let running = |guest: &Guest| matches!(guest.phase(), Phase::Running | Phase::Frozen);
+    world.guests.get(project, name).filter(running).ok_or_else(|| Error::State {
+        name: name.to_owned(),
+        is: "stopped",
+        hint: "start it first",
+    })
+}
+
+/// What claims an instance for a task that changes it.
+pub(crate) fn lock_name(project: &str, name: &str) -> String {
+    format!("instance/{project}/{name}")
+}
+
+/// An operation on an instance, which it has for itself.
+pub(crate) fn request(
+    world: &World,
+    words: &str,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+) -> Request {
+    let request = Request::new(words)
+        .project(project)
+        .resource("instances", url::instance(project, name))
+        .requestor(caller.requestor.clone())
+        .lock(lock_name(project, name));
+    // What follows an exit holds no lock; a start or delete right after a stop must wait for it.
+    match world.guests.get(project, name) {
+        Some(guest) if guest.phase() == Phase::Gone => request.wait_when_busy(),
+        _ => request,
+    }
+}
+
+/// Fails when one of the profiles is not there.
+pub(crate) fn check_profiles(db: &Read<'_>, home: &str, profiles: &[String]) -> Result<()> {
+    for (at, name) in profiles.iter().enumerate() {
+        if profile_rows::get(db, home, name)?.is_none() {
+            return Err(Error::not_found("profile", name));
+        }
+        if profiles[..at].contains(name) {
+            return Err(Error::invalid("profiles", format!("\"{name}\" is named twice")));
+        }
+    }
+    Ok(())
+}
+
+/// Fails when a network device names a network that is not there.
+pub(crate) fn check_networks(db: &Read<'_>, project: &str, typed: &options::Typed) -> Result<()> {
+    for name in typed.networks() {
+        crate::networks::find(db, project, name)?;
+    }
+    Ok(())
+}

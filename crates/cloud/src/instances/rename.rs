@@ -1,0 +1,114 @@
+//! Renames an instance with its disk.
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Step, Task, step};
+
+use super::{boot::root_volume, options::Typed};
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{instances as rows, volumes},
+    expand, url,
+};
+
+/// What is done to rename an instance.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Rename {
+    caller: Caller,
+    project: String,
+    from: String,
+    to: String,
+    pool: String,
+}
+
+impl Task for Rename {
+    const KIND: &'static str = "instance-rename";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Rename>> {
+        vec![
+            step("rename root volume", volume).undo(volume_back),
+            step("delete logs", logs),
+            step("rename row", row).undo(row_back),
+        ]
+    }
+}
+
+/// Renames an instance that is stopped.
+pub async fn rename(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    from: &str,
+    to: &str,
+) -> Result<Operation> {
+    options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
+    let pool = world.store.read(|db| {
+        let row = super::find(db, project, from)?;
+        if rows::get(db, project, to)?.is_some() {
+            return Err(Error::exists("instance", to));
+        }
+        Ok(Typed::parse(&expand::expand(db, &row)?)?.root_pool()?.to_owned())
+    })?;
+    if world.guests.get(project, from).is_some() {
+        let (name, hint) = (from.to_owned(), "stop it before renaming it");
+        return Err(Error::State { name, is: "running", hint });
+    }
+    let request = super::request(world, "Renaming instance", caller, project, from)
+        .lock(super::lock_name(project, to));
+    let (caller, project) = (caller.clone(), project.to_owned());
+    let (from, to) = (from.to_owned(), to.to_owned());
+    world.submit(Rename { caller, project, from, to, pool }, request)
+}
+
+async fn move_volume(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
+    let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
+    let project = &cx.input.project;
+    let (from, to) = (root_volume(project, from)?, root_volume(project, to)?);
+    let moved = move || match pool.exists(&from)? {
+        true => pool.rename(&from, &to),
+        false => Ok(()),
+    };
+    blocking("rename root volume", moved).await
+}
+
+async fn volume(cx: &mut Cx<Rename>) -> Result<()> {
+    move_volume(cx, &cx.input.from, &cx.input.to).await
+}
+
+async fn volume_back(cx: &mut Cx<Rename>) -> Result<()> {
+    move_volume(cx, &cx.input.to, &cx.input.from).await
+}
+
+async fn logs(cx: &mut Cx<Rename>) -> Result<()> {
+    super::delete::remove_folders(&cx.world, &cx.input.project, &cx.input.from).await
+}
+
+async fn move_row(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
+    let project = cx.input.project.as_str();
+    cx.world
+        .store
+        .write(|db| {
+            if let Some(volume) = volumes::of_instance(db, project, "container", from)? {
+                volumes::rename(db, volume.id, to)?;
+            }
+            if let Some(row) = rows::get(db, project, from)? {
+                rows::rename(db, row.id, to)?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+}
+
+async fn row(cx: &mut Cx<Rename>) -> Result<()> {
+    move_row(cx, &cx.input.from, &cx.input.to).await?;
+    let (project, to) = (&cx.input.project, &cx.input.to);
+    cx.world.tell(&cx.input.caller, project, "instance-renamed", url::instance(project, to));
+    Ok(())
+}
+
+async fn row_back(cx: &mut Cx<Rename>) -> Result<()> {
+    move_row(cx, &cx.input.to, &cx.input.from).await
+}

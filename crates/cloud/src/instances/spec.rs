@@ -1,0 +1,174 @@
+//! From options and devices to what runs: the specification a monitor is given. Pure.
+
+use std::path::PathBuf;
+
+use options::{
+    CpuAllowance, CpuLimit as Cpus,
+    device::Device,
+    instance::{InstanceOptions, Limits as LimitOptions, MemoryEnforce},
+};
+use spec::{CpuLimit, IdMap, InstanceSpec, Limits, Mount, Process, Rlimit, Root, Seccomp};
+use storage::Attached;
+
+use super::options::Typed;
+use crate::Host;
+
+/// What the specification is made from besides the instance's options.
+pub(crate) struct Given<'a> {
+    pub(crate) tag: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) generation: u64,
+    pub(crate) host: &'a Host,
+    pub(crate) root: Attached,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) log_dir: PathBuf,
+    pub(crate) idmap: IdMap,
+}
+
+/// The specification of a container.
+pub(crate) fn resolve(given: Given<'_>, typed: &Typed) -> InstanceSpec {
+    let options = &typed.options;
+    let root = root(given.root);
+    let mut process = Process::init("/sbin/init");
+    process.env.extend(options.environment.iter().map(|(k, v)| (k.clone(), v.clone())));
+    let stop_signal = stop_signal(&root).unwrap_or_else(|| process.stop_signal());
+    let privileged = options.security.privileged;
+    InstanceSpec {
+        hostname: given.name.to_owned(),
+        idmap: (!privileged).then_some(given.idmap),
+        mounts: mounts(typed),
+        seccomp: seccomp(options),
+        limits: limits(&options.limits, given.host, given.id),
+        rlimits: rlimits(&options.limits),
+        sysctls: options.sysctl.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        nesting: options.security.nesting,
+        lxcfs: given.host.lxcfs.clone(),
+        apparmor: None,
+        stop_signal,
+        run_dir: given.run_dir,
+        log_dir: given.log_dir,
+        ..InstanceSpec::new(given.tag, given.id, given.generation, root, process)
+    }
+}
+
+/// What an instance may use, as its options say.
+pub(crate) fn limits(options: &LimitOptions, host: &Host, id: &str) -> Limits {
+    let memory = options.memory.map(|limit| limit.bytes(host.memory));
+    let soft = options.memory_enforce == MemoryEnforce::Soft;
+    Limits {
+        memory: memory.filter(|_| !soft),
+        memory_soft: memory.filter(|_| soft),
+        memory_swap: memory.map(|_| options.memory_swap),
+        cpus: cpus(options, host, id),
+        processes: options.processes,
+    }
+}
+
+/// A count of processors becomes a set: consecutive ones from a place that the instance's id
+/// decides, so that instances spread without being moved when others come and go, and programs
+/// inside count the right number.
+fn cpus(options: &LimitOptions, host: &Host, id: &str) -> Option<CpuLimit> {
+    let mut limit = CpuLimit::default();
+    match &options.cpu {
+        Some(Cpus::Count(count)) if (*count as usize) < host.cpus.len() => {
+            limit.set = Some(pick(&host.cpus, *count as usize, id));
+        }
+        Some(Cpus::Set(set)) => limit.set = Some(set.to_string()),
+        _ => {}
+    }
+    match options.cpu_allowance {
+        Some(CpuAllowance::Percent(percent)) => limit.weight = Some(percent.clamp(1, 10_000)),
+        Some(CpuAllowance::Time { quota, period }) => {
+            limit.quota = Some((micros(quota), micros(period)));
+        }
+        None => {}
+    }
+    (limit != CpuLimit::default()).then_some(limit)
+}
+
+/// `count` of the processors, from a place that `id` decides.
+fn pick(cpus: &[u32], count: usize, id: &str) -> String {
+    let start =
+        id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let mut set: Vec<u32> =
+        cpus.iter().cycle().skip(start % cpus.len()).take(count).copied().collect();
+    set.sort_unstable();
+    set.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn micros(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn rlimits(options: &LimitOptions) -> Vec<Rlimit> {
+    let limit = |(name, limit): (&String, &options::KernelLimit)| Rlimit {
+        name: name.clone(),
+        soft: limit.soft,
+        hard: limit.hard,
+    };
+    options.kernel.iter().map(limit).collect()
+}
+
+fn seccomp(options: &InstanceOptions) -> Seccomp {
+    let calls = &options.security.syscalls;
+    Seccomp {
+        enabled: true,
+        allow: calls.allow.as_ref().map(|lines| lines.0.clone()).unwrap_or_default(),
+        deny: calls.deny.as_ref().map(|lines| lines.0.clone()).unwrap_or_default(),
+        deny_compat: calls.deny_compat,
+        deny_default: calls.deny_default,
+    }
+}
+
+/// Disks other than the root, in the order of their paths, so that one may lie in another.
+fn mounts(typed: &Typed) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = typed
+        .devices
+        .values()
+        .filter_map(|device| match device {
+            Device::Disk(disk) if !disk.is_root() => Some(Mount {
+                source: PathBuf::from(disk.source.as_deref()?),
+                target: PathBuf::from(disk.path.as_deref()?),
+                readonly: disk.readonly,
+                shift: disk.shift,
+                recursive: disk.recursive,
+                optional: !disk.required,
+            }),
+            _ => None,
+        })
+        .collect();
+    mounts.sort_by(|a, b| a.target.cmp(&b.target));
+    mounts
+}
+
+fn root(attached: Attached) -> Root {
+    match attached {
+        Attached::Overlay { lower, upper, work } => Root::Overlay { lower, upper, work },
+        Attached::Path(path) | Attached::Block(path) => Root::Dir { path },
+    }
+}
+
+/// The signal that busybox' init takes as "power off"; it knows systemd's not.
+fn stop_signal(root: &Root) -> Option<i32> {
+    const SIGUSR2: i32 = 12;
+    let layers = match root {
+        Root::Dir { path } => vec![path],
+        Root::Overlay { lower, upper, .. } => std::iter::once(upper).chain(lower).collect(),
+    };
+    let init = layers.iter().find_map(|layer| std::fs::read_link(layer.join("sbin/init")).ok())?;
+    (init.file_name()? == "busybox").then_some(SIGUSR2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_of_processors_is_a_set_of_that_many() {
+        for id in ["default_a", "default_b", "x"] {
+            let set = pick(&[0, 1, 2, 5], 3, id);
+            assert_eq!(set.split(',').count(), 3, "{set}");
+        }
+    }
+}

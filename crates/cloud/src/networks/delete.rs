@@ -1,0 +1,65 @@
+//! Deletes a network.
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Request, Step, Task, step};
+
+use super::spec;
+use crate::{Caller, Error, Result, World, db::networks as rows, url};
+
+/// What is done to delete a network. It only goes forward.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Delete {
+    home: String,
+    name: String,
+}
+
+impl Task for Delete {
+    const KIND: &'static str = "network-delete";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Delete>> {
+        vec![step("unmake network", unmake).point_of_no_return(), step("delete row", row)]
+    }
+}
+
+/// Deletes a network that nothing uses.
+pub async fn delete(world: &World, caller: &Caller, project: &str, name: &str) -> Result<()> {
+    let home = world.store.read(|db| {
+        let row = super::find(db, project, name)?;
+        match super::users(db, &row)?.into_iter().next() {
+            Some(by) => Err(Error::InUse { what: "network", name: name.to_owned(), by }),
+            None => Ok(row.project),
+        }
+    })?;
+    let source = url::of("networks", name, &home);
+    let request = Request::new("Deleting network")
+        .project(project)
+        .resource("networks", source.clone())
+        .requestor(caller.requestor.clone())
+        .lock(format!("network/{name}"));
+    let operation = world.submit(Delete { home: home.clone(), name: name.to_owned() }, request)?;
+    operation.result().await.map_err(Error::failed)?;
+    world.tell(caller, &home, "network-deleted", source);
+    Ok(())
+}
+
+async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
+    let (world, input) = (&cx.world, &cx.input);
+    let row = world.store.read(|db| Ok::<_, Error>(rows::get(db, &input.home, &input.name)?))?;
+    let Some(row) = row else { return Ok(()) };
+    world.plane.teardown(&spec::of(world, &row)?).await?;
+    let folder = world.dirs.network(&input.name);
+    match tokio::fs::remove_dir_all(&folder).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", &folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn row(cx: &mut Cx<Delete>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.home, &input.name)?)).await
+}

@@ -1,0 +1,119 @@
+//! Managed networks: bridges that this server makes, serves and connects to the outside.
+//!
+//! `auto` in an address is replaced by what was chosen, so that a network keeps its subnet. What
+//! stands in the kernel is made and repaired by one call, [`network::Plane::apply`].
+
+use options::{Options, Raw, network::BridgeOptions};
+use store::Read;
+use wire::{Network, NetworkPut};
+
+use crate::{
+    Error, Result, World,
+    db::{
+        instances::{self, Made},
+        networks as rows, profiles,
+    },
+    url,
+};
+
+mod create;
+mod delete;
+mod leases;
+pub(crate) mod ports;
+pub(crate) mod spec;
+mod state;
+mod update;
+
+pub(crate) use self::{create::Create, delete::Delete};
+pub use self::{create::create, delete::delete, leases::leases, state::state, update::update};
+
+/// Every managed network of a project, or of all; then the machine's own links.
+pub async fn list(world: &World, project: Option<&str>) -> Result<Vec<Network>> {
+    let mut found = world.store.read(|db| {
+        let home = project.map(|name| home(db, name)).transpose()?;
+        let wanted = |row: &rows::Network| {
+            row.made == Made::Ready && home.as_ref().is_none_or(|home| *home == row.project)
+        };
+        let rows = rows::all(db)?.into_iter().filter(wanted);
+        rows.map(|row| render(db, row)).collect::<Result<Vec<_>>>()
+    })?;
+    found.extend(state::unmanaged(world, &found).await?);
+    Ok(found)
+}
+
+/// One network.
+pub async fn get(world: &World, project: &str, name: &str) -> Result<Network> {
+    match world.store.read(|db| render(db, find(db, project, name)?)) {
+        Err(Error::NotFound { what, name }) => {
+            let links = state::unmanaged(world, &[]).await?;
+            let found = links.into_iter().find(|link| link.name == name);
+            found.ok_or(Error::NotFound { what, name })
+        }
+        found => found,
+    }
+}
+
+/// The project in which networks of `project` live.
+pub(crate) fn home(db: &Read<'_>, project: &str) -> Result<String> {
+    Ok(crate::projects::find(db, project)?.home_of("features.networks").to_owned())
+}
+
+pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<rows::Network> {
+    rows::get(db, &home(db, project)?, name)?
+        .filter(|row| row.made == Made::Ready)
+        .ok_or_else(|| Error::not_found("network", name))
+}
+
+fn render(db: &Read<'_>, row: rows::Network) -> Result<Network> {
+    Ok(Network {
+        used_by: users(db, &row)?,
+        name: row.name,
+        description: row.description,
+        r#type: row.kind,
+        managed: true,
+        status: String::from("Created"),
+        config: row.config.0,
+        locations: vec![String::from("none")],
+        project: row.project,
+    })
+}
+
+/// The instances and profiles with a network device on it.
+fn users(db: &Read<'_>, network: &rows::Network) -> Result<Vec<String>> {
+    let on_it = |device: &Raw| {
+        device.get("network") == Some(&network.name) || device.get("parent") == Some(&network.name)
+    };
+    let mut users = Vec::new();
+    for row in instances::all(db)? {
+        let expanded = crate::expand::expand(db, &row)?;
+        if expanded.devices.0.values().any(on_it) && home(db, &row.project)? == network.project {
+            users.push(url::instance(&row.project, &row.name));
+        }
+    }
+    for row in profiles::all(db)? {
+        if row.devices.0.values().any(on_it) && home(db, &row.project)? == network.project {
+            users.push(url::of("profiles", &row.name, &row.project));
+        }
+    }
+    Ok(users)
+}
+
+fn writable(row: &rows::Network) -> NetworkPut {
+    NetworkPut { config: row.config.0.clone(), description: row.description.clone() }
+}
+
+fn check_options(config: &Raw) -> Result<BridgeOptions> {
+    Ok(BridgeOptions::parse(config)?)
+}
+
+/// Writes what was chosen for `auto` into the configuration.
+fn settle(config: &mut Raw, applied: &network::Applied) {
+    for (key, chosen) in [
+        ("ipv4.address", applied.ipv4.map(|net| net.to_string())),
+        ("ipv6.address", applied.ipv6.map(|net| net.to_string())),
+    ] {
+        if config.get(key) == Some("auto") {
+            config.set(key, chosen.unwrap_or_else(|| String::from("none")));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The start of a daemon, in order.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use options::{Raw, device::Devices};
+use tasks::Runner;
+
+use crate::{
+    Error, Result, World,
+    db::{members, profiles, projects},
+    images, instances, names, networks, storage,
+};
+
+/// Brings the world up: what must be there from the first day, what a crash left half-made, the
+/// networks, the instances that run. What fails in one of them does not hold up the others.
+pub async fn boot(world: &Arc<World>) -> Result<()> {
+    seed(world).await?;
+    let runner = Runner::builder(world.clone(), world.operations.clone())
+        .register::<instances::launch::Launch>()
+        .register::<instances::start::Start>()
+        .register::<instances::delete::Delete>()
+        .register::<instances::rename::Rename>()
+        .register::<images::Import>()
+        .register::<images::Build>()
+        .register::<images::Delete>()
+        .register::<networks::Create>()
+        .register::<networks::Delete>()
+        .register::<storage::Create>()
+        .register::<storage::Delete>()
+        .open(&world.dirs.local_db())?;
+    world.set_runner(runner.clone());
+    super::networks::repair(world).await;
+    let settled = runner.recover().await?;
+    if !settled.is_empty() {
+        tracing::info!(?settled, "tasks that a crash interrupted were settled");
+    }
+    images::clean(world)?;
+    super::instances::find(world).await;
+    Ok(())
+}
+
+/// Writes the rows that are always there: this member, the project `default` with its profile.
+async fn seed(world: &World) -> Result<()> {
+    let seeded = world.store.read(|db| Ok::<_, Error>(!members::all(db)?.is_empty()))?;
+    if seeded {
+        return Ok(());
+    }
+    let config = Raw::from(BTreeMap::from(
+        [
+            "features.images",
+            "features.networks",
+            "features.networks.zones",
+            "features.profiles",
+            "features.storage.buckets",
+            "features.storage.volumes",
+        ]
+        .map(|key| (key.to_owned(), String::from("true"))),
+    ));
+    world
+        .store
+        .write(|db| {
+            if !members::all(db)?.is_empty() {
+                return Ok(());
+            }
+            members::insert(db, &world.me, &world.host.architecture, chrono::Utc::now())?;
+            let name = names::DEFAULT_PROJECT;
+            projects::insert(db, name, "Default project", &config)?;
+            let profile = crate::profiles::DEFAULT;
+            let (words, raw, none) = ("Default profile", Raw::new(), Devices::default());
+            Ok::<_, Error>(profiles::insert(db, name, profile, words, &raw, &none)?)
+        })
+        .await
+}

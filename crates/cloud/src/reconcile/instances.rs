@@ -1,0 +1,148 @@
+//! Finds again the instances that ran when the daemon ended, and starts those that should run.
+//!
+//! ```text
+//! row says running ──> its monitor lives: hold it
+//!                 ├──> it ended meanwhile (exit file): do what follows an exit
+//!                 └──> the machine was booted anew: start it, as boot.autostart says
+//! row says stopped ──> start it if boot.autostart is true and the machine was booted anew
+//! ```
+
+use std::{cmp::Reverse, time::Duration};
+
+use runtime::{ExitReason, Monitor};
+use spec::InstanceSpec;
+
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::instances::{self as rows, Instance, Made},
+    expand,
+    instances::{
+        boot, exit,
+        guests::{Guest, Phase},
+        options::Typed,
+        start, volatile,
+    },
+    names,
+};
+
+/// An instance that should start, and when.
+struct Due {
+    row: Instance,
+    priority: i32,
+    delay: Duration,
+}
+
+/// Brings the guests in line with their rows; each that fails is logged and does not hold up the
+/// others.
+pub(crate) async fn find(world: &World) {
+    let rows = match world.store.read(|db| Ok::<_, Error>(rows::all(db)?)) {
+        Ok(rows) => rows,
+        Err(error) => return tracing::error!(error = %tasks::chain(&error), "instances"),
+    };
+    let booted = booted_anew(world).await;
+    let mut due = Vec::new();
+    for row in rows.into_iter().filter(|row| row.made == Made::Ready && row.member == world.me) {
+        match find_one(world, &row, booted).await {
+            Ok(found) => due.extend(found),
+            Err(error) => {
+                let (project, name) = (&row.project, &row.name);
+                tracing::error!(project, name, error = %tasks::chain(&error), "instance");
+            }
+        }
+    }
+    due.sort_by_key(|due| Reverse(due.priority));
+    start_all(world, due).await;
+}
+
+/// Whether the machine was booted since the daemon ran last; notes the boot.
+async fn booted_anew(world: &World) -> bool {
+    let file = world.dirs.root().join("boot_id");
+    let before = tokio::fs::read_to_string(&file).await.unwrap_or_default();
+    if before == world.host.boot_id {
+        return false;
+    }
+    if let Err(error) = tokio::fs::write(&file, &world.host.boot_id).await {
+        tracing::warn!(%error, "boot id");
+    }
+    true
+}
+
+async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<Due>> {
+    let id = names::instance_id(&row.project, &row.name);
+    if world.guests.get(&row.project, &row.name).is_some() {
+        return Ok(None);
+    }
+    let run = world.dirs.run(&id);
+    let held = blocking("find monitor", move || {
+        let Some(monitor) = Monitor::connect(&run)? else { return Ok(None) };
+        let info = monitor.info()?;
+        Ok::<_, Error>(Some((monitor, info)))
+    })
+    .await?;
+    if let Some((monitor, info)) = held {
+        let phase = match info.state {
+            runtime::State::Frozen => Phase::Frozen,
+            _ => Phase::Running,
+        };
+        let spec = read_spec(world, &id).await?;
+        let guest = Guest::new(&row.project, &row.name, monitor, spec, phase);
+        world.guests.hold(guest.clone());
+        // An error means that the daemon is about to end.
+        let _ = world.started.send(guest);
+        return Ok(None);
+    }
+    let was_running = volatile::was_running(&row.config);
+    if !booted {
+        return if was_running { ended(world, row, &id).await } else { Ok(None) };
+    }
+    let typed = world.store.read(|db| Typed::parse(&expand::expand(db, row)?))?;
+    boot::clean(world, &row.project, &row.name).await?;
+    let boot = &typed.options.boot;
+    if !boot.autostart.unwrap_or(was_running) {
+        if was_running {
+            exit::note_stopped(world, row).await?;
+        }
+        return Ok(None);
+    }
+    let delay = Duration::from_secs(boot.autostart_delay.into());
+    Ok(Some(Due { row: row.clone(), priority: boot.autostart_priority, delay }))
+}
+
+/// Does what follows an exit that the daemon did not see; a reboot inside is due to start.
+async fn ended(world: &World, row: &Instance, id: &str) -> Result<Option<Due>> {
+    let reason = runtime::last_exit(&world.dirs.run(id)).map(|(_, reason)| reason);
+    exit::settle_unseen(world, row).await?;
+    let again = reason == Some(ExitReason::Reboot);
+    if row.ephemeral && !again {
+        crate::instances::delete::delete(world, &Caller::default(), &row.project, &row.name)
+            .await?;
+    }
+    Ok(again.then(|| Due { row: row.clone(), priority: 0, delay: Duration::ZERO }))
+}
+
+async fn read_spec(world: &World, id: &str) -> Result<InstanceSpec> {
+    let file = world.dirs.run(id).join("spec.json");
+    let text = tokio::fs::read(&file).await.map_err(Error::file("read", &file))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::file("read", &file)(std::io::Error::other(error)))
+}
+
+/// Starts them in order; a delay holds up only those after it.
+async fn start_all(world: &World, due: Vec<Due>) {
+    for Due { row, delay, .. } in due {
+        let started = start::start(world, &Caller::default(), &row.project, &row.name).await;
+        match started {
+            Ok(operation) => {
+                if let Err(failure) = operation.result().await {
+                    tracing::error!(project = row.project, name = row.name, %failure, "autostart");
+                }
+            }
+            Err(error) => {
+                let (project, name) = (row.project, row.name);
+                tracing::error!(project, name, error = %tasks::chain(&error), "autostart");
+            }
+        }
+        tokio::time::sleep(delay).await;
+    }
+}

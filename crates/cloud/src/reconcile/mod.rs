@@ -1,0 +1,7 @@
+//! What brings the machine in line with the state: the same at start, after a crash, every day.
+
+mod boot;
+mod instances;
+mod networks;
+
+pub use self::{boot::boot, networks::Networks};

@@ -1,0 +1,55 @@
+//! Keeps the kernel's links, addresses and filters as the networks' rows say.
+
+use std::{sync::Arc, time::Duration};
+
+use tasks::{Reconciler, Report};
+
+use crate::{
+    Error, World,
+    db::{instances::Made, networks as rows},
+    networks::{ports, spec},
+};
+
+/// Repairs networks: at start, when rows change, and now and then, as other programs on the
+/// machine may flush rules or delete links.
+pub struct Networks;
+
+#[async_trait::async_trait]
+impl Reconciler<World> for Networks {
+    fn name(&self) -> &'static str {
+        "networks"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["networks"]
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    async fn activate(&mut self, world: &Arc<World>) -> Report {
+        repair(world).await;
+        Report::default()
+    }
+}
+
+/// Applies every network; one that fails is logged and does not hold up the others.
+pub(crate) async fn repair(world: &World) {
+    let rows = match world.store.read(|db| Ok::<_, Error>(rows::all(db)?)) {
+        Ok(rows) => rows,
+        Err(error) => return tracing::error!(error = %tasks::chain(&error), "networks"),
+    };
+    for row in rows.into_iter().filter(|row| row.made == Made::Ready) {
+        let applied = match spec::of(world, &row) {
+            Ok(spec) => world.plane.apply(&spec).await.map(drop).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = applied {
+            tracing::error!(network = row.name, error = %tasks::chain(&error), "network");
+        }
+    }
+    if let Err(error) = ports::tell_hosts(world).await {
+        tracing::error!(error = %tasks::chain(&error), "hosts of networks");
+    }
+}

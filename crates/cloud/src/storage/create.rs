@@ -1,0 +1,110 @@
+//! Makes a storage pool.
+
+use options::Raw;
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Request, Step, Task, step};
+use wire::StoragePoolsPost;
+
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{
+        instances::Made,
+        pools::{self as rows, Pool},
+    },
+    url,
+};
+
+/// What is done to make a pool.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Create {
+    name: String,
+    driver: String,
+    description: String,
+    config: Raw,
+}
+
+impl Task for Create {
+    const KIND: &'static str = "pool-create";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Create>> {
+        vec![
+            step("write row", row).undo(delete_row),
+            step("make pool", make).undo(unmake),
+            step("mark as made", ready),
+        ]
+    }
+}
+
+/// Makes a pool.
+pub async fn create(world: &World, caller: &Caller, new: StoragePoolsPost) -> Result<()> {
+    options::names::check_pool(&new.name).map_err(|why| Error::invalid("pool name", why))?;
+    super::driver(&new.driver)?;
+    let mut config: Raw = new.config.into();
+    super::check_options(&new.driver, &config)?;
+    let place = world.dirs.pool(&new.name).display().to_string();
+    config.set_default("source", place);
+    world.store.read(|db| match rows::get(db, &new.name)? {
+        Some(_) => Err(Error::exists("storage pool", &new.name)),
+        None => Ok(()),
+    })?;
+    let source = url::of("storage-pools", &new.name, crate::names::DEFAULT_PROJECT);
+    let request = Request::new("Creating storage pool")
+        .resource("storage-pools", source.clone())
+        .requestor(caller.requestor.clone())
+        .lock(format!("pool/{}", new.name));
+    let (name, driver, description) = (new.name, new.driver, new.description);
+    let operation = world.submit(Create { name, driver, description, config }, request)?;
+    operation.result().await.map_err(Error::failed)?;
+    world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-created", source);
+    Ok(())
+}
+
+fn as_row(input: &Create) -> Pool {
+    Pool {
+        id: 0,
+        name: input.name.clone(),
+        driver: input.driver.clone(),
+        description: input.description.clone(),
+        config: input.config.clone(),
+        made: Made::Creating,
+    }
+}
+
+async fn row(cx: &mut Cx<Create>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world
+        .store
+        .write(|db| {
+            if rows::get(db, &input.name)?.is_none() {
+                rows::insert(db, &as_row(&input))?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+}
+
+async fn delete_row(cx: &mut Cx<Create>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.name)?)).await
+}
+
+async fn make(cx: &mut Cx<Create>) -> Result<()> {
+    let (driver, spec) =
+        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input)));
+    blocking("make pool", move || driver.create(&spec)).await
+}
+
+async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
+    let (driver, spec) =
+        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input)));
+    blocking("unmake pool", move || driver.delete(&spec)).await
+}
+
+async fn ready(cx: &mut Cx<Create>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world.store.write(|db| Ok::<_, Error>(rows::set_made(db, &input.name, Made::Ready)?)).await
+}

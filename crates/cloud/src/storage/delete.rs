@@ -1,0 +1,58 @@
+//! Deletes a storage pool.
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Request, Step, Task, step};
+
+use crate::{Caller, Error, Result, World, blocking::blocking, db::pools as rows, url};
+
+/// What is done to delete a pool. It only goes forward.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Delete {
+    name: String,
+}
+
+impl Task for Delete {
+    const KIND: &'static str = "pool-delete";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Delete>> {
+        vec![step("unmake pool", unmake).point_of_no_return(), step("delete row", row)]
+    }
+}
+
+/// Deletes a pool that nothing uses.
+pub async fn delete(world: &World, caller: &Caller, name: &str) -> Result<()> {
+    world.store.read(|db| {
+        super::find(db, name)?;
+        match super::users(db, name)?.into_iter().next() {
+            Some(by) => Err(Error::InUse { what: "storage pool", name: name.to_owned(), by }),
+            None => Ok(()),
+        }
+    })?;
+    let source = url::of("storage-pools", name, crate::names::DEFAULT_PROJECT);
+    let request = Request::new("Deleting storage pool")
+        .resource("storage-pools", source.clone())
+        .requestor(caller.requestor.clone())
+        .lock(format!("pool/{name}"));
+    let operation = world.submit(Delete { name: name.to_owned() }, request)?;
+    operation.result().await.map_err(Error::failed)?;
+    world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-deleted", source);
+    Ok(())
+}
+
+async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
+    let (world, name) = (&cx.world, &cx.input.name);
+    let Some(row) = world.store.read(|db| Ok::<_, Error>(rows::get(db, name)?))? else {
+        return Ok(());
+    };
+    world.pools.forget(name);
+    let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row));
+    blocking("unmake pool", move || driver.delete(&spec)).await
+}
+
+async fn row(cx: &mut Cx<Delete>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.name)?)).await
+}

@@ -1,0 +1,144 @@
+//! Storage pools and the volumes in them.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use options::Options;
+use storage::{PoolOptions, PoolSpec};
+use store::Read;
+use wire::{StoragePool, StoragePoolPut};
+
+use crate::{
+    Error, Result, World,
+    blocking::blocking,
+    db::{
+        instances::Made,
+        pools as rows, profiles,
+        volumes::{self, Volume},
+    },
+    url,
+};
+
+mod create;
+mod delete;
+mod update;
+mod usage;
+pub mod volume;
+
+pub(crate) use self::{create::Create, delete::Delete};
+pub use self::{create::create, delete::delete, update::update, usage::usage};
+
+/// An open pool.
+pub type OpenPool = Arc<dyn storage::Pool>;
+
+/// The pools that are open. Each is opened once, at its first use.
+#[derive(Default)]
+pub struct Pools(Mutex<HashMap<String, OpenPool>>);
+
+impl Pools {
+    /// The pool of that name, opened if it is not yet.
+    pub async fn open(&self, world: &World, name: &str) -> Result<OpenPool> {
+        if let Some(pool) = self.map().get(name) {
+            return Ok(pool.clone());
+        }
+        // Two may come at once; a pool that is opened twice would clean up under the other's feet.
+        let claim = [tasks::Claim::alone(format!("open-pool/{name}"))];
+        let _guard = world.locks().lock(&claim, "the opening of the pool").await;
+        if let Some(pool) = self.map().get(name) {
+            return Ok(pool.clone());
+        }
+        let row = world.store.read(|db| find(db, name))?;
+        let (driver, spec) = (driver(&row.driver)?, spec(world, &row));
+        let pool: OpenPool = blocking("open pool", move || driver.open(&spec)).await?.into();
+        self.map().insert(name.to_owned(), pool.clone());
+        Ok(pool)
+    }
+
+    /// Forgets a pool that is going away.
+    pub(crate) fn forget(&self, name: &str) {
+        self.map().remove(name);
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<String, OpenPool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn driver(name: &str) -> Result<&'static dyn storage::Driver> {
+    storage::driver(name).ok_or_else(|| {
+        let known: Vec<&str> = storage::DRIVERS.iter().map(|driver| driver.info().name).collect();
+        Error::invalid("storage driver", format!("\"{name}\": {}", known.join(", ")))
+    })
+}
+
+fn spec(world: &World, row: &rows::Pool) -> PoolSpec {
+    let path = world.dirs.pool(&row.name);
+    let source = row.config.get("source").map(PathBuf::from).filter(|source| *source != path);
+    PoolSpec { name: row.name.clone(), path, source, options: PoolOptions::default() }
+}
+
+pub(crate) fn find(db: &Read<'_>, name: &str) -> Result<rows::Pool> {
+    rows::get(db, name)?
+        .filter(|row| row.made == Made::Ready)
+        .ok_or_else(|| Error::not_found("storage pool", name))
+}
+
+/// Every pool.
+pub fn list(world: &World) -> Result<Vec<StoragePool>> {
+    world.store.read(|db| {
+        let rows = rows::all(db)?.into_iter().filter(|row| row.made == Made::Ready);
+        rows.map(|row| render(db, row)).collect()
+    })
+}
+
+/// One pool.
+pub fn get(world: &World, name: &str) -> Result<StoragePool> {
+    world.store.read(|db| render(db, find(db, name)?))
+}
+
+fn render(db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> {
+    Ok(StoragePool {
+        used_by: users(db, &row.name)?,
+        name: row.name,
+        description: row.description,
+        driver: row.driver,
+        status: String::from("Created"),
+        config: row.config.0,
+        locations: vec![String::from("none")],
+    })
+}
+
+/// What uses a pool: its volumes, and profiles with a disk on it.
+fn users(db: &Read<'_>, pool: &str) -> Result<Vec<String>> {
+    let mut users: Vec<String> =
+        volumes::of_pool(db, pool)?.iter().map(|volume| volume_url(pool, volume)).collect();
+    for profile in profiles::all(db)? {
+        if profile.devices.0.values().any(|device| device.get("pool") == Some(pool)) {
+            users.push(url::of("profiles", &profile.name, &profile.project));
+        }
+    }
+    Ok(users)
+}
+
+fn volume_url(pool: &str, volume: &Volume) -> String {
+    match volume.kind.as_str() {
+        "container" | "virtual-machine" => url::instance(&volume.project, &volume.name),
+        kind => {
+            url::of(&format!("storage-pools/{pool}/volumes/{kind}"), &volume.name, &volume.project)
+        }
+    }
+}
+
+fn writable(row: &rows::Pool) -> StoragePoolPut {
+    StoragePoolPut { config: row.config.0.clone(), description: row.description.clone() }
+}
+
+fn check_options(driver: &str, config: &options::Raw) -> Result<()> {
+    if driver == "dir" {
+        options::storage::DirPoolOptions::parse(config)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The volumes of a pool: roots of instances, and images as the pool holds them.
+
+use storage::VolumeKind;
+use wire::StorageVolume;
+
+use crate::{
+    Error, Result, World,
+    blocking::blocking,
+    db::{
+        images,
+        volumes::{self as rows, Volume},
+    },
+};
+
+/// Every volume of a pool, of a project or of all.
+pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<StorageVolume>> {
+    let mut found: Vec<StorageVolume> = world.store.read(|db| {
+        super::find(db, pool)?;
+        let rows = rows::of_pool(db, pool)?.into_iter();
+        let wanted = rows.filter(|row| project.is_none_or(|name| name == row.project));
+        Ok::<_, Error>(wanted.map(|row| render(pool, row)).collect())
+    })?;
+    found.extend(image_volumes(world, pool, project).await?);
+    Ok(found)
+}
+
+/// One volume.
+pub async fn get(
+    world: &World,
+    pool: &str,
+    project: &str,
+    kind: &str,
+    name: &str,
+) -> Result<StorageVolume> {
+    const KINDS: [&str; 4] = ["container", "virtual-machine", "image", "custom"];
+    if !KINDS.contains(&kind) {
+        let why = format!("\"{kind}\": {}", KINDS.join(", "));
+        return Err(Error::invalid("volume type", why));
+    }
+    let all = list(world, pool, Some(project)).await?;
+    let found = all.into_iter().find(|volume| volume.r#type == kind && volume.name == name);
+    found.ok_or_else(|| Error::not_found("storage volume", name))
+}
+
+/// Images that are unpacked in a pool, in each project that has them.
+async fn image_volumes(
+    world: &World,
+    pool: &str,
+    project: Option<&str>,
+) -> Result<Vec<StorageVolume>> {
+    let open = world.pools.open(world, pool).await?;
+    let ids = blocking("list volumes", move || open.list()).await?;
+    let images = world.store.read(|db| Ok::<_, Error>(images::all(db)?))?;
+    let mut found = Vec::new();
+    for id in ids.into_iter().filter(|id| id.kind == VolumeKind::Image) {
+        let same = images.iter().filter(|image| image.fingerprint == id.name);
+        for image in same.filter(|image| project.is_none_or(|name| name == image.project)) {
+            found.push(StorageVolume {
+                name: id.name.clone(),
+                r#type: String::from("image"),
+                content_type: String::from("filesystem"),
+                location: String::from("none"),
+                project: image.project.clone(),
+                created_at: image.uploaded_at.into(),
+                pool: pool.to_owned(),
+                ..StorageVolume::default()
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn render(pool: &str, row: Volume) -> StorageVolume {
+    let used_by = match row.kind.as_str() {
+        "custom" => Vec::new(),
+        _ => vec![super::volume_url(pool, &row)],
+    };
+
+    StorageVolume {
+        used_by,
+        name: row.name,
+        description: row.description,
+        r#type: row.kind,
+        content_type: row.content,
+        config: row.config.0,
+        location: String::from("none"),
+        project: row.project,
+        created_at: row.created_at.into(),
+        pool: pool.to_owned(),
+    }
+}

@@ -1,0 +1,133 @@
+//! The one world of a daemon: what the steps of tasks act on. Built in one place, by the binary.
+
+use std::{path::PathBuf, sync::OnceLock};
+
+use network::Plane;
+use serde_json::{Map, Value};
+use store::Store;
+use tasks::{Bus, Locks, Operation, Operations, Request, Runner, Task};
+use tokio::sync::mpsc;
+use wire::{EventLifecycle, Requestor};
+
+use crate::{
+    Dirs, Host, Result,
+    instances::guests::{Guest, Guests},
+    names,
+    storage::Pools,
+};
+
+/// Everything a verb needs.
+pub struct World {
+    /// Where what is kept.
+    pub dirs: Dirs,
+    /// Marks what this daemon has outside its folder: control groups, links.
+    pub tag: String,
+    /// This member's name.
+    pub me: String,
+    /// This machine.
+    pub host: Host,
+    /// The program that becomes a monitor.
+    pub binary: PathBuf,
+    /// The replicated state.
+    pub store: Store,
+    /// Work under way, and who waits for whom.
+    pub operations: Operations,
+    /// Links, addresses, packet filter, leases.
+    pub plane: Plane,
+    /// The pools that are open.
+    pub pools: Pools,
+    /// The instances that run here.
+    pub guests: Guests,
+    /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
+    pub started: mpsc::UnboundedSender<Guest>,
+    runner: OnceLock<Runner<World>>,
+}
+
+/// What the binary hands over to make a world.
+pub struct Parts {
+    /// Where what is kept.
+    pub dirs: Dirs,
+    /// This member's name.
+    pub me: String,
+    /// This machine.
+    pub host: Host,
+    /// The program that becomes a monitor.
+    pub binary: PathBuf,
+    /// The replicated state.
+    pub store: Store,
+    /// Links, addresses, packet filter, leases.
+    pub plane: Plane,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Caller {
+    /// As events name them; `None` is the daemon itself.
+    pub requestor: Option<Requestor>,
+}
+
+impl World {
+    /// A world in which nothing runs yet, and where its started guests arrive.
+    pub fn new(parts: Parts) -> (World, mpsc::UnboundedReceiver<Guest>) {
+        let (started, receiver) = mpsc::unbounded_channel();
+        let world = World {
+            tag: names::daemon_tag(parts.dirs.root()),
+            dirs: parts.dirs,
+            me: parts.me,
+            host: parts.host,
+            binary: parts.binary,
+            store: parts.store,
+            operations: Operations::new(Bus::new("none"), Locks::new()),
+            plane: parts.plane,
+            pools: Pools::default(),
+            guests: Guests::default(),
+            started,
+            runner: OnceLock::new(),
+        };
+        (world, receiver)
+    }
+
+    /// Gives the world what runs tasks on it; once, at start.
+    pub fn set_runner(&self, runner: Runner<World>) {
+        if self.runner.set(runner).is_err() {
+            tracing::error!("the world has a task runner already");
+        }
+    }
+
+    /// Starts a task.
+    pub fn submit<T: Task<World = World>>(&self, task: T, request: Request) -> Result<Operation> {
+        let runner =
+            self.runner.get().ok_or(crate::Error::Unsupported("a task before the start"))?;
+        Ok(runner.submit(task, request)?)
+    }
+
+    /// Where events go.
+    pub fn bus(&self) -> &Bus {
+        self.operations.bus()
+    }
+
+    /// Where names are claimed.
+    pub fn locks(&self) -> &Locks {
+        self.operations.locks()
+    }
+
+    /// Tells the listeners that something came, went or changed: `action` as in
+    /// `profile-created`, `source` the thing's address in the API.
+    pub fn tell(&self, caller: &Caller, project: &str, action: &str, source: String) {
+        self.tell_with(caller, project, action, source, Map::new());
+    }
+
+    /// The same with details.
+    pub fn tell_with(
+        &self,
+        caller: &Caller,
+        project: &str,
+        action: &str,
+        source: String,
+        context: Map<String, Value>,
+    ) {
+        let requestor = caller.requestor.clone();
+        let event = EventLifecycle { action: action.to_owned(), source, context, requestor };
+        self.bus().lifecycle(project, &event);
+    }
+}

@@ -1,0 +1,79 @@
+//! What network cards of every kind have.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::Nic;
+use crate::Mac;
+
+impl Nic {
+    /// The bridge it is on: that of a managed network, or one of the host.
+    pub fn bridge(&self) -> Option<&str> {
+        match self {
+            Nic::Bridged(nic) => nic.network.as_deref().or(nic.parent.as_deref()),
+            Nic::P2p(_) => None,
+        }
+    }
+
+    /// The name of the interface inside, if it was given.
+    pub fn name(&self) -> Option<&str> {
+        let name = match self {
+            Nic::Bridged(nic) => nic.name.as_ref(),
+            Nic::P2p(nic) => nic.name.as_ref(),
+        };
+        name.map(|name| &**name)
+    }
+
+    /// The name of the link on the host, if it was given.
+    pub fn host_name(&self) -> Option<&str> {
+        let name = match self {
+            Nic::Bridged(nic) => nic.host_name.as_ref(),
+            Nic::P2p(nic) => nic.host_name.as_ref(),
+        };
+        name.map(|name| &**name)
+    }
+
+    /// The hardware address, if it was given.
+    pub fn hwaddr(&self) -> Option<Mac> {
+        match self {
+            Nic::Bridged(nic) => nic.hwaddr,
+            Nic::P2p(nic) => nic.hwaddr,
+        }
+    }
+
+    /// The largest packet in bytes, if it was given.
+    pub fn mtu(&self) -> Option<u32> {
+        match self {
+            Nic::Bridged(nic) => u32::try_from(nic.mtu?.get()).ok(),
+            Nic::P2p(nic) => u32::try_from(nic.mtu?.get()).ok(),
+        }
+    }
+
+    /// The length of the transmit queue, if it was given.
+    pub fn queue_length(&self) -> Option<u32> {
+        match self {
+            Nic::Bridged(nic) => nic.queue_tx_length,
+            Nic::P2p(nic) => nic.queue_tx_length,
+        }
+    }
+
+    /// Whether it is kept from other such cards.
+    pub fn isolated(&self) -> bool {
+        matches!(self, Nic::Bridged(nic) if nic.security_port_isolation)
+    }
+
+    /// The IPv4 address that DHCP gives it.
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
+        match self {
+            Nic::Bridged(nic) => nic.ipv4_address.as_ref()?.value().copied(),
+            Nic::P2p(_) => None,
+        }
+    }
+
+    /// The IPv6 address that DHCP gives it.
+    pub fn ipv6(&self) -> Option<Ipv6Addr> {
+        match self {
+            Nic::Bridged(nic) => nic.ipv6_address.as_ref()?.value().copied(),
+            Nic::P2p(_) => None,
+        }
+    }
+}
