@@ -53,7 +53,7 @@ impl Context {
     /// Tells what is being done, unless asked to be quiet.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         if !self.quiet {
-            println!("{}", text.as_ref());
+            outln!("{}", text.as_ref());
         }
     }
 

@@ -5,7 +5,10 @@
 //! method `run`, one file a noun. What a command sends is made by pure functions, which is what the tests look at.
 //!
 //! A run is short: one thread, one connection, nothing set up that the command does not use.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+#![allow(clippy::print_stderr, reason = "a command line talks to people")]
+
+#[macro_use]
+mod stdout;
 
 mod arguments;
 mod commands;
@@ -17,7 +20,7 @@ mod pairs;
 mod terminal;
 mod thing;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::Parser;
 
@@ -46,6 +49,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match outcome {
         Ok(status) => ExitCode::from(status),
+        Err(error::Error::Stdio(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::from(stdout::PIPE_CLOSED)
+        }
         Err(error) => {
             eprint!("{}", error::text(&error));
             ExitCode::FAILURE

@@ -52,7 +52,7 @@ pub(crate) async fn edit<T: Thing>(cx: &Context, name: &str) -> Result<()> {
 pub(crate) async fn get<T: Thing>(cx: &Context, name: &str, key: &str) -> Result<()> {
     let shown = T::load(cx, name).await?.reply;
     let mut put = T::writable(&shown);
-    println!("{}", T::config(&mut put).get(key).map_or("", String::as_str));
+    outln!("{}", T::config(&mut put).get(key).map_or("", String::as_str));
     Ok(())
 }
 

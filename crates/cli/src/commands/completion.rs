@@ -1,12 +1,10 @@
 //! `completion`.
 
-use std::io::stdout;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::OK;
-use crate::{arguments::Arguments, context::Context, error::Result};
+use crate::{arguments::Arguments, context::Context, error::Result, stdout};
 
 /// Prints a completion script.
 #[derive(Debug, clap::Args)]
@@ -17,7 +15,9 @@ pub(crate) struct Completion {
 
 impl Completion {
     pub(crate) async fn run(self, _: &Context) -> Result<u8> {
-        clap_complete::generate(self.shell, &mut Arguments::command(), "microcloud", &mut stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Arguments::command(), "microcloud", &mut script);
+        stdout::write_bytes(&script);
         Ok(OK)
     }
 }

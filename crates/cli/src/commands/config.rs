@@ -80,7 +80,7 @@ impl Config {
                     return Err(Error::Usage("--expanded needs an instance"));
                 };
                 let shown = Instances::load(cx, instance).await?.reply;
-                println!("{}", shown.instance.expanded_config.get(key).map_or("", String::as_str));
+                outln!("{}", shown.instance.expanded_config.get(key).map_or("", String::as_str));
             }
             Verb::Set { words } => match set_target(&words) {
                 (Some(instance), settings) => {

@@ -1,7 +1,5 @@
 //! `console`: attach to an instance's console, or show what it said.
 
-use std::io::{Write, stdout};
-
 use client::Sender;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -15,6 +13,7 @@ use super::OK;
 use crate::{
     context::Context,
     error::{Error, Result},
+    stdout,
     terminal::{self, Raw},
 };
 
@@ -37,7 +36,7 @@ impl Console {
             let mut log = Vec::new();
             let request = cx.client.request::<InstanceConsoleLog>(&[&self.instance]);
             request.query(&cx.query())?.download(&mut log).await?;
-            stdout().write_all(&log).map_err(Error::Stdio)?;
+            stdout::write_bytes(&log);
             return Ok(OK);
         }
         if !terminal::is_interactive() {
@@ -57,7 +56,7 @@ impl Console {
         let (_control_in, control) = console.control.split();
         let show = async {
             while let Some(bytes) = output.next().await? {
-                stdout().write_all(&bytes).and_then(|()| stdout().flush()).map_err(Error::Stdio)?;
+                stdout::write_bytes(&bytes);
             }
             Ok::<_, Error>(())
         };

@@ -91,7 +91,7 @@ impl Create {
         let operation = cx.client.call::<InstanceCreate>(&[], &query, &request).await?;
         cx.finish(&operation).await?;
         if request.name.is_empty() {
-            println!("{}", made(&operation));
+            outln!("{}", made(&operation));
         }
         Ok(OK)
     }

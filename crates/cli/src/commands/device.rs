@@ -105,11 +105,11 @@ impl Device {
                 let device = devices
                     .get(&device)
                     .ok_or_else(|| thing::absent::<T>(&owner, "device", &device))?;
-                println!("{}", device.get(&key).map_or("", String::as_str));
+                outln!("{}", device.get(&key).map_or("", String::as_str));
             }
             Self::List { owner } => {
                 for name in load::<T>(cx, &owner).await?.keys() {
-                    println!("{name}");
+                    outln!("{name}");
                 }
             }
             Self::Show { owner } => output::yaml(&load::<T>(cx, &owner).await?)?,

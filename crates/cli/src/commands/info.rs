@@ -40,7 +40,7 @@ impl Info {
             Some(name) => {
                 let instance = Instances::load(cx, &name).await?.reply.instance;
                 let state = cx.client.get::<InstanceStateGet>(&[&name], &cx.query()).await?;
-                print!("{}", text(&instance, &state));
+                out!("{}", text(&instance, &state));
                 if self.show_log {
                     show_logs(cx, &name).await?;
                 }
@@ -64,7 +64,7 @@ async fn show_logs(cx: &Context, name: &str) -> Result<()> {
         let mut log = Vec::new();
         let request = cx.client.request::<InstanceLogGet>(&[name, file]).query(&cx.query())?;
         request.download(&mut log).await?;
-        println!("\nLog {file}:\n\n{}", String::from_utf8_lossy(&log).trim_end());
+        outln!("\nLog {file}:\n\n{}", String::from_utf8_lossy(&log).trim_end());
     }
     Ok(())
 }

@@ -145,7 +145,7 @@ fn add_devices(devices: &mut DevicesMap, pool: &str, network: Option<&str>) {
 }
 
 fn answer(question: &str, default: &str) -> Result<String> {
-    print!("{question} [{default}]: ");
+    out!("{question} [{default}]: ");
     stdout().flush().map_err(Error::Stdio)?;
     let mut line = String::new();
     stdin().read_line(&mut line).map_err(Error::Stdio)?;

@@ -55,14 +55,14 @@ impl Monitor {
 
     fn print(&self, event: &Event) -> Result<()> {
         if self.pretty {
-            println!("{}", line(event));
+            outln!("{}", line(event));
             return Ok(());
         }
         match self.format {
-            Format::Json => println!("{}", serde_json::to_string(event).map_err(Error::Json)?),
+            Format::Json => outln!("{}", serde_json::to_string(event).map_err(Error::Json)?),
             Format::Yaml => {
                 output::yaml(event)?;
-                println!();
+                outln!("");
             }
         }
         Ok(())

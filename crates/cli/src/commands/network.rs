@@ -137,7 +137,7 @@ impl Network {
             Verb::Unset { name, key } => thing::unset::<Networks>(cx, &name, &key).await?,
             Verb::Info { name } => {
                 let state = cx.client.get::<NetworkStateGet>(&[&name], &cx.target()).await?;
-                print!("{}", info(&name, &state));
+                out!("{}", info(&name, &state));
             }
             Verb::ListLeases { name, format } => {
                 let leases = cx.client.get::<NetworkLeasesList>(&[&name], &cx.target()).await?;

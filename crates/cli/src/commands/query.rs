@@ -56,7 +56,7 @@ impl Query {
         let (status, bytes) = cx.client.raw(self.method.as_str(), &target, self.data).await?;
         let Ok(answer) = serde_json::from_slice::<Response<serde_json::Value>>(&bytes) else {
             // A file: a log, for one.
-            print!("{}", String::from_utf8_lossy(&bytes));
+            out!("{}", String::from_utf8_lossy(&bytes));
             return Ok(if status < 400 { OK } else { 1 });
         };
         if self.raw {
@@ -82,7 +82,7 @@ impl Query {
 }
 
 fn print_json(thing: &impl serde::Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(thing).map_err(Error::Json)?);
+    outln!("{}", serde_json::to_string_pretty(thing).map_err(Error::Json)?);
     Ok(())
 }
 

@@ -23,22 +23,24 @@ impl Status {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         let server = cx.client.get::<ServerGet>(&[], &cx.target()).await?;
         let environment = server.environment.unwrap_or_default();
-        println!("Server:    {} {}", environment.server_name, environment.server_version);
-        println!(
+        outln!("Server:    {} {}", environment.server_name, environment.server_version);
+        outln!(
             "System:    {} {}, kernel {}",
-            environment.os_name, environment.os_version, environment.kernel_version
+            environment.os_name,
+            environment.os_version,
+            environment.kernel_version
         );
-        println!("Instances: {}", instances(cx).await?);
+        outln!("Instances: {}", instances(cx).await?);
         for pool in cx.client.get::<StoragePoolsList>(&[], &cx.list()).await?.into_full() {
             let room =
                 cx.client.get::<StoragePoolResourcesGet>(&[&pool.name], &cx.target()).await?;
             let (used, total) = (human::bytes(room.space.used), human::bytes(room.space.total));
-            println!("Pool:      {} ({}), {used} of {total} used", pool.name, pool.driver);
+            outln!("Pool:      {} ({}), {used} of {total} used", pool.name, pool.driver);
         }
         let networks = cx.client.get::<NetworksList>(&[], &cx.list()).await?.into_full();
         for network in networks.iter().filter(|network| network.managed) {
             let address = network.config.get("ipv4.address").map_or("no IPv4", String::as_str);
-            println!("Network:   {} ({}), {address}", network.name, network.r#type);
+            outln!("Network:   {} ({}), {address}", network.name, network.r#type);
         }
         Ok(OK)
     }

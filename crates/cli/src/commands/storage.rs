@@ -167,15 +167,17 @@ async fn info(cx: &Context, name: &str, exact: bool) -> Result<()> {
     let pool = Pools::load(cx, name).await?.reply;
     let room = cx.client.get::<StoragePoolResourcesGet>(&[name], &cx.target()).await?;
     let show = |bytes: u64| if exact { bytes.to_string() } else { human::bytes(bytes) };
-    println!("info:");
-    println!(
+    outln!("info:");
+    outln!(
         "  description: {:?}\n  driver: {}\n  name: {}",
-        pool.description, pool.driver, pool.name
+        pool.description,
+        pool.driver,
+        pool.name
     );
-    println!("  space used: {}\n  total space: {}", show(room.space.used), show(room.space.total));
-    println!("used by:");
+    outln!("  space used: {}\n  total space: {}", show(room.space.used), show(room.space.total));
+    outln!("used by:");
     for url in &pool.used_by {
-        println!("- {url}");
+        outln!("- {url}");
     }
     Ok(())
 }

@@ -11,10 +11,10 @@ pub(crate) struct Version {}
 
 impl Version {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        println!("Client version: {}", env!("CARGO_PKG_VERSION"));
+        outln!("Client version: {}", env!("CARGO_PKG_VERSION"));
         let server = cx.client.get::<ServerGet>(&[], &TargetQuery::default()).await;
         let version = server.ok().and_then(|server| server.environment);
-        println!(
+        outln!(
             "Server version: {}",
             version.map_or("unreachable".into(), |env| env.server_version)
         );

@@ -42,10 +42,10 @@ impl FormatArg {
         table: impl FnOnce(&[T]) -> Table,
     ) -> Result<()> {
         match self.format {
-            Format::Table => print!("{}", table(data).boxed()),
-            Format::Compact => print!("{}", table(data).compact()),
-            Format::Csv => print!("{}", table(data).csv()),
-            Format::Json => println!("{}", serde_json::to_string(data).map_err(Error::Json)?),
+            Format::Table => out!("{}", table(data).boxed()),
+            Format::Compact => out!("{}", table(data).compact()),
+            Format::Csv => out!("{}", table(data).csv()),
+            Format::Json => outln!("{}", serde_json::to_string(data).map_err(Error::Json)?),
             Format::Yaml => yaml(&data)?,
         }
         Ok(())
@@ -54,6 +54,6 @@ impl FormatArg {
 
 /// Prints a thing as YAML.
 pub(crate) fn yaml(thing: &impl Serialize) -> Result<()> {
-    print!("{}", serde_saphyr::to_string(thing).map_err(Error::Yaml)?);
+    out!("{}", serde_saphyr::to_string(thing).map_err(Error::Yaml)?);
     Ok(())
 }

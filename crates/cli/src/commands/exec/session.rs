@@ -42,7 +42,6 @@ pub(super) async fn run(
             (sender, Output { stdout: receiver, stderr: None })
         }
         Streams::Pipes { stdin, stdout, stderr } => {
-            // The other halves are kept: dropping one would close the socket.
             let output = Output { stdout: stdout.split().0, stderr: Some(stderr.split().0) };
             (stdin.split().1, output)
         }

@@ -41,7 +41,7 @@ impl Import {
         for name in self.alias {
             alias::create(cx, name, fingerprint.clone(), String::new()).await?;
         }
-        println!("Image imported with fingerprint: {fingerprint}");
+        outln!("Image imported with fingerprint: {fingerprint}");
         Ok(())
     }
 

@@ -114,3 +114,6 @@ impl Secrets {
         Ok(Self { id: operation.id.clone(), fds: metadata.fds })
     }
 }
+
+#[cfg(test)]
+mod tests;

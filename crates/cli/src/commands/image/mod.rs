@@ -119,7 +119,7 @@ impl Image {
             Verb::Export { image, file } => export(cx, &image, file).await?,
             Verb::Info { image } => {
                 let image = Images::load(cx, &image).await?.reply;
-                print!("{}", info(&image));
+                out!("{}", info(&image));
             }
             Verb::Show { image } => {
                 output::yaml(&Images::load(cx, &image).await?.reply.writable())?
@@ -204,7 +204,7 @@ async fn build(cx: &Context, image: &str, aliases: &[String], public: bool) -> R
     cx.say(format!("Building {image}"));
     let operation = cx.client.call::<ImageCreate>(&[], &cx.query(), &request).await?;
     let operation = cx.finish(&operation).await?;
-    println!("Image built with fingerprint: {}", made(&operation));
+    outln!("Image built with fingerprint: {}", made(&operation));
     Ok(())
 }
 
