@@ -78,6 +78,10 @@ impl Operations {
 
     /// Runs work that leaves nothing to undo, as exec does. The names in the request are held
     /// meanwhile. Work that can be cancelled looks at `Operation::control` or `cancelled`.
+    ///
+    /// The work runs up to its first `await` that has to wait before `spawn` returns, so that what it
+    /// puts into the metadata there, as the secrets of websockets, is in the answer to the request.
+    /// Must be called inside tokio.
     pub fn spawn<F, E>(
         &self,
         request: Request,
@@ -89,7 +93,7 @@ impl Operations {
     {
         let (operation, claim) = self.open(Uuid::new_v4(), request)?;
         let (handle, operations) = (operation.clone(), self.clone());
-        tokio::spawn(async move {
+        let mut whole = Box::pin(async move {
             let result = match claim.wait(&handle).await {
                 Err(failure) => Err(failure),
                 Ok(guard) => {
@@ -101,6 +105,9 @@ impl Operations {
             };
             operations.close(&handle, result);
         });
+        if whole.as_mut().now_or_never().is_none() {
+            tokio::spawn(whole);
+        }
         Ok(operation)
     }
 
