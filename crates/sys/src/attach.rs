@@ -13,6 +13,7 @@ const PROG_ATTACH: libc::c_long = 8;
 const TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_CGROUP_DEVICE: u32 = 6;
 const ALLOW_MULTI: u32 = 2;
+const REPLACE: u32 = 4;
 
 /// `union bpf_attr` as `BPF_PROG_LOAD` reads it, up to the fields in use.
 #[repr(C)]
@@ -37,11 +38,17 @@ struct Attach {
     program: u32,
     kind: u32,
     flags: u32,
+    replaced: u32,
 }
 
 /// Loads eBPF instructions (eight bytes each, `struct bpf_insn`) as a device filter and attaches
-/// them to a control group. The kernel verifies them; they live as long as the group.
-pub fn attach_device_filter(cgroup: BorrowedFd, instructions: &[u64]) -> io::Result<()> {
+/// them to a control group, in the place of the one that was attached last, if any. The kernel
+/// verifies them; they live as long as the group.
+pub fn attach_device_filter(
+    cgroup: BorrowedFd,
+    instructions: &[u64],
+    last: Option<BorrowedFd>,
+) -> io::Result<OwnedFd> {
     let load = Load {
         kind: TYPE_CGROUP_DEVICE,
         count: instructions.len() as u32,
@@ -58,10 +65,12 @@ pub fn attach_device_filter(cgroup: BorrowedFd, instructions: &[u64]) -> io::Res
         target: cgroup.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
         kind: ATTACH_CGROUP_DEVICE,
-        flags: ALLOW_MULTI,
+        flags: ALLOW_MULTI | if last.is_some() { REPLACE } else { 0 },
+        replaced: last.map_or(0, |last| last.as_raw_fd() as u32),
     };
     // SAFETY: plain integers.
-    unsafe { bpf(PROG_ATTACH, &attach) }.map(drop)
+    unsafe { bpf(PROG_ATTACH, &attach)? };
+    Ok(program)
 }
 
 /// # Safety

@@ -11,6 +11,7 @@
 //! enforced in the version 1 groups around it.
 
 mod create;
+mod devices;
 mod freeze;
 mod layout;
 mod limits;

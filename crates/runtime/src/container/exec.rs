@@ -21,13 +21,14 @@ use sys::{Fork, Image};
 
 use super::{
     gate::{self, FromSecond, Link},
-    identity::{Confinement, become_root, enter_folder, image, set_rlimits},
+    identity::{become_root, become_user, enter_folder, image, set_rlimits},
     spawn::open_pidfd,
     terminal,
 };
 use crate::{
     ExecSpec,
     cgroup::Group,
+    confine::Confinement,
     error::{At, Error, Result},
 };
 
@@ -81,7 +82,7 @@ pub(crate) fn exec(
         spec,
         init,
         group,
-        confinement: Confinement::of(instance),
+        confinement: Confinement::of(instance)?,
         program: image(&spec.argv, &spec.env)?,
         link: children,
         stdio,
@@ -180,7 +181,8 @@ fn become_program(inheritance: &Inheritance<'_>) -> Result<Infallible> {
         None => open_terminal(inheritance)?,
     }
     enter_folder(spec.cwd.as_deref(), &spec.env)?;
-    inheritance.confinement.enter(spec.uid, spec.gid, &spec.groups)?;
+    inheritance.confinement.enter()?;
+    become_user(spec.uid, spec.gid, &spec.groups)?;
     sys::default_signals();
     sys::close_all_on_exec(3).at("close", "descriptors")?;
     inheritance.link.tell(&FromSecond::Executing, &[])?;

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-use spec::{InstanceSpec, Rlimit};
+use spec::Rlimit;
 use sys::Image;
 
 use crate::error::{At, Error, Result};
@@ -14,46 +14,12 @@ pub(super) fn become_root() -> Result<()> {
 }
 
 /// A user as the container counts.
-fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+pub(super) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
     let groups: Vec<_> = groups.iter().map(|&group| Gid::from_raw(group)).collect();
     set_thread_groups(&groups).at("set", "groups")?;
     set_thread_res_gid(group, group, group).at("set", format!("group {gid}"))?;
     set_thread_res_uid(user, user, user).at("set", format!("user {uid}"))
-}
-
-/// What every program started in a container is confined by; made before forking.
-pub(super) struct Confinement {
-    filter: Vec<libc::sock_filter>,
-    apparmor: Option<String>,
-    privileged: bool,
-}
-
-impl Confinement {
-    pub(super) fn of(spec: &InstanceSpec) -> Confinement {
-        Confinement {
-            filter: crate::confine::filter(spec),
-            apparmor: spec.apparmor.clone(),
-            privileged: spec.privileged(),
-        }
-    }
-
-    /// The last steps before a program: label, capabilities, filter, user. `/proc` has to be that
-    /// of the container.
-    pub(super) fn enter(&self, uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
-        // An own keyring; some kernels have none.
-        let _ = sys::join_new_session_keyring();
-        if let Some(label) = &self.apparmor {
-            crate::confine::label(label)?;
-        }
-        if self.privileged {
-            crate::confine::drop_capabilities()?;
-        }
-        if !self.filter.is_empty() {
-            sys::install_filter(&self.filter).at("install", "seccomp filter")?;
-        }
-        become_user(uid, gid, groups)
-    }
 }
 
 /// Prepares a program to be executed.

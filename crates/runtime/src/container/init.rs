@@ -21,7 +21,7 @@ use rustix::{
 use super::{
     disks::{self, Detached},
     gate::FromSecond,
-    identity::enter_folder,
+    identity::{become_user, enter_folder},
     mounts::{attach, copy, copy_of, file_system},
     path::{Kind, make, resolve},
     spawn::{Inheritance, die_with_parent},
@@ -50,7 +50,10 @@ pub(super) fn run(inheritance: &Inheritance<'_>, late: &[Detached]) -> Result<In
         protect(root.as_fd(), path)?;
     }
     crate::confine::cover(inheritance.spec, |source, target| {
-        let place = resolve(root.as_fd(), target).at("find", target)?;
+        let place = match resolve(root.as_fd(), target) {
+            Err(Errno::NOENT) => return Ok(()),
+            result => result.at("find", target)?,
+        };
         let file = copy(source, false).at("open", source)?;
         attach(file.as_fd(), place.as_fd()).at("mount", target)
     })?;
@@ -139,7 +142,8 @@ fn execute(inheritance: &Inheritance<'_>, console: BorrowedFd) -> Result<Infalli
     setsid().at("make", "session")?;
     terminal::control(console).at("connect", "console")?;
     enter_folder(Some(&process.cwd), &process.env)?;
-    inheritance.confinement.enter(process.uid, process.gid, &process.groups)?;
+    inheritance.confinement.enter()?;
+    become_user(process.uid, process.gid, &process.groups)?;
     // Becoming another user has cleared it.
     die_with_parent()?;
     sys::default_signals();

@@ -12,6 +12,7 @@ pub(crate) mod dev;
 pub(crate) mod disks;
 pub(crate) mod exec;
 pub(crate) mod gate;
+pub(crate) mod hotplug;
 mod identity;
 mod init;
 mod mounts;

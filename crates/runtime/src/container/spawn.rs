@@ -27,10 +27,11 @@ use super::{
     dev,
     disks::{self, Detached},
     gate::{self, Go, Link},
-    identity::{Confinement, become_root, image, set_rlimits},
+    identity::{become_root, image, set_rlimits},
     init, mounts, path, root,
 };
 use crate::{
+    confine::Confinement,
     error::{At, Error, Result},
     plan::Plan,
     protocol::packet,
@@ -73,7 +74,7 @@ pub(crate) fn spawn(
     let inheritance = Inheritance {
         spec,
         plan,
-        confinement: Confinement::of(spec),
+        confinement: Confinement::of(spec)?,
         program: image(&spec.process.argv, &spec.process.env)?,
         link: theirs,
         stage: root::place(plan, &spec.run_dir),

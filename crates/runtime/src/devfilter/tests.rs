@@ -92,7 +92,7 @@ fn the_kernel_takes_it() {
         return;
     };
     let folder = fs::File::open(&group.0).unwrap();
-    if let Err(error) = sys::attach_device_filter(folder.as_fd(), &program(&rules(&[]))) {
+    if let Err(error) = sys::attach_device_filter(folder.as_fd(), &program(&rules(&[])), None) {
         eprintln!("SKIP: no device filter without privilege: {error}");
         return;
     }

@@ -1,34 +1,53 @@
 //! Disks and devices that come and go while the instance runs.
 
-use std::path::Path;
+use std::{os::fd::AsFd, path::Path};
 
 use spec::{DeviceNode, Mount};
 
 use super::start::Instance;
 use crate::{
-    container::dev,
-    error::{Error, Result},
+    container::{dev, hotplug},
+    error::Result,
     plan,
 };
-use std::os::fd::AsFd;
 
 impl Instance {
     pub(super) fn add_device(&mut self, device: &DeviceNode) -> Result<()> {
         plan::check_device(device)?;
+        self.spec.devices.retain(|other| other.path != device.path);
+        self.spec.devices.push(device.clone());
+        self.filter_devices()?;
         let node = plan::on_host(&self.spec, device);
+        dev::remove(self.dev.as_fd(), &node.path)?;
         dev::add(self.dev.as_fd(), self.spec.root_id(), &node)
     }
 
     pub(super) fn remove_device(&mut self, path: &Path) -> Result<()> {
-        let node = plan::on_host(&self.spec, &DeviceNode::character(path, 0, 0));
-        dev::remove(self.dev.as_fd(), &node.path)
+        let device = DeviceNode::character(path, 0, 0);
+        plan::check_device(&device)?;
+        self.spec.devices.retain(|other| other.path != path);
+        dev::remove(self.dev.as_fd(), &plan::on_host(&self.spec, &device).path)?;
+        self.filter_devices()
     }
 
-    pub(super) fn add_mount(&mut self, _mount: &Mount) -> Result<()> {
-        Err(Error::Unsupported)
+    fn filter_devices(&mut self) -> Result<()> {
+        if self.spec.privileged()
+            && let Some(filter) =
+                self.group.allow_devices(&self.spec.devices, self.filter.as_ref())?
+        {
+            self.filter = Some(filter);
+        }
+        Ok(())
     }
 
-    pub(super) fn remove_mount(&mut self, _target: &Path) -> Result<()> {
-        Err(Error::Unsupported)
+    pub(super) fn add_mount(&mut self, mount: &Mount) -> Result<()> {
+        self.running("mount")?;
+        plan::check_mount(mount)?;
+        hotplug::mount(&self.spec, self.pid, mount)
+    }
+
+    pub(super) fn remove_mount(&mut self, target: &Path) -> Result<()> {
+        self.running("unmount")?;
+        hotplug::unmount(&self.spec, self.pidfd.as_fd(), target)
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Instance {
     pub(super) pid: i32,
     pub(super) pidfd: OwnedFd,
     pub(super) dev: OwnedFd,
+    /// What lets a privileged container use no other devices (version 2).
+    pub(super) filter: Option<OwnedFd>,
     pub(super) state: State,
     pub(super) killed: bool,
     pub(super) started_at: u64,
@@ -86,6 +88,7 @@ fn create(
     for file in group.limit(&spec.limits, true)? {
         log(format_args!("no control group file {file}: this limit is not set"));
     }
+    let filter = if spec.privileged() { group.allow_devices(&spec.devices, None)? } else { None };
     let mut listener = None;
     let born_in = group.open()?;
     let Spawned { pid, pidfd, gate, dev } =
@@ -110,6 +113,7 @@ fn create(
         pid,
         pidfd,
         dev,
+        filter,
         state: State::Created,
         killed: false,
         started_at,

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use spec::{DeviceNode, InstanceSpec, Root};
+use spec::{DeviceNode, InstanceSpec, Mount, Root};
 
 use crate::error::{Error, Result};
 
@@ -24,7 +24,7 @@ pub(crate) fn check(spec: &InstanceSpec) -> Result<()> {
         ensure(map.base.checked_add(map.size).is_some(), "idmap: beyond 32 bits")?;
     }
     for mount in &spec.mounts {
-        ensure(plain(&mount.target, true), "mounts: a target that is not absolute, or the root")?;
+        check_mount(mount)?;
     }
     for device in &spec.devices {
         check_device(device)?;
@@ -35,6 +35,7 @@ pub(crate) fn check(spec: &InstanceSpec) -> Result<()> {
     }
     let late = spec.mounts.iter().filter(|mount| super::below_kernel_mounts(mount)).count();
     ensure(late <= 8, "mounts: more than 8 below /proc and /sys")?;
+    crate::confine::filter(spec)?;
     match &spec.root {
         Root::Dir { path } => ensure(path.is_absolute(), "root: not absolute"),
         Root::Overlay { lower, upper, work } => {
@@ -43,6 +44,11 @@ pub(crate) fn check(spec: &InstanceSpec) -> Result<()> {
             ensure(!nested, "root: upper and work folder within another")
         }
     }
+}
+
+/// A disk's target is a plain path.
+pub(crate) fn check_mount(mount: &Mount) -> Result<()> {
+    ensure(plain(&mount.target, true), "mounts: a target that is not absolute, or the root")
 }
 
 /// A device's path is below `/dev`.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use spec::{DeviceNode, InstanceSpec, Mount, Root};
 
 use crate::error::Result;
-pub(crate) use check::{check, check_device};
+pub(crate) use check::{check, check_device, check_mount};
 pub(crate) use devices::{OPTIONAL as OPTIONAL_DEVICES, on_host};
 
 /// What of the host a plan depends on.

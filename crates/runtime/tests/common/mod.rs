@@ -22,8 +22,8 @@ const BUSYBOX: &str = "/bin/busybox";
 const APPLETS: &[&str] = &[
     "sh", "echo", "cat", "sleep", "ls", "mount", "umount", "id", "ps", "stty", "touch", "env",
     "true", "false", "hostname", "dd", "yes", "head", "tail", "kill", "mkdir", "rm", "grep",
-    "stat", "mknod", "pwd", "poweroff", "reboot", "halt", "test", "chmod", "chown", "wc", "seq",
-    "mv",
+    "stat", "mknod", "pwd", "tty", "poweroff", "reboot", "halt", "test", "chmod", "chown", "wc",
+    "seq", "mv",
 ];
 /// busybox init takes SIGUSR2 as "power off".
 pub const SIGUSR2: i32 = 12;
@@ -224,5 +224,17 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reads until some text was seen.
+pub fn read_until(fd: &OwnedFd, seen: &mut String, wanted: &str) {
+    let mut file = File::from(fd.try_clone().unwrap());
+    let mut chunk = [0; 4096];
+    while !seen.contains(wanted) {
+        assert!(wait_readable(fd.as_fd(), 10), "no {wanted:?} in {seen:?}");
+        let len = file.read(&mut chunk).unwrap();
+        assert!(len > 0, "no {wanted:?} in {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&chunk[..len]));
     }
 }
