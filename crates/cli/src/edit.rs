@@ -75,3 +75,36 @@ fn run_editor(file: &Path) -> Result<()> {
         false => Err(Error::EditorFailed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::ProfilePut;
+
+    use super::*;
+
+    #[test]
+    fn any_value_survives_the_editor() {
+        let put: ProfilePut = serde_json::from_value(json!({
+            "description": "a: b # c",
+            "config": {
+                "bool": "true", "number": "1", "empty": "", "null": "null", "date": "2026-01-01", "space": " x ",
+                "user.user-data": "#cloud-config\npackages:\n  - vim\n", "tail": "a\n\n", "quote": "\"'\\",
+            },
+            "devices": { "eth0": { "type": "nic" } },
+        }))
+        .unwrap();
+        let text = HEAD.to_owned() + &serde_saphyr::to_string(&put).unwrap();
+        assert_eq!(serde_saphyr::from_str::<ProfilePut>(&text).unwrap(), put, "{text}");
+    }
+
+    #[test]
+    fn unquoted_values_and_unknown_fields_are_taken() {
+        let text = "config:\n  limits.cpu: 2\n  security.nesting: true\nname: x\nused_by: []\n";
+        let put: ProfilePut = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(
+            (put.config["limits.cpu"].as_str(), put.config["security.nesting"].as_str()),
+            ("2", "true")
+        );
+    }
+}

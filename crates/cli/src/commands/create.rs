@@ -91,7 +91,8 @@ impl Create {
         let operation = cx.client.call::<InstanceCreate>(&[], &query, &request).await?;
         cx.finish(&operation).await?;
         if request.name.is_empty() {
-            outln!("{}", made(&operation));
+            let label = if cx.quiet { "" } else { "Instance name is: " };
+            outln!("{label}{}", made(&operation));
         }
         Ok(OK)
     }

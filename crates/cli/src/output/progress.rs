@@ -22,8 +22,10 @@ impl Progress {
 
     /// Shows how far the operation is.
     pub(crate) fn update(&mut self, operation: &Operation) {
-        if let Some(text) = operation.progress() {
-            self.line(&text);
+        match operation.progress() {
+            Some(text) => self.line(&text),
+            None if self.written => self.line(""),
+            None => {}
         }
     }
 
