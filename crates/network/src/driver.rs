@@ -1,6 +1,6 @@
 //! A driver says what should exist; it never acts.
 
-use crate::{Desired, Facts, Kind, NetworkSpec, Result, bridge};
+use crate::{Desired, Facts, Kind, Link, NetworkSpec, Result, bridge};
 
 /// The planning half of a kind of network.
 pub trait Driver: Send + Sync {
@@ -12,6 +12,19 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// The specification cannot be met here, whatever is done.
     fn plan(&self, tag: &str, spec: &NetworkSpec, facts: &Facts) -> Result<Desired>;
+
+    /// What a network is known by on this machine: enough to remove it, even if its settings are no
+    /// longer valid. Pure.
+    fn identity(&self, tag: &str, spec: &NetworkSpec, facts: &Facts) -> Identity;
+}
+
+/// Where a network stands in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its link.
+    pub link: Link,
+    /// Name of its table of rules, and comment of its rules elsewhere.
+    pub table: String,
 }
 
 /// Every driver.

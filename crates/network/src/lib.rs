@@ -40,7 +40,7 @@ mod laws;
 
 pub use desired::{Desired, Link, Observed, ObservedLink, Sysctl, Table};
 pub use diff::{Change, diff};
-pub use driver::{DRIVERS, Driver, driver};
+pub use driver::{DRIVERS, Driver, Identity, driver};
 pub use error::{Error, Result};
 pub use facts::{Facts, LinkFact};
 pub use firewall::{Denial, Family, Firewall, ForeignRule};

@@ -36,6 +36,11 @@ pub enum Warning {
     },
     /// IPv6 is asked for, and the kernel has it not.
     NoIpv6,
+    /// Names are not served on the bridge.
+    Nameless {
+        /// Why not.
+        why: String,
+    },
     /// The subnet is also reached by another link.
     Overlap {
         /// The subnet.
@@ -71,6 +76,7 @@ impl fmt::Display for Warning {
                 write!(f, "interface {name} does not exist; it joins the bridge once it does")
             }
             Warning::NoIpv6 => write!(f, "this kernel has no IPv6; the network has none either"),
+            Warning::Nameless { why } => write!(f, "guests' names are not served: {why}"),
             Warning::Overlap { net } => {
                 write!(f, "{net} overlaps an address or route of this machine")
             }

@@ -19,7 +19,7 @@ use super::{
     sockets,
 };
 use crate::{
-    ServiceConfig,
+    Result, ServiceConfig,
     dns::{
         self, Verdict,
         forward::{self, read_framed, write_framed},
@@ -43,12 +43,13 @@ struct Server {
     connections: Arc<Semaphore>,
 }
 
+/// Opens the sockets on every address, or none.
 pub(super) fn spawn(
     shared: &Arc<Shared>,
     config: &ServiceConfig,
-    sockets: Vec<(UdpSocket, TcpListener)>,
     tasks: &mut JoinSet<()>,
-) {
+) -> Result<()> {
+    let sockets = sockets::dns(config)?;
     let server = Arc::new(Server {
         shared: shared.clone(),
         resolvers: Resolvers::new(config.dns.resolv_conf.clone()),
@@ -61,6 +62,7 @@ pub(super) fn spawn(
         tasks.spawn(serve_udp(server.clone(), Arc::new(udp)));
         tasks.spawn(serve_tcp(server.clone(), tcp));
     }
+    Ok(())
 }
 
 impl Server {

@@ -25,7 +25,7 @@ pub(crate) use plan::check_name;
 pub use plan::resolve;
 pub(crate) use rules::docker as docker_rules;
 
-use crate::{Desired, Driver, Facts, Kind, NetworkSpec, Result};
+use crate::{Desired, Driver, Facts, Identity, Kind, NetworkSpec, Result};
 
 /// Settings of a managed bridge. The defaults are those of a network made without any, except that
 /// there are no addresses.
@@ -176,6 +176,11 @@ impl Driver for Bridge {
     fn plan(&self, tag: &str, spec: &NetworkSpec, facts: &Facts) -> Result<Desired> {
         let Kind::Bridge(bridge) = &spec.kind;
         plan::plan(tag, spec, bridge, facts)
+    }
+
+    fn identity(&self, tag: &str, spec: &NetworkSpec, facts: &Facts) -> Identity {
+        let Kind::Bridge(bridge) = &spec.kind;
+        plan::identity(tag, spec, bridge, facts)
     }
 }
 

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use leases::MacAddr;
 
 use super::{Address, BridgeSpec, rules, servers, sysctls};
-use crate::{Desired, Error, Facts, Link, NetworkSpec, Result, Warning, hash, pick};
+use crate::{Desired, Error, Facts, Identity, Link, NetworkSpec, Result, Warning, hash, pick};
 
 /// What the kernel gives a bridge without ports.
 const MTU: u32 = 1500;
@@ -64,14 +64,8 @@ pub(super) fn plan(
     let ipv6 = bridge.ipv6.as_ref().and_then(|v6| fixed(v6.address)).filter(|_| facts.ipv6);
     ipv4.map_or(Ok(()), |net| usable(IpNet::V4(net)))?;
     ipv6.map_or(Ok(()), |net| usable(IpNet::V6(net)))?;
-    let resolved = Resolved {
-        spec,
-        bridge,
-        link: link(tag, spec, bridge, facts),
-        table: table_name(tag, &spec.name),
-        ipv4,
-        ipv6,
-    };
+    let Identity { link, table } = identity(tag, spec, bridge, facts);
+    let resolved = Resolved { spec, bridge, link, table, ipv4, ipv6 };
     let present = |name: &&String| facts.link(name).is_some();
     Ok(Desired {
         ports: bridge.external_interfaces.iter().filter(present).cloned().collect(),
@@ -116,13 +110,19 @@ fn usable(net: IpNet) -> Result<()> {
     Err(Error::BadAddress { net, why })
 }
 
-fn link(tag: &str, spec: &NetworkSpec, bridge: &BridgeSpec, facts: &Facts) -> Link {
-    Link {
+pub(super) fn identity(
+    tag: &str,
+    spec: &NetworkSpec,
+    bridge: &BridgeSpec,
+    facts: &Facts,
+) -> Identity {
+    let link = Link {
         name: spec.link.clone(),
         hwaddr: bridge.hwaddr.unwrap_or_else(|| hwaddr(&facts.machine_id, tag, &spec.name)),
         mtu: bridge.mtu.unwrap_or(MTU),
         alias: format!("microcloud {tag} {}", spec.name),
-    }
+    };
+    Identity { link, table: table_name(tag, &spec.name) }
 }
 
 /// Always the same for a network, and different on every machine, as bridges may share a LAN. The

@@ -6,7 +6,7 @@ use super::{
     network,
     world::{Guest, alone, have},
 };
-use crate::{Host, Plane, addresses_in};
+use crate::{Host, Plane, addresses_in, netlink};
 
 fn host(guest: &Guest, name: &str, ipv4: Option<&str>) -> Host {
     let ipv4 = ipv4.map(|text| text.parse().unwrap());
@@ -82,6 +82,28 @@ fn a_guest_gets_an_address_and_keeps_it_over_a_restart() {
         let again = Plane::new("law").unwrap();
         assert_eq!(again.apply(&spec).await.unwrap().changes, [], "the kernel's part stood");
         assert_eq!(leased(&again), before);
+    });
+}
+
+#[test]
+fn a_guest_comes_back_when_its_bridge_does() {
+    if !have(&["busybox"]) {
+        return;
+    }
+    alone(async || {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = network(dir.path(), "br0", 1);
+        let plane = Plane::new("law").unwrap();
+        plane.apply(&spec).await.unwrap();
+        let guest = Guest::on(&plane, "br0", 1).await;
+        let before = guest.dhcp(dir.path()).await;
+        netlink::delete_link(&netlink::connect().unwrap(), "br0").await.unwrap();
+        plane.apply(&spec).await.unwrap();
+        plane.rejoin_port("veth1", "br0").await.unwrap();
+        plane.rejoin_port("veth1", "br0").await.unwrap();
+        let got = |text: &str| text.lines().find(|line| line.starts_with("got")).map(str::to_owned);
+        assert_eq!(got(&guest.dhcp(dir.path()).await), got(&before), "the servers moved over too");
+        assert!(plane.rejoin_port("veth9", "br0").await.is_err());
     });
 }
 

@@ -15,7 +15,7 @@ use super::{
     network,
     world::{Guest, alone, have, sh},
 };
-use crate::{Host, Plane};
+use crate::{Host, Plane, Warning};
 
 /// A resolver of the host that gives every name the same address; truncated over UDP if it begins
 /// with "long".
@@ -115,5 +115,24 @@ fn strangers_are_not_served() {
         assert!(!asked.contains("status:"), "the other network's server is silent: {asked}");
         let asked = guest.sh("dig +time=1 +tries=1 +short @10.77.2.1 _gateway.lxd").await;
         assert_eq!(asked.trim(), "10.77.2.1");
+    });
+}
+
+#[test]
+fn another_name_server_on_the_machine_does_not_stop_the_network() {
+    if !have(&["busybox"]) {
+        return;
+    }
+    alone(async || {
+        let dir = tempfile::tempdir().unwrap();
+        let other = UdpSocket::bind("0.0.0.0:53").await.unwrap();
+        let plane = Plane::new("law").unwrap();
+        let spec = network(dir.path(), "br0", 1);
+        let applied = plane.apply(&spec).await.unwrap();
+        assert!(matches!(&applied.warnings[..], [Warning::Nameless { .. }]), "{applied:?}");
+        let guest = Guest::on(&plane, "br0", 1).await;
+        assert!(guest.dhcp(dir.path()).await.contains("router=10.77.1.1"), "the rest works");
+        drop(other);
+        assert_eq!(plane.apply(&spec).await.unwrap().warnings, []);
     });
 }

@@ -36,13 +36,14 @@ impl Plane {
         let _turn = self.turn.lock().await;
         let facts = look::facts(&self.handle).await?;
         let spec = resolved(spec, &facts)?;
-        let desired = driver(&spec.kind).plan(&self.tag, &spec, &facts)?;
+        let mut desired = driver(&spec.kind).plan(&self.tag, &spec, &facts)?;
         let observed = Observed::of(&desired, &facts, sysctl::read_all(&desired.sysctls));
         let changes = diff(&desired, &observed)?;
         act::act(&self.handle, &spec.name, &desired, &changes).await?;
         let index = act::index(&self.handle, &desired.link.name).await?;
         let service = ServiceConfig { index, ..desired.service.clone() };
-        self.serve(&spec.name, service).await?;
+        let nameless = self.serve(&spec.name, service).await?;
+        desired.warnings.extend(nameless.map(|why| Warning::Nameless { why }));
         for warning in &desired.warnings {
             tracing::warn!(network = spec.name, "{warning}");
         }
@@ -62,18 +63,22 @@ impl Plane {
         Ok((desired, observed, changes))
     }
 
-    async fn serve(&self, network: &str, config: ServiceConfig) -> Result<()> {
+    /// Starts or updates the servers; why names are not served, if they are not.
+    async fn serve(&self, network: &str, config: ServiceConfig) -> Result<Option<String>> {
         let failed = |source| Error::Service { network: network.to_owned(), source };
         let running = self.running().get(network).and_then(|running| running.service.clone());
         if let Some(service) = running {
-            return service.update(config).await.map_err(failed);
+            service.update(config).await.map_err(failed)?;
+            return Ok(service.nameless().await);
         }
         let service = Arc::new(Service::start(config).map_err(failed)?);
-        let mut running = self.running();
-        let entry = running.entry(network.to_owned()).or_default();
-        service.set_hosts(entry.hosts.clone());
-        entry.service = Some(service);
-        Ok(())
+        {
+            let mut running = self.running();
+            let entry = running.entry(network.to_owned()).or_default();
+            service.set_hosts(entry.hosts.clone());
+            entry.service = Some(service.clone());
+        }
+        Ok(service.nameless().await)
     }
 }
 

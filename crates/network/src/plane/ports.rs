@@ -68,6 +68,23 @@ impl Plane {
         netlink::delete_link(&self.handle, host_name).await
     }
 
+    /// Puts a port back on its bridge, as after the bridge was made anew; nothing changes if it is
+    /// there.
+    ///
+    /// # Errors
+    /// The port or the bridge does not exist.
+    pub async fn rejoin_port(&self, host_name: &str, bridge: &str) -> Result<()> {
+        let (index, _) = self.bridge(bridge).await?;
+        let port = netlink::link(&self.handle, host_name).await?;
+        let port = port.ok_or_else(|| Error::NoLink(host_name.to_owned()))?;
+        if port.master == Some(index) && port.enabled {
+            return Ok(());
+        }
+        let message =
+            LinkMessageBuilder::<LinkUnspec>::new().name(host_name).controller(index).up().build();
+        netlink::set_link(&self.handle, host_name, message).await
+    }
+
     /// What went over a port, as the instance sees it; `None` if there is no such port.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::{Plane, act, look};
 use crate::{
-    Desired, Error, Facts, Family, NetworkSpec, Observed, Result, bridge, diff, driver, netlink,
+    Error, Facts, Family, Link, NetworkSpec, ObservedLink, Result, bridge, diff, driver, netlink,
 };
 
 impl Plane {
@@ -15,11 +15,11 @@ impl Plane {
         let _turn = self.turn.lock().await;
         self.end_service(&spec.name).await;
         let facts = look::facts(&self.handle).await?;
-        let desired = driver(&spec.kind).plan(&self.tag, spec, &facts)?;
+        let identity = driver(&spec.kind).identity(&self.tag, spec, &facts);
         let steps = [
-            self.remove_link(&desired, &facts).await,
-            self.remove_docker(spec, &desired, &facts).await,
-            remove_table(spec, &desired).await,
+            self.remove_link(&identity.link, &facts).await,
+            remove_docker(spec, &identity.table, &facts).await,
+            remove_table(spec, &identity.table).await,
         ];
         let errors: Vec<Error> = steps.into_iter().filter_map(Result::err).collect();
         if errors.is_empty() {
@@ -43,36 +43,30 @@ impl Plane {
         }
     }
 
-    async fn remove_link(&self, desired: &Desired, facts: &Facts) -> Result<()> {
-        let observed = Observed::of(desired, facts, Default::default());
-        match &observed.link {
-            Some(link) if diff::foreign(&desired.link, link).is_none() => {
-                netlink::delete_link(&self.handle, &desired.link.name).await
+    async fn remove_link(&self, link: &Link, facts: &Facts) -> Result<()> {
+        match facts.link(&link.name).map(ObservedLink::from) {
+            Some(there) if diff::foreign(link, &there).is_none() => {
+                netlink::delete_link(&self.handle, &link.name).await
             }
             _ => Ok(()),
         }
     }
-
-    async fn remove_docker(
-        &self,
-        spec: &NetworkSpec,
-        desired: &Desired,
-        facts: &Facts,
-    ) -> Result<()> {
-        let ours = facts.firewall.foreign.iter().filter(|r| r.comment == desired.table.name);
-        for family in [Family::Ip, Family::Ip6] {
-            let old: Vec<_> = ours.clone().filter(|rule| rule.family == family).cloned().collect();
-            if !old.is_empty() {
-                let rules = bridge::docker_rules(family, &old, &desired.table.name, None);
-                act::nft(&spec.name, rules).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
-async fn remove_table(spec: &NetworkSpec, desired: &Desired) -> Result<()> {
-    let name = desired.table.name.clone();
+async fn remove_docker(spec: &NetworkSpec, comment: &str, facts: &Facts) -> Result<()> {
+    let ours = facts.firewall.foreign.iter().filter(|rule| rule.comment == comment);
+    for family in [Family::Ip, Family::Ip6] {
+        let old: Vec<_> = ours.clone().filter(|rule| rule.family == family).cloned().collect();
+        if !old.is_empty() {
+            let rules = bridge::docker_rules(family, &old, comment, None);
+            act::nft(&spec.name, rules).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove_table(spec: &NetworkSpec, name: &str) -> Result<()> {
+    let name = name.to_owned();
     let done = act::blocking(move || exec::nft::remove_table(exec::nft::Family::Inet, &name)).await;
     done.map_err(|source| Error::Firewall { network: spec.name.clone(), source })
 }
