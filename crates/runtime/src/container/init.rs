@@ -10,10 +10,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    mount::{
-        MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change,
-        unmount,
-    },
+    mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount},
     process::{chdir, fchdir, pivot_root, setsid, umask},
     system::sethostname,
 };
@@ -36,7 +33,7 @@ pub(super) fn run(inheritance: &Inheritance<'_>, late: &[Detached]) -> Result<In
     die_with_parent()?;
     let plan = inheritance.plan;
     umask(rustix::fs::Mode::empty());
-    let root = open_stage(&inheritance.stage)?;
+    let root = open_stage()?;
     for file_system in &plan.file_systems {
         mount(root.as_fd(), file_system)?;
     }
@@ -67,12 +64,16 @@ pub(super) fn run(inheritance: &Inheritance<'_>, late: &[Detached]) -> Result<In
     execute(inheritance, slave.as_fd())
 }
 
-/// The stage is locked where it is, and a locked mount cannot become the root: bind it onto itself.
-fn open_stage(stage: &Path) -> Result<OwnedFd> {
+/// The stage, which is the working folder: its path may lead through folders closed to the
+/// container's root. It is locked where it is, and a locked mount cannot become the root: bind it
+/// onto itself.
+fn open_stage() -> Result<OwnedFd> {
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     mount_change("/", slave).at("make slave", "/")?;
-    mount_bind_recursive(stage, stage).at("bind", stage)?;
-    disks::open_root(stage)
+    let here = disks::open_root(Path::new("."))?;
+    let root = copy_of(here.as_fd()).at("copy", "stage")?;
+    attach(root.as_fd(), here.as_fd()).at("bind", "stage")?;
+    Ok(root)
 }
 
 fn mount(root: BorrowedFd, wanted: &FileSystem) -> Result<()> {

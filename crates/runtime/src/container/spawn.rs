@@ -15,7 +15,7 @@ use std::{
 use rustix::{
     mount::{MountPropagationFlags, mount_change},
     process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open,
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, chdir, pidfd_open,
         set_parent_process_death_signal, waitid,
     },
     thread::{LinkNameSpaceType, move_into_link_name_space},
@@ -157,6 +157,7 @@ fn between(inheritance: &Inheritance<'_>) -> Result<i32> {
         Some((Go { late }, mounts)) => late_disks(inheritance.plan, late, mounts),
         None => return Err(Error::Gone),
     };
+    chdir(&inheritance.stage).at("enter", &inheritance.stage)?;
     become_root()?;
     sys::unshare(libc::CLONE_NEWCGROUP).at("make", "control group namespace")?;
     let namespaces = libc::CLONE_NEWPID

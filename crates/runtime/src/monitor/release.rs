@@ -87,7 +87,7 @@ impl Instance {
         }
     }
 
-    fn fail(&mut self, fault: Fault) {
+    pub(super) fn fail(&mut self, fault: Fault) {
         self.release.gate = None;
         let _ = sys::signal_process(self.pidfd.as_fd(), libc::SIGKILL);
         self.release.told = !self.release.asked.is_empty();

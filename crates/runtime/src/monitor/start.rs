@@ -22,9 +22,10 @@ use crate::{
     client::{SPEC_FILE, address},
     container::{
         dev,
+        gate::FromSecond,
         spawn::{Spawned, set_init_rlimits, spawn},
     },
-    error::{At, Error, Result},
+    error::{At, Error, Fault, Result},
     plan::{Host, OPTIONAL_DEVICES, Plan},
     protocol::{Reply, SOCKET, packet},
 };
@@ -99,13 +100,12 @@ fn create(
         })?;
     set_init_rlimits(Pid::from_raw(pid), spec);
     let netns = format!("/proc/{pid}/ns/net");
-    let netns = File::open(&netns).at("open", &netns)?;
+    let netns =
+        File::open(&netns).at("open", &netns).map_err(|error| last_word(&gate).unwrap_or(error))?;
     // A daemon that died meanwhile finds us by our socket.
     let _ = packet::send(daemon.as_fd(), &Reply::Created { pid }, &[netns.as_fd()], false);
-    // Slow, so only now: init sets itself up, and the daemon makes network devices.
-    group.attach_v1(pid.unsigned_abs())?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Ok(Instance {
+    let mut instance = Instance {
         spec: spec.clone(),
         group,
         folder,
@@ -121,7 +121,18 @@ fn create(
         console: None,
         connections: Connections::default(),
         jobs: Jobs::default(),
-    })
+    };
+    // Slow, so only now: init sets itself up, and the daemon makes network devices.
+    instance.attach_v1();
+    Ok(instance)
+}
+
+/// Why init died before anybody listened to it.
+fn last_word(gate: &OwnedFd) -> Option<Error> {
+    match packet::recv(gate.as_fd()) {
+        Ok(Some((FromSecond::Failed { fault }, _))) => Some(fault.into()),
+        _ => None,
+    }
 }
 
 /// The folder's lock is held as long as this instance's monitor lives, cleaning up included.
@@ -165,6 +176,15 @@ fn listen_in(folder: &File) -> Result<OwnedFd> {
 }
 
 impl Instance {
+    /// An init that died meanwhile has said why, or will be missed.
+    fn attach_v1(&mut self) {
+        match self.group.attach_v1(self.pid.unsigned_abs()) {
+            Err(Error::Step { source, .. }) if source.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(error) => self.fail(Fault::from(&error)),
+            Ok(()) => {}
+        }
+    }
+
     /// Removes a file of the run folder; a missing one is no error.
     pub(super) fn remove_file(&self, name: &str) {
         let _ = unlinkat(&self.folder, name, AtFlags::empty());
