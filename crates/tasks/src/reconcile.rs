@@ -165,13 +165,13 @@ fn note(health: &Mutex<Health>, report: &Report) -> u32 {
     let mut health = lock(health);
     health.runs += 1;
     health.changed += report.changed as u64;
-    health.errors = report.errors.iter().map(|error| chain(error.as_ref())).collect();
-    if report.errors.is_empty() {
-        health.failing = 0;
-    } else {
-        health.failing = health.failing.saturating_add(1);
-        tracing::warn!(reconciler = health.name, errors = ?health.errors, "not yet as it should be");
+    let errors: Vec<String> = report.errors.iter().map(|error| chain(error.as_ref())).collect();
+    health.failing = if errors.is_empty() { 0 } else { health.failing.saturating_add(1) };
+    // Once is enough; `Health` has it as long as it lasts.
+    if !errors.is_empty() && errors != health.errors {
+        tracing::warn!(reconciler = health.name, ?errors, "not yet as it should be");
     }
+    health.errors = errors;
     health.failing
 }
 
