@@ -1,6 +1,7 @@
 //! What every network driver must keep, on a real kernel: each law runs in a network namespace of its
 //! own, so that it touches neither the machine nor another law.
 
+mod dhclient;
 mod docker;
 mod guests;
 mod hosts;

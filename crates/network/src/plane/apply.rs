@@ -44,9 +44,7 @@ impl Plane {
         let service = ServiceConfig { index, ..desired.service.clone() };
         let nameless = self.serve(&spec.name, service).await?;
         desired.warnings.extend(nameless.map(|why| Warning::Nameless { why }));
-        for warning in &desired.warnings {
-            tracing::warn!(network = spec.name, "{warning}");
-        }
+        self.warn(&spec.name, &desired.warnings);
         Ok(applied(desired, changes))
     }
 
@@ -61,6 +59,16 @@ impl Plane {
         let observed = Observed::of(&desired, &facts, sysctl::read_all(&desired.sysctls));
         let changes = diff(&desired, &observed)?;
         Ok((desired, observed, changes))
+    }
+
+    /// Repairs come every minute; the log hears of a warning when it is new.
+    fn warn(&self, network: &str, warnings: &[Warning]) {
+        let mut running = self.running();
+        let told = &mut running.entry(network.to_owned()).or_default().warnings;
+        for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+            tracing::warn!(network, "{warning}");
+        }
+        *told = warnings.to_vec();
     }
 
     /// Starts or updates the servers; why names are not served, if they are not.

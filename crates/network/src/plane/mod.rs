@@ -22,7 +22,7 @@ use tokio::sync::Mutex as Turn;
 pub use apply::Applied;
 pub use ports::PortSpec;
 
-use crate::{Error, Facts, Interface, Result, netlink};
+use crate::{Error, Facts, Interface, Result, Warning, netlink};
 
 /// Makes networks real on this machine.
 pub struct Plane {
@@ -40,6 +40,8 @@ struct Running {
     service: Option<Arc<Service>>,
     /// Told before the service runs, or while it does not.
     hosts: Vec<Host>,
+    /// What the log was told last.
+    warnings: Vec<Warning>,
 }
 
 impl Plane {
