@@ -84,7 +84,7 @@ pub fn pack(
 fn archive<W: Write>(contents: &Contents, out: W, control: &Control) -> Result<W> {
     let mut packer = Packer::new(tar::Builder::new(out));
     packer.text("metadata.yaml", contents.metadata.text()?.as_bytes())?;
-    let mut walk = Walk { packer: &mut packer, control };
+    let mut walk = Walk { reported: 0, packer: &mut packer, control };
     if let Some(templates) = contents.templates {
         walk.tree(templates, "templates")?;
     }
@@ -95,7 +95,11 @@ fn archive<W: Write>(contents: &Contents, out: W, control: &Control) -> Result<W
 /// Deeper trees are not packed: two open folders a level.
 const DEPTH: usize = 256;
 
+/// Bytes between two reports.
+const STEP: u64 = 4 << 20;
+
 struct Walk<'a, W: Write> {
+    reported: u64,
     packer: &'a mut Packer<W>,
     control: &'a Control,
 }
@@ -122,7 +126,10 @@ impl<W: Write> Walk<'_, W> {
             let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
             self.entry(folder, &name, &path, depth)?;
         }
-        self.control.report(Progress::bytes("pack image", self.packer.bytes(), None));
+        if self.packer.bytes() >= self.reported + STEP {
+            self.reported = self.packer.bytes();
+            self.control.report(Progress::bytes("pack image", self.reported, None));
+        }
         Ok(())
     }
 

@@ -64,6 +64,8 @@ pub struct PoolInfo {
     pub quotas: bool,
     /// Whether copies of files share their blocks.
     pub reflink: bool,
+    /// Whether an instance's root can be a layer on its image; otherwise it is a copy.
+    pub layers: bool,
 }
 
 /// Room in a pool.

@@ -28,13 +28,22 @@ pub(crate) struct Scratch {
     pub(crate) pool: Box<dyn Pool>,
     pub(crate) spec: PoolSpec,
     pub(crate) driver: &'static dyn Driver,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Scratch {
     pub(crate) fn new(driver: &'static dyn Driver) -> Scratch {
         let folder = tempfile::Builder::new().prefix("storage-").tempdir().unwrap();
-        let path = folder.path().join("pool");
+        Scratch::at(driver, &folder.path().join("pool"), Some(folder))
+    }
+
+    /// A pool in a folder that is another's to remove.
+    pub(crate) fn at(
+        driver: &'static dyn Driver,
+        path: &Path,
+        folder: Option<tempfile::TempDir>,
+    ) -> Scratch {
+        let path = path.to_owned();
         let spec = PoolSpec {
             name: "scratch".into(),
             path,
@@ -233,6 +242,66 @@ impl Mounted {
     }
 }
 
+/// A file system in a file, mounted where only this test sees it.
+pub(crate) struct Disk {
+    pub(crate) mounted: Mounted,
+    image: PathBuf,
+    kind: &'static str,
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// None, with a word why, where it cannot be made.
+    pub(crate) fn new(kind: &'static str, megabytes: u64) -> Option<Disk> {
+        let folder = tempfile::Builder::new().prefix("storage-disk-").tempdir().unwrap();
+        let image = folder.path().join("image");
+        fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
+        let (program, options): (_, &[&str]) = match kind {
+            "ext4" => ("mkfs.ext4", &["-q", "-b", "4096"]),
+            "xfs" => ("mkfs.xfs", &["-q"]),
+            _ => ("mkfs.btrfs", &["-q"]),
+        };
+        if !exec::installed(program) {
+            eprintln!("SKIP: {program} is not installed");
+            return None;
+        }
+        let options = options.iter().map(Path::new);
+        tool(program, &options.chain([image.as_path()]).collect::<Vec<_>>())?;
+        let mounted = Disk::mount(&image, kind)?;
+        Some(Disk { mounted, image, kind, folder })
+    }
+
+    /// The disk as it would be found if the power went now: whatever reached it and nothing else.
+    pub(crate) fn after_power_cut(&self) -> Disk {
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let image = folder.path().join("image");
+        fs::copy(&self.image, &image).unwrap();
+        let mounted = Disk::mount(&image, self.kind).unwrap();
+        Disk { mounted, image, kind: self.kind, folder }
+    }
+
+    fn mount(image: &Path, kind: &str) -> Option<Mounted> {
+        own_namespace();
+        let folder = tempfile::Builder::new().prefix("storage-mnt-").tempdir().unwrap();
+        // Copies of a file system have its id; xfs would refuse the second.
+        let options = if kind == "xfs" { "loop,nouuid" } else { "loop" };
+        let args = ["-t", kind, "-o", options].map(Path::new);
+        tool("mount", &[&args[..], &[image, folder.path()]].concat())?;
+        Some(Mounted { path: folder.path().to_owned(), _folder: Some(folder) })
+    }
+}
+
+/// Runs a program in this thread's namespaces; None, with a word why, when it fails.
+fn tool(program: &'static str, args: &[&Path]) -> Option<()> {
+    match exec::run(exec::Tool::new(program, program).args(args), &exec::Control::none()) {
+        Ok(_) => Some(()),
+        Err(e) => {
+            eprintln!("SKIP: {e}");
+            None
+        }
+    }
+}
+
 impl Drop for Mounted {
     fn drop(&mut self) {
         if self._folder.is_some() {
@@ -244,8 +313,7 @@ impl Drop for Mounted {
 /// Gives this thread a mount namespace of its own, so that a test that dies leaves no mounts.
 fn own_namespace() {
     use rustix::mount::MountPropagationFlags;
-    use rustix::thread::{LinkNameSpaceType, UnshareFlags};
-    let _ = LinkNameSpaceType::Mount;
+    use rustix::thread::UnshareFlags;
     thread_local!(static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
     if DONE.replace(true) {
         return;

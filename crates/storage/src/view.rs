@@ -3,10 +3,13 @@
 //! For what the daemon does itself: copies, backups, templates, files pushed into a stopped instance.
 //! The mount belongs to the handle and is gone with it. Owners are those on disk, not shifted.
 
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid, openat2};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen,
@@ -38,12 +41,18 @@ impl View {
             Attached::Overlay { lower, upper, work } => match access {
                 Access::Read => {
                     let layers: Vec<_> = [upper].into_iter().chain(lower).collect();
-                    overlay(&layers, None)?
+                    overlay(&layers, &[])?
                 }
-                Access::Write => overlay(&lower.iter().collect::<Vec<_>>(), Some((upper, work)))?,
+                Access::Write => writable(lower, upper, work, &[])?,
             },
             Attached::Block(path) => return Err(Error::NotFiles { path: path.clone() }),
         };
+        Ok(View { root })
+    }
+
+    /// Opens layers to write to that are thrown away after it: closing it does not sync the disk.
+    pub(crate) fn open_scratch(lower: &Path, upper: &Path, work: &Path) -> Result<View> {
+        let root = writable(&[lower.to_owned()], upper, work, &[("volatile", None)])?;
         Ok(View { root })
     }
 
@@ -54,25 +63,65 @@ impl View {
     }
 }
 
+impl View {
+    /// Opens something inside. Links are followed as the instance would follow them, never out of
+    /// its root; use this rather than [`View::path`] for paths that the instance can influence.
+    pub fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        let flags = flags | OFlags::CLOEXEC;
+        openat2(&self.root, path, flags, mode, inside).at("open", path)
+    }
+
+    /// The contents of a file; None when there is none.
+    pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let file = match self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            other => File::from(other?),
+        };
+        let mut data = Vec::new();
+        (&file).read_to_end(&mut data).at("read", path)?;
+        Ok(Some(data))
+    }
+
+    /// Writes a whole file with that owner and mode. Its folder must be there.
+    pub fn write(&self, path: &Path, data: &[u8], owner: (u32, u32), mode: u32) -> Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
+        let mut file = File::from(self.open_at(path, flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(data).at("write", path)?;
+        let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+        rustix::fs::fchown(&file, Some(uid), Some(gid)).at("change the owner of", path)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode & 0o7777)).at("change the mode of", path)
+    }
+}
+
 impl AsFd for View {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
 }
 
-/// Mounts the layers, topmost first, where only the returned handle leads.
-fn overlay(lower: &[&PathBuf], upper: Option<(&PathBuf, &PathBuf)>) -> Result<OwnedFd> {
+type Setting<'a> = (&'a str, Option<&'a Path>);
+
+fn writable(lower: &[PathBuf], upper: &Path, work: &Path, more: &[Setting]) -> Result<OwnedFd> {
+    let own = [("upperdir", Some(upper)), ("workdir", Some(work))];
+    overlay(&lower.iter().collect::<Vec<_>>(), &[&own, more].concat())
+}
+
+/// Mounts the layers, topmost first, where only the returned handle leads. Without an upper folder
+/// the kernel mounts read-only by itself.
+fn overlay(lower: &[&PathBuf], settings: &[Setting]) -> Result<OwnedFd> {
     let first = lower.first().map_or(Path::new(""), |path| path.as_path());
     let mount = || -> rustix::io::Result<OwnedFd> {
         let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(fs.as_fd(), "source", "microcloud")?;
         fsconfig_set_string(fs.as_fd(), "lowerdir", join(lower).as_slice())?;
-        match upper {
-            Some((upper, work)) => {
-                fsconfig_set_string(fs.as_fd(), "upperdir", upper.as_path())?;
-                fsconfig_set_string(fs.as_fd(), "workdir", work.as_path())?;
+        for (name, value) in settings {
+            match value {
+                Some(value) => fsconfig_set_string(fs.as_fd(), *name, *value)?,
+                None => fsconfig_set_flag(fs.as_fd(), *name)?,
             }
-            None => fsconfig_set_flag(fs.as_fd(), "ro")?,
         }
         fsconfig_create(fs.as_fd())?;
         let attributes = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;

@@ -56,13 +56,16 @@ ff02::2\t\tip6-allrouters
 ";
 
 /// Units for hardware or for a kernel of one's own: inside a container they can only fail or wait.
-const MASKED: [&str; 6] = [
+const MASKED: [&str; 9] = [
     "systemd-udevd.service",
     "systemd-udev-trigger.service",
     "systemd-modules-load.service",
     "sys-kernel-debug.mount",
     "sys-kernel-config.mount",
     "dev-hugepages.mount",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "modprobe@.service",
 ];
 
 /// Makes the root in a folder that does not exist yet.

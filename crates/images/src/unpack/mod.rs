@@ -6,6 +6,7 @@
 //! gets its own /dev, and a node that an image brings could be the host's disk.
 //! Nothing is synced here; who keeps the folder syncs it once.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -123,7 +124,8 @@ impl Work<'_> {
         let source = Source::open(file)?;
         source.must_be_tar(file, "an image's files")?;
         let counting = Counting::new(source.file);
-        let report = Report { done: counting.count(), total: source.size, control: self.control };
+        let (done, last) = (counting.count(), Cell::new(0));
+        let report = Report { done, last, total: source.size, control: self.control };
         let unpacked = decoder(source.format, counting).at("read", file)?;
         let mut writer = Writer::new(file, self.limits, self.control, &mut self.done);
         archive::walk(file, unpacked, &mut |item| {
@@ -162,14 +164,22 @@ fn small_file(item: &mut Item, path: &Path) -> Result<()> {
     fs::write(path, item.read_all(Metadata::MAX_BYTES)?).at("write", path)
 }
 
+/// Compressed bytes between two reports.
+const STEP: u64 = 256 << 10;
+
 struct Report<'a> {
     done: Count,
+    last: Cell<u64>,
     total: u64,
     control: &'a Control,
 }
 
 impl Report<'_> {
     fn tick(&self) {
-        self.control.report(Progress::bytes("unpack image", self.done.get(), Some(self.total)));
+        let done = self.done.get();
+        if done >= self.last.get() + STEP || done == self.total {
+            self.last.set(done);
+            self.control.report(Progress::bytes("unpack image", done, Some(self.total)));
+        }
     }
 }

@@ -84,7 +84,7 @@ impl From<'_> {
     /// The image the copy stands on.
     fn lower(&self, shape: &Shape) -> Option<&str> {
         match self.id.kind {
-            _ if shape.plain || shape.content == Content::Block => None,
+            _ if shape.plain || !self.pool.layers || shape.content == Content::Block => None,
             VolumeKind::Image => Some(&self.id.name),
             _ => self.meta.lower.as_deref(),
         }

@@ -18,6 +18,7 @@ use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, VolumeKind, fallb
 mod build;
 mod clone;
 mod delete;
+mod layers;
 mod layout;
 mod lock;
 mod meta;

@@ -10,7 +10,7 @@ use super::layout::{Layout, Place};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::trash::Trash;
-use super::{clone, delete};
+use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
@@ -23,6 +23,7 @@ pub(super) struct DirPool {
     pub(super) layout: Layout,
     pub(super) trash: Trash,
     reflink: bool,
+    pub(super) layers: bool,
 }
 
 impl DirPool {
@@ -32,7 +33,8 @@ impl DirPool {
         trash.empty()?;
         delete::sweep(&layout, &trash)?;
         let reflink = copy::can_reflink(&layout.tmp())?;
-        Ok(DirPool { layout, trash, reflink })
+        let layers = layers::work(&layout)?;
+        Ok(DirPool { layout, trash, reflink, layers })
     }
 
     /// The place of a volume that is there, with its metadata.
@@ -76,7 +78,7 @@ impl DirPool {
 
 impl Pool for DirPool {
     fn info(&self) -> PoolInfo {
-        PoolInfo { quotas: false, reflink: self.reflink }
+        PoolInfo { quotas: false, reflink: self.reflink, layers: self.layers }
     }
 
     fn usage(&self) -> Result<Usage> {
@@ -218,7 +220,7 @@ pub(super) fn list(layout: &Layout) -> Result<Vec<VolumeId>> {
     let mut found = Vec::new();
     for kind in VolumeKind::ALL {
         for name in fsio::names(&layout.kind(kind))? {
-            let id = VolumeId { kind, name };
+            let Ok(id) = VolumeId::new(kind, name) else { continue };
             let place = layout.volume(&id);
             if fsio::exists(&place.meta())? && !fsio::exists(&place.deleted())? {
                 found.push(id);

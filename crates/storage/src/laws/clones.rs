@@ -1,6 +1,8 @@
 //! Clones and snapshots: the same files, and no way from one to the other.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
 
 use exec::Control;
 
@@ -176,11 +178,31 @@ fn a_view_writes_into_a_stopped_instance_only() {
         let attached = s.pool.attach(&container("a")).unwrap();
         {
             let view = View::open(&attached, Access::Write).unwrap();
-            fs::write(view.path().join("usr/hostname"), "a").unwrap();
+            view.write("usr/hostname".as_ref(), b"a", (5, 6), 0o640).unwrap();
+            assert_eq!(view.read("/usr/hostname".as_ref()).unwrap().unwrap(), b"a");
+            assert_eq!(view.read("absent".as_ref()).unwrap(), None);
         }
-        assert_eq!(fs::read(mount(&s, &container("a")).path.join("usr/hostname")).unwrap(), b"a");
+        let root = mount(&s, &container("a"));
+        let stat = fs::metadata(root.path.join("usr/hostname")).unwrap();
+        assert_eq!((stat.uid(), stat.gid(), stat.mode() & 0o7777), (5, 6, 0o640));
         assert!(!mount(&s, &image("f00")).path.join("usr/hostname").exists());
         let reader = View::open(&attached, Access::Read).unwrap();
         assert!(fs::write(reader.path().join("usr/hostname"), "b").is_err());
+    });
+}
+
+#[test]
+fn a_link_in_an_instance_leads_a_view_nowhere_else() {
+    every_driver(|s| {
+        with_image(&s);
+        clone(&s, &image("f00"), &container("a"), &Shape::filesystem());
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        let view = View::open(&s.pool.attach(&container("a")).unwrap(), Access::Write).unwrap();
+        symlink(outside.path(), view.path().join("trap")).unwrap();
+        symlink("../../../../../../tmp", view.path().join("tmp")).unwrap();
+        assert!(view.write("trap".as_ref(), b"evil", (0, 0), 0o644).is_err());
+        let through = Path::new("tmp").join(outside.path().file_name().unwrap());
+        assert!(view.write(&through, b"evil", (0, 0), 0o644).is_err());
+        assert_eq!(fs::read(outside.path()).unwrap(), b"");
     });
 }

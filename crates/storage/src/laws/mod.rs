@@ -1,10 +1,11 @@
 //! What every driver must do, run against each driver of [`crate::DRIVERS`] on the real thing.
 
-use crate::DRIVERS;
 use crate::testing::{Scratch, not_root};
+use crate::{DRIVERS, Driver};
 
 mod clones;
 mod pools;
+mod power;
 mod volumes;
 
 /// Runs a law against a fresh pool of every driver.
@@ -14,5 +15,12 @@ fn every_driver(law: impl Fn(Scratch)) {
     }
     for driver in DRIVERS {
         law(Scratch::new(*driver));
+    }
+}
+
+/// Runs a law that prepares its own pools with the driver of that name.
+fn every_driver_named(name: &str, law: impl Fn(&'static dyn Driver)) {
+    if !not_root() {
+        DRIVERS.iter().filter(|driver| driver.info().name == name).for_each(|driver| law(*driver));
     }
 }

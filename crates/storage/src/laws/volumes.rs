@@ -1,6 +1,7 @@
 //! Volumes: made whole or not at all, renamed, deleted, whatever happens in between.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use exec::Control;
@@ -175,8 +176,50 @@ fn nothing_left(s: &mut Scratch) {
 }
 
 fn holds_a_tool(folder: &Path) -> bool {
-    fs::read_dir(folder).unwrap().flatten().any(|entry| {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.flatten().any(|entry| {
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         entry.file_name() == "tool" || is_dir && holds_a_tool(&entry.path())
     })
+}
+
+#[test]
+fn a_very_deep_tree_is_deleted_and_not_copied() {
+    every_driver(|mut s| {
+        let fill: crate::Fill = &mut |into| {
+            std::env::set_current_dir(into)?;
+            for _ in 0..3000 {
+                fs::create_dir("d")?;
+                std::env::set_current_dir("d")?;
+            }
+            fs::write("tool", "x")?;
+            Ok(std::env::set_current_dir("/")?)
+        };
+        s.pool.create(&custom("deep"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
+        if let Some(clones) = s.pool.clones() {
+            let copy = clones.clone_from(
+                &custom("deep"),
+                &custom("b"),
+                &Shape::filesystem(),
+                &Control::none(),
+            );
+            assert!(matches!(copy, Err(Error::TooDeep { .. })), "{copy:?}");
+        }
+        s.pool.delete(&custom("deep")).unwrap();
+        nothing_left(&mut s);
+    });
+}
+
+#[test]
+fn nobody_but_root_gets_at_the_files() {
+    every_driver(|s| {
+        if s.driver.info().remote {
+            return;
+        }
+        let fill: crate::Fill = &mut fill_image;
+        s.pool.create(&container("c"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
+        // Setuid programs inside belong to the host's root on disk.
+        let kind = s.spec.path.join("containers");
+        assert_eq!(fs::metadata(kind).unwrap().permissions().mode() & 0o077, 0);
+    });
 }
