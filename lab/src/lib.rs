@@ -1,1 +1,54 @@
-//! Whole-system tests.
+//! Whole-system tests: the real daemon, the stock `lxc` client and our own, real containers.
+//!
+//! A test takes a [`Daemon`] of its own: a state folder under `/tmp/microcloud-lab-*` and a network
+//! namespace, so that tests run side by side and the machine's links and packet filter stay as
+//! they are. When the daemon is dropped everything is deleted through the API, and what is left
+//! then (a process, a mount, a control group, a link, a file) fails the test.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `daemon` | the daemon's life: start, kill, restart, end |
+//! | `client` | the two clients, and what a command gave |
+//! | `http` | requests no client would send |
+//! | `netns` | a network namespace, and a server in one |
+//! | `images` | images for tests, whole, split and damaged |
+//! | `asks` | what tests ask a daemon again and again |
+//! | `leaks` | what must be gone at the end |
+#![allow(clippy::print_stderr, reason = "tests talk to people")]
+#![allow(clippy::disallowed_methods, reason = "the lab is who starts the programs it tests")]
+
+mod asks;
+mod client;
+mod daemon;
+mod http;
+pub mod images;
+mod leaks;
+mod netns;
+mod wait;
+
+pub use client::{Background, Client, Run, host, program};
+pub use daemon::{Daemon, Options};
+pub use http::Reply;
+pub use netns::{Netns, whoami};
+pub use wait::{SHORT, until, within};
+
+/// Says why a test cannot run here; the test then returns.
+pub fn skip(why: &str) {
+    eprintln!("SKIP: {why}");
+}
+
+/// Why nothing of the lab can run here, if so.
+fn unable() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(String::from("needs root"));
+    }
+    let needed = ["busybox", "ip", "lxc", "nft", "nsenter", "script", "tar", "unshare"];
+    let missing: Vec<_> = needed.into_iter().filter(|name| !installed(name)).collect();
+    (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")))
+}
+
+/// Whether a program can be started by its name.
+pub fn installed(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}

@@ -1,0 +1,83 @@
+//! What tests ask a daemon again and again.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use crate::{Daemon, client::Run, leaks, wait};
+
+impl Daemon {
+    /// An instance's state.
+    #[track_caller]
+    pub fn state(&self, name: &str) -> Value {
+        self.get(&format!("/1.0/instances/{name}/state"))
+    }
+
+    /// `Running`, `Stopped`, `Frozen`; empty when there is no such instance.
+    pub fn status(&self, name: &str) -> String {
+        let reply = self.request("GET", &format!("/1.0/instances/{name}"), "");
+        reply.body["metadata"]["status"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until an instance has a status.
+    #[track_caller]
+    pub fn await_status(&self, name: &str, wanted: &str) {
+        wait::until(&format!("{name} is {wanted}"), || (self.status(name) == wanted).then_some(()));
+    }
+
+    /// The process that is an instance's PID 1, as the machine sees it; 0 when it does not run.
+    #[track_caller]
+    pub fn init_of(&self, name: &str) -> u64 {
+        self.state(name)["pid"].as_u64().unwrap_or_default()
+    }
+
+    /// Waits until an instance has an IPv4 address.
+    #[track_caller]
+    pub fn address(&self, name: &str) -> Ipv4Addr {
+        wait::until(&format!("{name} has an IPv4 address"), || self.addresses(name, "inet").pop())
+            .parse()
+            .unwrap_or_else(|e| panic!("{name}'s address: {e}"))
+    }
+
+    /// Its addresses of a family that others can reach.
+    #[track_caller]
+    pub fn addresses(&self, name: &str, family: &str) -> Vec<String> {
+        let mut state = self.state(name);
+        let links = state["network"].take();
+        let links = links.as_object().into_iter().flatten();
+        let all = links.flat_map(|(_, link)| link["addresses"].as_array().cloned());
+        let fits = |address: &Value| address["family"] == family && address["scope"] == "global";
+        all.flatten()
+            .filter(fits)
+            .filter_map(|address| Some(address["address"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// The addresses of all things of a kind.
+    #[track_caller]
+    pub fn urls(&self, kind: &str) -> Vec<String> {
+        let list = self.get(&format!("/1.0/{kind}"));
+        let urls = list.as_array().into_iter().flatten();
+        urls.filter_map(|url| url.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Runs a line of shell inside an instance.
+    #[track_caller]
+    pub fn sh(&self, name: &str, line: &str) -> Run {
+        self.cli(["exec", name, "--", "sh", "-c", line])
+    }
+
+    /// Launches an instance of the image `busybox` and waits for nothing.
+    #[track_caller]
+    pub fn busybox(&self, name: &str) {
+        self.cli(["launch", "local:busybox", name]).ok();
+    }
+
+    /// Fails when anything of an instance is left on the machine; there must be none any more.
+    #[track_caller]
+    pub fn no_instance_left(&self) {
+        let left = leaks::of_instances(self);
+        assert!(left.is_empty(), "left of instances:\n  {}\n{}", left.join("\n  "), self.tail());
+        assert_eq!(self.urls("instances"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,328 @@
+//! A daemon of a test's own, from its start to the proof that nothing of it is left.
+
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{
+    client::{Background, Client, Run},
+    http::{self, Reply},
+    leaks,
+    netns::Netns,
+    skip, unable,
+};
+
+/// How long a start or an end may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the daemon is to run.
+#[derive(Default)]
+pub struct Options {
+    /// In the machine's own network, for a build that must fetch packages. It makes no networks then.
+    pub host_network: bool,
+    /// State folder on a file system of this many MiB.
+    pub disk: Option<u32>,
+}
+
+/// A daemon with its state folder and its network namespace.
+pub struct Daemon {
+    place: TempDir,
+    netns: Option<Netns>,
+    child: Option<Child>,
+    disk: bool,
+}
+
+impl Daemon {
+    /// One that runs; `None` when that is impossible here, and it said why.
+    #[track_caller]
+    pub fn start() -> Option<Daemon> {
+        Daemon::with(&Options::default())
+    }
+
+    /// One that is set up (`init --auto`) and has the image `busybox`.
+    #[track_caller]
+    pub fn ready() -> Option<Daemon> {
+        let daemon = Daemon::start()?;
+        daemon.cli(["init", "--auto"]).ok();
+        daemon.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+        Some(daemon)
+    }
+
+    /// One that runs as `options` say.
+    #[track_caller]
+    pub fn with(options: &Options) -> Option<Daemon> {
+        if let Some(why) = unable() {
+            skip(&why);
+            return None;
+        }
+        let place = tempfile::Builder::new().prefix("microcloud-lab-").tempdir_in("/tmp");
+        let place = place.unwrap_or_else(|e| panic!("cannot make a folder: {e}"));
+        let netns = (!options.host_network).then(Netns::new);
+        let daemon = Daemon { place, netns, child: None, disk: options.disk.is_some() };
+        for folder in [daemon.folder(), daemon.home()] {
+            fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
+        }
+        let mut daemon = daemon;
+        if let Some(size) = options.disk {
+            let (size, at) = (format!("size={size}m,mode=0711"), daemon.folder());
+            let at = at.to_string_lossy();
+            crate::host(&["mount", "-t", "tmpfs", "-o", &size, "microcloud-lab", &at]).ok();
+        }
+        daemon.launch();
+        Some(daemon)
+    }
+
+    /// The state folder.
+    pub fn folder(&self) -> PathBuf {
+        self.place.path().join("state")
+    }
+
+    /// A folder for the clients' settings.
+    pub fn home(&self) -> PathBuf {
+        self.place.path().join("home")
+    }
+
+    /// A folder for the test's own files.
+    pub fn scratch(&self) -> PathBuf {
+        let path = self.place.path().join("scratch");
+        fs::create_dir_all(&path).unwrap_or_else(|e| panic!("cannot make {path:?}: {e}"));
+        path
+    }
+
+    /// What the daemon logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.place.path().join("daemon.log")).unwrap_or_default()
+    }
+
+    /// Its network namespace.
+    #[track_caller]
+    pub fn netns(&self) -> &Netns {
+        self.netns.as_ref().unwrap_or_else(|| panic!("this daemon is in the machine's network"))
+    }
+
+    pub(crate) fn own_netns(&self) -> Option<&Netns> {
+        self.netns.as_ref()
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Whether the state folder is a file system of its own.
+    pub(crate) fn has_disk(&self) -> bool {
+        self.disk
+    }
+
+    /// Starts it when it does not run, and waits until it answers.
+    #[track_caller]
+    pub fn launch(&mut self) {
+        assert!(self.try_launch(&[]), "the daemon ended at its start:\n{}", self.tail());
+    }
+
+    /// The same with variables in its environment; false when it ended before it answered.
+    #[track_caller]
+    pub fn try_launch(&mut self, env: &[(&str, String)]) -> bool {
+        self.child = Some(self.spawn(env));
+        let end = Instant::now() + PATIENCE;
+        while !self.answers() {
+            if self.ended().is_some() {
+                return false;
+            }
+            assert!(Instant::now() < end, "the daemon does not answer:\n{}", self.tail());
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    #[track_caller]
+    fn spawn(&self, env: &[(&str, String)]) -> Child {
+        let path = self.place.path().join("daemon.log");
+        let log = OpenOptions::new().create(true).append(true).open(&path);
+        let log = log.unwrap_or_else(|e| panic!("cannot open {path:?}: {e}"));
+        let errors = log.try_clone().unwrap_or_else(|e| panic!("cannot copy a file: {e}"));
+        let mut command = self.daemon_command();
+        command.envs(env.iter().map(|(key, value)| (key, value)));
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        command.spawn().unwrap_or_else(|e| panic!("cannot start the daemon: {e}"))
+    }
+
+    /// What starts a daemon on this folder.
+    pub fn daemon_command(&self) -> Command {
+        let mut command = match &self.netns {
+            Some(netns) => netns.command(binary()),
+            None => Command::new(binary()),
+        };
+        command.arg("daemon").env("MICROCLOUD_DIR", self.folder());
+        command
+    }
+
+    fn answers(&self) -> bool {
+        self.try_request("GET", "/1.0", &[], b"").is_ok_and(|reply| reply.status == 200)
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().ok().flatten()?;
+        self.child = None;
+        Some(status)
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill9(&mut self) {
+        self.send(Signal::KILL);
+        if let Some(mut child) = self.child.take() {
+            drop(child.wait());
+        }
+    }
+
+    /// Asks it to end and waits for that.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let status = self.try_stop();
+        let status = status.unwrap_or_else(|why| panic!("{why}:\n{}", self.tail()));
+        assert!(status.success(), "the daemon ended with {status}:\n{}", self.tail());
+    }
+
+    pub(crate) fn try_stop(&mut self) -> Result<ExitStatus, String> {
+        self.send(Signal::TERM);
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if self.child.is_none() {
+                return Err(String::from("the daemon does not run"));
+            }
+            if let Some(status) = self.ended() {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Err(format!("the daemon did not end within {PATIENCE:?}"))
+    }
+
+    /// Ends it and starts it again.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.stop();
+        self.launch();
+    }
+
+    /// Runs our own client.
+    #[track_caller]
+    pub fn cli<const N: usize>(&self, words: [&str; N]) -> Run {
+        self.run(Client::Cli, &words)
+    }
+
+    /// Runs the stock client.
+    #[track_caller]
+    pub fn lxc<const N: usize>(&self, words: [&str; N]) -> Run {
+        self.run(Client::Lxc, &words)
+    }
+
+    /// Runs a client to its end.
+    #[track_caller]
+    pub fn run(&self, client: Client, words: &[&str]) -> Run {
+        self.run_with(client, words, Vec::new())
+    }
+
+    /// The same with standard input.
+    #[track_caller]
+    pub fn run_with(&self, client: Client, words: &[&str], stdin: Vec<u8>) -> Run {
+        self.begin(client, words, stdin).wait()
+    }
+
+    /// Starts a client; it goes on beside the test.
+    #[track_caller]
+    pub fn begin(&self, client: Client, words: &[&str], stdin: Vec<u8>) -> Background {
+        let mut command = self.command(client);
+        command.args(words);
+        Background::start(command, stdin)
+    }
+
+    /// A client without its words.
+    pub fn command(&self, client: Client) -> Command {
+        let mut command = match client {
+            Client::Cli => Command::new(binary()),
+            Client::Lxc => Command::new("lxc"),
+        };
+        for name in ["LXD_CONF", "XDG_CONFIG_HOME", "MICROCLOUD_PROJECT", "EDITOR", "VISUAL"] {
+            command.env_remove(name);
+        }
+        command.env("MICROCLOUD_DIR", self.folder()).env("LXD_DIR", self.folder());
+        command.env("HOME", self.home()).current_dir(self.place.path());
+        command
+    }
+
+    /// What the API has at a path; fails unless it is there.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> serde_json::Value {
+        self.request("GET", path, "").ok()
+    }
+
+    /// Sends a request as it is.
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, body: &str) -> Reply {
+        let sent = self.try_request(method, path, &[], body.as_bytes());
+        sent.unwrap_or_else(|e| panic!("{method} {path}: {e}"))
+    }
+
+    /// The same with headers and any body.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Reply> {
+        http::send(&self.folder().join("unix.socket"), method, path, headers, body)
+    }
+
+    /// The end of the log.
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the daemon's log ends with:\n{}", self.tail());
+            leaks::force(self);
+            return;
+        }
+        let leaks = leaks::find(self);
+        let tail = self.tail();
+        leaks::force(self);
+        assert!(leaks.is_empty(), "left behind:\n  {}\nlog:\n{tail}", leaks.join("\n  "));
+    }
+}
+
+/// The program under test.
+pub(crate) fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("MICROCLOUD_BIN") {
+        return path.into();
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"));
+    let path = target.join("debug/microcloud");
+    let build = "build it with `cargo build -p microcloud`, or name one in MICROCLOUD_BIN";
+    assert!(path.is_file(), "there is no {path:?}: {build}");
+    path
+}
