@@ -1,6 +1,6 @@
 //! The files of an image, for a client that wants them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::{Result, World};
@@ -10,10 +10,18 @@ pub struct Export {
     /// The image, or the metadata of a split one.
     pub main: PathBuf,
     /// The root of a split one.
-    pub rootfs: Option<PathBuf>,
+    pub rootfs: Option<Rootfs>,
     /// Its whole fingerprint.
     pub fingerprint: String,
     /// Name of the main file without folder.
+    pub filename: String,
+}
+
+/// The root of a split image.
+pub struct Rootfs {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name without folder.
     pub filename: String,
 }
 
@@ -21,7 +29,13 @@ pub struct Export {
 pub fn export(world: &World, project: &str, fingerprint: &str) -> Result<Export> {
     let row = world.store.read(|db| super::find(db, project, fingerprint))?;
     let files = files::of(world, &row.fingerprint);
-    let extension = images::Format::of(&files.main)?.extension();
-    let filename = format!("{}.{extension}", row.fingerprint);
-    Ok(Export { main: files.main, rootfs: files.rootfs, fingerprint: row.fingerprint, filename })
+    let fingerprint = row.fingerprint;
+    let name = |file: &Path| {
+        let extension = images::Format::of(file)?.extension();
+        Ok::<_, images::Error>(format!("{fingerprint}.{extension}"))
+    };
+    let filename = name(&files.main)?;
+    let rootfs = files.rootfs.map(|path| Ok::<_, crate::Error>(Rootfs { filename: name(&path)?, path }));
+    let rootfs = rootfs.transpose()?;
+    Ok(Export { main: files.main, rootfs, fingerprint, filename })
 }

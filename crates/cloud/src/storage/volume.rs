@@ -24,6 +24,17 @@ pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Ve
     Ok(found)
 }
 
+/// Fails when there is no such kind of volume.
+pub fn check_kind(kind: &str) -> Result<()> {
+    const KINDS: [&str; 4] = ["container", "virtual-machine", "image", "custom"];
+    match KINDS.contains(&kind) {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid("volume type", format!("\"{kind}\": {}", KINDS.join(", "))))
+        }
+    }
+}
+
 /// One volume.
 pub async fn get(
     world: &World,
@@ -32,11 +43,7 @@ pub async fn get(
     kind: &str,
     name: &str,
 ) -> Result<StorageVolume> {
-    const KINDS: [&str; 4] = ["container", "virtual-machine", "image", "custom"];
-    if !KINDS.contains(&kind) {
-        let why = format!("\"{kind}\": {}", KINDS.join(", "));
-        return Err(Error::invalid("volume type", why));
-    }
+    check_kind(kind)?;
     let all = list(world, pool, Some(project)).await?;
     let found = all.into_iter().find(|volume| volume.r#type == kind && volume.name == name);
     found.ok_or_else(|| Error::not_found("storage volume", name))

@@ -1,0 +1,125 @@
+//! `/1.0/events`: what happens, as it happens.
+//!
+//! Nobody waits for a slow client: it loses events and is told how many.
+
+use axum::{
+    extract::ws::{Message, WebSocket},
+    response::Response,
+};
+use futures_util::{SinkExt, StreamExt};
+use tasks::{Filter, Item, Subscription};
+use wire::{
+    ConfigMap, Event, EventKind, EventLogging, Timestamp, endpoints::server::EventsGet,
+    query::EventsQuery,
+};
+
+use crate::{
+    error::{Error, Result},
+    routes::{RawCall, Routes},
+    sockets,
+};
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes.raw::<EventsGet, _>(listen)
+}
+
+async fn listen(RawCall { call, request }: RawCall<EventsGet>) -> Result<Response> {
+    let filter = filter(&call.query)?;
+    let upgrade = sockets::upgrade(request).await?;
+    // Before the client hears that it is connected, so that it misses nothing after.
+    let events = call.world.bus().subscribe(filter);
+    let location = call.world.bus().location().to_owned();
+    Ok(upgrade.on_upgrade(async move |websocket| pass_on(events, websocket, &location).await))
+}
+
+/// What a client wants to hear of.
+fn filter(query: &EventsQuery) -> Result<Filter> {
+    let words = query.kinds.as_deref().unwrap_or_default().split(',');
+    let kinds = words.map(str::trim).filter(|word| !word.is_empty()).map(kind);
+    let project = (!query.all_projects).then(|| query.project().to_owned());
+    Ok(Filter { kinds: kinds.collect::<Result<_>>()?, project })
+}
+
+fn kind(word: &str) -> Result<EventKind> {
+    let known = [EventKind::Lifecycle, EventKind::Operation, EventKind::Logging];
+    match known.into_iter().find(|kind| kind.as_str() == word) {
+        Some(kind) => Ok(kind),
+        // Known to clients, but this server sends none.
+        None if word == "ovn" => Ok(EventKind::Other),
+        None => Err(Error::bad("event type", format!("\"{word}\": lifecycle, operation, logging"))),
+    }
+}
+
+/// Sends events until one of the two goes away.
+async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str) {
+    let (mut sink, mut stream) = websocket.split();
+    loop {
+        tokio::select! {
+            item = events.next() => {
+                let Some(item) = item else { break };
+                if sink.send(Message::Text(text(&item, location).into())).await.is_err() {
+                    return;
+                }
+            }
+            // What a client says here means nothing, but pings are answered by reading.
+            heard = stream.next() => match heard {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+    sockets::farewell(&mut sink, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+}
+
+fn text(item: &Item, location: &str) -> String {
+    let json = match item {
+        Item::Event(event) => serde_json::to_string(&**event),
+        Item::Gap(lost) => serde_json::to_string(&gap(*lost, location)),
+    };
+    // The API's types have string keys only and always turn into JSON.
+    json.unwrap_or_default()
+}
+
+/// How a client hears that it missed something.
+fn gap(lost: u64, location: &str) -> Event {
+    let line = EventLogging {
+        level: String::from("warning"),
+        message: String::from("Events were lost because the client reads too slowly"),
+        context: ConfigMap::from([(String::from("lost"), lost.to_string())]),
+    };
+    Event {
+        r#type: EventKind::Logging,
+        timestamp: Timestamp::now(),
+        metadata: serde_json::to_value(line).unwrap_or_default(),
+        location: location.to_owned(),
+        project: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(kinds: Option<&str>) -> EventsQuery {
+        EventsQuery { kinds: kinds.map(str::to_owned), ..EventsQuery::default() }
+    }
+
+    #[test]
+    fn a_client_says_what_it_wants_to_hear_of() {
+        let all = filter(&query(None)).unwrap();
+        assert_eq!((all.kinds, all.project.as_deref()), (Vec::new(), Some("default")));
+        let some = filter(&query(Some("logging,lifecycle"))).unwrap();
+        assert_eq!(some.kinds, [EventKind::Logging, EventKind::Lifecycle]);
+        assert!(filter(&query(Some("operation,rumours"))).is_err());
+        let everywhere = EventsQuery { all_projects: true, ..query(None) };
+        assert_eq!(filter(&everywhere).unwrap().project, None);
+    }
+
+    #[test]
+    fn a_gap_reads_as_a_warning() {
+        let told: Event = serde_json::from_str(&text(&Item::Gap(7), "none")).unwrap();
+        assert_eq!(told.r#type, EventKind::Logging);
+        assert_eq!(told.metadata["level"], "warning");
+        assert_eq!(told.metadata["context"]["lost"], "7");
+    }
+}

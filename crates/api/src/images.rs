@@ -1,0 +1,108 @@
+//! `/1.0/images`; their other names in [`aliases`].
+
+use axum::response::Response;
+use cloud::{Error, etag, images};
+use tasks::Operation;
+use wire::{Empty, Image, ImagesPost, Listing, endpoints::images::*};
+
+use crate::{
+    error::{self, Result},
+    listing, raw,
+    routes::{self, Call, RawCall, Routes, Tagged},
+    upload,
+};
+
+mod aliases;
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    let routes = routes
+        .sync::<ImagesList, _>(list)
+        .raw::<ImageCreate, _>(create)
+        .tagged::<ImageGet, _>(get)
+        .sync::<ImageReplace, _>(replace)
+        .sync::<ImagePatch, _>(patch)
+        .background::<ImageDelete, _>(delete)
+        .raw::<ImageExport, _>(export);
+    aliases::routes(routes)
+}
+
+async fn list(call: Call<ImagesList>) -> Result<Listing<Image>> {
+    let found = images::list(&call.world, listing::project(&call.query))?;
+    listing::of(&call.query, found, |one| listing::url("images", &one.fingerprint, &one.project))
+}
+
+async fn create(RawCall { call, request }: RawCall<ImageCreate>) -> Result<Response> {
+    let (world, caller, project) = (&call.world, &call.caller, call.query.project());
+    let operation = if upload::is_upload(&request) {
+        let received = upload::receive(&world.dirs.cache(), request).await?;
+        let operation =
+            images::import(world, caller, project, received.upload(), received.post.clone())?;
+        received.hand_over();
+        operation
+    } else {
+        made(&call, routes::read_json(request).await?)?
+    };
+    Ok(routes::accepted(&operation))
+}
+
+/// An image that the server makes itself.
+fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
+    let Some(source) = &post.source else {
+        return Err(error::Error::bad("body", "the source is missing"));
+    };
+    let unsupported = |what| Err(error::Error::Cloud(Error::Unsupported(what)));
+    match (source.r#type.as_str(), source.protocol.as_str()) {
+        ("" | "image", images::BUILD_PROTOCOL) => {
+            let recipe = source.alias.clone();
+            let project = call.query.project();
+            Ok(images::build(&call.world, &call.caller, project, &recipe, post)?)
+        }
+        ("instance" | "snapshot", _) => unsupported("an image of an instance"),
+        ("url", _) => unsupported("an image of an address"),
+        _ => unsupported("an image of a remote server"),
+    }
+}
+
+async fn get(call: Call<ImageGet>) -> Result<Tagged<Image>> {
+    let found = images::get(&call.world, call.query.project(), call.path("fingerprint"))?;
+    let tag = etag::of(&found.writable());
+    Ok(Tagged(found, tag))
+}
+
+async fn replace(call: Call<ImageReplace>) -> Result<Empty> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    let change = |_| Ok(call.body.clone());
+    let seen = call.if_match.clone();
+    images::update(&call.world, &call.caller, project, fingerprint, seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn patch(call: Call<ImagePatch>) -> Result<Empty> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    let change = |old| call.body.apply(&old).map_err(|error| Error::invalid("body", error));
+    let seen = call.if_match.clone();
+    images::update(&call.world, &call.caller, project, fingerprint, seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn delete(call: Call<ImageDelete>) -> Result<Operation> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    Ok(images::delete(&call.world, &call.caller, project, fingerprint)?)
+}
+
+async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    let found = images::export::export(&call.world, project, fingerprint)?;
+    let Some(rootfs) = found.rootfs else { return raw::file(&found.main, &found.filename).await };
+    let disk = rootfs.filename.ends_with(".qcow2");
+    let field = if disk { "rootfs.img" } else { "rootfs" };
+    let parts = [
+        raw::Part {
+            field: "metadata",
+            filename: format!("meta-{}", found.filename),
+            path: &found.main,
+        },
+        raw::Part { field, filename: rootfs.filename, path: &rootfs.path },
+    ];
+    raw::form(&parts).await
+}

@@ -1,0 +1,90 @@
+//! `/1.0/instances`; what they do in [`state`], what goes in and comes out in [`streams`].
+
+use cloud::{
+    etag,
+    instances::{self, list::Depth},
+    url,
+};
+use tasks::{Operation, Request};
+use wire::{Empty, InstanceFull, Listing, endpoints::instances::*};
+
+use crate::{
+    error::{Error, Result},
+    listing,
+    routes::{Call, Routes, Tagged},
+};
+
+mod state;
+mod streams;
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    let routes = routes
+        .sync::<InstancesList, _>(list)
+        .background::<InstanceCreate, _>(create)
+        .tagged::<InstanceGet, _>(get)
+        .background::<InstanceReplace, _>(replace)
+        .sync::<InstancePatch, _>(patch)
+        .background::<InstanceRename, _>(rename)
+        .background::<InstanceDelete, _>(delete);
+    streams::routes(state::routes(routes))
+}
+
+async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
+    let depth = if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain };
+    let found = instances::list::list(&call.world, listing::project(&call.query), depth).await?;
+    listing::of(&call.query, found, |one| url::instance(&one.instance.project, &one.instance.name))
+}
+
+async fn create(call: Call<InstanceCreate>) -> Result<Operation> {
+    let project = call.query.project().to_owned();
+    Ok(instances::launch::launch(&call.world, &call.caller, &project, call.body).await?)
+}
+
+async fn get(call: Call<InstanceGet>) -> Result<Tagged<InstanceFull>> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    let depth = if call.query.recursion > 0 { Depth::Full } else { Depth::Plain };
+    let found = instances::list::get(&call.world, project, name, depth).await?;
+    let tag = etag::of(&found.instance.writable());
+    Ok(Tagged(found, tag))
+}
+
+/// The client's view of it is checked at once, the change itself goes on behind.
+async fn replace(call: Call<InstanceReplace>) -> Result<Operation> {
+    let (project, name) = (call.query.project().to_owned(), call.path("name").to_owned());
+    let found = instances::list::get(&call.world, &project, &name, Depth::Plain).await?;
+    etag::check(&call.if_match, &found.instance.writable(), "instance", &name)?;
+    let request = Request::new("Updating instance")
+        .project(project.clone())
+        .resource("instances", url::instance(&project, &name))
+        .requestor(call.caller.requestor.clone())
+        .uncancellable();
+    let operations = call.world.operations.clone();
+    let work = async move |_| {
+        let Call { world, caller, if_match, body, .. } = call;
+        let change = |_| Ok(body.clone());
+        instances::update::update(&world, &caller, &project, &name, if_match, change).await
+    };
+    Ok(operations.spawn(request, work)?)
+}
+
+async fn patch(call: Call<InstancePatch>) -> Result<Empty> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    let change = |old| call.body.apply(&old).map_err(|error| cloud::Error::invalid("body", error));
+    let seen = call.if_match.clone();
+    instances::update::update(&call.world, &call.caller, project, name, seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    let to = &call.body;
+    if to.migration || !to.pool.is_empty() || !(to.project.is_empty() || to.project == project) {
+        return Err(Error::Cloud(cloud::Error::Unsupported("a move of an instance")));
+    }
+    Ok(instances::rename::rename(&call.world, &call.caller, project, name, &to.name).await?)
+}
+
+async fn delete(call: Call<InstanceDelete>) -> Result<Operation> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    Ok(instances::delete::delete(&call.world, &call.caller, project, name).await?)
+}

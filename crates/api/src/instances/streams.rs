@@ -1,0 +1,57 @@
+//! What goes into an instance and comes out of it: exec, console, logs.
+
+use axum::response::Response;
+use cloud::{
+    instances::{console, exec, logs},
+    url,
+};
+use tasks::Operation;
+use wire::{Empty, endpoints::instances::*};
+
+use crate::{
+    error::Result,
+    raw,
+    routes::{Call, RawCall, Routes},
+};
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .background::<InstanceExec, _>(exec)
+        .background::<InstanceConsole, _>(console)
+        .raw::<InstanceConsoleLog, _>(console_log)
+        .sync::<InstanceConsoleClear, _>(console_clear)
+        .sync::<InstanceLogsList, _>(logs)
+        .raw::<InstanceLogGet, _>(log)
+}
+
+async fn exec(call: Call<InstanceExec>) -> Result<Operation> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    Ok(exec::exec(&call.world, &call.caller, project, name, call.body.clone())?)
+}
+
+async fn console(call: Call<InstanceConsole>) -> Result<Operation> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    Ok(console::attach(&call.world, &call.caller, project, name, call.body.clone())?)
+}
+
+async fn console_log(RawCall { call, .. }: RawCall<InstanceConsoleLog>) -> Result<Response> {
+    let said = console::log(&call.world, call.query.project(), call.path("name")).await?;
+    Ok(raw::text(said))
+}
+
+async fn console_clear(call: Call<InstanceConsoleClear>) -> Result<Empty> {
+    console::clear(&call.world, call.query.project(), call.path("name")).await?;
+    Ok(Empty {})
+}
+
+async fn logs(call: Call<InstanceLogsList>) -> Result<Vec<String>> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    let found = logs::list(&call.world, project, name).await?;
+    let path = format!("instances/{name}/logs");
+    Ok(found.iter().map(|file| url::of(&path, file, project)).collect())
+}
+
+async fn log(RawCall { call, .. }: RawCall<InstanceLogGet>) -> Result<Response> {
+    let (project, name, file) = (call.query.project(), call.path("name"), call.path("filename"));
+    raw::file(&logs::path(&call.world, project, name, file)?, file).await
+}

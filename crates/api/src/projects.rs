@@ -1,0 +1,78 @@
+//! `/1.0/projects`
+
+use cloud::{etag, names::DEFAULT_PROJECT, projects};
+use tasks::Request;
+use wire::{Empty, Listing, Project, ProjectState, endpoints::projects::*};
+
+use crate::{
+    error::Result,
+    listing,
+    routes::{Call, Routes, Tagged},
+};
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes
+        .sync::<ProjectsList, _>(list)
+        .sync::<ProjectCreate, _>(create)
+        .tagged::<ProjectGet, _>(get)
+        .sync::<ProjectReplace, _>(replace)
+        .sync::<ProjectPatch, _>(patch)
+        .background::<ProjectRename, _>(rename)
+        .sync::<ProjectDelete, _>(delete)
+        .sync::<ProjectStateGet, _>(state)
+}
+
+fn url(name: &str) -> String {
+    listing::url("projects", name, DEFAULT_PROJECT)
+}
+
+async fn list(call: Call<ProjectsList>) -> Result<Listing<Project>> {
+    listing::of(&call.query, projects::list(&call.world)?, |one| url(&one.name))
+}
+
+async fn create(call: Call<ProjectCreate>) -> Result<Empty> {
+    projects::create(&call.world, &call.caller, call.body).await?;
+    Ok(Empty {})
+}
+
+async fn get(call: Call<ProjectGet>) -> Result<Tagged<Project>> {
+    let found = projects::get(&call.world, call.path("name"))?;
+    let tag = etag::of(&found.writable());
+    Ok(Tagged(found, tag))
+}
+
+async fn replace(call: Call<ProjectReplace>) -> Result<Empty> {
+    let change = |_| Ok(call.body.clone());
+    let seen = call.if_match.clone();
+    projects::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn patch(call: Call<ProjectPatch>) -> Result<Empty> {
+    let change = |old| call.body.apply(&old).map_err(|error| cloud::Error::invalid("body", error));
+    let seen = call.if_match.clone();
+    projects::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn rename(call: Call<ProjectRename>) -> Result<tasks::Operation> {
+    let name = call.path("name").to_owned();
+    let request = Request::new("Renaming project")
+        .project(name.clone())
+        .resource("projects", url(&name))
+        .requestor(call.caller.requestor.clone())
+        .uncancellable();
+    let operations = call.world.operations.clone();
+    let work =
+        async move |_| projects::rename(&call.world, &call.caller, &name, &call.body.name).await;
+    Ok(operations.spawn(request, work)?)
+}
+
+async fn delete(call: Call<ProjectDelete>) -> Result<Empty> {
+    projects::delete(&call.world, &call.caller, call.path("name")).await?;
+    Ok(Empty {})
+}
+
+async fn state(call: Call<ProjectStateGet>) -> Result<ProjectState> {
+    Ok(projects::state(&call.world, call.path("name"))?)
+}

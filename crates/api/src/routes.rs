@@ -1,0 +1,255 @@
+//! From a declared endpoint to a route: permission, path, query and body come first, the handler
+//! gets types.
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{ConnectInfo, Path, Query, State, rejection::PathRejection},
+    http::Request,
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use cloud::{Caller, World};
+use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use wire::{Endpoint, Method};
+
+use crate::{
+    access::Peer,
+    error::{Error, Result},
+};
+
+/// Bytes of a request's JSON at most: configuration may hold a cloud-init file, not more.
+const BODY: usize = 4 << 20;
+
+/// The routes so far.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<Arc<World>>,
+    /// Method and path of each endpoint that has its handler.
+    pub(crate) served: Vec<(&'static str, &'static str)>,
+}
+
+/// A request as its handler sees it.
+pub(crate) struct Call<E: Endpoint> {
+    /// The world.
+    pub(crate) world: Arc<World>,
+    /// Who asks.
+    pub(crate) caller: Caller,
+    /// What stands behind the `?`.
+    pub(crate) query: E::Query,
+    /// What was sent.
+    pub(crate) body: E::Body,
+    /// The entity tag the client saw.
+    pub(crate) if_match: Option<String>,
+    path: BTreeMap<String, String>,
+    endpoint: PhantomData<fn() -> E>,
+}
+
+impl<E: Endpoint> Call<E> {
+    /// A parameter of the path.
+    pub(crate) fn path(&self, name: &str) -> &str {
+        self.path.get(name).map(String::as_str).unwrap_or_default()
+    }
+}
+
+/// A request whose body or reply is no envelope.
+pub(crate) struct RawCall<E: Endpoint> {
+    /// All but the body.
+    pub(crate) call: Call<E>,
+    /// The request, its body unread.
+    pub(crate) request: Request<Body>,
+}
+
+/// A reply with the entity tag of what a client may edit of it.
+pub(crate) struct Tagged<T>(pub(crate) T, pub(crate) String);
+
+impl Routes {
+    /// Answers at once.
+    pub(crate) fn sync<E: Endpoint, F>(self, handler: fn(Call<E>) -> F) -> Self
+    where
+        F: Future<Output = Result<E::Reply>> + Send + 'static,
+    {
+        self.add::<E, _>(move |given| async move {
+            let reply = handler(read(given).await?).await?;
+            Ok(Json(wire::Response::sync(reply)).into_response())
+        })
+    }
+
+    /// Answers at once, with an entity tag.
+    pub(crate) fn tagged<E: Endpoint, F>(self, handler: fn(Call<E>) -> F) -> Self
+    where
+        F: Future<Output = Result<Tagged<E::Reply>>> + Send + 'static,
+    {
+        self.add::<E, _>(move |given| async move {
+            let Tagged(reply, tag) = handler(read(given).await?).await?;
+            Ok(([(ETAG, tag)], Json(wire::Response::sync(reply))).into_response())
+        })
+    }
+
+    /// Answers with an operation.
+    pub(crate) fn background<E: Endpoint, F>(self, handler: fn(Call<E>) -> F) -> Self
+    where
+        F: Future<Output = Result<tasks::Operation>> + Send + 'static,
+    {
+        self.add::<E, _>(
+            move |given| async move { Ok(accepted(&handler(read(given).await?).await?)) },
+        )
+    }
+
+    /// Reads its body, or makes its reply, itself.
+    pub(crate) fn raw<E: Endpoint, F>(self, handler: fn(RawCall<E>) -> F) -> Self
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+        E::Body: Default,
+    {
+        self.add::<E, _>(move |(mut call, request): Given<E>| async move {
+            call.body = Some(E::Body::default());
+            handler(RawCall { call: call.whole()?, request }).await
+        })
+    }
+
+    fn add<E: Endpoint, F>(
+        mut self,
+        handler: impl Fn(Given<E>) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        self.served.push((E::METHOD.as_str(), E::PATH));
+        for path in spellings(E::PATH) {
+            self.router = self.router.route(&path, route::<E, F>(handler.clone()));
+        }
+        self
+    }
+
+    /// The routes, for the server.
+    pub(crate) fn into_router(self) -> Router<Arc<World>> {
+        self.router.method_not_allowed_fallback(wrong_method)
+    }
+}
+
+/// An endpoint's path as the router wants it, and its older name. An alias' name may hold slashes.
+fn spellings(path: &str) -> Vec<String> {
+    let path = path.replace("/aliases/{name}", "/aliases/{*name}");
+    match path.strip_prefix("/1.0/instances") {
+        Some(rest) => vec![format!("/1.0/containers{rest}"), path],
+        None => vec![path],
+    }
+}
+
+/// A call whose body is not read yet, and the request.
+type Given<E> = (Draft<E>, Request<Body>);
+
+struct Draft<E: Endpoint> {
+    world: Arc<World>,
+    caller: Caller,
+    query: E::Query,
+    body: Option<E::Body>,
+    if_match: Option<String>,
+    path: BTreeMap<String, String>,
+}
+
+impl<E: Endpoint> Draft<E> {
+    fn whole(self) -> Result<Call<E>> {
+        let body = self.body.ok_or_else(|| Error::bad("body", "it is missing"))?;
+        let Draft { world, caller, query, if_match, path, .. } = self;
+        Ok(Call { world, caller, query, body, if_match, path, endpoint: PhantomData })
+    }
+}
+
+fn route<E: Endpoint, F>(
+    handler: impl Fn(Given<E>) -> F + Clone + Send + Sync + 'static,
+) -> MethodRouter<Arc<World>>
+where
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    let method = match E::METHOD {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    };
+    on(
+        method,
+        async move |ConnectInfo(peer): ConnectInfo<Peer>,
+                    State(world): State<Arc<World>>,
+                    path: Result<Path<BTreeMap<String, String>>, PathRejection>,
+                    request: Request<Body>| {
+            match draft::<E>(&peer, world, path, &request) {
+                Ok(call) => handler((call, request)).await.into_response(),
+                Err(error) => error.into_response(),
+            }
+        },
+    )
+}
+
+fn draft<E: Endpoint>(
+    peer: &Peer,
+    world: Arc<World>,
+    path: Result<Path<BTreeMap<String, String>>, PathRejection>,
+    request: &Request<Body>,
+) -> Result<Draft<E>> {
+    let Path(path) = path.map_err(|error| Error::bad("address", error.body_text()))?;
+    if !peer.may(E::NEEDS) {
+        return Err(Error::Forbidden);
+    }
+    let query = Query::<E::Query>::try_from_uri(request.uri());
+    let Query(query) = query.map_err(|error| Error::bad("query", error.body_text()))?;
+    let if_match = request.headers().get(IF_MATCH).and_then(|tag| tag.to_str().ok());
+    Ok(Draft {
+        world,
+        caller: peer.caller(),
+        query,
+        body: None,
+        if_match: if_match.filter(|tag| !tag.is_empty()).map(str::to_owned),
+        path,
+    })
+}
+
+/// Reads the body; one that is missing counts as an empty object.
+async fn read<E: Endpoint>((mut call, request): Given<E>) -> Result<Call<E>> {
+    let bytes = match Limited::new(request.into_body(), BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(Error::TooLarge { limit: BODY });
+        }
+        Err(error) => return Err(Error::bad("body", error)),
+    };
+    let json = if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes[..] };
+    call.body = Some(serde_json::from_slice(json).map_err(|error| Error::bad("body", error))?);
+    call.whole()
+}
+
+/// Reads a body that is JSON although its endpoint also takes files.
+pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T> {
+    let body = Limited::new(request.into_body(), BODY).collect().await;
+    let bytes = body.map_err(|error| Error::bad("body", error))?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(|error| Error::bad("body", error))
+}
+
+/// The first part of a request's content type, in small letters.
+pub(crate) fn content_type(request: &Request<Body>) -> String {
+    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let first = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    first.trim().to_ascii_lowercase()
+}
+
+/// The reply that an operation goes on.
+pub(crate) fn accepted(operation: &tasks::Operation) -> Response {
+    let location = [(http::header::LOCATION, operation.url())];
+    let envelope = wire::Response::accepted(operation.render());
+    (http::StatusCode::ACCEPTED, location, Json(envelope)).into_response()
+}
+
+/// The reply where there is nothing.
+pub(crate) async fn nothing() -> Error {
+    Error::NotFound
+}
+
+async fn wrong_method(method: http::Method) -> Error {
+    Error::Method(method)
+}
