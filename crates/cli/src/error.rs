@@ -35,12 +35,6 @@ pub(crate) enum Error {
     /// JSON that cannot be read or written.
     #[error("cannot understand or write JSON")]
     Json(#[source] serde_json::Error),
-    /// The editor.
-    #[error("cannot use the editor {0:?}; set EDITOR to another")]
-    Editor(String, #[source] io::Error),
-    /// The editor ended with an error.
-    #[error("the editor gave up; nothing was changed")]
-    EditorFailed,
     /// A file of ours.
     #[error("cannot use {}", path.display())]
     File { path: PathBuf, source: io::Error },

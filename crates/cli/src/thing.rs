@@ -18,7 +18,7 @@ pub(crate) trait Thing {
     /// What a GET shows.
     type Shown: Serialize;
     /// What a PUT takes.
-    type Put: Serialize + DeserializeOwned;
+    type Put: DeserializeOwned;
 
     /// Fetches it.
     async fn load(cx: &Context, name: &str) -> Result<Answer<Self::Shown>>;
@@ -39,13 +39,9 @@ pub(crate) async fn show<T: Thing>(cx: &Context, name: &str) -> Result<()> {
     output::yaml(&T::load(cx, name).await?.reply)
 }
 
-/// Lets the user edit it.
+/// Replaces its changeable part by what the user wrote.
 pub(crate) async fn edit<T: Thing>(cx: &Context, name: &str) -> Result<()> {
-    let seen = T::load(cx, name).await?;
-    match edit::edit(&T::writable(&seen.reply))? {
-        Some(put) => T::store(cx, name, &put, seen.etag).await,
-        None => Ok(()),
-    }
+    T::store(cx, name, &edit::edited()?, None).await
 }
 
 /// Prints the value of an option; an empty line when it is not set.

@@ -56,7 +56,7 @@ enum Verb {
         #[arg(short, long)]
         expanded: bool,
     },
-    /// Edit all options
+    /// Replace all options by YAML from standard input
     Edit {
         /// Instance
         instance: Option<String>,

@@ -66,7 +66,7 @@ enum Verb {
         /// Its new name
         new_name: String,
     },
-    /// Edit a network
+    /// Replace a network's options by YAML from standard input
     Edit {
         /// Network
         name: String,

@@ -66,7 +66,7 @@ enum Verb {
         /// Name of the copy
         new_name: String,
     },
-    /// Edit a profile
+    /// Replace a profile's options by YAML from standard input
     Edit {
         /// Profile
         name: String,

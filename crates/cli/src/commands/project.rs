@@ -63,7 +63,7 @@ enum Verb {
         /// Its new name
         new_name: String,
     },
-    /// Edit a project
+    /// Replace a project's options by YAML from standard input
     Edit {
         /// Project
         name: String,

@@ -63,7 +63,7 @@ enum Verb {
         #[arg(long)]
         bytes: bool,
     },
-    /// Edit a pool
+    /// Replace a pool's options by YAML from standard input
     Edit {
         /// Pool
         name: String,

@@ -71,7 +71,7 @@ enum Verb {
         /// Alias or fingerprint
         image: String,
     },
-    /// Edit an image's properties
+    /// Replace an image's properties by YAML from standard input
     Edit {
         /// Alias or fingerprint
         image: String,
