@@ -47,6 +47,8 @@ pub(crate) struct Access {
     pub(crate) writes: BTreeSet<String>,
     /// It changes nothing.
     pub(crate) readonly: bool,
+    /// It adds its rows or fails, so the number of rows tells nothing about others.
+    pub(crate) plain_insert: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -103,6 +105,10 @@ impl Catalog {
     }
 
     fn learn(&self, conn: &Connection, sql: &str) -> Result<Arc<Access>> {
+        if forces_rollback(sql) {
+            let what = "or rollback".to_owned();
+            return Err(Error::Forbidden { what, sql: sql.to_owned() });
+        }
         lock(&self.record).begin(Mode::Closure);
         let compiled = conn.prepare(sql).map(|statement| statement.readonly());
         let record = lock(&self.record).end();
@@ -147,7 +153,7 @@ impl Record {
         let readonly = compiled.map_err(|e| Error::statement(sql, e))?;
         match self.unstable.take() {
             Some(what) if !readonly => Err(Error::Forbidden { what, sql: sql.to_owned() }),
-            _ => Ok(Access { readonly, ..self.access }),
+            _ => Ok(Access { readonly, plain_insert: is_plain_insert(sql), ..self.access }),
         }
     }
 
@@ -206,6 +212,17 @@ impl Record {
         }
         None
     }
+}
+
+fn is_plain_insert(sql: &str) -> bool {
+    let text = sql.trim_start().to_ascii_lowercase();
+    text.starts_with("insert into") && !text.contains("on conflict")
+}
+
+/// It would end the transaction around it.
+pub(crate) fn forces_rollback(sql: &str) -> bool {
+    let text = sql.to_ascii_lowercase();
+    text.contains("or rollback") || text.contains("conflict rollback")
 }
 
 fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use openraft::EntryPayload;
 use rusqlite::ErrorCode;
@@ -51,6 +52,7 @@ impl Core {
 
     /// Tells the watchers the revision of this state.
     pub(crate) fn announce(&self, state: &State) {
+        self.level.store(state.meta.level, Ordering::Release);
         let versions = Arc::clone(&state.meta.versions);
         let now = Changed { revision: state.meta.revision, versions };
         self.changed.send_if_modified(|changed| {

@@ -1,7 +1,7 @@
 //! What all handles of a store share, and the turn of one write: run it locally, record it, take
 //! it back.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -11,6 +11,7 @@ use crate::changed::Changed;
 use crate::error::{Error, Result};
 use crate::fault::Switch;
 use crate::files::Folder;
+use crate::log_file::Identity;
 use crate::options::{MemberId, Options};
 use crate::read::Tracker;
 use crate::readers::Readers;
@@ -24,10 +25,13 @@ pub(crate) struct Core {
     pub(crate) folder: Folder,
     pub(crate) options: Options,
     pub(crate) me: MemberId,
+    pub(crate) identity: Identity,
     pub(crate) readers: Readers,
     pub(crate) changed: watch::Sender<Changed>,
     pub(crate) fault: Switch,
     pub(crate) closed: AtomicBool,
+    /// Level of the schema; here so that it can be told while a closure runs.
+    pub(crate) level: AtomicU32,
     /// The window opened.
     pub(crate) opened: Notify,
     /// A write was gathered.
@@ -48,7 +52,7 @@ pub(crate) enum Turn<R, E> {
 }
 
 impl Core {
-    pub(crate) fn open(folder: Folder, options: Options, me: MemberId) -> Result<Core> {
+    pub(crate) fn open(folder: Folder, options: Options, identity: Identity) -> Result<Core> {
         let state = State::open(&folder)?;
         let changed =
             Changed { revision: state.meta.revision, versions: state.meta.versions.clone() };
@@ -56,10 +60,12 @@ impl Core {
             readers: Readers::new(folder.state()),
             folder,
             options,
-            me,
+            me: identity.me.id,
+            identity,
             changed: watch::Sender::new(changed),
             fault: Switch::new(),
             closed: AtomicBool::new(false),
+            level: AtomicU32::new(state.meta.level),
             opened: Notify::new(),
             gathered: Notify::new(),
             filled: Notify::new(),
@@ -77,6 +83,16 @@ impl Core {
     pub(crate) fn check(&self) -> Result<()> {
         self.fault.check()?;
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Ends all writes that wait: nobody ships them any more.
+    pub(crate) fn abandon(&self) {
+        self.closed.store(true, Ordering::Release);
+        let mut state = self.state();
+        state.window.gathered.clear();
+        state.window.in_flight = None;
+        drop(state);
+        self.opened.notify_waiters();
     }
 
     /// Lets go of the files, though handles may still be around.

@@ -1,6 +1,7 @@
 //! The folder of a store: its file names, its lock, and how each SQLite file is opened.
 
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,9 +18,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder when it is missing, and locks it.
+    /// Makes the folder when it is missing, for its owner only, and locks it.
     pub(crate) fn lock(dir: &Path) -> Result<Folder> {
-        fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|e| Error::file("create", dir, e))?;
         let path = dir.join("lock");
         let file = File::options()
             .create(true)
@@ -68,11 +70,11 @@ impl Folder {
     pub(crate) fn damaged(&self, what: impl Into<String>) -> Error {
         Error::Damaged { dir: self.dir.clone(), what: what.into() }
     }
+}
 
-    /// Makes names in the folder survive a power cut.
-    pub(crate) fn sync(&self) -> std::io::Result<()> {
-        File::open(&self.dir)?.sync_all()
-    }
+/// Makes names in the folder survive a power cut.
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Kibibytes of pages a connection may keep.

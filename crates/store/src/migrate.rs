@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::access::forces_rollback;
 use crate::core::Core;
 use crate::error::{BoxError, Constraint, Error, Result};
 use crate::fault::Fault;
 use crate::options::Migration;
 use crate::request::Step;
 use crate::state::{State, run};
-use crate::write::forces_rollback;
 
 /// Refuses a list with gaps.
 pub(crate) fn check_list(schema: &[Migration]) -> Result<()> {

@@ -13,11 +13,12 @@ use crate::core::Core;
 use crate::error::{BoxError, Error, Result};
 use crate::fault::Fault;
 use crate::files::Folder;
+use crate::leader::Leader;
 use crate::log::{self, Log};
 use crate::log_file::{Identity, LogFile};
 use crate::machine::Machine;
-use crate::network::Network;
 use crate::options::{Member, Options};
+use crate::peer::Network;
 use crate::raft::{Entry, LogId, Membership, Raft, Vote};
 use crate::{migrate, recover, ship, snapshot};
 
@@ -25,6 +26,7 @@ use crate::{migrate, recover, ship, snapshot};
 pub(crate) struct Running {
     pub(crate) core: Arc<Core>,
     pub(crate) raft: Raft,
+    pub(crate) leader: Arc<Leader>,
     /// It is the only one with a vote.
     pub(crate) alone: bool,
     /// Dropped to end the thread.
@@ -41,6 +43,7 @@ struct Prepared {
 /// Raft, and whether this member is the only one with a vote.
 struct Started {
     raft: Raft,
+    leader: Arc<Leader>,
     alone: bool,
 }
 
@@ -54,8 +57,8 @@ pub(crate) async fn open(dir: &std::path::Path, options: Options) -> Result<Runn
         .name("store".into())
         .spawn(move || thread_main(&of_thread, log, ready, stopping))
         .map_err(|e| Error::file("start a thread for", dir, e))?;
-    let Started { raft, alone } = started.await.map_err(|_| Error::Closed)??;
-    Ok(Running { core, raft, alone, stop, thread })
+    let Started { raft, leader, alone } = started.await.map_err(|_| Error::Closed)??;
+    Ok(Running { core, raft, leader, alone, stop, thread })
 }
 
 fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
@@ -65,9 +68,9 @@ fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
     let identity = match file.identity().map_err(read)? {
         Some(identity) => identity,
         None if folder.state().exists() => return Err(folder.damaged("log.db is missing or empty")),
-        None => found(&file, &options.me).map_err(read)?,
+        None => found(&file, &options).map_err(read)?,
     };
-    let core = Core::open(folder.clone(), options, identity.me.id)?;
+    let core = Core::open(folder.clone(), options, identity)?;
     let log = Log::open(file, core.fault.clone()).map_err(read)?;
     catch_up(&core, &log)?;
     renew_vote(&core, &log)?;
@@ -75,9 +78,12 @@ fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
     Ok(Prepared { core: Arc::new(core), log })
 }
 
-/// Makes a cluster of one member.
-fn found(file: &LogFile, me: &Member) -> Result<Identity, BoxError> {
-    file.commit(|file| recover::found_after(file, me, None))?;
+/// Makes a cluster of one member, or a member that waits to be added to one.
+fn found(file: &LogFile, options: &Options) -> Result<Identity, BoxError> {
+    file.commit(|file| match options.join {
+        None => recover::found_after(file, &options.me, None),
+        Some(cluster) => file.set_identity(&Identity { cluster, me: options.me.clone() }),
+    })?;
     file.identity()?.ok_or_else(|| "the cluster was not founded".into())
 }
 
@@ -141,11 +147,12 @@ fn thread_main(
             return;
         }
     };
+    let _ending = Ending(core);
     runtime.block_on(async {
         match start(core, log).await {
             Ok(started) => {
                 let raft = started.raft.clone();
-                let shipping = tokio::spawn(ship::run(core.clone(), raft.clone()));
+                let shipping = tokio::spawn(ship::run(core.clone(), started.leader.clone()));
                 let _ = ready.send(Ok(started));
                 // An error means that the last handle was dropped.
                 let _ = stopping.await;
@@ -159,6 +166,18 @@ fn thread_main(
     });
 }
 
+/// Whatever ends the thread, nobody waits for it.
+struct Ending<'a>(&'a Core);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fault.set(Fault::new("run", "its thread panicked"));
+        }
+        self.0.abandon();
+    }
+}
+
 async fn start(core: &Arc<Core>, mut log: Log) -> Result<Started> {
     let mut machine = Machine(core.clone());
     let alone = is_alone(core, &mut log, &mut machine).await?;
@@ -166,10 +185,13 @@ async fn start(core: &Arc<Core>, mut log: Log) -> Result<Started> {
         forget_leadership(&log)?;
     }
     let config = config(&core.options)?;
-    let raft = Raft::new(core.me, Arc::new(config), Network, log, machine)
+    let transport = core.options.transport.clone();
+    let network = Network { transport, cluster: core.identity.cluster };
+    let raft = Raft::new(core.me, Arc::new(config), network.clone(), log, machine)
         .await
-        .map_err(|_| ship::stopped(core))?;
-    Ok(Started { raft, alone })
+        .map_err(|_| core.check().err().unwrap_or(Error::Closed))?;
+    let leader = Arc::new(Leader::new(core.clone(), raft.clone(), network));
+    Ok(Started { raft, leader, alone })
 }
 
 async fn is_alone(core: &Core, log: &mut Log, machine: &mut Machine) -> Result<bool> {
@@ -202,6 +224,7 @@ fn config(options: &Options) -> Result<openraft::Config> {
         max_in_snapshot_log_to_keep: options.snapshot_every / 4,
         replication_lag_threshold: options.snapshot_every,
         snapshot_max_chunk_size: 1 << 20,
+        max_payload_entries: 32,
         ..openraft::Config::default()
     };
     config.validate().map_err(|e| Error::Members { reason: e.to_string() })

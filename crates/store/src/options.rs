@@ -1,8 +1,12 @@
 //! How a store is opened, and who its members are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::transport::{Nobody, Transport};
 
 /// Number of a member; never given twice in the life of a cluster.
 pub type MemberId = u64;
@@ -36,6 +40,11 @@ pub struct Options {
     pub schema: &'static [Migration],
     /// Who this member is; taken when the folder is new.
     pub me: Member,
+    /// The cluster to join, as told by [`Status::cluster`](crate::Status::cluster) of a member;
+    /// taken when the folder is new. Without it a new folder becomes a cluster of its own.
+    pub join: Option<Uuid>,
+    /// How the other members are reached.
+    pub transport: Arc<dyn Transport>,
     /// Time between two heartbeats of the leader; an election begins after 3 to 6 of them.
     pub heartbeat: Duration,
     /// How long a write waits for a leader.
@@ -51,6 +60,8 @@ impl Options {
         Options {
             schema,
             me: Member { id: 1, name: "none".into(), address: String::new() },
+            join: None,
+            transport: Arc::new(Nobody),
             heartbeat: Duration::from_millis(200),
             patience: Duration::from_secs(10),
             snapshot_every: 4096,

@@ -100,6 +100,9 @@ pub fn restore(backup: &Path, dir: &Path, me: &Member) -> Result<()> {
         let source = files::open_reader(backup)?;
         let mut state = files::open_state(&folder.state())?;
         snapshot::copy(&source, &mut state)?;
+        // The log that goes on after it must not be there without it.
+        state.pragma_update(None, "synchronous", "FULL")?;
+        state.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         let meta = Meta::load(&state)?;
         begin_after(&folder, me, &meta)
     };

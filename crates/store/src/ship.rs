@@ -5,23 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use openraft::error::{ClientWriteError, ForwardToLeader, RaftError};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
+use crate::leader::Leader;
 use crate::options::MemberId;
-use crate::raft::Raft;
-use crate::request::{Batch, Outcome, Reply, Request};
+use crate::request::{Batch, Outcome, Request};
 use crate::state::State;
 use crate::window::{Gathered, InFlight};
 
 /// How long a batch waits for writers that were told the window is open.
 const MOMENT: Duration = Duration::from_millis(1);
-/// Between two looks for a leader.
-const RETRY: Duration = Duration::from_millis(25);
 
 /// A batch that left the window.
 struct Shipment {
@@ -31,7 +28,7 @@ struct Shipment {
 }
 
 /// Ships until the store closes.
-pub(crate) async fn run(core: Arc<Core>, raft: Raft) {
+pub(crate) async fn run(core: Arc<Core>, leader: Arc<Leader>) {
     let mut sequence = first_sequence(&core);
     loop {
         core.gathered.notified().await;
@@ -43,7 +40,7 @@ pub(crate) async fn run(core: Arc<Core>, raft: Raft) {
         match shipment {
             Ok(Some(shipment)) => {
                 sequence += 1;
-                deliver(&core, &raft, shipment).await;
+                deliver(&core, &leader, shipment).await;
             }
             Ok(None) => {}
             Err(error) => core.fault.set(Fault::new("end a write", error)),
@@ -92,12 +89,12 @@ impl Core {
     }
 }
 
-async fn deliver(core: &Core, raft: &Raft, shipment: Shipment) {
+async fn deliver(core: &Core, leader: &Leader, shipment: Shipment) {
     let Shipment { request, writers, mut outcomes } = shipment;
     let result = tokio::select! {
         biased;
         applied = &mut outcomes => applied.map_err(|_| Error::Uncertain),
-        sent = propose(core, raft, request) => match sent {
+        sent = leader.propose(request) => match sent {
             Ok(_) => applied_here(core, outcomes).await,
             Err(error) => Err(error),
         },
@@ -134,36 +131,4 @@ fn share(error: &Error) -> Error {
         }
         _ => Error::Uncertain,
     }
-}
-
-/// Brings a request to the leader, wherever it is.
-pub(crate) async fn propose(core: &Core, raft: &Raft, request: Request) -> Result<Reply> {
-    let end = Instant::now() + core.options.patience;
-    loop {
-        let sent = timeout_at(end, raft.client_write(request.clone())).await;
-        match sent {
-            Ok(Ok(response)) => return Ok(response.data),
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to)))) => {
-                forward(core, to).await?;
-            }
-            Ok(Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(e)))) => {
-                return Err(Error::Members { reason: e.to_string() });
-            }
-            Ok(Err(RaftError::Fatal(_))) => return Err(stopped(core)),
-            Err(_) => return Err(Error::Uncertain),
-        }
-        if Instant::now() + RETRY >= end {
-            return Err(Error::NoQuorum);
-        }
-        sleep(RETRY).await;
-    }
-}
-
-async fn forward(_core: &Core, _to: ForwardToLeader<MemberId, crate::Member>) -> Result<()> {
-    Ok(())
-}
-
-/// Raft has ended: by a fault or by closing.
-pub(crate) fn stopped(core: &Core) -> Error {
-    core.check().err().unwrap_or(Error::Closed)
 }

@@ -46,7 +46,9 @@ impl Core {
         self.readers.copy_to(new)?;
         File::open(new)?.sync_all()?;
         fs::rename(new, target)?;
-        self.folder.sync()?;
+        if let Some(folder) = target.parent() {
+            files::sync_folder(folder)?;
+        }
         Ok(())
     }
 
@@ -81,7 +83,7 @@ impl Core {
         std::io::copy(&mut received, &mut copy)?;
         copy.sync_all()?;
         fs::rename(&new, self.folder.snapshot())?;
-        self.folder.sync()?;
+        files::sync_folder(self.folder.path())?;
         remove(&self.folder.snapshot_received())?;
         let mut state = self.state();
         // Whether the batch on its way is part of it cannot be told.

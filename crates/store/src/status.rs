@@ -1,5 +1,7 @@
 //! How the store is, for people and for the cluster's health.
 
+use uuid::Uuid;
+
 use crate::options::{Member, MemberId};
 
 /// What this member is in the cluster now.
@@ -20,6 +22,8 @@ pub enum Role {
 /// A moment's state of the store.
 #[derive(Clone, Debug)]
 pub struct Status {
+    /// The cluster; given to those that join.
+    pub cluster: Uuid,
     /// This member.
     pub me: MemberId,
     /// What it is.

@@ -7,20 +7,22 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use openraft::ServerState;
-use openraft::error::{CheckIsLeaderError, RaftError};
 use tokio::sync::{oneshot, watch};
 
 use crate::changed::Changed;
 use crate::core::{Core, Turn};
 use crate::error::{Error, Result};
+use crate::leader::Leader;
+use crate::members::Change;
 use crate::open::{self, Running};
-use crate::options::Options;
+use crate::options::{Member, MemberId, Options};
 use crate::raft::Raft;
 use crate::read::Read;
 use crate::request::{Outcome, Request};
 use crate::status::{Role, Status};
+use crate::transport::Stream;
 use crate::write::Write;
-use crate::{migrate, ship};
+use crate::{migrate, serve};
 
 /// How often a write is tried before it gives up.
 const ATTEMPTS: u32 = 16;
@@ -31,6 +33,7 @@ const ATTEMPTS: u32 = 16;
 pub struct Store {
     core: Arc<Core>,
     raft: Raft,
+    leader: Arc<Leader>,
     thread: Arc<Mutex<Option<Thread>>>,
 }
 
@@ -50,9 +53,9 @@ impl Store {
     /// Opens the store of a folder. A new folder becomes a cluster of one member. A member that is
     /// alone makes its schema the newest it knows; otherwise see [`Store::raise_schema`].
     pub async fn open(dir: &Path, options: Options) -> Result<Store> {
-        let Running { core, raft, alone, stop, thread } = open::open(dir, options).await?;
+        let Running { core, raft, leader, alone, stop, thread } = open::open(dir, options).await?;
         let thread = Arc::new(Mutex::new(Some(Thread { stop, thread })));
-        let store = Store { core, raft, thread };
+        let store = Store { core, raft, leader, thread };
         let started = if alone { store.start_alone().await } else { Ok(()) };
         match started {
             Ok(()) => Ok(store),
@@ -92,24 +95,8 @@ impl Store {
         &self,
         f: impl FnOnce(&Read<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.barrier().await?;
+        self.leader.catch_up().await?;
         self.read(f)
-    }
-
-    async fn barrier(&self) -> Result<()> {
-        self.core.check()?;
-        let asked =
-            tokio::time::timeout(self.core.options.patience, self.raft.ensure_linearizable());
-        match asked.await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(RaftError::Fatal(_))) => Err(ship::stopped(&self.core)),
-            Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)))) => {
-                Err(Error::NoQuorum)
-            }
-            Ok(Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)))) | Err(_) => {
-                Err(Error::NoQuorum)
-            }
-        }
     }
 
     /// Changes the state, all or nothing, on any member. The closure runs on the local state, and
@@ -191,13 +178,14 @@ impl Store {
         let members = metrics.membership_config.membership();
         let voters: Vec<_> = members.voter_ids().collect();
         Status {
+            cluster: self.core.identity.cluster,
             me: self.core.me,
             role: role(metrics.state),
             leader: metrics.current_leader,
             term: metrics.current_term,
             last_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
-            schema_level: self.core.state().meta.level,
+            schema_level: self.core.level.load(Ordering::Acquire),
             members: members
                 .nodes()
                 .map(|(id, member)| (member.clone(), voters.contains(id)))
@@ -215,14 +203,48 @@ impl Store {
         if steps.is_empty() {
             return Ok(());
         }
+        self.leader.check_level(level).await?;
         self.core.rehearse(&steps)?;
-        let reply = ship::propose(&self.core, &self.raft, Request::Migrate(steps)).await?;
+        let reply = self.leader.propose(Request::Migrate(steps)).await?;
         match reply.failed {
-            None => Ok(()),
+            None => self.leader.catch_up().await,
             Some((level, why)) => {
                 Err(Error::Migration { level, name: "at apply".into(), source: why.into() })
             }
         }
+    }
+
+    /// Adds a member that follows without a vote; returns when it has nearly all there is. It was
+    /// opened with [`Options::join`] and its id was never used before.
+    pub async fn add(&self, member: Member) -> Result<()> {
+        self.leader.change(Change::Add(member)).await
+    }
+
+    /// Gives a member a vote.
+    pub async fn promote(&self, member: MemberId) -> Result<()> {
+        self.leader.change(Change::Promote(member)).await
+    }
+
+    /// Takes a member's vote; it goes on following.
+    pub async fn demote(&self, member: MemberId) -> Result<()> {
+        self.leader.change(Change::Demote(member)).await
+    }
+
+    /// Removes a member. It is not told by this: whoever removes it has to stop it.
+    pub async fn remove(&self, member: MemberId) -> Result<()> {
+        self.leader.change(Change::Remove(member)).await
+    }
+
+    /// Asks the others for their votes, so that this member leads; what the daemon of a leader
+    /// that is about to stop has another member do.
+    pub async fn lead(&self) -> Result<()> {
+        let asked = self.raft.trigger().elect().await;
+        asked.map_err(|_| self.core.check().err().unwrap_or(Error::Closed))
+    }
+
+    /// Answers another member's connection until it ends.
+    pub async fn serve(&self, mut stream: impl Stream) -> std::io::Result<()> {
+        serve::serve(&self.core, &self.raft, &mut stream).await
     }
 
     /// Writes a copy of the state to a new file, from which [`restore`](crate::restore) makes a

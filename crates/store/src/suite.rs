@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use openraft::testing::{StoreBuilder, Suite};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::core::Core;
 use crate::fault::Switch;
 use crate::files::Folder;
 use crate::log::{self, Log};
+use crate::log_file::Identity;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::raft::{StorageError, Types};
@@ -23,7 +25,9 @@ impl StoreBuilder<Types, Log, Machine, TempDir> for Builder {
         let dir = dir.unwrap();
         let folder = Folder::lock(dir.path()).unwrap();
         let file = log::open_file(&folder.log()).unwrap();
-        let core = Core::open(folder, Options::new(&[]), 1).unwrap();
+        let options = Options::new(&[]);
+        let identity = Identity { cluster: Uuid::new_v4(), me: options.me.clone() };
+        let core = Core::open(folder, options, identity).unwrap();
         let log = Log::open(file, Switch::new()).unwrap();
         Ok((dir, log, Machine(Arc::new(core))))
     }

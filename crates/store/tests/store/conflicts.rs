@@ -6,7 +6,7 @@ use store::{Error, Result, Store, params};
 use crate::{count, open, temp};
 
 #[derive(Debug)]
-enum Refused {
+pub(crate) enum Refused {
     Quota,
     Store(Error),
 }
@@ -17,7 +17,7 @@ impl From<Error> for Refused {
     }
 }
 
-async fn launch(store: &Store, name: &str, cores: i64) -> Result<(), Refused> {
+pub(crate) async fn launch(store: &Store, name: &str, cores: i64) -> Result<(), Refused> {
     store
         .write(|w| {
             let limit: i64 =
@@ -131,4 +131,47 @@ async fn a_dropped_write_blocks_nobody() {
     }
     let found = count(&store, "notes");
     assert!((50..=100).contains(&found), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_ends_the_writes_that_wait() {
+    let dir = temp();
+    let store = open(dir.path()).await;
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut done = 0;
+                loop {
+                    let insert = "INSERT INTO notes(body) VALUES ('x')";
+                    match store.write(|w| w.execute(insert, &[])).await {
+                        Ok(_) => done += 1,
+                        Err(Error::Closed | Error::Uncertain) => return done,
+                        Err(e) => panic!("{e:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    store.close().await.unwrap();
+    let mut acknowledged = 0;
+    for task in tasks {
+        acknowledged += task.await.unwrap();
+    }
+    let found = count(&open(dir.path()).await, "notes");
+    // What was on its way may have arrived.
+    assert!((acknowledged..=acknowledged + 50).contains(&found), "{found} of {acknowledged}");
+}
+
+#[tokio::test]
+async fn a_closure_may_ask_for_the_status_and_read() {
+    let dir = temp();
+    let store = open(dir.path()).await;
+    let level = store.write(|w| -> Result<u32> {
+        w.execute("INSERT INTO notes(body) VALUES ('x')", &[])?;
+        assert!(!store.read(|r| r.exists("SELECT 1 FROM notes", &[]))?);
+        Ok(store.status().schema_level)
+    });
+    assert_eq!(level.await.unwrap(), 1);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of it is tests")]
 
 mod basics;
+mod cluster;
 mod conflicts;
 mod crash;
 mod migrations;

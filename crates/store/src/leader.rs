@@ -1,0 +1,126 @@
+//! What only the leader can do, asked from any member: it is done here when this member leads, and
+//! sent to the leader otherwise, again and again until there is one or patience ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::members::Change;
+use crate::options::Member;
+use crate::peer::{Network, Peer};
+use crate::raft::Raft;
+use crate::request::{Reply, Request};
+use crate::rpc::{Answer, Ask};
+use crate::serve;
+
+/// Between two looks for a leader.
+const RETRY: Duration = Duration::from_millis(25);
+/// For a member to answer a small question.
+const QUESTION: Duration = Duration::from_secs(2);
+
+/// The way to the leader.
+pub(crate) struct Leader {
+    core: Arc<Core>,
+    raft: Raft,
+    network: Network,
+    /// The leader that was asked last.
+    last: Mutex<Option<Arc<Peer>>>,
+}
+
+impl Leader {
+    pub(crate) fn new(core: Arc<Core>, raft: Raft, network: Network) -> Leader {
+        Leader { core, raft, network, last: Mutex::default() }
+    }
+
+    /// Puts an entry in the log. It may get there twice when a connection breaks.
+    pub(crate) async fn propose(&self, request: Request) -> Result<Reply> {
+        match self.insist(Ask::Propose(request)).await? {
+            Answer::Proposed(reply) => Ok(reply),
+            _ => Err(Error::Uncertain),
+        }
+    }
+
+    /// Waits until this member has everything that was acknowledged anywhere before.
+    pub(crate) async fn catch_up(&self) -> Result<()> {
+        let index = match self.insist(Ask::ReadIndex).await {
+            Ok(Answer::ReadIndex(index)) => index,
+            Ok(_) | Err(Error::Uncertain) => return Err(Error::NoQuorum),
+            Err(error) => return Err(error),
+        };
+        let wait = self.raft.wait(Some(self.core.options.patience));
+        let applied = wait.applied_index_at_least(Some(index), "what was acknowledged").await;
+        applied.map(|_| ()).map_err(|_| self.core.check().err().unwrap_or(Error::NoQuorum))
+    }
+
+    /// Changes the members.
+    pub(crate) async fn change(&self, change: Change) -> Result<()> {
+        match self.insist(Ask::Change(change)).await? {
+            Answer::Changed(done) => done.map_err(|reason| Error::Members { reason }),
+            _ => Err(Error::Uncertain),
+        }
+    }
+
+    /// Refuses a level that some member does not know, or cannot be asked about.
+    pub(crate) async fn check_level(&self, level: u32) -> Result<()> {
+        let members = self.raft.metrics().borrow().membership_config.membership().clone();
+        for (_, member) in members.nodes().filter(|(id, _)| **id != self.core.me) {
+            let peer = Peer::new(self.network.clone(), member.clone());
+            let reason = match peer.call(&Ask::KnownLevel, QUESTION).await {
+                Ok(Answer::KnownLevel(known)) if known >= level => continue,
+                Ok(Answer::KnownLevel(known)) => {
+                    format!("{} knows schema levels up to {known}, not {level}", member.name)
+                }
+                Ok(_) => format!("{} does not say which schema levels it knows", member.name),
+                Err(e) => {
+                    format!("{} cannot be asked which schema levels it knows: {e}", member.name)
+                }
+            };
+            return Err(Error::Members { reason });
+        }
+        Ok(())
+    }
+
+    async fn insist(&self, ask: Ask) -> Result<Answer> {
+        let end = Instant::now() + self.core.options.patience;
+        loop {
+            self.core.check()?;
+            let here = serve::answer(&self.core, &self.raft, ask.clone());
+            match timeout_at(end, here).await.map_err(|_| Error::Uncertain)? {
+                Answer::NotLeader(Some(member)) => match self.ask(&member, &ask, end).await {
+                    None | Some(Answer::NotLeader(_) | Answer::Stopped) => {}
+                    Some(answer) => return Ok(answer),
+                },
+                Answer::NotLeader(None) => {}
+                Answer::Stopped => return Err(self.core.check().err().unwrap_or(Error::Closed)),
+                answer => return Ok(answer),
+            }
+            if Instant::now() + RETRY >= end {
+                return Err(Error::NoQuorum);
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Asks the member, over the connection of last time when there is one.
+    async fn ask(&self, member: &Member, ask: &Ask, end: Instant) -> Option<Answer> {
+        let kept = self.last.lock().await.take().filter(|peer| peer.member() == member);
+        let new = || Arc::new(Peer::new(self.network.clone(), member.clone()));
+        let peer = kept.unwrap_or_else(new);
+        let time = end.saturating_duration_since(Instant::now());
+        match timeout(time, peer.call(ask, time)).await {
+            Ok(Ok(answer)) => {
+                *self.last.lock().await = Some(peer);
+                Some(answer)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(member = member.id, %error, "cannot ask the leader");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
