@@ -48,6 +48,13 @@ ClientIdentifier=mac
 UseDomains=yes
 ";
 
+/// networkd waits for udev to announce a link unless `/sys` is read-only, as where no udev can run.
+/// So it sees one: a udev daemon in each container would cost memory and do nothing.
+const NO_UDEV: &str = "\
+[Service]
+ReadOnlyPaths=/sys
+";
+
 const HOSTS: &str = "\
 127.0.0.1\tlocalhost
 ::1\t\tlocalhost ip6-localhost ip6-loopback
@@ -102,6 +109,8 @@ const ENABLE: &str = "chroot \"$1\" systemctl enable systemd-networkd.service \
 
 fn settings(root: &Path) -> Result<()> {
     files::write(root, "etc/systemd/network/50-eth0.network", 0o644, NETWORK)?;
+    let drop_in = "etc/systemd/system/systemd-networkd.service.d/50-no-udev.conf";
+    files::write(root, drop_in, 0o644, NO_UDEV)?;
     files::write(root, "etc/hosts", 0o644, HOSTS)?;
     files::write(root, "etc/default/locale", 0o644, "LANG=C.UTF-8\n")?;
     files::link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
