@@ -1,6 +1,7 @@
 //! Checks of the source that compiler and clippy do not make.
 
 mod bans;
+mod folders;
 mod heads;
 mod layers;
 mod manifests;
@@ -29,6 +30,7 @@ pub(crate) fn run() -> Result<bool> {
     problems.extend(manifests::check()?);
     problems.extend(sizes::check(&sources));
     problems.extend(heads::check(&sources));
+    problems.extend(folders::check(&sources));
     problems.extend(bans::check(&sources, &layers));
     for Problem(text) in &problems {
         println!("{text}");
