@@ -101,6 +101,14 @@ impl World {
         Ok(runner.submit(task, request)?)
     }
 
+    /// Takes no new task and waits for those under way; says how many are left.
+    pub async fn finish_tasks(&self, patience: std::time::Duration) -> usize {
+        match self.runner.get() {
+            Some(runner) => runner.shutdown(patience).await,
+            None => 0,
+        }
+    }
+
     /// Where events go.
     pub fn bus(&self) -> &Bus {
         self.operations.bus()

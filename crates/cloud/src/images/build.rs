@@ -138,7 +138,27 @@ async fn make_in(
     warm(world, &image, built.clone(), control).await?;
     files::keep(world, Files::unified(&built.tarball), &image.fingerprint).await?;
     write_row(world, &image, std::iter::empty()).await?;
+    name_after_recipe(world, &image, recipe).await?;
     world.store.read(|db| super::find(db, project, &image.fingerprint))
+}
+
+/// Gives the newest image of a recipe the recipe's name as an alias, for clients that know nothing
+/// of recipes; an alias of that name that is somebody's own image is left alone.
+async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result<()> {
+    world
+        .store
+        .write(|db| {
+            let (home, print) = (&image.project, &image.fingerprint);
+            let Some(alias) = rows::alias(db, home, recipe)? else {
+                return Ok(rows::insert_alias(db, home, recipe, "", print)?);
+            };
+            let old = rows::get(db, home, &alias.fingerprint)?;
+            match old.is_some_and(|old| old.source == image.source) {
+                true => Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?),
+                false => Ok(()),
+            }
+        })
+        .await
 }
 
 /// Makes the image's volume out of the tree that was built, in the pool that new instances use,

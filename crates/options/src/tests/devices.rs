@@ -50,9 +50,9 @@ fn cards_of_a_network_and_of_the_host() {
     assert_eq!(card.ipv4_address, Some(OrNone::Value([10, 0, 0, 5].into())));
     let host = parse(&[("type", "nic"), ("nictype", "bridged"), ("parent", "br0")]).unwrap();
     assert!(matches!(host.nic(), Some(Nic::Bridged(card)) if card.parent.is_some()));
-    let pair = parse(&[("type", "nic"), ("nictype", "p2p"), ("limits.max", "1Gbit")]).unwrap();
-    let Some(Nic::P2p(card)) = pair.nic() else { panic!("{pair:?}") };
-    assert_eq!(card.ingress().map(|rate| rate.0), Some(1_000_000_000));
+    let pair = parse(&[("type", "nic"), ("nictype", "p2p"), ("mtu", "9000")]).unwrap();
+    let Some(card @ Nic::P2p(_)) = pair.nic() else { panic!("{pair:?}") };
+    assert_eq!(card.mtu(), Some(9000));
 }
 
 #[test]

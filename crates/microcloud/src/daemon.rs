@@ -1,0 +1,167 @@
+//! The role `daemon`: wires the world in one place, brings it up, serves it, ends in order.
+//!
+//! ```text
+//! folder, store ─> World ─> boot (tasks settled, networks, instances found) ─> socket, "ready"
+//!        └─ SIGTERM, SIGINT: answer what is under way, end; instances live on
+//! ```
+
+use std::{
+    io::Write, os::unix::net::UnixDatagram, path::PathBuf, process::ExitCode, sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use cloud::{Dirs, Host, Parts, World, instances, reconcile};
+use network::Plane;
+use store::Store;
+use tasks::Reconcilers;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long tasks under way may take at the end; what is left then is settled at the next start.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Threads for requests: enough to use a Pi, few enough to be small.
+const MOST_THREADS: usize = 4;
+/// An idle thread that was made for blocking work goes away after this.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// What the command line says.
+struct Arguments {
+    folder: PathBuf,
+    group: Option<String>,
+}
+
+/// Runs the daemon until it is told to end.
+pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
+    let done = arguments(words).and_then(|arguments| {
+        log();
+        runtime()?.block_on(run(arguments))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments(words: &[std::ffi::OsString]) -> Result<Arguments> {
+    let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    let mut group = None;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--group" => group = Some(words.next().context("--group needs the name of a group")?),
+            other => bail!(
+                "unknown argument \"{other}\": --group NAME (who else may use the socket); \
+                 the state folder is $MICROCLOUD_DIR, else /var/lib/microcloud"
+            ),
+        }
+    }
+    let folder = std::env::var_os("MICROCLOUD_DIR").filter(|folder| !folder.is_empty());
+    Ok(Arguments { folder: folder.map_or_else(|| "/var/lib/microcloud".into(), Into::into), group })
+}
+
+fn log() {
+    let filter =
+        std::env::var("MICROCLOUD_LOG").unwrap_or_else(|_| String::from("info,openraft=error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(rustix::termios::isatty(std::io::stderr()))
+        .init();
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cpus.min(MOST_THREADS))
+        .thread_keep_alive(KEEP_ALIVE)
+        .enable_all()
+        .build()
+        .context("start the runtime")
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("the daemon must run as root: sudo microcloud daemon");
+    }
+    let group = arguments.group.as_deref().map(group_id).transpose()?;
+    let dirs = Dirs::new(&arguments.folder);
+    dirs.make().with_context(|| format!("make the state folder {}", arguments.folder.display()))?;
+    let store = Store::open(&dirs.database(), store::Options::new(cloud::db::MIGRATIONS))
+        .await
+        .with_context(|| format!("open the database in {}", dirs.database().display()))?;
+    let host = Host::look().context("look at the machine")?;
+    let (world, started) = World::new(Parts {
+        plane: Plane::new(cloud::names::daemon_tag(dirs.root())).context("open netlink")?,
+        me: host.name.clone(),
+        binary: PathBuf::from("/proc/self/exe"),
+        host,
+        dirs,
+        store,
+    });
+    let world = Arc::new(world);
+    let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
+    reconcile::boot(&world).await.context("bring up what is there")?;
+    let mut reconcilers = Reconcilers::new(world.clone());
+    reconcilers.start(reconcile::Networks);
+    let listener = api::bind(&world.dirs.socket(), group)
+        .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
+    tell_systemd("READY=1");
+    tracing::info!(version = cloud::server::VERSION, folder = %world.dirs.root().display(), "ready");
+    serve(&world, listener).await?;
+    tell_systemd("STOPPING=1");
+    drop(reconcilers);
+    followed.abort();
+    end(&world).await
+}
+
+/// Serves until a signal, or until the database fails.
+async fn serve(world: &Arc<World>, listener: tokio::net::UnixListener) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen to signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen to signals")?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(api::serve(listener, world.clone(), async {
+        // Its sender gone means stop, too.
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        error = world.store.failed() => {
+            return Err(error).context("the database has failed; nothing is changed any more");
+        }
+    }
+    tracing::info!("ending; instances live on");
+    drop(stop);
+    // Event streams stay open for ever: what is not answered soon is cut.
+    let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+    Ok(())
+}
+
+async fn end(world: &World) -> Result<()> {
+    let left = world.finish_tasks(PATIENCE).await;
+    if left > 0 {
+        tracing::warn!(left, "tasks under way are settled at the next start");
+    }
+    let _ = std::fs::remove_file(world.dirs.socket());
+    world.store.close().await.context("close the database")
+}
+
+fn group_id(name: &str) -> Result<u32> {
+    let groups = std::fs::read_to_string("/etc/group").context("read /etc/group")?;
+    let found = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.with_context(|| format!("there is no group \"{name}\": sudo groupadd {name}"))
+}
+
+/// Tells systemd how the service stands, if it started us (`sd_notify(3)`).
+fn tell_systemd(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), path));
+    if let Err(error) = sent {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}
