@@ -13,6 +13,7 @@
 //! | `spec` | what the caller wants |
 //! | `facts`, `firewall` | what the machine has |
 //! | `bridge/` | the driver of managed bridges |
+//! | `filter` | what a port may send |
 //! | `desired`, `diff` | plan and comparison |
 //! | `plane/` | netlink, sysctls, nft, and the lease services |
 //! | `inside` | interfaces of another network namespace |
@@ -25,6 +26,7 @@ mod diff;
 mod driver;
 mod error;
 mod facts;
+mod filter;
 mod firewall;
 mod hash;
 mod inside;
@@ -43,6 +45,7 @@ pub use diff::{Change, diff};
 pub use driver::{DRIVERS, Driver, Identity, driver};
 pub use error::{Error, Result};
 pub use facts::{Facts, LinkFact};
+pub use filter::PortFilter;
 pub use firewall::{Denial, Family, Firewall, ForeignRule};
 pub use inside::addresses_in;
 pub use interface::{Address, Counters, Interface, Medium};

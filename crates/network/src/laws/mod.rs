@@ -3,6 +3,7 @@
 
 mod dhclient;
 mod docker;
+mod filters;
 mod guests;
 mod hosts;
 mod repair;

@@ -5,6 +5,7 @@
 
 mod act;
 mod apply;
+mod filters;
 mod look;
 mod ports;
 mod sysctl;
