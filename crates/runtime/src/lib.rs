@@ -31,6 +31,7 @@ mod protocol;
 pub mod seccomp;
 mod types;
 
+pub use cgroup::forget as forget_groups;
 pub use client::{Created, Exec, Monitor, Watch, cleanup, cleanup_spec, last_exit, spawn};
 pub use error::{Error, Result};
 pub use monitor::monitor_main;

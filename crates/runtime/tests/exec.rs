@@ -1,5 +1,5 @@
 //! Programs run inside from outside.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Roots, disks and devices.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! An instance's life: created, released, stopped in every way.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 
@@ -128,4 +128,50 @@ fn the_daemon_finds_a_monitor_again() {
     assert_eq!(monitor.info().unwrap().state, State::Running);
     guest.monitor = Some(monitor);
     assert_eq!(guest.ok("echo here").trim(), "here");
+}
+
+#[test]
+fn an_application_has_a_pid_1_above_it() {
+    if skip() {
+        return;
+    }
+    // It leaves an orphan, and ends when it is asked to.
+    let line = "(sleep 0.1 &); trap 'exit 6' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut guest = Guest::program("reaper", ["/bin/sh", "-c", line]);
+    guest.spec.process.reaper = true;
+    guest.spec.process.uid = 1000;
+    let guest = guest.start();
+    let said = |what: &str| {
+        String::from_utf8_lossy(&guest.monitor().console_log().unwrap()).contains(what)
+    };
+    eventually("it is ready", || said("ready"));
+    assert_eq!(guest.ok("stat -c %u /proc/2").trim(), "1000");
+    eventually("the orphan is reaped", || !guest.ok("ps").contains("[sleep]"));
+    let mut watch = guest.monitor().watch().unwrap();
+    guest.monitor().signal(15).unwrap();
+    assert_eq!(stopped(&mut watch), ExitReason::Exit(6));
+
+    let mut guest = Guest::program("reaper-missing", ["/bin/nothing"]);
+    guest.spec.process.reaper = true;
+    guest.create();
+    let error = guest.monitor().release().unwrap_err();
+    assert!(error.to_string().contains("/bin/nothing"), "{error}");
+}
+
+#[test]
+fn single_ids_can_be_mapped_otherwise() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("raw");
+    guest.spec.raw_idmap =
+        vec![spec::MappedIds { users: true, groups: true, host: 1000, inside: 1000, count: 1 }];
+    let guest = guest.start();
+    assert_eq!(guest.ok("cat /proc/self/uid_map").lines().count(), 3);
+    let folder = guest.folder.path().join("home");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(1000), Some(1000)).unwrap();
+    let mount = spec::Mount { shift: false, ..spec::Mount::new(&folder, "/mnt") };
+    guest.monitor().add_mount(&mount).unwrap();
+    assert_eq!(guest.ok("stat -c %u:%g /mnt").trim(), "1000:1000");
 }

@@ -1,5 +1,5 @@
 //! Limits bite, and change while it runs.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceNode, IdMap, Limits, Mount, Process, Rlimit, Root, VERSION};
+use crate::{DeviceNode, IdMap, Limits, MappedIds, Mount, Process, Rlimit, Root, VERSION};
 
 /// Everything a monitor needs to know to run one container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct InstanceSpec {
     /// Which host ids it gets; `None` is a privileged container.
     #[serde(default)]
     pub idmap: Option<IdMap>,
+    /// Single ids that are mapped otherwise; never its root.
+    #[serde(default)]
+    pub raw_idmap: Vec<MappedIds>,
     /// Disks, in the order in which they are mounted.
     #[serde(default)]
     pub mounts: Vec<Mount>,
@@ -73,6 +76,7 @@ impl InstanceSpec {
             hostname: id.rsplit('_').next().unwrap_or(id).to_owned(),
             root,
             idmap: Some(IdMap::default()),
+            raw_idmap: Vec::new(),
             mounts: Vec::new(),
             devices: Vec::new(),
             stop_signal: process.stop_signal(),
@@ -93,6 +97,25 @@ impl InstanceSpec {
     /// The host's id of the container's root user and group.
     pub fn root_id(&self) -> u32 {
         self.idmap.map_or(0, |map| map.base)
+    }
+
+    /// The host's id of a user inside; `None` if it has none.
+    pub fn host_uid(&self, id: u32) -> Option<u32> {
+        self.host_id(id, |mapped| mapped.users)
+    }
+
+    /// The host's id of a group inside; `None` if it has none.
+    pub fn host_gid(&self, id: u32) -> Option<u32> {
+        self.host_id(id, |mapped| mapped.groups)
+    }
+
+    fn host_id(&self, id: u32, fits: impl Fn(&MappedIds) -> bool) -> Option<u32> {
+        let Some(map) = self.idmap else { return Some(id) };
+        let raw = self.raw_idmap.iter().filter(|mapped| fits(mapped)).find_map(|mapped| {
+            let index = id.checked_sub(mapped.inside)?;
+            (index < mapped.count).then(|| mapped.host + index)
+        });
+        raw.or_else(|| map.host(id))
     }
 
     /// Does its root equal the host's?
@@ -126,5 +149,25 @@ impl Default for Seccomp {
             deny_compat: false,
             deny_default: true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_ids_go_before_the_map() {
+        let root = Root::Dir { path: "/r".into() };
+        let mut spec = InstanceSpec::new("tag", "default_c1", 1, root, Process::init("/sbin/init"));
+        let users = MappedIds { users: true, groups: false, host: 1000, inside: 500, count: 2 };
+        spec.raw_idmap = vec![users];
+        assert_eq!(spec.host_uid(499), Some(1_000_499));
+        assert_eq!(spec.host_uid(501), Some(1001));
+        assert_eq!(spec.host_uid(502), Some(1_000_502));
+        assert_eq!(spec.host_gid(501), Some(1_000_501));
+        assert_eq!(spec.host_uid(65_536), None);
+        spec.idmap = None;
+        assert_eq!(spec.host_uid(70_000), Some(70_000));
     }
 }

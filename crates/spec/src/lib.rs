@@ -13,7 +13,7 @@ mod root;
 pub use instance::{InstanceSpec, Seccomp};
 pub use limits::{CpuLimit, Limits};
 pub use process::{Process, Rlimit};
-pub use root::{DeviceKind, DeviceNode, IdMap, Mount, Root};
+pub use root::{DeviceKind, DeviceNode, IdMap, MappedIds, Mount, Root};
 
 /// The version of the specification this build writes.
 pub const VERSION: u32 = 1;

@@ -47,6 +47,22 @@ impl Default for IdMap {
     }
 }
 
+/// Ids of the host that an instance sees under a number of its own choice (`raw.idmap`); they are
+/// cut out of its [`IdMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappedIds {
+    /// Are these users?
+    pub users: bool,
+    /// Are these groups?
+    pub groups: bool,
+    /// First id of the host.
+    pub host: u32,
+    /// First id inside.
+    pub inside: u32,
+    /// How many.
+    pub count: u32,
+}
+
 /// A disk device: a folder or file of the host, seen inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -37,6 +37,16 @@ pub(crate) fn unblock() {
     }
 }
 
+/// Blocks every signal.
+pub(crate) fn block_all() {
+    // SAFETY: the set lives on this stack and is filled before it is read.
+    unsafe {
+        let mut all: libc::sigset_t = mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut());
+    }
+}
+
 /// Runs `work` with every signal blocked: a child forked meanwhile runs no handler of ours.
 pub(crate) fn with_all_blocked<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: both sets live on this stack and are filled by the calls before they are read.

@@ -24,6 +24,7 @@ use spec::InstanceSpec;
 
 pub(crate) use create::monitor_group;
 pub(crate) use layout::Layout;
+pub use remove::forget;
 
 /// The control groups of one instance.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Group;
+use super::{Group, Layout};
 use crate::error::{At, Result};
 
 /// Killed processes leave their group a moment later.
@@ -53,4 +53,17 @@ fn remove_below(folder: &Path, deadline: Instant) -> io::Result<bool> {
         }
     }
     Ok(any)
+}
+
+/// Removes the groups that a daemon's instances were in, as far as none is left; for the end of a
+/// daemon, when it starts nothing more.
+pub fn forget(tag: &str) {
+    let Ok(layout) = Layout::detect() else { return };
+    for root in layout.roots() {
+        for kind in ["microcloud.payload", "microcloud.monitor"] {
+            let all = root.join(kind);
+            // What is not empty, or was never there, stays as it is.
+            let _ = fs::remove_dir(all.join(tag)).and_then(|()| fs::remove_dir(&all));
+        }
+    }
 }

@@ -124,7 +124,7 @@ fn wire(instance: &InstanceSpec, spec: &ExecSpec, wiring: Wiring) -> io::Result<
 
 /// New pipes belong to the program's user: it may open `/dev/stdout` again.
 fn pipes(instance: &InstanceSpec, uid: u32) -> io::Result<Pipes> {
-    let owner = instance.idmap.map_or(Some(uid), |map| map.host(uid)).unwrap_or(instance.root_id());
+    let owner = instance.host_uid(uid).unwrap_or(instance.root_id());
     let (their_in, stdin) = {
         let (read, write) = io::pipe()?;
         (OwnedFd::from(write), OwnedFd::from(read))

@@ -140,17 +140,26 @@ fn enter_root(root: BorrowedFd) -> Result<()> {
 fn execute(inheritance: &Inheritance<'_>, console: BorrowedFd) -> Result<Infallible> {
     let process = &inheritance.spec.process;
     set_sysctls(inheritance.plan)?;
-    setsid().at("make", "session")?;
-    terminal::control(console).at("connect", "console")?;
     enter_folder(Some(&process.cwd), &process.env)?;
     inheritance.confinement.enter()?;
     become_user(process.uid, process.gid, &process.groups)?;
     // Becoming another user has cleared it.
     die_with_parent()?;
+    if process.reaper {
+        let link = &inheritance.link;
+        let program = || link.run_second(|| become_program(inheritance, console));
+        return Err(sys::run_below_reaper(program)).at("fork", &process.argv[0]);
+    }
+    become_program(inheritance, console)
+}
+
+fn become_program(inheritance: &Inheritance<'_>, console: BorrowedFd) -> Result<Infallible> {
+    setsid().at("make", "session")?;
+    terminal::control(console).at("connect", "console")?;
     sys::default_signals();
     sys::close_all_on_exec(3).at("close", "descriptors")?;
     inheritance.link.tell(&FromSecond::Executing, &[])?;
-    Err(inheritance.program.execute()).at("execute", &process.argv[0])
+    Err(inheritance.program.execute()).at("execute", &inheritance.spec.process.argv[0])
 }
 
 fn set_sysctls(plan: &Plan) -> Result<()> {

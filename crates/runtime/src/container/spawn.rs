@@ -79,7 +79,7 @@ pub(crate) fn spawn(
         link: theirs,
         stage: root::place(plan, &spec.run_dir),
     };
-    let namespaces = if plan.id_map.is_some() { libc::CLONE_NEWUSER } else { 0 };
+    let namespaces = if plan.id_maps.is_some() { libc::CLONE_NEWUSER } else { 0 };
     let how = Fork { namespaces, cgroup: group, ..Fork::default() };
     let between = sys::fork(&how, || {
         // Only the monitor may hold this end, or nobody would notice that it died.
@@ -142,9 +142,9 @@ fn prepare(spec: &InstanceSpec, plan: &Plan, between: i32, gate: BorrowedFd) -> 
 
 /// Fills the user namespace of a process and opens it.
 fn map_ids(plan: &Plan, process: i32) -> Result<Option<File>> {
-    let Some(map) = &plan.id_map else { return Ok(None) };
+    let Some(maps) = &plan.id_maps else { return Ok(None) };
     let process = PathBuf::from(format!("/proc/{process}"));
-    for file in ["uid_map", "gid_map"] {
+    for (file, map) in ["uid_map", "gid_map"].iter().zip(maps) {
         fs::write(process.join(file), map).at("write", file)?;
     }
     File::open(process.join("ns/user")).map(Some).at("open", "user namespace")

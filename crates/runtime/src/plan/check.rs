@@ -23,6 +23,10 @@ pub(crate) fn check(spec: &InstanceSpec) -> Result<()> {
         ensure(map.base > 0 && map.size > 0, "idmap: maps the host's root, or nothing")?;
         ensure(map.base.checked_add(map.size).is_some(), "idmap: beyond 32 bits")?;
     }
+    let root = (Some(spec.root_id()), Some(spec.root_id()));
+    ensure((spec.host_uid(0), spec.host_gid(0)) == root, "raw_idmap: maps root")?;
+    let process = [spec.host_uid(spec.process.uid), spec.host_gid(spec.process.gid)];
+    ensure(!process.contains(&None), "process: a user or group that is not mapped")?;
     for mount in &spec.mounts {
         check_mount(mount)?;
     }

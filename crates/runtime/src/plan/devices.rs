@@ -70,8 +70,9 @@ fn standard(spec: &InstanceSpec, (path, major, minor): &(&str, u32, u32)) -> Dev
 
 /// The node with a path below `/dev` and owners as the host counts.
 pub(crate) fn on_host(spec: &InstanceSpec, device: &DeviceNode) -> DeviceNode {
-    let host = |id: u32| spec.idmap.map_or(Some(id), |map| map.host(id)).unwrap_or(spec.root_id());
     let path = device.path.strip_prefix("/dev").unwrap_or(&device.path);
     let path = path.strip_prefix("/").unwrap_or(path).to_owned();
-    DeviceNode { path, uid: host(device.uid), gid: host(device.gid), ..device.clone() }
+    let uid = spec.host_uid(device.uid).unwrap_or(spec.root_id());
+    let gid = spec.host_gid(device.gid).unwrap_or(spec.root_id());
+    DeviceNode { path, uid, gid, ..device.clone() }
 }

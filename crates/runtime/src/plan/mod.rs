@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 use spec::{DeviceNode, InstanceSpec, Mount, Root};
 
-use crate::error::Result;
+use crate::{
+    error::{Error, Result},
+    idmap::{Kind, Maps, Range, RawEntry, merge},
+};
 pub(crate) use check::{check, check_device, check_mount};
 pub(crate) use devices::{OPTIONAL as OPTIONAL_DEVICES, on_host};
 
@@ -27,7 +30,7 @@ pub(crate) struct Host {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Plan {
     /// `uid_map` and `gid_map`; `None`: no user namespace.
-    pub(crate) id_map: Option<String>,
+    pub(crate) id_maps: Option<[String; 2]>,
     /// Host's id of the container's root.
     pub(crate) root_id: u32,
     pub(crate) root: RootPlan,
@@ -85,7 +88,7 @@ impl Plan {
         let dev = devices::plan(spec, host);
         let files = file_systems::plan(spec, host);
         Ok(Plan {
-            id_map: spec.idmap.map(|map| format!("0 {} {}\n", map.base, map.size)),
+            id_maps: id_maps(spec)?,
             root_id: spec.root_id(),
             root: root(&spec.root)?,
             dev_folders: dev.folders,
@@ -104,6 +107,22 @@ impl Plan {
 
 fn below_kernel_mounts(mount: &Mount) -> bool {
     ["/proc", "/sys", "/dev/pts", "/dev/mqueue"].iter().any(|top| mount.target.starts_with(top))
+}
+
+fn id_maps(spec: &InstanceSpec) -> Result<Option<[String; 2]>> {
+    let Some(map) = spec.idmap else { return Ok(None) };
+    let entries = spec.raw_idmap.iter().filter_map(|it| {
+        let kind = match (it.users, it.groups) {
+            (true, true) => Kind::Both,
+            (true, false) => Kind::Uid,
+            (false, true) => Kind::Gid,
+            (false, false) => return None,
+        };
+        Some(RawEntry { kind, host: Range { first: it.host, count: it.count }, inside: it.inside })
+    });
+    let maps = merge(map, &entries.collect::<Vec<_>>());
+    let maps = maps.map_err(|error| Error::Invalid { field: format!("idmap: {error}").into() })?;
+    Ok(Some([Maps::text(&maps.uids), Maps::text(&maps.gids)]))
 }
 
 fn root(root: &Root) -> Result<RootPlan> {
