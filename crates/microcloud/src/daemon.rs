@@ -145,6 +145,7 @@ async fn end(world: &World) -> Result<()> {
         tracing::warn!(left, "tasks under way are settled at the next start");
     }
     let _ = std::fs::remove_file(world.dirs.socket());
+    runtime::forget_groups(&world.tag);
     world.store.close().await.context("close the database")
 }
 
