@@ -3,10 +3,11 @@
 //! To add a driver: add a folder beside `dir/` and a line to [`DRIVERS`]; `laws.rs` then tests it.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use exec::Control;
 
-use crate::{Result, Shape, VolumeId};
+use crate::{Content, Result, Shape, VolumeId};
 
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[&crate::dir::Dir];
@@ -81,6 +82,19 @@ pub struct Usage {
     pub inodes_used: u64,
 }
 
+/// What a volume is, as noted beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeInfo {
+    /// Files or a disk.
+    pub content: Content,
+    /// The size that was asked for, in bytes.
+    pub size: Option<u64>,
+    /// The image it stands on and keeps on disk; None when all its files are its own.
+    pub image: Option<String>,
+    /// When it was made.
+    pub created: SystemTime,
+}
+
 /// What is given to whoever mounts or opens the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attached {
@@ -116,6 +130,8 @@ pub trait Pool: Send + Sync {
     fn usage(&self) -> Result<Usage>;
     /// The volumes on disk, sorted.
     fn list(&self) -> Result<Vec<VolumeId>>;
+    /// What is noted of a volume: with [`Pool::list`] enough to recover a pool without a database.
+    fn describe(&self, id: &VolumeId) -> Result<VolumeInfo>;
     /// Whether the volume is there.
     fn exists(&self, id: &VolumeId) -> Result<bool>;
     /// Makes a volume, all or nothing, and durable when it returns. An image that is there is Ok

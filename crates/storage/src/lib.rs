@@ -23,7 +23,7 @@ mod testing;
 pub use copy::{Copied, copy_tree};
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,
-    PoolSpec, Snapshots, Usage, driver,
+    PoolSpec, Snapshots, Usage, VolumeInfo, driver,
 };
 pub use error::{Error, Result};
 pub use view::{Access, View};

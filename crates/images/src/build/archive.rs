@@ -129,5 +129,7 @@ fn settings(root: &Path) -> Result<()> {
     for log in ["alternatives.log", "bootstrap.log", "dpkg.log", "fontconfig.log"] {
         files::remove(root, &format!("var/log/{log}"))?;
     }
+    // An instance gets its own; and what is unpacked from the tarball has none either.
+    files::empty(root, "dev")?;
     files::empty(root, "tmp")
 }

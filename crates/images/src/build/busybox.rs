@@ -34,12 +34,11 @@ deconfig)
 	ip link set \"$interface\" up
 	;;
 bound | renew)
-	ip -4 addr flush dev \"$interface\"
-	ip addr add \"$ip/${mask:-24}\" ${broadcast:+broadcast \"$broadcast\"} dev \"$interface\"
+	ifconfig \"$interface\" \"$ip\" netmask \"${subnet:-255.255.255.0}\" ${broadcast:+broadcast \"$broadcast\"}
 	for gateway in $router; do
-		# With a /32 the gateway is on no network we know.
-		ip route add \"$gateway\" dev \"$interface\" 2>/dev/null
-		ip route add default via \"$gateway\" dev \"$interface\" && break
+		# With such a mask the gateway is on no network we know.
+		[ \"$subnet\" = 255.255.255.255 ] && ip route replace \"$gateway\" dev \"$interface\"
+		ip route replace default via \"$gateway\" dev \"$interface\" && break
 	done
 	{
 		[ -n \"$domain\" ] && echo \"search $domain\"

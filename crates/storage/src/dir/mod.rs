@@ -26,6 +26,9 @@ mod pool;
 mod snapshots;
 mod trash;
 
+#[cfg(test)]
+mod tests;
+
 use layout::Layout;
 use pool::DirPool;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 
 use exec::Control;
 
@@ -15,7 +16,7 @@ use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
     Attached, Clones, Content, Error, Fill, Pool, PoolInfo, Result, Shape, Snapshots, Usage,
-    VolumeId, VolumeKind, copy, fallback,
+    VolumeId, VolumeInfo, VolumeKind, copy, fallback,
 };
 
 /// An open pool.
@@ -93,6 +94,12 @@ impl Pool for DirPool {
 
     fn list(&self) -> Result<Vec<VolumeId>> {
         list(&self.layout)
+    }
+
+    fn describe(&self, id: &VolumeId) -> Result<VolumeInfo> {
+        let (_, meta) = self.find(id)?;
+        let created = UNIX_EPOCH + Duration::from_secs(meta.created);
+        Ok(VolumeInfo { content: meta.content, size: meta.size, image: meta.lower, created })
     }
 
     fn exists(&self, id: &VolumeId) -> Result<bool> {

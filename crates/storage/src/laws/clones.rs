@@ -10,7 +10,7 @@ use super::every_driver;
 use crate::testing::{
     Mounted, Scratch, assert_same, container, custom, everything, fill_image, image,
 };
-use crate::{Access, Error, Shape, View};
+use crate::{Access, Attached, Error, Shape, View};
 
 fn with_image(s: &Scratch) {
     let fill: crate::Fill = &mut fill_image;
@@ -204,5 +204,59 @@ fn a_link_in_an_instance_leads_a_view_nowhere_else() {
         let through = Path::new("tmp").join(outside.path().file_name().unwrap());
         assert!(view.write(&through, b"evil", (0, 0), 0o644).is_err());
         assert_eq!(fs::read(outside.path()).unwrap(), b"");
+    });
+}
+
+#[test]
+fn clones_and_a_deletion_at_once_leave_no_root_without_its_image() {
+    every_driver(|mut s| {
+        for round in 0..5 {
+            with_image(&s);
+            std::thread::scope(|scope| {
+                for n in 0..4 {
+                    let pool = &s.pool;
+                    scope.spawn(move || {
+                        let (to, shape) =
+                            (container(&format!("c{round}-{n}")), Shape::filesystem());
+                        let clones = pool.clones().unwrap();
+                        match clones.clone_from(&image("f00"), &to, &shape, &Control::none()) {
+                            Ok(()) | Err(Error::NotFound { .. } | Error::LowerMissing { .. }) => {}
+                            other => panic!("{other:?}"),
+                        }
+                    });
+                }
+                scope.spawn(|| s.pool.delete(&image("f00")).unwrap());
+            });
+            if round % 2 == 1 {
+                s.reopen();
+            }
+            for id in s.pool.list().unwrap() {
+                let view = View::open(&s.pool.attach(&id).unwrap(), Access::Read).unwrap();
+                assert!(view.read(Path::new("secret")).unwrap().is_some());
+                s.pool.delete(&id).unwrap();
+            }
+        }
+        assert!(s.pool.list().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_disk_is_cloned_and_grown() {
+    every_driver(|s| {
+        let fill: crate::Fill = &mut |into| Ok(fs::write(into.join("root.img"), vec![5; 1 << 20])?);
+        let shape = Shape { size: None, ..Shape::block(0) };
+        s.pool.create(&image("f00"), &shape, Some(fill), &Control::none()).unwrap();
+        let vm = crate::VolumeId::new(crate::VolumeKind::VirtualMachine, "v").unwrap();
+        clone(&s, &image("f00"), &vm, &Shape::block(4 << 20));
+        let Attached::Block(disk) = s.pool.attach(&vm).unwrap() else { panic!("no disk") };
+        let data = fs::read(&disk).unwrap();
+        assert_eq!((data.len(), data[100], data[3 << 20]), (4 << 20, 5, 0));
+        let wrong = s.pool.clones().unwrap().clone_from(
+            &image("f00"),
+            &container("c"),
+            &Shape::filesystem(),
+            &Control::none(),
+        );
+        assert!(matches!(wrong, Err(Error::Unsupported { .. })), "{wrong:?}");
     });
 }
