@@ -6,7 +6,6 @@ mod common;
 use std::{
     fs,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -207,5 +206,4 @@ fn it_is_quick() {
     times.sort();
     eprintln!("exec of true: median {:?}, best {:?}", times[15], times[0]);
     assert!(times[0] < Duration::from_millis(50), "{times:?}");
-    assert!(Path::new(common::BINARY).exists());
 }

@@ -4,9 +4,7 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::{BINARY, Guest, SIGUSR2, eventually, skip, stopped};
+use common::{Guest, SIGUSR2, eventually, skip, stopped};
 use runtime::{Error, ExitReason, Monitor, State, last_exit};
 
 #[test]
@@ -83,7 +81,7 @@ fn a_root_that_is_not_there_fails_at_spawn() {
     }
     let mut guest = Guest::new("rootless");
     guest.spec.root = spec::Root::Dir { path: "/nowhere".into() };
-    let error = runtime::spawn(Path::new(BINARY), &guest.spec).unwrap_err();
+    let error = runtime::spawn(&common::binary(), &guest.spec).unwrap_err();
     assert!(error.to_string().contains("/nowhere"), "{error}");
     assert!(guest.groups().is_empty());
 }
@@ -94,7 +92,7 @@ fn one_folder_has_one_monitor_and_a_name_may_be_used_again_at_once() {
         return;
     }
     let mut guest = Guest::new("again").start();
-    let error = runtime::spawn(Path::new(BINARY), &guest.spec).unwrap_err();
+    let error = runtime::spawn(&common::binary(), &guest.spec).unwrap_err();
     assert!(matches!(error, Error::Running { .. }), "{error}");
     for generation in 2..12 {
         guest.monitor().kill().unwrap();
@@ -103,7 +101,7 @@ fn one_folder_has_one_monitor_and_a_name_may_be_used_again_at_once() {
         guest.spec.cgroup = format!("microcloud.payload/runtime-test/again-{generation}");
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         loop {
-            match runtime::spawn(Path::new(BINARY), &guest.spec) {
+            match runtime::spawn(&common::binary(), &guest.spec) {
                 Ok((monitor, _)) => {
                     guest.monitor = Some(monitor);
                     break;
@@ -174,4 +172,29 @@ fn single_ids_can_be_mapped_otherwise() {
     let mount = spec::Mount { shift: false, ..spec::Mount::new(&folder, "/mnt") };
     guest.monitor().add_mount(&mount).unwrap();
     assert_eq!(guest.ok("stat -c %u:%g /mnt").trim(), "1000:1000");
+}
+
+#[test]
+fn kernel_settings_and_resource_limits_are_set() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("settings");
+    guest.spec.sysctls = vec![("net.ipv4.ip_forward".into(), "1".into())];
+    let limit = spec::Rlimit { name: "nofile".into(), soft: Some(100), hard: Some(200) };
+    guest.spec.rlimits = vec![limit];
+    let mut guest = guest.start();
+    assert_eq!(guest.ok("cat /proc/sys/net/ipv4/ip_forward").trim(), "1");
+    let words = guest.ok("grep 'open files' /proc/1/limits /proc/self/limits");
+    for line in words.lines() {
+        assert!(line.contains("100") && line.contains("200"), "{line}");
+    }
+    guest.spec.sysctls = vec![("net.ipv4.no_such_thing".into(), "1".into())];
+    guest.spec.generation += 1;
+    let mut watch = guest.monitor().watch().unwrap();
+    guest.monitor().kill().unwrap();
+    stopped(&mut watch);
+    guest.create();
+    let error = guest.monitor().release().unwrap_err();
+    assert!(error.to_string().contains("no_such_thing"), "{error}");
 }
