@@ -117,6 +117,7 @@ impl Core {
             return None;
         }
         let turn = state.simulate(f);
+        drop(state);
         if matches!(turn, Ok(Turn::Gathered(..))) {
             self.gathered.notify_one();
         }

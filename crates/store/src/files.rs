@@ -82,14 +82,19 @@ const CACHE_LOG: i32 = 256;
 const CACHE_STATE: i32 = 1024;
 const CACHE_READER: i32 = 512;
 
-/// Every commit is on disk when it returns.
+/// Every commit is on disk when it returns. Nobody else opens it, which spares locks and shared
+/// memory.
 pub(crate) fn open_log(path: &Path) -> rusqlite::Result<Connection> {
-    open_wal(path, "FULL", CACHE_LOG)
+    let conn = open(path)?;
+    conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    set_wal(&conn, "FULL", CACHE_LOG)?;
+    Ok(conn)
 }
 
 /// A power cut takes it back to an earlier commit; the log brings it forward again.
 pub(crate) fn open_state(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = open_wal(path, "NORMAL", CACHE_STATE)?;
+    let conn = open(path)?;
+    set_wal(&conn, "NORMAL", CACHE_STATE)?;
     conn.pragma_update(None, "foreign_keys", "ON")?;
     Ok(conn)
 }
@@ -102,14 +107,16 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-fn open_wal(path: &Path, synchronous: &str, cache: i32) -> rusqlite::Result<Connection> {
+fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    Connection::open_with_flags(path, flags)
+}
+
+fn set_wal(conn: &Connection, synchronous: &str, cache: i32) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", synchronous)?;
     conn.pragma_update(None, "cache_size", -cache)?;
-    conn.pragma_update(None, "journal_size_limit", 4 << 20)?;
-    Ok(conn)
+    conn.pragma_update(None, "journal_size_limit", 4 << 20)
 }

@@ -198,3 +198,20 @@ async fn a_second_opener_is_refused() {
     drop(store);
     open(dir.path()).await;
 }
+
+#[tokio::test]
+async fn opening_again_waits_for_no_election() {
+    let dir = temp();
+    open(dir.path()).await.close().await.unwrap();
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let start = std::time::Instant::now();
+        let store = open(dir.path()).await;
+        times.push(start.elapsed());
+        execute(&store, "INSERT INTO notes(body) VALUES ('x')").await.unwrap();
+        store.close().await.unwrap();
+    }
+    times.sort();
+    // The shortest election takes 600 ms.
+    assert!(times[2] < std::time::Duration::from_millis(300), "{times:?}");
+}

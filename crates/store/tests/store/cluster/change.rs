@@ -91,7 +91,8 @@ async fn members_leave_and_new_ones_come() {
     note(&cluster.store(2), "b").await.unwrap();
     let fourth = cluster.join(4).await;
     cluster.leader().await.promote(4).await.unwrap();
-    eventually("both rows", || (count(&fourth, "notes") == 2).then_some(())).await;
+    cluster.same_everywhere().await;
+    assert_eq!(count(&fourth, "notes"), 2);
     // The leader goes: the others choose a new one.
     let first = cluster.leader().await.status().me;
     cluster.leader().await.remove(first).await.unwrap();
