@@ -122,7 +122,9 @@ impl Background {
     /// Whether it goes on.
     #[track_caller]
     pub fn runs(&mut self) -> bool {
-        self.child.try_wait().unwrap_or_else(|e| panic!("cannot wait for {}: {e}", self.words))
+        self.child
+            .try_wait()
+            .unwrap_or_else(|e| panic!("cannot wait for {}: {e}", self.words))
             .is_none()
     }
 

@@ -70,6 +70,7 @@ impl Daemon {
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
+        quiet_lxc(&daemon.home());
         let mut daemon = daemon;
         if let Some(size) = options.disk {
             let (size, at) = (format!("size={size}m,mode=0711"), daemon.folder());
@@ -312,6 +313,15 @@ impl Drop for Daemon {
         leaks::force(self);
         assert!(leaks.is_empty(), "left behind:\n  {}\nlog:\n{tail}", leaks.join("\n  "));
     }
+}
+
+/// The stock client greets whoever has no settings yet.
+#[track_caller]
+fn quiet_lxc(home: &Path) {
+    let folder = home.join(".config/lxc");
+    let made = fs::create_dir_all(&folder);
+    let made = made.and_then(|()| fs::write(folder.join("config.yml"), "default-remote: local\n"));
+    made.unwrap_or_else(|e| panic!("cannot write to {folder:?}: {e}"));
 }
 
 /// The program under test.

@@ -167,9 +167,8 @@ fn mounts(daemon: &Daemon) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let folder = daemon.folder().display().to_string();
     let places = table.lines().filter_map(|line| line.split(' ').nth(4));
-    let below = places.filter(|place| {
-        place.starts_with(&folder) && !(daemon.has_disk() && **place == folder)
-    });
+    let below = places
+        .filter(|place| place.starts_with(&folder) && !(daemon.has_disk() && **place == folder));
     below.map(|place| format!("mount {place}")).collect()
 }
 
@@ -213,10 +212,18 @@ fn processes(daemon: &Daemon) -> Vec<u32> {
             let bytes = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
+        if waits_for_pid_1(&file("stat")) {
+            return false;
+        }
         let there = netns.is_some() && inode(Path::new(&format!("/proc/{pid}/ns/net"))) == netns;
         there || file("cgroup").contains(&tag) || file("cmdline").contains(&folder)
     };
     pids.filter(|pid| !known.contains(&Some(*pid))).filter(ours).collect()
+}
+
+/// Whether it has ended and the machine's PID 1 has yet to take note.
+fn waits_for_pid_1(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with("Z 1 "))
 }
 
 fn inode(path: &Path) -> Option<u64> {

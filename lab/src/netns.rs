@@ -129,5 +129,5 @@ pub fn whoami(netns: &Netns, address: &str) {
 fn read_head(stream: &std::net::TcpStream) {
     drop(stream.set_read_timeout(Some(std::time::Duration::from_secs(2))));
     let lines = BufReader::new(stream).lines();
-    let _ = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count());
+    let _ = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
 }

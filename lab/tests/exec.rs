@@ -209,24 +209,3 @@ fn what_runs_outlives_the_daemon() {
         (daemon.sh("x", "test -e /tmp/Cli-done -a -e /tmp/Lxc-done").status == 0).then_some(())
     });
 }
-
-#[test]
-fn output_of_a_program_that_nobody_watches_is_recorded() {
-    let Some(daemon) = Daemon::ready() else { return };
-    daemon.busybox("x");
-    let body = r#"{"command": ["sh", "-c", "echo out; echo err >&2; exit 4"], "record-output": true,
-        "wait-for-websocket": false, "interactive": false, "environment": {}}"#;
-    let reply = daemon.request("POST", "/1.0/instances/x/exec", body);
-    assert_eq!(reply.status, 202, "{reply:?}");
-    let operation = reply.body["operation"].as_str().unwrap_or_default().to_owned();
-    let end = daemon.get(&format!("{operation}/wait?timeout=10"));
-    assert_eq!(end["metadata"]["return"], 4, "{end}");
-    let path = end["metadata"]["output"]["1"].as_str().unwrap_or_default().to_owned();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let stored = daemon.folder().join("logs").join("default_x");
-    let found = until("the output is in a file", || {
-        let file = lab::host(&["find", &stored.to_string_lossy(), "-name", name]).shown();
-        std::fs::read_to_string(file.trim()).ok()
-    });
-    assert_eq!(found, "out\n");
-}

@@ -59,8 +59,7 @@ fn life(daemon: &Daemon, client: Client) {
     });
     assert_eq!(run(&["exec", "x", "--", "hostname"]).text(), "x");
     assert_eq!(run(&["exec", "x", "--", "sh", "-c", "exit 7"]).status, 7);
-    let refused = run(&["delete", "x"]).fails_with("running");
-    assert!(refused.contains("x"), "{refused}");
+    run(&["delete", "x"]).fails_with("running");
     run(&["restart", "x", "--force"]).ok();
     assert_eq!(run(&["exec", "x", "--", "hostname"]).text(), "x");
     run(&["pause", "x"]).ok();

@@ -1,0 +1,110 @@
+//! Limits, at start and while it runs; freezing.
+
+use lab::{Daemon, until};
+
+/// A limit of an instance as the kernel has it: the file of cgroup version 2, or that of version 1.
+fn kernel(daemon: &Daemon, name: &str, v2: &str, v1: &str) -> String {
+    let file = daemon.folder().join(format!("run/default_{name}/spec.json"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file:?}: {e}"));
+    let spec: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let group = spec["cgroup"].as_str().unwrap_or_default().to_owned();
+    let places =
+        [format!("/sys/fs/cgroup/{group}/{v2}"), format!("/sys/fs/cgroup/unified/{group}/{v2}")];
+    let controller = v1.split('.').next().unwrap_or_default();
+    let old = format!("/sys/fs/cgroup/{controller}/{group}/{v1}");
+    let found = places.into_iter().chain([old]).find_map(|path| std::fs::read_to_string(path).ok());
+    found.unwrap_or_else(|| panic!("no {v2} and no {v1} of {group}")).trim().to_owned()
+}
+
+fn memory(daemon: &Daemon) -> String {
+    kernel(daemon, "x", "memory.max", "memory.limit_in_bytes")
+}
+
+#[test]
+fn memory_at_start_and_live() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.cli(["launch", "local:busybox", "x", "-c", "limits.memory=64MiB"]).ok();
+    assert_eq!(memory(&daemon), (64 << 20).to_string());
+    daemon.lxc(["config", "set", "x", "limits.memory", "128MiB"]).ok();
+    assert_eq!(memory(&daemon), (128 << 20).to_string());
+    daemon.lxc(["config", "unset", "x", "limits.memory"]).ok();
+    let unlimited = memory(&daemon);
+    assert!(unlimited == "max" || unlimited.len() > 15, "{unlimited}");
+    daemon.cli(["config", "set", "x", "limits.memory=32MiB"]).ok();
+    daemon.cli(["restart", "x", "--force"]).ok();
+    assert_eq!(memory(&daemon), (32 << 20).to_string());
+    let usage = daemon.state("x")["memory"]["usage"].as_u64().unwrap_or_default();
+    assert!(usage > 0 && usage <= 32 << 20, "{usage}");
+}
+
+#[test]
+fn what_takes_too_much_memory_is_killed_and_the_instance_lives_on() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.cli(["launch", "local:busybox", "x", "-c", "limits.memory=48MiB"]).ok();
+    let run = daemon.sh("x", "dd if=/dev/zero of=/dev/null bs=200M count=1");
+    assert_eq!(run.status, 137, "{run}");
+    assert_eq!(daemon.status("x"), "Running");
+    daemon.sh("x", "true").ok();
+}
+
+#[test]
+fn processors_at_start_and_live() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let all = lab::host(&["nproc"]).text();
+    if all == "1" {
+        return lab::skip("the machine has one processor");
+    }
+    daemon.cli(["launch", "local:busybox", "x", "-c", "limits.cpu=1"]).ok();
+    assert_eq!(daemon.sh("x", "nproc").text(), "1");
+    daemon.lxc(["config", "set", "x", "limits.cpu", "0-1"]).ok();
+    assert_eq!(daemon.sh("x", "nproc").text(), "2");
+    daemon.cli(["config", "set", "x", "limits.cpu=1"]).ok();
+    assert_eq!(daemon.sh("x", "nproc").text(), "1");
+    daemon.cli(["config", "unset", "x", "limits.cpu"]).ok();
+    assert_eq!(daemon.sh("x", "nproc").text(), all);
+    daemon.cli(["config", "set", "x", "limits.cpu.allowance=20ms/100ms"]).ok();
+    let quota = kernel(&daemon, "x", "cpu.max", "cpu.cfs_quota_us");
+    assert!(quota == "20000" || quota == "20000 100000", "{quota}");
+}
+
+#[test]
+fn processes_at_start_and_live() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.cli(["launch", "local:busybox", "x", "-c", "limits.processes=20"]).ok();
+    let many = "for n in $(seq 40); do sleep 3 & done; wait";
+    let run = daemon.sh("x", many);
+    assert!(run.stderr.contains("fork"), "{run}");
+    daemon.cli(["config", "set", "x", "limits.processes=200"]).ok();
+    let run = daemon.sh("x", many);
+    assert!(!run.stderr.contains("fork"), "{run}");
+}
+
+#[test]
+fn a_frozen_instance_stands_still_and_goes_on() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    daemon.sh("x", "(while :; do date +%s%N > /tmp/tick; sleep 0.02; done) >/dev/null 2>&1 &").ok();
+    let tick = daemon.folder().join("storage-pools/default/containers/x/upper/tmp/tick");
+    let read = || std::fs::read_to_string(&tick).unwrap_or_default();
+    until("it ticks", || (!read().is_empty()).then_some(()));
+    daemon.cli(["pause", "x"]).ok();
+    assert_eq!(daemon.status("x"), "Frozen");
+    let before = read();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(read(), before, "it ticks while it is frozen");
+    // A program started now would hang until it goes on.
+    daemon.cli(["exec", "x", "--", "true"]).fails_with("frozen");
+    daemon.lxc(["exec", "x", "--", "true"]).fails_with("frozen");
+    daemon.cli(["resume", "x"]).ok();
+    until("it ticks again", || (read() != before).then_some(()));
+    daemon.cli(["pause", "x"]).ok();
+    daemon.cli(["stop", "x", "--force"]).ok();
+    daemon.cli(["start", "x"]).ok();
+    daemon.cli(["pause", "x"]).ok();
+    // A clean stop wakes it up first.
+    daemon.cli(["stop", "x"]).ok();
+    daemon.cli(["start", "x"]).ok();
+    daemon.cli(["pause", "x"]).ok();
+    daemon.cli(["delete", "x", "--force"]).ok();
+    daemon.no_instance_left();
+}

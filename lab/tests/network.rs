@@ -1,0 +1,145 @@
+//! Addresses, names, the way out, and what of it outlives the daemon.
+
+use lab::{Daemon, Netns, until, whoami};
+
+/// The bridge's IPv4 address without its prefix.
+fn gateway(daemon: &Daemon) -> String {
+    let network = daemon.get("/1.0/networks/mcbr0");
+    let address = network["config"]["ipv4.address"].as_str().unwrap_or_default();
+    address.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// The address that a name has as an instance sees it.
+fn looked_up(daemon: &Daemon, from: &str, name: &str) -> String {
+    daemon.sh(from, &format!("nslookup -type=a {name}")).shown()
+}
+
+#[test]
+fn the_way_out_is_translated() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let outside = Netns::new();
+    daemon.netns().join(&outside, "192.0.2.1/24", "192.0.2.2/24");
+    whoami(&outside, "192.0.2.2:80");
+    daemon.busybox("x");
+    daemon.address("x");
+    // There is no way back to the instance's own address, so only a translated one gets an answer.
+    let ask = "wget -q -T 5 -O - http://192.0.2.2/";
+    assert_eq!(daemon.sh("x", ask).text(), "you are 192.0.2.1");
+    daemon.lxc(["network", "set", "mcbr0", "ipv4.nat", "false"]).ok();
+    daemon.sh("x", &ask.replace("-T 5", "-T 1")).fails();
+    daemon.lxc(["network", "set", "mcbr0", "ipv4.nat", "true"]).ok();
+    assert_eq!(daemon.sh("x", ask).text(), "you are 192.0.2.1");
+}
+
+#[test]
+fn instances_know_one_another_by_name() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("a");
+    daemon.busybox("b");
+    daemon.address("a");
+    let b = daemon.address("b").to_string();
+    for name in ["b", "b.lxd"] {
+        until("the name is known", || looked_up(&daemon, "a", name).contains(&b).then_some(()));
+    }
+    daemon.sh("a", "ping -c 1 -W 2 b").ok();
+    daemon.cli(["network", "set", "mcbr0", "dns.domain=lan"]).ok();
+    until("the domain changes at once", || {
+        looked_up(&daemon, "a", "b.lan").contains(&b).then_some(())
+    });
+    daemon.cli(["delete", "b", "--force"]).ok();
+    until("a name that is gone is not found", || {
+        (!looked_up(&daemon, "a", "b.lan").contains(&b)).then_some(())
+    });
+    let ours = lab::host(&["cat", "/etc/resolv.conf"]).shown();
+    let inside = daemon.sh("a", "cat /etc/resolv.conf").text();
+    assert!(inside.contains(&gateway(&daemon)), "{inside} (the host's: {ours})");
+}
+
+#[test]
+fn addresses_leases_and_macs_stay() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    let address = daemon.address("x");
+    let mac = daemon.sh("x", "cat /sys/class/net/eth0/address").text();
+    assert!(mac.starts_with("00:16:3e:"), "{mac}");
+    assert_eq!(daemon.cli(["config", "get", "x", "volatile.eth0.hwaddr"]).text(), mac);
+    let lease = format!("{address}");
+    daemon.restart();
+    let leases = daemon.cli(["network", "list-leases", "mcbr0", "--format", "csv"]).text();
+    let line = leases.lines().find(|line| line.contains(&lease)).unwrap_or_default().to_owned();
+    assert!(line.contains(&mac) && line.starts_with("x,"), "{leases}");
+    daemon.kill9();
+    daemon.launch();
+    let renewed = daemon.sh("x", "udhcpc -i eth0 -n -q -s /etc/udhcpc.script 2>&1").text();
+    assert!(renewed.contains(&lease), "the same address is leased again: {renewed}");
+    daemon.cli(["restart", "x", "--force"]).ok();
+    assert_eq!(daemon.address("x"), address);
+    assert_eq!(daemon.sh("x", "cat /sys/class/net/eth0/address").text(), mac);
+}
+
+#[test]
+fn a_fixed_address() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let gateway = gateway(&daemon);
+    let prefix = gateway.rsplit_once('.').map(|(prefix, _)| prefix).unwrap_or_default();
+    let wanted = format!("{prefix}.250");
+    let option = format!("ipv4.address={wanted}");
+    daemon.cli(["create", "local:busybox", "x"]).ok();
+    daemon.lxc(["config", "device", "override", "x", "eth0", &option]).ok();
+    daemon.cli(["start", "x"]).ok();
+    assert_eq!(daemon.address("x").to_string(), wanted);
+    let leases = daemon.lxc(["network", "list-leases", "mcbr0"]).text();
+    let line = leases.lines().find(|line| line.contains(&wanted)).unwrap_or_default();
+    assert!(line.contains("STATIC"), "{leases}");
+    daemon.cli(["create", "local:busybox", "y"]).ok();
+    let outside = "ipv4.address=198.51.100.7";
+    daemon.lxc(["config", "device", "override", "y", "eth0", outside]).fails_with("198.51.100.7");
+}
+
+#[test]
+fn ipv6_by_router_advertisements() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("a");
+    daemon.busybox("b");
+    let address = until("an IPv6 address", || {
+        daemon.addresses("b", "inet6").into_iter().find(|address| address.starts_with("fd"))
+    });
+    until("the neighbour has one too", || daemon.addresses("a", "inet6").pop());
+    until("they reach one another", || {
+        (daemon.sh("a", &format!("ping -6 -c 1 -W 1 {address}")).status == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_network_is_repaired_at_the_next_start() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    daemon.address("x");
+    let gateway = gateway(&daemon);
+    daemon.kill9();
+    daemon.netns().run(&["nft", "flush", "ruleset"]).ok();
+    daemon.netns().run(&["ip", "addr", "flush", "dev", "mcbr0"]).ok();
+    daemon.launch();
+    let rules = daemon.netns().run(&["nft", "list", "ruleset"]).text();
+    assert!(rules.contains("masquerade"), "{rules}");
+    daemon.sh("x", &format!("ping -c 1 -W 2 {gateway}")).ok();
+}
+
+#[test]
+fn a_network_of_ones_own() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon
+        .cli(["network", "create", "lab1", "ipv4.address=10.77.1.1/24", "ipv6.address=none"])
+        .ok();
+    daemon.cli(["network", "set", "lab1", "ipv4.dhcp.ranges=10.77.1.100-10.77.1.101"]).ok();
+    daemon.cli(["launch", "local:busybox", "x", "--network", "lab1"]).ok();
+    let address = daemon.address("x").to_string();
+    assert!(address == "10.77.1.100" || address == "10.77.1.101", "{address}");
+    assert_eq!(daemon.addresses("x", "inet6"), Vec::<String>::new());
+    let state = daemon.state("x");
+    assert_eq!(state["network"]["eth0"]["state"], "up", "{state}");
+    daemon.cli(["network", "delete", "lab1"]).fails_with("in use");
+    daemon.cli(["delete", "x", "--force"]).ok();
+    daemon.cli(["network", "delete", "lab1"]).ok();
+    assert!(!daemon.netns().links().contains(&String::from("lab1")));
+}
