@@ -91,10 +91,31 @@ impl State {
         }
     }
 
-    /// Takes the known instances.
-    pub fn set_hosts(&mut self, hosts: Hosts) {
+    /// Takes the known instances. Leases of those that are known no more end; should one come back,
+    /// so does its address.
+    pub fn set_hosts(&mut self, hosts: Hosts, now: u64) {
         self.seen.retain(|_, mac| hosts.by_mac(*mac).is_some());
+        let gone = self.hosts.iter().filter(|host| hosts.by_mac(host.hwaddr).is_none());
+        for client in gone.map(|host| Client::Mac(host.hwaddr)) {
+            for v6 in [false, true] {
+                if let Some(address) = self.table.of(&client, v6).map(|b| b.address) {
+                    self.table.release(address, &client, now);
+                }
+            }
+        }
         self.hosts = hosts;
+    }
+
+    /// Whether an address belongs to a subnet of the bridge.
+    pub(crate) fn ours(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => {
+                self.config.ipv4.as_ref().is_some_and(|config| config.address.contains(&v4))
+            }
+            IpAddr::V6(v6) => {
+                self.config.ipv6.as_ref().is_some_and(|config| config.address.contains(&v6))
+            }
+        }
     }
 
     /// The name that belongs to a client: the instance's, else what it calls itself as
@@ -112,7 +133,8 @@ impl State {
     pub(crate) fn addresses(&self, host: &Host, now: u64) -> Vec<IpAddr> {
         let client = Client::Mac(host.hwaddr);
         let leased = |v6| {
-            self.table.of(&client, v6).filter(|binding| binding.expires > now).map(|b| b.address)
+            let binding = self.table.of(&client, v6).filter(|binding| binding.expires > now);
+            binding.map(|binding| binding.address).filter(|address| self.ours(*address))
         };
         let v4 = self.fixed4(host.hwaddr).map(IpAddr::V4).or_else(|| leased(false));
         let v6 = self.fixed6(host.hwaddr).map(IpAddr::V6).or_else(|| leased(true));
@@ -136,7 +158,8 @@ impl State {
             out.extend(fixed.into_iter().flatten().map(|a| port(host, a, LeaseKind::Static)));
             out.extend(self.formed(host.hwaddr).map(|a| port(host, a, LeaseKind::Dynamic)));
         }
-        let dynamic = self.table.active(now).filter(|binding| !self.kept(binding.address));
+        let shown = |address| self.ours(address) && !self.kept(address);
+        let dynamic = self.table.active(now).filter(|binding| shown(binding.address));
         out.extend(dynamic.map(|binding| self.shown(binding)));
         out
     }
@@ -185,4 +208,46 @@ fn port(host: &Host, address: IpAddr, kind: LeaseKind) -> Lease {
 /// Now, in Unix seconds.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp4::tests::config;
+
+    const MAC: MacAddr = MacAddr([0, 0x16, 0x3e, 0, 0, 1]);
+
+    fn state() -> State {
+        let host = Host { name: "web".into(), hwaddr: MAC, ipv4: None, ipv6: None };
+        let mut state = State::new(config(), Hosts::new(vec![host]), Table::default());
+        let address = [10, 1, 2, 9].into();
+        let client = Client::Mac(MAC);
+        state.table.bind(Binding { address, client, expires: 100, hostname: None }, 0);
+        state
+    }
+
+    fn dynamic(state: &State) -> Vec<IpAddr> {
+        let leases = state.leases(50).into_iter();
+        leases.filter(|lease| lease.kind == LeaseKind::Dynamic).map(|lease| lease.address).collect()
+    }
+
+    #[test]
+    fn the_lease_of_a_deleted_instance_ends_and_is_remembered() {
+        let mut state = state();
+        assert_eq!(dynamic(&state), [IpAddr::from([10, 1, 2, 9])]);
+        state.set_hosts(Hosts::default(), 50);
+        assert_eq!(dynamic(&state), [] as [IpAddr; 0]);
+        assert!(state.table.of(&Client::Mac(MAC), false).is_some());
+    }
+
+    #[test]
+    fn leases_of_an_earlier_subnet_are_not_shown_or_resolved() {
+        let mut state = state();
+        let mut config = config();
+        config.ipv4.as_mut().unwrap().address = "10.9.9.1/24".parse().unwrap();
+        state.configure(config);
+        assert_eq!(dynamic(&state), [] as [IpAddr; 0]);
+        let host = state.hosts.by_mac(MAC).unwrap().clone();
+        assert_eq!(state.addresses(&host, 50), [] as [IpAddr; 0]);
+    }
 }

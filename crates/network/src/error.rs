@@ -1,6 +1,6 @@
 //! What can go wrong when a network is made to be.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -71,6 +71,16 @@ pub enum Error {
         net: IpNet,
         /// What is wrong.
         why: &'static str,
+    },
+    /// A range of addresses to hand out cannot be used.
+    #[error("range {first}-{last} does not lie in {net}")]
+    BadRange {
+        /// Its first address.
+        first: IpAddr,
+        /// Its last address.
+        last: IpAddr,
+        /// The subnet.
+        net: IpNet,
     },
     /// A name that the kernel does not take.
     #[error("'{0}' is not an interface name (1 to 15 characters, no slash, space or colon)")]

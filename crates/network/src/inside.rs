@@ -3,14 +3,15 @@
 //! A thread of its own enters the namespace and ends there: a thread of the runtime must never
 //! (invariant: no setns inside tokio), since other tasks would go on in the wrong one.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::sync::oneshot;
 
 use crate::{Error, Interface, Result, interface, netlink};
-
-use std::os::fd::AsFd;
 
 /// The stack of the looking thread: it only sends two requests and reads the answers.
 const STACK: usize = 256 * 1024;

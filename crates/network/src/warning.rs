@@ -41,6 +41,11 @@ pub enum Warning {
         /// Why not.
         why: String,
     },
+    /// Guests can form no addresses in the IPv6 subnet.
+    NotSlash64 {
+        /// The subnet.
+        net: ipnet::IpNet,
+    },
     /// The subnet is also reached by another link.
     Overlap {
         /// The subnet.
@@ -77,6 +82,11 @@ impl fmt::Display for Warning {
             }
             Warning::NoIpv6 => write!(f, "this kernel has no IPv6; the network has none either"),
             Warning::Nameless { why } => write!(f, "guests' names are not served: {why}"),
+            Warning::NotSlash64 { net } => write!(
+                f,
+                "guests form addresses in a /64 only, and {net} is none; set ipv6.dhcp.stateful to \
+                 true to hand them out"
+            ),
             Warning::Overlap { net } => {
                 write!(f, "{net} overlaps an address or route of this machine")
             }

@@ -153,7 +153,7 @@ fn large_answers_are_cut_for_udp_and_whole_for_tcp() {
         ipv4: Some([10, 1, 2, 100 + n].into()),
         ipv6: None,
     });
-    state.set_hosts(Hosts::new(ports.collect()));
+    state.set_hosts(Hosts::new(ports.collect()), 0);
     let mut message = query("many.lxd.", RecordType::A);
     let reply = |message: &Message, tcp| match consider(&state, 0, &message.to_vec().unwrap(), tcp)
     {

@@ -26,7 +26,7 @@ pub(super) enum Place {
 
 pub(super) fn place(state: &State, name: &Name) -> Place {
     if let Some(address) = reverse(name) {
-        return if ours(state, address) { Place::Address(address) } else { Place::Elsewhere };
+        return if state.ours(address) { Place::Address(address) } else { Place::Elsewhere };
     }
     let labels: Vec<String> =
         name.iter().map(|l| String::from_utf8_lossy(l).to_ascii_lowercase()).collect();
@@ -92,17 +92,6 @@ pub(super) fn name(state: &State, address: IpAddr, now: u64) -> Option<String> {
 
 fn known(state: &State, client: &Client) -> bool {
     matches!(client, Client::Mac(mac) if state.hosts.by_mac(*mac).is_some())
-}
-
-fn ours(state: &State, address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            state.config.ipv4.as_ref().is_some_and(|config| config.address.contains(&v4))
-        }
-        IpAddr::V6(v6) => {
-            state.config.ipv6.as_ref().is_some_and(|config| config.address.contains(&v6))
-        }
-    }
 }
 
 /// The address that a whole `in-addr.arpa` or `ip6.arpa` name stands for.

@@ -21,8 +21,9 @@ const ECHO_REPLY: u8 = 129;
 pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// All routers on the link.
 pub(crate) const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+/// The longest there is (RFC 4861, 6.2.1): guests keep their way out while the daemon is away.
+const LIFETIME: u16 = 9000;
 /// Times of RFC 4861, 6.2.1 and 10.
-const LIFETIME: u16 = 1800;
 const VALID: u32 = 86_400;
 const PREFERRED: u32 = 14_400;
 const BETWEEN: Duration = Duration::from_secs(3);

@@ -16,7 +16,7 @@ fn the_advertisement_byte_by_byte() {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let want = [
         "86000000", /* type */
-        "40000708", /* hops 64, no flags, 1800 s */
+        "40002328", /* hops 64, no flags, 9000 s */
         "0000000000000000",
         "030440c0",         /* /64, on link, autonomous */
         "0001518000003840", /* one day, four hours */
@@ -24,9 +24,9 @@ fn the_advertisement_byte_by_byte() {
         "fd420001000200030000000000000000",
         "05010000000005dc", /* MTU 1500 */
         "010100163eff0001", /* hardware address */
-        "1903000000000708",
+        "1903000000002328",
         "fd420001000200030000000000000001", /* resolver */
-        "1f02000000000708",
+        "1f02000000002328",
         "036c786400000000", /* search lxd */
     ];
     assert_eq!(hex(&bytes), want.concat());

@@ -100,7 +100,7 @@ impl Service {
 
     /// Tells which instances there are on this bridge.
     pub fn set_hosts(&self, hosts: Vec<Host>) {
-        self.shared.lock().state.set_hosts(Hosts::new(hosts));
+        self.shared.with(|state, now| state.set_hosts(Hosts::new(hosts), now));
     }
 
     /// All addresses in use.

@@ -64,6 +64,7 @@ pub(super) fn plan(
     let ipv6 = bridge.ipv6.as_ref().and_then(|v6| fixed(v6.address)).filter(|_| facts.ipv6);
     ipv4.map_or(Ok(()), |net| usable(IpNet::V4(net)))?;
     ipv6.map_or(Ok(()), |net| usable(IpNet::V6(net)))?;
+    ranges(bridge, ipv4, ipv6)?;
     let Identity { link, table } = identity(tag, spec, bridge, facts);
     let resolved = Resolved { spec, bridge, link, table, ipv4, ipv6 };
     let present = |name: &&String| facts.link(name).is_some();
@@ -108,6 +109,21 @@ fn usable(net: IpNet) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::BadAddress { net, why })
+}
+
+/// Ranges lie in the subnet, the first address before the last.
+fn ranges(bridge: &BridgeSpec, ipv4: Option<Ipv4Net>, ipv6: Option<Ipv6Net>) -> Result<()> {
+    let v4 = bridge.ipv4.iter().flat_map(|v4| &v4.ranges).zip(ipv4.into_iter().cycle());
+    let v4 = v4.map(|(r, net)| (IpAddr::V4(r.first), IpAddr::V4(r.last), IpNet::V4(net)));
+    let v6 = bridge.ipv6.iter().flat_map(|v6| &v6.ranges).zip(ipv6.into_iter().cycle());
+    let v6 = v6.map(|(r, net)| (IpAddr::V6(r.first), IpAddr::V6(r.last), IpNet::V6(net)));
+    let good = |first: &IpAddr, last: &IpAddr, net: &IpNet| {
+        net.contains(first) && net.contains(last) && first <= last
+    };
+    match v4.chain(v6).find(|(first, last, net)| !good(first, last, net)) {
+        Some((first, last, net)) => Err(Error::BadRange { first, last, net: net.trunc() }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn identity(
@@ -172,6 +188,9 @@ fn warnings(resolved: &Resolved<'_>, facts: &Facts) -> Vec<Warning> {
     if resolved.bridge.ipv6.is_some() && !facts.ipv6 {
         out.push(Warning::NoIpv6);
     }
+    let stateful = resolved.bridge.ipv6.as_ref().is_some_and(|v6| v6.dhcp && v6.stateful);
+    let narrow = resolved.ipv6.filter(|net| net.prefix_len() != 64 && !stateful);
+    out.extend(narrow.map(|net| Warning::NotSlash64 { net: IpNet::V6(net.trunc()) }));
     let nets = resolved.ipv4.map(IpNet::V4).into_iter().chain(resolved.ipv6.map(IpNet::V6));
     let busy = nets.filter(|net| facts.overlaps(net.trunc(), Some(&link)));
     out.extend(busy.map(|net| Warning::Overlap { net: net.trunc() }));

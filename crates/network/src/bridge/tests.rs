@@ -212,6 +212,31 @@ fn addresses_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn ranges_outside_of_the_subnet_or_backward_are_refused() {
+    for (first, last) in
+        [("10.5.8.1", "10.5.8.9"), ("10.5.7.9", "10.5.7.2"), ("10.5.7.9", "10.5.8.9")]
+    {
+        let mut bridge = usual();
+        let range = Range { first: first.parse().unwrap(), last: last.parse().unwrap() };
+        bridge.ipv4.as_mut().unwrap().ranges = vec![range];
+        let error = plan(bridge, &facts()).unwrap_err();
+        assert!(matches!(error, Error::BadRange { .. }), "{first}-{last}");
+    }
+}
+
+#[test]
+fn an_ipv6_subnet_that_guests_cannot_use_is_told() {
+    let mut bridge = usual();
+    let v6 = bridge.ipv6.as_mut().unwrap();
+    v6.address = Address::Fixed("fd42:1:2:3::1/80".parse().unwrap());
+    v6.stateful = true;
+    assert_eq!(plan(bridge.clone(), &facts()).unwrap().warnings, []);
+    bridge.ipv6.as_mut().unwrap().stateful = false;
+    let net = "fd42:1:2:3::/80".parse().unwrap();
+    assert_eq!(plan(bridge, &facts()).unwrap().warnings, [Warning::NotSlash64 { net }]);
+}
+
+#[test]
 fn an_overlap_is_told_but_its_own_subnet_is_none() {
     let mut facts = facts();
     let own = LinkFact {

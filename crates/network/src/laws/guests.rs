@@ -26,6 +26,7 @@ fn a_port_is_born_in_the_guest_and_goes_without_trace() {
         let outside = plane.state("veth1").await.unwrap().unwrap();
         let bridge = plane.state("br0").await.unwrap().unwrap();
         assert_eq!((outside.up, outside.master), (true, Some(bridge.index)));
+        assert_eq!(outside.hwaddr.unwrap().0[0], 0xfe, "too high for a bridge to take over");
         assert!(plane.attach_port(&guest.port(Some("br0"), "veth1")).await.is_err(), "taken");
         assert!(plane.attach_port(&guest.port(Some("none"), "veth9")).await.is_err(), "no bridge");
         assert!(plane.port_counters("veth1").await.unwrap().is_some());
@@ -89,6 +90,31 @@ fn a_guest_gets_an_address_and_keeps_it_over_a_restart() {
         let again = Plane::new("law").unwrap();
         assert_eq!(again.apply(&spec).await.unwrap().changes, [], "the kernel's part stood");
         assert_eq!(leased(&again), before);
+    });
+}
+
+#[test]
+fn many_guests_at_once_get_an_address_each() {
+    const GUESTS: u8 = 30;
+    if !have(&["busybox"]) {
+        return;
+    }
+    alone(async || {
+        let dir = tempfile::tempdir().unwrap();
+        let plane = Plane::new("law").unwrap();
+        plane.apply(&network(dir.path(), "br0", 1)).await.unwrap();
+        let mut guests = Vec::new();
+        for last in 1..=GUESTS {
+            guests.push(Guest::on(&plane, "br0", last).await);
+        }
+        let start = Instant::now();
+        futures_util::future::join_all(guests.iter().map(|guest| guest.dhcp(dir.path()))).await;
+        eprintln!("{GUESTS} guests got an address in {:?}", start.elapsed());
+        let leases = plane.leases("br0").into_iter().filter(|lease| lease.expires.is_some());
+        let mut addresses: Vec<_> = leases.map(|lease| lease.address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!(addresses.len(), usize::from(GUESTS));
     });
 }
 

@@ -101,12 +101,13 @@ impl Guest {
                     busybox ip addr replace $ip/$mask dev $interface\n\
                     busybox ip route replace default via $router\n\
                     echo \"got $ip/$mask router=$router dns=$dns domain=$domain host=$hostname\"\n";
-        std::fs::write(&script, text).unwrap();
-        self.sh(&format!(
-            "chmod +x {0}; busybox udhcpc -i eth0 -n -q -f -t 5 -T 1 -s {0}",
-            script.display()
-        ))
-        .await
+        if !script.exists() {
+            std::fs::write(&script, text).unwrap();
+            let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&script, runs).unwrap();
+        }
+        self.sh(&format!("busybox udhcpc -i eth0 -n -q -f -t 5 -T 1 -s {0}", script.display()))
+            .await
     }
 }
 

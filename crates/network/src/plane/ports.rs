@@ -18,7 +18,7 @@ pub struct PortSpec<'a> {
     pub bridge: Option<&'a str>,
     /// Name of the end on this machine.
     pub host_name: &'a str,
-    /// Hardware address of the end on this machine; the kernel's choice if not set.
+    /// Hardware address of the end on this machine; a high one if not set.
     pub host_hwaddr: Option<MacAddr>,
     /// Name of the instance's end, such as `eth0`.
     pub name: &'a str,
@@ -118,15 +118,21 @@ fn pair(port: &PortSpec<'_>, bridge: Option<u32>, mtu: Option<u32>) -> LinkMessa
     let mut host = LinkMessageBuilder::<LinkVeth>::new(port.host_name, port.name)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
         .up();
-    if let Some(mac) = port.host_hwaddr {
-        host = host.address(mac.0.to_vec());
-    }
+    host = host.address(port.host_hwaddr.unwrap_or_else(|| high(port.hwaddr)).0.to_vec());
     if let Some(index) = bridge {
         host = host.controller(index);
     }
     let mut message = host.build();
     message.attributes.extend(sizes(port, mtu));
     message
+}
+
+/// A bridge without an address of its own takes the lowest of its ports; a guest's must not be it, or
+/// the bridge would change its address as guests come and go.
+fn high(guest: MacAddr) -> MacAddr {
+    let [first, rest @ ..] = guest.0;
+    let [a, b, c, d, e] = rest;
+    MacAddr([if first == 0xfe { 0xfa } else { 0xfe }, a, b, c, d, e])
 }
 
 fn sizes(port: &PortSpec<'_>, mtu: Option<u32>) -> impl Iterator<Item = LinkAttribute> {
