@@ -1,7 +1,7 @@
 //! The lease table on disk: one JSON line a change, written again in short form when it has grown.
 //!
 //! A torn or foreign line is skipped, so a power cut costs at most the changes since the last
-//! [`Journal::sync`]; their owners keep their addresses, which follow from the hardware address.
+//! [`Unsynced::sync`]; their owners keep their addresses, which follow from the hardware address.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -53,18 +53,36 @@ impl Journal {
         }
         let mut text = Vec::new();
         changes.iter().try_for_each(|change| line(&mut text, change)).unwrap_or_default();
-        self.file.write_all(&text).map_err(|source| failed("write", &self.path, source))?;
+        if let Err(source) = self.file.write_all(&text) {
+            // Half a line may stand there; the next change writes the file anew.
+            self.lines = usize::MAX / 2;
+            return Err(failed("write", &self.path, source));
+        }
         self.lines += changes.len();
         self.dirty = true;
         Ok(())
     }
 
-    /// Makes what was appended survive a power cut.
-    pub(crate) fn sync(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.dirty) {
-            self.file.sync_data().map_err(|source| failed("write", &self.path, source))?;
+    /// What is to be forced to disk, so that it survives a power cut; nothing if nothing was
+    /// appended. It is apart from the journal, since a slow disk must not keep guests waiting.
+    pub(crate) fn unsynced(&mut self) -> Result<Option<Unsynced>> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(None);
         }
-        Ok(())
+        let file = self.file.try_clone().map_err(|source| failed("write", &self.path, source))?;
+        Ok(Some(Unsynced { path: self.path.clone(), file }))
+    }
+}
+
+/// An appended journal, not yet on disk.
+pub(crate) struct Unsynced {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unsynced {
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|source| failed("write", &self.path, source))
     }
 }
 
@@ -114,7 +132,8 @@ mod tests {
         bind(&mut table, 7, 100);
         bind(&mut table, 8, 200);
         journal.append(&table.take_changes(), &table).unwrap();
-        journal.sync().unwrap();
+        journal.unsynced().unwrap().unwrap().sync().unwrap();
+        assert!(journal.unsynced().unwrap().is_none());
         let path = dir.path().join("leases");
         let mut torn = fs::read(&path).unwrap();
         torn.extend_from_slice(b"{\"put\":{\"address\":\"10.1.2");

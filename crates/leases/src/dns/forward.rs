@@ -27,6 +27,8 @@ const TRY: Duration = Duration::from_secs(2);
 /// All tries together; a stub resolver gives up after five seconds.
 const WHOLE: Duration = Duration::from_millis(4500);
 const ROUNDS: usize = 2;
+/// Replies over UDP are shorter: resolvers stop at 4096 octets, most at 1232.
+const MAX_REPLY: usize = 8192;
 const SERVFAIL: u8 = 2;
 const REFUSED: u8 = 5;
 
@@ -38,7 +40,7 @@ pub(crate) async fn relay(
     tcp: bool,
 ) -> Option<Vec<u8>> {
     let servers = resolvers.servers(own);
-    let reply = timeout(WHOLE, ask_all(&servers, query, tcp)).await.ok().flatten();
+    let reply = timeout(WHOLE, ask_all(resolvers, &servers, query, tcp)).await.ok().flatten();
     if reply.is_some() {
         return reply;
     }
@@ -48,12 +50,20 @@ pub(crate) async fn relay(
     }
 }
 
-async fn ask_all(servers: &[SocketAddr], query: &[u8], tcp: bool) -> Option<Vec<u8>> {
+async fn ask_all(
+    resolvers: &Resolvers,
+    servers: &[SocketAddr],
+    query: &[u8],
+    tcp: bool,
+) -> Option<Vec<u8>> {
     let mut last = None;
     for server in servers.iter().cycle().take(servers.len() * ROUNDS) {
         match timeout(TRY, ask(*server, query, tcp)).await {
             Ok(Ok(reply)) if [SERVFAIL, REFUSED].contains(&(reply[3] & 15)) => last = Some(reply),
-            Ok(Ok(reply)) => return Some(reply),
+            Ok(Ok(reply)) => {
+                resolvers.answered(*server);
+                return Some(reply);
+            }
             Ok(Err(error)) => tracing::debug!(%server, %error, "resolver did not answer"),
             Err(_) => tracing::debug!(%server, "resolver did not answer in time"),
         }
@@ -80,11 +90,11 @@ async fn over_udp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
     socket.send(query).await?;
-    let mut buffer = vec![0; 65_535];
+    let mut buffer = vec![0; MAX_REPLY];
     let until = Instant::now() + TRY;
     loop {
         let length = timeout_at(until, socket.recv(&mut buffer)).await??;
-        if matches(query, &buffer[..length]) {
+        if length < MAX_REPLY && matches(query, &buffer[..length]) {
             buffer.truncate(length);
             return Ok(buffer);
         }

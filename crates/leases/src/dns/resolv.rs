@@ -4,7 +4,7 @@ use std::{
     fs,
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
     path::PathBuf,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -18,6 +18,8 @@ const MAX: usize = 4;
 pub(crate) struct Resolvers {
     path: PathBuf,
     last: Mutex<Option<Seen>>,
+    /// The one that answered last: a dead one at the head of the list must not delay every query.
+    good: Mutex<Option<SocketAddr>>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,19 +31,29 @@ struct Seen {
 
 impl Resolvers {
     pub(crate) fn new(path: PathBuf) -> Resolvers {
-        Resolvers { path, last: Mutex::new(None) }
+        Resolvers { path, last: Mutex::new(None), good: Mutex::new(None) }
     }
 
-    /// The servers, without those in `own`: asking oneself would go in circles.
+    /// Remembers which server answered.
+    pub(crate) fn answered(&self, server: SocketAddr) {
+        *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    /// The servers, the one that answered last first; without those in `own`, since asking oneself
+    /// would go in circles.
     pub(crate) fn servers(&self, own: &[IpAddr]) -> Vec<SocketAddr> {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = match last.take() {
             Some(seen) if seen.looked.elapsed() < LOOK => seen,
             other => self.look(other),
         };
         let servers = seen.servers.iter().filter(|server| !own.contains(&server.ip()));
-        let out = servers.copied().collect();
+        let mut out: Vec<SocketAddr> = servers.copied().collect();
         *last = Some(seen);
+        let good = *self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = out.iter().position(|server| Some(*server) == good) {
+            out.rotate_left(at);
+        }
         out
     }
 
@@ -94,6 +106,21 @@ mod tests {
         let want = ["127.0.0.53:53", "[fd00::1]:53", "[fe80::1%2]:53"];
         assert_eq!(parse(text), want.map(|s| s.parse().unwrap()));
         assert_eq!(parse(""), ["127.0.0.1:53".parse().unwrap()]);
+    }
+
+    #[test]
+    fn the_one_that_answered_comes_first_while_it_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("resolv.conf");
+        fs::write(&path, "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n")
+            .unwrap();
+        let resolvers = Resolvers::new(path);
+        let order = |last: [u8; 3]| last.map(|d| SocketAddr::from(([10, 0, 0, d], 53)));
+        assert_eq!(resolvers.servers(&[]), order([1, 2, 3]));
+        resolvers.answered(order([2, 0, 0])[0]);
+        assert_eq!(resolvers.servers(&[]), order([2, 3, 1]));
+        resolvers.answered(order([9, 0, 0])[0]);
+        assert_eq!(resolvers.servers(&[]), order([1, 2, 3]));
     }
 
     #[test]

@@ -111,9 +111,7 @@ impl Service {
     /// Ends the tasks and closes the sockets. The journal stays.
     pub async fn stop(&self) {
         self.tasks.lock().await.set.shutdown().await;
-        if let Err(error) = self.shared.lock().journal.sync() {
-            tracing::warn!(%error, "leases may be lost");
-        }
+        self.shared.sync();
     }
 }
 
@@ -153,10 +151,7 @@ async fn keep(shared: Arc<Shared>) {
         shared.grown.notified().await;
         tokio::time::sleep(SYNC).await;
         let shared = shared.clone();
-        let synced = tokio::task::spawn_blocking(move || shared.lock().journal.sync()).await;
-        if let Ok(Err(error)) = synced {
-            tracing::warn!(%error, "leases may be lost");
-        }
+        drop(tokio::task::spawn_blocking(move || shared.sync()).await);
     }
 }
 
@@ -167,6 +162,15 @@ impl Shared {
 
     fn config(&self) -> ServiceConfig {
         self.lock().state.config.clone()
+    }
+
+    /// Forces the journal to disk; the lock is not held meanwhile.
+    fn sync(&self) {
+        let unsynced = self.lock().journal.unsynced();
+        let synced = unsynced.and_then(|file| file.map_or(Ok(()), |file| file.sync()));
+        if let Err(error) = synced {
+            tracing::warn!(%error, "leases may be lost");
+        }
     }
 
     /// Lets a state machine work, then journals what it did.
