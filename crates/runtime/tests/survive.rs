@@ -208,3 +208,29 @@ fn many_start_at_once() {
     }
     eprintln!("8 at once, started and stopped: {:?}", start.elapsed());
 }
+
+#[test]
+fn the_binary_cannot_be_overwritten_through_a_monitor() {
+    if skip() {
+        return;
+    }
+    let guest = Guest::new("exe").start();
+    let pid = guest.monitor().info().unwrap().monitor_pid;
+    // "Text file busy" alone would end with the process.
+    let exe = rustix::fs::statvfs(format!("/proc/{pid}/exe")).unwrap();
+    assert!(exe.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+}
+
+#[test]
+fn a_false_terminal_is_refused() {
+    if skip() {
+        return;
+    }
+    let guest = Guest::new("false").start();
+    guest.ok("mount -t tmpfs none /dev/pts; echo > /dev/pts/ptmx");
+    let mut spec = runtime::ExecSpec::new(["true"]);
+    spec.tty = Some((80, 25));
+    let error = guest.monitor().exec(&spec, runtime::ExecIo::New).unwrap_err();
+    assert!(error.to_string().contains("ptmx"), "{error}");
+    assert_eq!(guest.ok("echo fine"), "fine\n");
+}

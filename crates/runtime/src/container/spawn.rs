@@ -45,6 +45,17 @@ pub(crate) struct Spawned {
     pub(crate) gate: OwnedFd,
     /// The root of its `/dev`.
     pub(crate) dev: OwnedFd,
+    /// The host's mount namespace.
+    home: File,
+}
+
+impl Spawned {
+    /// Returns to the host's mount namespace. That takes the kernel a while, so do it while others
+    /// work; but do it, or what was mounted on the host stays busy.
+    pub(crate) fn go_home(&self) -> Result<()> {
+        move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Mount))
+            .at("leave", "mount namespace")
+    }
 }
 
 /// Everything init needs, made before it is forked.
@@ -95,9 +106,7 @@ pub(crate) fn spawn(
     let pid = link.born()?;
     waitid(WaitId::PidFd(between.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
     let pidfd = open_pidfd(pid)?;
-    move_into_link_name_space(home.as_fd(), Some(LinkNameSpaceType::Mount))
-        .at("leave", "mount namespace")?;
-    Ok(Spawned { pid, pidfd, gate: link.second, dev })
+    Ok(Spawned { pid, pidfd, gate: link.second, dev, home })
 }
 
 /// Resource limits of init, from outside: in its user namespace it may not raise them.

@@ -6,17 +6,25 @@ use std::{
 };
 
 use rustix::{
-    fs::{Mode, OFlags, openat},
+    fs::{Mode, OFlags, fstatfs, openat},
+    io::Errno,
     process::ioctl_tiocsctty,
     pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     termios::{Winsize, tcsetwinsize},
 };
 
-/// Opens a new pair; `folder` is where devpts is mounted.
+/// `DEVPTS_SUPER_MAGIC` of `linux/magic.h`.
+const DEVPTS_MAGIC: u64 = 0x1cd1;
+
+/// Opens a new pair; `folder` is where devpts is mounted, unless the container has put something
+/// else there.
 pub(super) fn open(folder: BorrowedFd) -> io::Result<(OwnedFd, OwnedFd)> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let master = openat(folder, "ptmx", flags, Mode::empty())?;
+    if fstatfs(&master)?.f_type as u64 != DEVPTS_MAGIC {
+        return Err(Errno::NOTTY.into());
+    }
     unlockpt(&master)?;
     let slave = peer(master.as_fd())?;
     Ok((master, slave))

@@ -92,18 +92,21 @@ fn create(
     let filter = if spec.privileged() { group.allow_devices(&spec.devices, None)? } else { None };
     let mut listener = None;
     let born_in = group.open()?;
-    let Spawned { pid, pidfd, gate, dev } =
-        spawn(spec, &plan, born_in.as_ref().map(File::as_fd), || {
-            write_spec(&folder, spec)?;
-            listener = Some(listen_in(&folder)?);
-            Ok(())
-        })?;
+    let spawned = spawn(spec, &plan, born_in.as_ref().map(File::as_fd), || {
+        write_spec(&folder, spec)?;
+        listener = Some(listen_in(&folder)?);
+        Ok(())
+    })?;
+    let pid = spawned.pid;
     set_init_rlimits(Pid::from_raw(pid), spec);
     let netns = format!("/proc/{pid}/ns/net");
-    let netns =
-        File::open(&netns).at("open", &netns).map_err(|error| last_word(&gate).unwrap_or(error))?;
+    let netns = File::open(&netns)
+        .at("open", &netns)
+        .map_err(|error| last_word(&spawned.gate).unwrap_or(error))?;
     // A daemon that died meanwhile finds us by our socket.
     let _ = packet::send(daemon.as_fd(), &Reply::Created { pid }, &[netns.as_fd()], false);
+    spawned.go_home()?;
+    let Spawned { pidfd, gate, dev, .. } = spawned;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut instance = Instance {
         spec: spec.clone(),
