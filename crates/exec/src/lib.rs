@@ -17,7 +17,9 @@ mod run;
 mod tool;
 
 pub mod apparmor_parser;
+pub mod apt_get;
 pub mod busybox;
+pub mod dpkg_deb;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;

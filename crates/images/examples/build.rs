@@ -1,4 +1,4 @@
-//! Builds an image by its recipe: `cargo run -p images --example build -- debian/12 /some/empty/folder`.
+//! Builds an image by its recipe: `cargo run -p images --example build -- RECIPE FOLDER [KEYRING]`.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,8 +8,9 @@ use exec::Control;
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let recipe = images::Recipe::new(&args.next().ok_or("which recipe?")?)?;
+    let mut recipe = images::Recipe::new(&args.next().ok_or("which recipe?")?)?;
     let work = PathBuf::from(args.next().ok_or("which folder?")?);
+    recipe.keyring = args.next().map(PathBuf::from);
     let control = Control::new(|p| println!("{} {:?} {}", p.stage, p.percent, p.bytes));
     let start = Instant::now();
     let built = images::build(&recipe, &work, &control)?;

@@ -6,8 +6,8 @@ use exec::Control;
 use exec::mmdebstrap::{Build, Hook, Stage, Target, Variant};
 
 use super::recipe::{Recipe, Release};
-use super::{files, mirror};
-use crate::{Error, Result};
+use super::{files, keyring, mirror};
+use crate::Result;
 
 /// Beyond what the archive calls required. No udev, no kernel, no ssh server.
 const PACKAGES: [&str; 17] = [
@@ -82,11 +82,8 @@ pub(super) fn make(
     root: &Path,
     control: &Control,
 ) -> Result<()> {
-    let keyring = Path::new(release.distribution.keyring);
-    if !keyring.exists() {
-        let package = release.distribution.keyring_package;
-        return Err(Error::Missing { what: "the key of the archive", package });
-    }
+    let work = root.parent().unwrap_or(root);
+    let keyring = keyring::find(recipe, release, work, control)?;
     let build = Build {
         mirrors: mirror::lines(recipe, release),
         components: release.distribution.components.iter().map(ToString::to_string).collect(),
@@ -96,16 +93,17 @@ pub(super) fn make(
         apt_options: vec!["Acquire::Retries \"3\"".into(), "Acquire::Languages \"none\"".into()],
         // The root is synced as a whole when it is done.
         dpkg_options: vec!["force-unsafe-io".into()],
-        keyring: Some(keyring.to_owned()),
+        keyring: Some(keyring),
         ..Build::new(release.suite)
     };
     build.run(Target::Folder(root), control)?;
     settings(root)
 }
 
-/// The timers would make every container on a machine fetch package lists at the same hour.
-const ENABLE: &str = "chroot \"$1\" systemctl enable systemd-networkd.service \
-    && chroot \"$1\" systemctl disable apt-daily.timer apt-daily-upgrade.timer";
+const ENABLE: &str = "chroot \"$1\" systemctl enable systemd-networkd.service";
+
+/// With these every container on a machine would fetch package lists at the same hour.
+const TIMERS: [&str; 2] = ["apt-daily.timer", "apt-daily-upgrade.timer"];
 
 fn settings(root: &Path) -> Result<()> {
     files::write(root, "etc/systemd/network/50-eth0.network", 0o644, NETWORK)?;
@@ -116,6 +114,9 @@ fn settings(root: &Path) -> Result<()> {
     files::link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
     for unit in MASKED {
         files::link(root, &format!("etc/systemd/system/{unit}"), "/dev/null")?;
+    }
+    for timer in TIMERS {
+        files::remove(root, &format!("etc/systemd/system/timers.target.wants/{timer}"))?;
     }
     // Whoever starts the instance sets its name; each gets a machine id of its own at its first start.
     files::remove(root, "etc/hostname")?;

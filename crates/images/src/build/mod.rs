@@ -22,6 +22,7 @@ mod archive;
 mod busybox;
 mod calendar;
 mod files;
+mod keyring;
 mod mirror;
 mod recipe;
 

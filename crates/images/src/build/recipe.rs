@@ -1,5 +1,7 @@
 //! What can be built.
 
+use std::path::PathBuf;
+
 use crate::Result;
 
 /// A recipe and what may be changed about it.
@@ -8,12 +10,14 @@ pub struct Recipe {
     name: String,
     /// The archive to take packages from, instead of this machine's own or the usual one.
     pub mirror: Option<String>,
+    /// The keys that archive is signed with, instead of those this machine has installed.
+    pub keyring: Option<PathBuf>,
 }
 
 impl Recipe {
     /// One of [`RECIPES`], by its name.
     pub fn new(name: &str) -> Result<Recipe> {
-        let recipe = Recipe { name: name.to_owned(), mirror: None };
+        let recipe = Recipe { name: name.to_owned(), mirror: None, keyring: None };
         recipe.info()?;
         Ok(recipe)
     }

@@ -260,3 +260,21 @@ fn a_disk_is_cloned_and_grown() {
         assert!(matches!(wrong, Err(Error::Unsupported { .. })), "{wrong:?}");
     });
 }
+
+#[test]
+fn a_cancelled_copy_leaves_nothing() {
+    every_driver(|s| {
+        with_image(&s);
+        let control = Control::none();
+        control.cancel();
+        for shape in [Shape::filesystem(), Shape::filesystem().plain()] {
+            let clones = s.pool.clones().unwrap();
+            let stopped = clones.clone_from(&image("f00"), &container("a"), &shape, &control);
+            assert!(matches!(stopped, Err(Error::Cancelled(_))), "{stopped:?}");
+        }
+        assert_eq!(s.pool.list().unwrap(), [image("f00")]);
+        if !s.driver.info().remote {
+            assert_eq!(fs::read_dir(s.spec.path.join("tmp")).unwrap().count(), 0);
+        }
+    });
+}
