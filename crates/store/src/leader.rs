@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::members::Change;
 use crate::options::Member;
-use crate::peer::{Network, Peer};
+use crate::peer::{Failure, Network, Peer};
 use crate::raft::Raft;
 use crate::request::{Reply, Request};
 use crate::rpc::{Answer, Ask};
@@ -28,7 +28,7 @@ pub(crate) struct Leader {
     raft: Raft,
     network: Network,
     /// The leader that was asked last.
-    last: Mutex<Option<Arc<Peer>>>,
+    last: Mutex<Option<Peer>>,
 }
 
 impl Leader {
@@ -75,9 +75,11 @@ impl Leader {
                     format!("{} knows schema levels up to {known}, not {level}", member.name)
                 }
                 Ok(_) => format!("{} does not say which schema levels it knows", member.name),
-                Err(e) => {
-                    format!("{} cannot be asked which schema levels it knows: {e}", member.name)
-                }
+                Err(failure) => format!(
+                    "{} cannot be asked which schema levels it knows: {}",
+                    member.name,
+                    failure.error()
+                ),
             };
             return Err(Error::Members { reason });
         }
@@ -86,41 +88,37 @@ impl Leader {
 
     async fn insist(&self, ask: Ask) -> Result<Answer> {
         let end = Instant::now() + self.core.options.patience;
+        let mut maybe_done = false;
         loop {
             self.core.check()?;
             let here = serve::answer(&self.core, &self.raft, ask.clone());
             match timeout_at(end, here).await.map_err(|_| Error::Uncertain)? {
                 Answer::NotLeader(Some(member)) => match self.ask(&member, &ask, end).await {
-                    None | Some(Answer::NotLeader(_) | Answer::Stopped) => {}
-                    Some(answer) => return Ok(answer),
+                    Ok(Answer::NotLeader(_) | Answer::Stopped) => {}
+                    Ok(answer) => return Ok(answer),
+                    Err(failure) => {
+                        let error = failure.error();
+                        tracing::debug!(member = member.id, %error, "cannot ask the leader");
+                        maybe_done |= matches!(failure, Failure::Lost(_));
+                    }
                 },
                 Answer::NotLeader(None) => {}
                 Answer::Stopped => return Err(self.core.check().err().unwrap_or(Error::Closed)),
                 answer => return Ok(answer),
             }
             if Instant::now() + RETRY >= end {
-                return Err(Error::NoQuorum);
+                return Err(if maybe_done { Error::Uncertain } else { Error::NoQuorum });
             }
             sleep(RETRY).await;
         }
     }
 
     /// Asks the member, over the connection of last time when there is one.
-    async fn ask(&self, member: &Member, ask: &Ask, end: Instant) -> Option<Answer> {
+    async fn ask(&self, member: &Member, ask: &Ask, end: Instant) -> Result<Answer, Failure> {
         let kept = self.last.lock().await.take().filter(|peer| peer.member() == member);
-        let new = || Arc::new(Peer::new(self.network.clone(), member.clone()));
-        let peer = kept.unwrap_or_else(new);
-        let time = end.saturating_duration_since(Instant::now());
-        match timeout(time, peer.call(ask, time)).await {
-            Ok(Ok(answer)) => {
-                *self.last.lock().await = Some(peer);
-                Some(answer)
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(member = member.id, %error, "cannot ask the leader");
-                None
-            }
-            Err(_) => None,
-        }
+        let peer = kept.unwrap_or_else(|| Peer::new(self.network.clone(), member.clone()));
+        let answer = peer.call(ask, end.saturating_duration_since(Instant::now())).await?;
+        *self.last.lock().await = Some(peer);
+        Ok(answer)
     }
 }

@@ -13,7 +13,7 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
     VoteRequest, VoteResponse,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::options::{Member, MemberId};
@@ -55,18 +55,19 @@ impl Peer {
     }
 
     /// Asks and waits for the answer.
-    pub(crate) async fn call(&self, ask: &Ask, time: Duration) -> io::Result<Answer> {
-        let call = async {
-            let mut stream = match self.take() {
-                Some(stream) => stream,
-                None => self.connect().await?,
-            };
-            rpc::send(&mut *stream, ask).await?;
-            let answer = rpc::receive(&mut *stream).await?;
-            *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
-            Ok(answer)
+    pub(crate) async fn call(&self, ask: &Ask, time: Duration) -> Result<Answer, Failure> {
+        let end = Instant::now() + time;
+        let mut stream = match self.take() {
+            Some(stream) => stream,
+            None => within(end, self.connect()).await.map_err(Failure::NotSent)?,
         };
-        timeout(time, call).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        let call = async {
+            rpc::send(&mut *stream, ask).await?;
+            rpc::receive(&mut *stream).await
+        };
+        let answer = within(end, call).await.map_err(Failure::Lost)?;
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        Ok(answer)
     }
 
     fn take(&self) -> Option<Box<dyn Stream>> {
@@ -85,6 +86,27 @@ impl Peer {
     }
 }
 
+async fn within<T>(end: Instant, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout_at(end, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// A question without an answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The member did not get it.
+    NotSent(io::Error),
+    /// The member may have got it.
+    Lost(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn error(&self) -> &io::Error {
+        match self {
+            Failure::NotSent(error) | Failure::Lost(error) => error,
+        }
+    }
+}
+
 impl RaftNetworkFactory<Types> for Network {
     type Network = Peer;
 
@@ -96,13 +118,13 @@ impl RaftNetworkFactory<Types> for Network {
 type Failed<E = openraft::error::Infallible> = RPCError<MemberId, Member, RaftError<MemberId, E>>;
 
 impl Peer {
-    fn failed<E: std::error::Error>(&self, error: &io::Error) -> Failed<E> {
-        match error.kind() {
+    fn failed<E: std::error::Error>(failure: &Failure) -> Failed<E> {
+        match failure {
             // The connection broke: once more, at once.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            Failure::Lost(error) if error.kind() != io::ErrorKind::TimedOut => {
                 RPCError::Network(NetworkError::new(error))
             }
-            _ => RPCError::Unreachable(Unreachable::new(error)),
+            _ => RPCError::Unreachable(Unreachable::new(failure.error())),
         }
     }
 
@@ -110,8 +132,9 @@ impl Peer {
         RPCError::RemoteError(RemoteError::new(self.member.id, error))
     }
 
-    fn unexpected<E: std::error::Error>(&self) -> Failed<E> {
-        self.failed(&io::Error::other("the member answered something else"))
+    fn unexpected<E: std::error::Error>() -> Failed<E> {
+        let error = io::Error::other("the member answered something else");
+        RPCError::Unreachable(Unreachable::new(&error))
     }
 }
 
@@ -123,8 +146,8 @@ impl RaftNetwork<Types> for Peer {
     ) -> Result<AppendEntriesResponse<MemberId>, Failed> {
         match self.call(&Ask::Append(request), option.hard_ttl()).await {
             Ok(Answer::Append(answer)) => answer.map_err(|e| self.refused(e)),
-            Ok(_) => Err(self.unexpected()),
-            Err(e) => Err(self.failed(&e)),
+            Ok(_) => Err(Peer::unexpected()),
+            Err(e) => Err(Peer::failed(&e)),
         }
     }
 
@@ -136,8 +159,8 @@ impl RaftNetwork<Types> for Peer {
         let time = option.hard_ttl().max(SNAPSHOT_TIME);
         match self.call(&Ask::Snapshot(request), time).await {
             Ok(Answer::Snapshot(answer)) => answer.map_err(|e| self.refused(e)),
-            Ok(_) => Err(self.unexpected()),
-            Err(e) => Err(self.failed(&e)),
+            Ok(_) => Err(Peer::unexpected()),
+            Err(e) => Err(Peer::failed(&e)),
         }
     }
 
@@ -148,8 +171,8 @@ impl RaftNetwork<Types> for Peer {
     ) -> Result<VoteResponse<MemberId>, Failed> {
         match self.call(&Ask::Vote(request), option.hard_ttl()).await {
             Ok(Answer::Vote(answer)) => answer.map_err(|e| self.refused(e)),
-            Ok(_) => Err(self.unexpected()),
-            Err(e) => Err(self.failed(&e)),
+            Ok(_) => Err(Peer::unexpected()),
+            Err(e) => Err(Peer::failed(&e)),
         }
     }
 }

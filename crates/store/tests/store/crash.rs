@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use store::{Error, Options, Result, Store, params};
 
+use crate::disk::Disk;
 use crate::{SCHEMA, count, open, temp};
 
 const CHILD_DIR: &str = "STORE_TEST_CHILD_DIR";
@@ -183,40 +184,11 @@ async fn a_missing_log_is_refused() {
     assert!(matches!(result, Err(Error::Damaged { .. })), "{result:?}");
 }
 
-/// A small file system, gone with this.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn mount(size: &str) -> Option<Disk> {
-        let disk = Disk(temp());
-        let data = std::ffi::CString::new(format!("size={size}")).unwrap();
-        let flags = rustix::mount::MountFlags::empty();
-        match rustix::mount::mount("tmpfs", disk.0.path(), "tmpfs", flags, data.as_c_str()) {
-            Ok(()) => Some(disk),
-            Err(e) => {
-                eprintln!("SKIP: cannot mount a tmpfs: {e}");
-                None
-            }
-        }
-    }
-
-    fn resize(&self, size: &str) {
-        let data = std::ffi::CString::new(format!("size={size}")).unwrap();
-        let flags = rustix::mount::MountFlags::empty();
-        rustix::mount::mount_remount(self.0.path(), flags, data.as_c_str()).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = rustix::mount::unmount(self.0.path(), rustix::mount::UnmountFlags::DETACH);
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_stops_the_store_and_loses_nothing() {
-    let Some(disk) = Disk::mount("3m") else { return };
-    let dir = disk.0.path().join("database");
+    let mount = temp();
+    let Some(disk) = Disk::mount(mount.path(), "3m") else { return };
+    let dir = mount.path().join("database");
     let store = open(&dir).await;
     let mut acknowledged = Vec::new();
     let error = loop {

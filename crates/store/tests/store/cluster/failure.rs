@@ -4,6 +4,7 @@ use store::{Error, Role};
 
 use super::{Cluster, eventually, note};
 use crate::count;
+use crate::disk::Disk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_leader_the_cluster_goes_on() {
@@ -124,4 +125,60 @@ async fn a_torn_log_of_a_follower_is_filled_again() {
     note(&back, "after").await.unwrap();
     cluster.same_everywhere().await;
     assert_eq!(count(&back, "notes"), 81);
+}
+
+/// Fills the disk of a member of three, which leads or follows.
+async fn full_disk(leads: bool) {
+    let cluster = Cluster::of(1).await;
+    // The member with the small disk is the second: its folder is a mount before it joins.
+    let folder = cluster.folder(2);
+    std::fs::create_dir(&folder).unwrap();
+    let Some(disk) = Disk::mount(&folder, "2m") else { return };
+    for id in [2, 3] {
+        cluster.join(id).await;
+        cluster.store(1).promote(id).await.unwrap();
+    }
+    let small = cluster.store(2);
+    if leads {
+        eventually("second to lead", || {
+            let leads = small.status().role == Role::Leader;
+            let asking = small.clone();
+            tokio::spawn(async move { asking.lead().await });
+            leads.then_some(())
+        })
+        .await;
+    }
+    let mut acknowledged = 0;
+    let failing = tokio::spawn({
+        let small = small.clone();
+        async move { small.failed().await }
+    });
+    while !failing.is_finished() {
+        if note(&cluster.store(1), &"x".repeat(4000)).await.is_ok() {
+            acknowledged += 1;
+        }
+    }
+    assert!(failing.await.unwrap().is_fatal());
+    note(&cluster.store(3), "on").await.unwrap();
+    // It stopped with what it had, a prefix; with space it has all again.
+    assert!(count(&small, "notes") <= acknowledged);
+    cluster.wires.stores.lock().unwrap().remove(&2);
+    small.close().await.unwrap_err();
+    disk.resize("50m");
+    cluster.start(2).await;
+    let rows = cluster.same_everywhere().await;
+    assert!(rows.matches("INSERT INTO \"notes\"").count() as i64 > acknowledged);
+    for id in 1..=3 {
+        cluster.stop(id).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_whose_disk_is_full_stops_and_the_others_go_on() {
+    full_disk(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_disk_is_full_stops_and_the_others_go_on() {
+    full_disk(true).await;
 }

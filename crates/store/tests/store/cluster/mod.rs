@@ -1,6 +1,7 @@
 //! Several members in one process, talking over pipes that can be cut.
 
 mod change;
+mod chaos;
 mod failure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,13 +69,19 @@ impl Wires {
 struct Cluster {
     dir: TempDir,
     wires: Arc<Wires>,
+    patience: Duration,
 }
 
 impl Cluster {
     /// One member that has founded it, and as many more that joined and vote.
     async fn of(members: MemberId) -> Cluster {
+        Cluster::with_patience(members, Duration::from_secs(5)).await
+    }
+
+    async fn with_patience(members: MemberId, patience: Duration) -> Cluster {
         let (stores, cut, runtime) = (Mutex::default(), Mutex::default(), Handle::current());
-        let cluster = Cluster { dir: temp(), wires: Arc::new(Wires { stores, cut, runtime }) };
+        let wires = Arc::new(Wires { stores, cut, runtime });
+        let cluster = Cluster { dir: temp(), wires, patience };
         cluster.start(1).await;
         for id in 2..=members {
             cluster.join(id).await;
@@ -92,7 +99,7 @@ impl Cluster {
             me: member(id),
             transport: Arc::new(End(id, self.wires.clone())),
             heartbeat: Duration::from_millis(50),
-            patience: Duration::from_secs(5),
+            patience: self.patience,
             snapshot_every: 100,
             ..Options::new(SCHEMA)
         }
