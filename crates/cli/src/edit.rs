@@ -1,4 +1,4 @@
-//! Editing a thing as YAML that comes on standard input.
+//! Things as YAML that comes on standard input.
 //!
 //! Left out: an editor on the terminal. It is a program, and only the crate `exec` starts programs; it has no such
 //! tool yet.
@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 
 /// What to do at a terminal.
-const HOW: &str = "the new YAML is read from standard input: write what \"show\" prints into a file, change it, \
-                   and give it to \"edit\" with \"< file\"";
+const HOW: &str = "the YAML is read from standard input: give it with \"< file\" (to edit a thing, write what \
+                   \"show\" prints into that file and change it)";
 
 /// The thing as the user wants it.
 pub(crate) fn edited<T: DeserializeOwned>() -> Result<T> {

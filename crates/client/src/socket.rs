@@ -11,11 +11,14 @@ use futures_util::{
 };
 use tokio::net::UnixStream;
 use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{self, Message},
+    WebSocketStream, client_async_with_config,
+    tungstenite::{self, Message, protocol::WebSocketConfig},
 };
 
 use crate::{Error, Result, transport};
+
+/// Bytes read at once. The library's 128 KiB for each of an exec's four sockets costs more to clear than to use.
+const READ_BUFFER: usize = 32 * 1024;
 
 /// A websocket to the daemon.
 #[derive(Debug)]
@@ -43,7 +46,8 @@ impl Socket {
         let stream = transport::stream(daemon).await?;
         let url = format!("ws://microcloud{target}");
         let path = target.split('?').next().unwrap_or(target).to_owned();
-        match client_async(url, stream).await {
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+        match client_async_with_config(url, stream, Some(config)).await {
             Ok((inner, _)) => Ok(Self { path, inner: Box::new(inner) }),
             Err(source) => Err(broken(&path, source)),
         }

@@ -100,7 +100,12 @@ fn line(event: &Event) -> String {
         EventKind::Other => None,
     };
     let text = text.unwrap_or_else(|| event.metadata.to_string());
-    format!("{} {:<9} {}", human::moment(event.timestamp), event.r#type.as_str(), text.trim_end())
+    format!(
+        "{} {:<9} {}",
+        human::time_of_day(event.timestamp),
+        event.r#type.as_str(),
+        text.trim_end()
+    )
 }
 
 fn read<T: serde::de::DeserializeOwned>(event: &Event) -> Option<T> {
@@ -114,7 +119,8 @@ mod tests {
     use super::*;
 
     fn tail(event: serde_json::Value) -> String {
-        line(&serde_json::from_value(event).unwrap()).trim_start().to_owned()
+        let line = line(&serde_json::from_value(event).unwrap());
+        line.split_once(' ').unwrap().1.to_owned()
     }
 
     #[test]

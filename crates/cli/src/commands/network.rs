@@ -200,7 +200,7 @@ fn info(name: &str, state: &NetworkState) -> String {
 }
 
 /// Networks, as things with options.
-struct Networks;
+pub(crate) struct Networks;
 
 impl Thing for Networks {
     const NOUN: &'static str = "network";

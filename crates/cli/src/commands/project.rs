@@ -196,7 +196,7 @@ fn usage_table(states: &[ProjectState]) -> Table {
 }
 
 /// Projects, as things with options.
-struct Projects;
+pub(crate) struct Projects;
 
 impl Thing for Projects {
     const NOUN: &'static str = "project";

@@ -212,7 +212,7 @@ fn volume_table(volumes: &[StorageVolume]) -> Table {
 }
 
 /// Storage pools, as things with options.
-struct Pools;
+pub(crate) struct Pools;
 
 impl Thing for Pools {
     const NOUN: &'static str = "storage pool";

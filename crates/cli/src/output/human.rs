@@ -25,6 +25,11 @@ pub(crate) fn moment(moment: Timestamp) -> String {
     moment.utc().with_timezone(&Local).format("%Y/%m/%d %H:%M %:z").to_string()
 }
 
+/// Time of day, local, to the millisecond.
+pub(crate) fn time_of_day(moment: Timestamp) -> String {
+    moment.utc().with_timezone(&Local).format("%H:%M:%S%.3f").to_string()
+}
+
 /// `YES` or `NO`.
 pub(crate) fn yes(value: bool) -> &'static str {
     if value { "YES" } else { "NO" }

@@ -63,12 +63,13 @@ impl Client {
     ) -> Result<Exec> {
         let operation = self.call::<InstanceExec>(&[instance], project, request).await?;
         let fds = Secrets::of(&operation)?;
-        let (control, stdin) =
-            tokio::try_join!(self.stream(&fds, "control"), self.stream(&fds, "0"))?;
+        let stream = |name| self.stream(&fds, name);
         if request.interactive {
-            return Ok(Exec { operation, control, streams: Streams::Terminal(stdin) });
+            let (control, terminal) = tokio::try_join!(stream("control"), stream("0"))?;
+            return Ok(Exec { operation, control, streams: Streams::Terminal(terminal) });
         }
-        let (stdout, stderr) = tokio::try_join!(self.stream(&fds, "1"), self.stream(&fds, "2"))?;
+        let all = tokio::try_join!(stream("control"), stream("0"), stream("1"), stream("2"));
+        let (control, stdin, stdout, stderr) = all?;
         Ok(Exec { operation, control, streams: Streams::Pipes { stdin, stdout, stderr } })
     }
 

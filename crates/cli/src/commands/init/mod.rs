@@ -15,9 +15,12 @@ use wire::{
 use super::{OK, profile::Profiles};
 use crate::{
     context::Context,
+    edit,
     error::{Error, Result},
     thing,
 };
+
+mod preseed;
 
 /// Sets a new server up.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,6 +28,9 @@ pub(crate) struct Init {
     /// Ask nothing
     #[arg(long, visible_alias = "minimal")]
     auto: bool,
+    /// Do what the YAML on standard input says, and nothing else
+    #[arg(long, conflicts_with = "auto")]
+    preseed: bool,
     /// Driver of the storage pool
     #[arg(long, default_value = "dir")]
     storage_backend: String,
@@ -47,6 +53,10 @@ pub(crate) struct Init {
 
 impl Init {
     pub(crate) async fn run(mut self, cx: &Context) -> Result<u8> {
+        if self.preseed {
+            edit::edited::<preseed::Preseed>()?.apply(cx).await?;
+            return Ok(OK);
+        }
         if !self.auto {
             self.ask()?;
         }
