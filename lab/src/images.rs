@@ -74,13 +74,8 @@ pub fn tree(daemon: &Daemon) -> PathBuf {
 }
 
 /// How a tar file is packed: the ending of its name, and tar's option.
-pub const PACKINGS: [(&str, &str); 5] = [
-    ("tar", "--no-same-owner"),
-    ("tar.gz", "--gzip"),
-    ("tar.xz", "--xz"),
-    ("tar.zst", "--zstd"),
-    ("tar.bz2", "--bzip2"),
-];
+pub const PACKINGS: [(&str, &str); 4] =
+    [("tar", "--no-same-owner"), ("tar.gz", "--gzip"), ("tar.xz", "--xz"), ("tar.zst", "--zstd")];
 
 /// Packs `what` (a path in `folder`) into a file; `option` is tar's.
 #[track_caller]

@@ -100,8 +100,9 @@ fn delete(daemon: &Daemon, kind: &str, path: &str, left: &mut Vec<String>) {
         _ => {}
     }
     let done = done(daemon, "DELETE", path, "");
-    let gone = daemon.request("GET", path, "").status == 404;
-    if !gone {
+    // An ephemeral instance is about to go by itself.
+    let there = || (daemon.request("GET", path, "").status != 404).then(|| path.to_owned());
+    if !settled(|| there().into_iter().collect()).is_empty() {
         left.push(format!("cannot delete {path}: {}", done.err().unwrap_or_default()));
     }
 }

@@ -152,7 +152,7 @@ fn server_settings_and_warnings() {
 #[test]
 fn events_are_seen() {
     let Some(daemon) = Daemon::ready() else { return };
-    let words = ["monitor", "--type", "lifecycle,operation", "--format", "json"];
+    let words = ["monitor", "--type", "lifecycle", "--type", "operation", "--format", "json"];
     let watchers: Vec<Background> =
         Client::BOTH.map(|client| daemon.begin(client, &words, Vec::new())).into();
     // They listen when their connections are open; there is no other sign.
