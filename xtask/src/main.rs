@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod check;
+mod demo;
 mod fix;
 mod packages;
 mod shell;
@@ -21,6 +22,7 @@ const USAGE: &str = "\
 cargo xtask <chore>
 
   check           every check that writes nothing: tidy, format, clippy, generated files
+  demo [--clean]  from a fresh machine to a shell inside a container; --clean removes all of it
   fix             format, and write the generated files anew
   test [filter..] install what the tests need, run them, count what was skipped
   tidy            only the checks that read the source
@@ -46,6 +48,7 @@ fn run(args: &[String]) -> Result<bool> {
     };
     match chore {
         "check" => check::run(),
+        "demo" => demo::run(rest),
         "fix" => fix::run(),
         "test" => test::run(rest),
         "tidy" => tidy::run(),

@@ -1,11 +1,14 @@
-//! What the tests need from the system, and how it is installed.
+//! Programs a chore needs from the system, and how they are installed.
 
 use anyhow::Result;
 
 use crate::shell;
 
-/// Programs the tests start, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 11] = [
+/// A program, or the path of a file, and the Debian package that has it.
+pub(crate) type Needed = (&'static str, &'static str);
+
+/// What the tests start.
+const TESTS: [Needed; 11] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
@@ -21,44 +24,46 @@ const PROGRAMS: [(&str, &str); 11] = [
 
 /// Installs what is missing. What cannot be installed makes its tests say SKIP, so that is no error.
 pub(crate) fn install() -> Result<()> {
-    let missing: Vec<&str> = missing();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if !shell::installed("apt-get") {
-        println!("test: not installed, and no apt here: {}", missing.join(" "));
-        return Ok(());
-    }
-    println!("test: installing {}", missing.join(" "));
-    if !apt(&["update", "--quiet"])? {
-        println!("test: apt-get update failed");
-    }
-    for package in missing {
-        // One by one: an unknown name must not keep the others from being installed.
-        if !apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])? {
-            println!("test: {package} could not be installed; its tests will be skipped");
-        }
+    for package in ensure("test", &TESTS)? {
+        println!("test: {package} could not be installed; its tests will be skipped");
     }
     Ok(())
 }
 
-fn missing() -> Vec<&'static str> {
-    let mut packages: Vec<&str> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| !shell::installed(program))
-        .map(|(_, package)| *package)
-        .collect();
+/// Installs what is missing; gives back the packages that are still missing then.
+pub(crate) fn ensure(chore: &str, needed: &[Needed]) -> Result<Vec<&'static str>> {
+    let missing = missing(needed);
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    if !shell::installed("apt-get") {
+        println!("{chore}: not installed, and no apt here: {}", missing.join(" "));
+        return Ok(missing);
+    }
+    println!("{chore}: installing {}", missing.join(" "));
+    if !apt(&["update", "--quiet"])? {
+        println!("{chore}: apt-get update failed");
+    }
+    let mut failed = Vec::new();
+    for package in missing {
+        // One by one: an unknown name must not keep the others from being installed.
+        if !apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])? {
+            failed.push(package);
+        }
+    }
+    Ok(failed)
+}
+
+fn missing(needed: &[Needed]) -> Vec<&'static str> {
+    let absent = needed.iter().filter(|(program, _)| !shell::installed(program));
+    let mut packages: Vec<&str> = absent.map(|(_, package)| *package).collect();
     packages.dedup();
     packages
 }
 
 fn apt(args: &[&str]) -> Result<bool> {
-    let mut command = if is_root()? {
-        shell::command("apt-get", args)
-    } else {
-        shell::command("sudo", &[&["apt-get"], args].concat())
-    };
-    shell::succeeds(command.env("DEBIAN_FRONTEND", "noninteractive"))
+    let words = [&["DEBIAN_FRONTEND=noninteractive", "apt-get"], args].concat();
+    shell::succeeds(&mut shell::as_root("env", &words)?)
 }
 
 /// Whether this is the superuser.

@@ -5,12 +5,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages;
+
 /// A command in the root of the repository.
 #[allow(clippy::disallowed_methods, reason = "xtask is a tool of developers, not the daemon")]
 pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
     command
+}
+
+/// A command that runs as root: through sudo, unless this is root.
+pub(crate) fn as_root(program: &str, args: &[&str]) -> Result<Command> {
+    if packages::is_root()? {
+        return Ok(command(program, args));
+    }
+    if !installed("sudo") {
+        bail!("this needs root, and there is no sudo: run it as root");
+    }
+    Ok(command("sudo", &[&[program], args].concat()))
 }
 
 /// Runs cargo of the toolchain in use, its output on the terminal; true if it succeeds.
@@ -26,7 +39,11 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
 
 /// What a command prints.
 pub(crate) fn output(program: &str, args: &[&str]) -> Result<String> {
-    let mut command = command(program, args);
+    printed(command(program, args))
+}
+
+/// What a command prints that was made already.
+pub(crate) fn printed(mut command: Command) -> Result<String> {
     let output = command.output().with_context(|| format!("run {}", shown(&command)))?;
     if !output.status.success() {
         bail!("{} failed: {}", shown(&command), String::from_utf8_lossy(&output.stderr).trim());
@@ -44,6 +61,15 @@ pub(crate) fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     folders.into_iter().any(|folder| folder.join(program).is_file())
+}
+
+/// The program that `cargo build -p microcloud` makes.
+pub(crate) fn microcloud() -> Result<PathBuf> {
+    let args = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
+    let metadata: serde_json::Value =
+        serde_json::from_str(&output(&cargo_path(), &args)?).context("read cargo metadata")?;
+    let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(Path::new(folder).join("debug/microcloud"))
 }
 
 /// The root of the repository.
