@@ -61,6 +61,16 @@ impl Daemon {
         urls.filter_map(|url| url.as_str().map(str::to_owned)).collect()
     }
 
+    /// Waits until the daemon works on nothing.
+    #[track_caller]
+    pub fn await_idle(&self) {
+        wait::until("no operation runs", || {
+            let all = self.get("/1.0/operations");
+            let running = all["running"].as_array().map_or(0, Vec::len);
+            (running == 0).then_some(())
+        });
+    }
+
     /// Runs a line of shell inside an instance.
     #[track_caller]
     pub fn sh(&self, name: &str, line: &str) -> Run {

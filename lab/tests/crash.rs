@@ -31,6 +31,8 @@ fn at_every_write(
             assert_ne!(run.status, 0, "the daemon died at write {write}, yet: {run}");
         }
         daemon.launch();
+        // What only goes forward comes to its end by itself.
+        daemon.await_idle();
         settle(daemon, write);
     }
     panic!("{words:?} does not come through after {WRITES} writes");
