@@ -198,3 +198,22 @@ fn kernel_settings_and_resource_limits_are_set() {
     let error = guest.monitor().release().unwrap_err();
     assert!(error.to_string().contains("no_such_thing"), "{error}");
 }
+
+#[test]
+fn a_binary_that_was_replaced_still_starts_monitors() {
+    use std::{fs, os::fd::AsRawFd};
+    if skip() {
+        return;
+    }
+    let guest = Guest::new("upgraded");
+    let path = guest.folder.path().join("microcloud");
+    fs::copy(common::binary(), &path).unwrap();
+    let file = fs::File::open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    // As a daemon that was upgraded under its feet has it in /proc/self/exe.
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let (monitor, _) = runtime::spawn(link.as_ref(), &guest.spec).unwrap();
+    monitor.release().unwrap();
+    monitor.kill().unwrap();
+    eventually("it is gone", || Monitor::connect(&guest.spec.run_dir).unwrap().is_none());
+}

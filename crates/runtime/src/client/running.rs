@@ -51,7 +51,8 @@ impl Exec {
         self.pid
     }
 
-    /// The caller's ends of its input and output; once.
+    /// The caller's ends of its input and output; once. The monitor keeps the reading ends open too:
+    /// who stops reading has to drop the `Exec`, or the program hangs when its pipe is full.
     pub fn take_stdio(&mut self) -> Stdio {
         mem::replace(&mut self.stdio, Stdio::None)
     }
