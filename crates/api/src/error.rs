@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// The client may not.
     #[error("not authorized")]
     Forbidden,
+    /// A defect of the program; the panic is in the log.
+    #[error("the request broke off unexpectedly: see the daemon's log")]
+    Broken,
     /// No such address.
     #[error("not found")]
     NotFound,
@@ -56,6 +59,7 @@ impl Error {
             Error::Forbidden => StatusCode::FORBIDDEN,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Error::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -107,7 +111,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         let words = tasks::chain(&self);
-        if status.is_server_error() {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(%status, error = words, "request failed");
         }
         let envelope = wire::Response::<wire::Empty>::error(status.as_u16(), words);

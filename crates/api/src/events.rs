@@ -68,7 +68,8 @@ async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str)
             }
         }
     }
-    sockets::farewell(&mut sink, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+    let until_gone = async { while let Some(Ok(_)) = stream.next().await {} };
+    sockets::farewell(&mut sink, until_gone, sockets::PATIENCE).await;
 }
 
 fn text(item: &Item, location: &str) -> String {

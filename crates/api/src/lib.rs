@@ -90,4 +90,15 @@ mod tests {
             .collect();
         assert_eq!(once, declared);
     }
+
+    #[test]
+    fn what_brought_an_endpoint_is_announced() {
+        let announced = cloud::server::EXTENSIONS;
+        let missing: BTreeSet<_> = wire::endpoints::ENDPOINTS
+            .iter()
+            .map(|info| info.since)
+            .filter(|since| !since.is_empty() && !announced.contains(since))
+            .collect();
+        assert_eq!(missing, BTreeSet::new());
+    }
 }

@@ -1,7 +1,7 @@
 //! From a declared endpoint to a route: permission, path, query and body come first, the handler
 //! gets types.
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeMap, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -11,7 +11,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
+use bytes::Bytes;
 use cloud::{Caller, World};
+use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use wire::{Endpoint, Method};
@@ -71,9 +73,10 @@ impl Routes {
     pub(crate) fn sync<E: Endpoint, F>(self, handler: fn(Call<E>) -> F) -> Self
     where
         F: Future<Output = Result<E::Reply>> + Send + 'static,
+        E::Reply: 'static,
     {
         self.add::<E, _>(move |given| async move {
-            let reply = handler(read(given).await?).await?;
+            let reply = whole::<E, _>(handler(read(given).await?)).await?;
             Ok(Json(wire::Response::sync(reply)).into_response())
         })
     }
@@ -82,9 +85,10 @@ impl Routes {
     pub(crate) fn tagged<E: Endpoint, F>(self, handler: fn(Call<E>) -> F) -> Self
     where
         F: Future<Output = Result<Tagged<E::Reply>>> + Send + 'static,
+        E::Reply: 'static,
     {
         self.add::<E, _>(move |given| async move {
-            let Tagged(reply, tag) = handler(read(given).await?).await?;
+            let Tagged(reply, tag) = whole::<E, _>(handler(read(given).await?)).await?;
             Ok(([(ETAG, tag)], Json(wire::Response::sync(reply))).into_response())
         })
     }
@@ -94,9 +98,9 @@ impl Routes {
     where
         F: Future<Output = Result<tasks::Operation>> + Send + 'static,
     {
-        self.add::<E, _>(
-            move |given| async move { Ok(accepted(&handler(read(given).await?).await?)) },
-        )
+        self.add::<E, _>(move |given| async move {
+            Ok(accepted(&whole::<E, _>(handler(read(given).await?)).await?))
+        })
     }
 
     /// Reads its body, or makes its reply, itself.
@@ -180,7 +184,10 @@ where
                     path: Result<Path<BTreeMap<String, String>>, PathRejection>,
                     request: Request<Body>| {
             match draft::<E>(&peer, world, path, &request) {
-                Ok(call) => handler((call, request)).await.into_response(),
+                Ok(call) => {
+                    let answer = AssertUnwindSafe(handler((call, request))).catch_unwind().await;
+                    answer.unwrap_or(Err(Error::Broken)).into_response()
+                }
                 Err(error) => error.into_response(),
             }
         },
@@ -210,24 +217,39 @@ fn draft<E: Endpoint>(
     })
 }
 
+/// Does a change to its end even if the client goes away meanwhile: half of one is worse than all.
+async fn whole<E: Endpoint, T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match E::METHOD {
+        Method::Get => work.await,
+        _ => tokio::spawn(work).await.unwrap_or(Err(Error::Broken)),
+    }
+}
+
 /// Reads the body; one that is missing counts as an empty object.
 async fn read<E: Endpoint>((mut call, request): Given<E>) -> Result<Call<E>> {
-    let bytes = match Limited::new(request.into_body(), BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Err(Error::TooLarge { limit: BODY });
-        }
-        Err(error) => return Err(Error::bad("body", error)),
-    };
-    let json = if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes[..] };
+    let bytes = bytes(request.into_body()).await?;
+    // Some clients send a body where there is nothing to say; it means nothing.
+    let says_nothing = matches!(E::METHOD, Method::Get | Method::Delete);
+    let is_empty = says_nothing || bytes.trim_ascii().is_empty();
+    let json = if is_empty { b"{}" } else { &bytes[..] };
     call.body = Some(serde_json::from_slice(json).map_err(|error| Error::bad("body", error))?);
     call.whole()
 }
 
+/// All of a body that is not too large.
+async fn bytes(body: Body) -> Result<Bytes> {
+    match Limited::new(body, BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge { limit: BODY }),
+        Err(error) => Err(Error::bad("body", error)),
+    }
+}
+
 /// Reads a body that is JSON although its endpoint also takes files.
 pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T> {
-    let body = Limited::new(request.into_body(), BODY).collect().await;
-    let bytes = body.map_err(|error| Error::bad("body", error))?.to_bytes();
+    let bytes = bytes(request.into_body()).await?;
     serde_json::from_slice(&bytes).map_err(|error| Error::bad("body", error))
 }
 

@@ -28,7 +28,7 @@ use tokio::{
 use crate::error::{Error, Result};
 
 /// How long a client may take to answer a close. What was sent before stays readable to it after.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes of one message of a client at most: some send a whole file as one.
 const MESSAGE: usize = 64 << 20;
@@ -48,7 +48,7 @@ pub(crate) async fn join(websocket: WebSocket, seat: Seat) {
     // If the work is gone, its end is dropped and the bridge closes the websocket.
     seat.fill(there);
     let (sink, stream) = websocket.split();
-    bridge(sink, stream, here).await;
+    bridge(sink, stream, here, PATIENCE).await;
 }
 
 /// Carries messages both ways until the client is gone, or the work has dropped both ends.
@@ -56,6 +56,7 @@ async fn bridge<E>(
     mut sink: impl Sink<Frame> + Unpin,
     mut stream: impl Stream<Item = Result<Frame, E>> + Unpin,
     work: Socket,
+    patience: Duration,
 ) {
     let Socket { incoming: from_work, outgoing: to_work } = work;
     let mut hearing = pin!(hear(&mut stream, &to_work));
@@ -67,7 +68,7 @@ async fn bridge<E>(
         () = &mut hearing => return,
         () = telling => {}
     }
-    farewell(&mut sink, hearing).await;
+    farewell(&mut sink, hearing, patience).await;
 }
 
 /// To the client.
@@ -106,6 +107,7 @@ async fn hear<E>(
 pub(crate) async fn farewell(
     sink: &mut (impl Sink<Frame> + Unpin),
     until_gone: impl Future<Output = ()>,
+    patience: Duration,
 ) {
     let close = CloseFrame { code: close_code::NORMAL, reason: "".into() };
     let both = async {
@@ -113,7 +115,7 @@ pub(crate) async fn farewell(
             until_gone.await;
         }
     };
-    let _ = timeout(PATIENCE, both).await;
+    let _ = timeout(patience, both).await;
 }
 
 #[cfg(test)]

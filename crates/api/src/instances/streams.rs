@@ -51,7 +51,12 @@ async fn logs(call: Call<InstanceLogsList>) -> Result<Vec<String>> {
     Ok(found.iter().map(|file| url::of(&path, file, project)).collect())
 }
 
+/// The name by which the stock client asks for what says why an instance did not start.
+const STOCK_NAME: &str = "lxc.log";
+const OWN_NAME: &str = "monitor.log";
+
 async fn log(RawCall { call, .. }: RawCall<InstanceLogGet>) -> Result<Response> {
     let (project, name, file) = (call.query.project(), call.path("name"), call.path("filename"));
-    raw::file(&logs::path(&call.world, project, name, file)?, file).await
+    let own = if file == STOCK_NAME { OWN_NAME } else { file };
+    raw::file(&logs::path(&call.world, project, name, own)?, file).await
 }

@@ -44,6 +44,7 @@ pub const EXTENSIONS: &[&str] = &[
     "instance_bulk_state_change",
     "instance_get_full",
     "instance_create_start",
+    "project_usage",
     "projects_networks",
     "resources_system",
     "metadata_configuration",

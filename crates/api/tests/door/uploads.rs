@@ -1,0 +1,40 @@
+//! Images that clients send, and those that break off.
+
+use client::Upload;
+use tokio::{io::AsyncWriteExt, net::UnixStream};
+use wire::endpoints::images::ImageCreate;
+
+use super::{Door, until};
+
+fn waiting(door: &Door) -> usize {
+    std::fs::read_dir(door.world.dirs.cache()).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_leaves_nothing() {
+    let Some(door) = Door::open().await else { return };
+    let mut stream = UnixStream::connect(door.client.socket_path()).await.unwrap();
+    let head = "POST /1.0/images HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n\
+                Content-Length: 1000000\r\n\r\nthe beginning of an image";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    until("the upload begins", || waiting(&door) == 1).await;
+    drop(stream);
+    until("what came is removed", || waiting(&door) == 0).await;
+}
+
+#[tokio::test]
+async fn what_is_no_image_fails_and_leaves_nothing() {
+    let Some(door) = Door::open().await else { return };
+    let (metadata, rootfs) = (door.folder.path().join("meta"), door.folder.path().join("rootfs"));
+    std::fs::write(&metadata, "no archive").unwrap();
+    std::fs::write(&rootfs, "no file system").unwrap();
+    for rootfs in [None, Some(rootfs)] {
+        let (public, properties) = (false, Vec::new());
+        let upload = Upload { metadata: metadata.clone(), rootfs, public, properties };
+        let request = door.client.request::<ImageCreate>(&[]).upload(upload).await.unwrap();
+        let id = request.send().await.unwrap().reply.id;
+        let ended = door.get(&format!("/1.0/operations/{id}/wait")).await;
+        assert_eq!(ended["status"], "Failure", "{ended}");
+        assert_eq!(waiting(&door), 0);
+    }
+}
