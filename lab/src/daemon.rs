@@ -5,6 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -30,12 +31,14 @@ pub struct Options {
     pub host_network: bool,
     /// State folder on a file system of this many MiB.
     pub disk: Option<u32>,
+    /// In this network namespace instead of one of its own.
+    pub netns: Option<Arc<Netns>>,
 }
 
 /// A daemon with its state folder and its network namespace.
 pub struct Daemon {
     place: TempDir,
-    netns: Option<Netns>,
+    netns: Option<Arc<Netns>>,
     child: Option<Child>,
     disk: bool,
 }
@@ -65,7 +68,8 @@ impl Daemon {
         }
         let place = tempfile::Builder::new().prefix("microcloud-lab-").tempdir_in("/tmp");
         let place = place.unwrap_or_else(|e| panic!("cannot make a folder: {e}"));
-        let netns = (!options.host_network).then(Netns::new);
+        let netns = options.netns.clone().unwrap_or_else(|| Arc::new(Netns::new()));
+        let netns = (!options.host_network).then_some(netns);
         let daemon = Daemon { place, netns, child: None, disk: options.disk.is_some() };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
@@ -106,11 +110,19 @@ impl Daemon {
     /// Its network namespace.
     #[track_caller]
     pub fn netns(&self) -> &Netns {
-        self.netns.as_ref().unwrap_or_else(|| panic!("this daemon is in the machine's network"))
+        self.netns.as_deref().unwrap_or_else(|| panic!("this daemon is in the machine's network"))
     }
 
+    /// To put another daemon beside this one.
+    #[track_caller]
+    pub fn beside(&self) -> Options {
+        let netns = self.netns.clone();
+        Options { netns, ..Options::default() }
+    }
+
+    /// Its network namespace while nobody else is in it.
     pub(crate) fn own_netns(&self) -> Option<&Netns> {
-        self.netns.as_ref()
+        self.netns.as_ref().filter(|netns| Arc::strong_count(netns) == 1).map(AsRef::as_ref)
     }
 
     /// Its process, while it runs.
