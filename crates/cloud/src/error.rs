@@ -123,6 +123,9 @@ pub enum Error {
     /// A task failed that this verb waited for.
     #[error("{0}")]
     Failed(tasks::Failure),
+    /// An instance's AppArmor profile.
+    #[error(transparent)]
+    AppArmor(#[from] runtime::apparmor::Error),
     /// Host ids for an isolated instance.
     #[error(transparent)]
     Ids(#[from] runtime::idmap::Error),

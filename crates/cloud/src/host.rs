@@ -19,6 +19,8 @@ pub struct Host {
     pub memory: u64,
     /// Where lxcfs is mounted, if it runs.
     pub lxcfs: Option<PathBuf>,
+    /// Whether the kernel has AppArmor, and its parser is installed.
+    pub apparmor: bool,
     /// Ids that root may hand out.
     pub ids: Vec<runtime::idmap::Range>,
     /// Those that all instances share that are not isolated.
@@ -42,6 +44,7 @@ impl Host {
             cpus: cpus(),
             memory: memory(),
             lxcfs: runtime::lxcfs::find(),
+            apparmor: runtime::apparmor::available() && exec::installed("apparmor_parser"),
             ids_shared: runtime::idmap::shared(&ids)?,
             ids,
             os: os(),

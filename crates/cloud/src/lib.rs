@@ -13,6 +13,8 @@ mod expand;
 mod host;
 pub mod images;
 pub mod instances;
+#[cfg(test)]
+mod laws;
 pub mod names;
 pub mod networks;
 pub mod profiles;

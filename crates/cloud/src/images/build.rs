@@ -43,6 +43,21 @@ impl Task for Build {
     }
 }
 
+impl Build {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        recipe: &str,
+        post: ImagesPost,
+    ) -> Result<Build> {
+        check(recipe)?;
+        world.store.read(|db| super::home(db, project))?;
+        let (project, recipe) = (project.to_owned(), recipe.to_owned());
+        Ok(Build { caller: caller.clone(), project, recipe, post })
+    }
+}
+
 /// Builds an image anew, whether or not one of that recipe is there.
 pub fn build(
     world: &World,
@@ -51,12 +66,9 @@ pub fn build(
     recipe: &str,
     post: ImagesPost,
 ) -> Result<Operation> {
-    check(recipe)?;
-    world.store.read(|db| super::home(db, project))?;
     let request =
         Request::new("Building image").project(project).requestor(caller.requestor.clone());
-    let (project, recipe) = (project.to_owned(), recipe.to_owned());
-    world.submit(Build { caller: caller.clone(), project, recipe, post }, request)
+    world.submit(Build::new(world, caller, project, recipe, post)?, request)
 }
 
 /// Fails when there is no such recipe.
@@ -154,7 +166,9 @@ async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result
             };
             let old = rows::get(db, home, &alias.fingerprint)?;
             match old.is_some_and(|old| old.source == image.source) {
-                true => Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?),
+                true => {
+                    Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?)
+                }
                 false => Ok(()),
             }
         })

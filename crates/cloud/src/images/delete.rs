@@ -33,6 +33,19 @@ impl Task for Delete {
     }
 }
 
+impl Delete {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        fingerprint: &str,
+    ) -> Result<Delete> {
+        let row = world.store.read(|db| super::find(db, project, fingerprint))?;
+        let (home, fingerprint) = (row.project, row.fingerprint);
+        Ok(Delete { caller: caller.clone(), home, fingerprint })
+    }
+}
+
 /// Deletes an image.
 pub fn delete(
     world: &World,
@@ -40,15 +53,13 @@ pub fn delete(
     project: &str,
     fingerprint: &str,
 ) -> Result<Operation> {
-    let row = world.store.read(|db| super::find(db, project, fingerprint))?;
-    let source = url::of("images", &row.fingerprint, &row.project);
+    let task = Delete::new(world, caller, project, fingerprint)?;
     let request = Request::new("Deleting image")
         .project(project)
-        .resource("images", source)
+        .resource("images", url::of("images", &task.fingerprint, &task.home))
         .requestor(caller.requestor.clone())
-        .lock(format!("image/{}/{}", row.project, row.fingerprint));
-    let (home, fingerprint) = (row.project, row.fingerprint);
-    world.submit(Delete { caller: caller.clone(), home, fingerprint }, request)
+        .lock(format!("image/{}/{}", task.home, task.fingerprint));
+    world.submit(task, request)
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {

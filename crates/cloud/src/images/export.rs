@@ -35,7 +35,8 @@ pub fn export(world: &World, project: &str, fingerprint: &str) -> Result<Export>
         Ok::<_, images::Error>(format!("{fingerprint}.{extension}"))
     };
     let filename = name(&files.main)?;
-    let rootfs = files.rootfs.map(|path| Ok::<_, crate::Error>(Rootfs { filename: name(&path)?, path }));
+    let rootfs =
+        files.rootfs.map(|path| Ok::<_, crate::Error>(Rootfs { filename: name(&path)?, path }));
     let rootfs = rootfs.transpose()?;
     Ok(Export { main: files.main, rootfs, fingerprint, filename })
 }

@@ -57,6 +57,22 @@ impl Task for Import {
     }
 }
 
+impl Import {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        upload: Upload,
+        post: ImagesPost,
+    ) -> Result<Import> {
+        for alias in &post.aliases {
+            check_alias(&alias.name).map_err(|why| Error::invalid("alias", why))?;
+        }
+        let home = world.store.read(|db| super::home(db, project))?;
+        Ok(Import { caller: caller.clone(), home, upload, post })
+    }
+}
+
 /// Takes in an image.
 pub fn import(
     world: &World,
@@ -65,13 +81,9 @@ pub fn import(
     upload: Upload,
     post: ImagesPost,
 ) -> Result<Operation> {
-    for alias in &post.aliases {
-        check_alias(&alias.name).map_err(|why| Error::invalid("alias", why))?;
-    }
-    let home = world.store.read(|db| super::home(db, project))?;
     let request =
         Request::new("Importing image").project(project).requestor(caller.requestor.clone());
-    world.submit(Import { caller: caller.clone(), home, upload, post }, request)
+    world.submit(Import::new(world, caller, project, upload, post)?, request)
 }
 
 async fn inspect(cx: &mut Cx<Import>) -> Result<()> {

@@ -41,6 +41,9 @@ impl Starting<'_> {
 
     /// Makes the monitor with the namespaces; the first process does not run yet.
     pub(crate) async fn monitor(&self, notes: &mut Notes) -> Result<()> {
+        if self.guest().is_ok_and(|guest| guest.phase() == Phase::Starting) {
+            return Ok(());
+        }
         let typed = Typed::parse_whole(self.expanded)?;
         if typed.options.security.protection_start {
             let name = self.instance.name.clone();
@@ -55,6 +58,7 @@ impl Starting<'_> {
         let pool = world.pools.open(world, typed.root_pool()?).await?;
         let volume = root_volume(&self.instance.project, &self.instance.name)?;
         let root = blocking("attach root", move || pool.attach(&volume)).await?;
+        let apparmor = super::apparmor::load(world, &id, &typed).await?;
         let spec = resolve(
             Given {
                 tag: &world.tag,
@@ -65,6 +69,7 @@ impl Starting<'_> {
                 root,
                 run_dir: world.dirs.run(&id),
                 log_dir: world.dirs.log(&id),
+                apparmor,
                 idmap: idmap(&world.host, &typed, self.instance),
             },
             &typed,
@@ -93,6 +98,9 @@ impl Starting<'_> {
     /// Lets the first process run.
     pub(crate) async fn release(&self) -> Result<()> {
         let guest = self.guest()?;
+        if guest.phase() == Phase::Running {
+            return Ok(());
+        }
         let released = guest.clone();
         blocking("run init", move || released.monitor().release()).await?;
         guest.set_phase(Phase::Running);
@@ -148,7 +156,8 @@ fn kill(run: &Path) -> Result<(), runtime::Error> {
 pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()> {
     const TRIES: u32 = 200;
     const PAUSE: Duration = Duration::from_millis(10);
-    let run = world.dirs.run(&names::instance_id(project, name));
+    let id = names::instance_id(project, name);
+    let run = world.dirs.run(&id);
     blocking("clean up", move || {
         for _ in 0..TRIES {
             match runtime::cleanup(&run) {
@@ -158,7 +167,8 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
         }
         runtime::cleanup(&run)
     })
-    .await
+    .await?;
+    super::apparmor::unload(world, &id).await
 }
 
 /// Ends the attach of the root; nothing attached is Ok.

@@ -36,6 +36,22 @@ impl Task for Delete {
     }
 }
 
+impl Delete {
+    pub(crate) fn new(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Delete> {
+        let typed = world.store.read(|db| {
+            let row = super::find(db, project, name)?;
+            Typed::parse(&expand::expand(db, &row)?)
+        })?;
+        let (project, name) = (project.to_owned(), name.to_owned());
+        if typed.options.security.protection_delete {
+            let key = "security.protection.delete";
+            return Err(Error::Protected { what: "instance", name, key });
+        }
+        let pool = typed.root_pool().ok().map(str::to_owned);
+        Ok(Delete { caller: caller.clone(), project, name, pool })
+    }
+}
+
 /// Deletes an instance that is stopped.
 pub async fn delete(
     world: &World,
@@ -43,23 +59,13 @@ pub async fn delete(
     project: &str,
     name: &str,
 ) -> Result<Operation> {
-    let (row, typed) = world.store.read(|db| {
-        let row = super::find(db, project, name)?;
-        let typed = Typed::parse(&expand::expand(db, &row)?)?;
-        Ok::<_, Error>((row, typed))
-    })?;
-    let name = row.name;
-    if typed.options.security.protection_delete {
-        let key = "security.protection.delete";
-        return Err(Error::Protected { what: "instance", name, key });
+    let task = Delete::new(world, caller, project, name)?;
+    if world.guests.get(project, name).is_some() {
+        let (name, hint) = (name.to_owned(), "stop it first, or use --force");
+        return Err(Error::State { name, is: "running", hint });
     }
-    if world.guests.get(project, &name).is_some() {
-        return Err(Error::State { name, is: "running", hint: "stop it first, or use --force" });
-    }
-    let request = super::request(world, "Deleting instance", caller, project, &name);
-    let (caller, project) = (caller.clone(), project.to_owned());
-    let pool = typed.root_pool().ok().map(str::to_owned);
-    world.submit(Delete { caller, project, name, pool }, request)
+    let request = super::request(world, "Deleting instance", caller, project, name);
+    world.submit(task, request)
 }
 
 async fn volume(cx: &mut Cx<Delete>) -> Result<()> {

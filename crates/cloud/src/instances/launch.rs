@@ -69,6 +69,36 @@ impl Task for Launch {
     }
 }
 
+impl Launch {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        post: &InstancesPost,
+    ) -> Result<Launch> {
+        let image = wanted(project, post)?;
+        world.store.read(|db| {
+            let instance = draft(db, world, project, post)?;
+            let expanded = expand::expand(db, &instance)?;
+            let typed = Typed::parse_whole(&expanded)?;
+            super::check_networks(db, project, &typed)?;
+            let pool = typed.root_pool()?.to_owned();
+            crate::storage::find(db, &pool)?;
+            image.iter().try_for_each(|wanted| wanted.check(db))?;
+            Ok(Launch {
+                caller: caller.clone(),
+                size: typed.root_size(),
+                plain: typed.options.security.nesting,
+                instance,
+                expanded,
+                image,
+                pool,
+                start: post.start,
+            })
+        })
+    }
+}
+
 /// Makes an instance.
 pub async fn launch(
     world: &World,
@@ -79,30 +109,10 @@ pub async fn launch(
     if post.r#type == InstanceType::VirtualMachine {
         return Err(Error::Unsupported("a virtual machine"));
     }
-    let start = post.start;
-    let image = wanted(project, &post)?;
-    let launch = world.store.read(|db| {
-        let instance = draft(db, world, project, &post)?;
-        let expanded = expand::expand(db, &instance)?;
-        let typed = Typed::parse_whole(&expanded)?;
-        super::check_networks(db, project, &typed)?;
-        let pool = typed.root_pool()?.to_owned();
-        crate::storage::find(db, &pool)?;
-        image.iter().try_for_each(|wanted| wanted.check(db))?;
-        Ok::<_, Error>(Launch {
-            caller: caller.clone(),
-            size: typed.root_size(),
-            plain: typed.options.security.nesting,
-            instance,
-            expanded,
-            image,
-            pool,
-            start,
-        })
-    })?;
-    let words = if start { "Launching instance" } else { "Creating instance" };
-    let request = super::request(world, words, caller, project, &launch.instance.name);
-    world.submit(launch, request)
+    let task = Launch::new(world, caller, project, &post)?;
+    let words = if post.start { "Launching instance" } else { "Creating instance" };
+    let request = super::request(world, words, caller, project, &task.instance.name);
+    world.submit(task, request)
 }
 
 /// Where its root comes from.

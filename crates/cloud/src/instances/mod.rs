@@ -21,6 +21,7 @@ use crate::{
     url,
 };
 
+mod apparmor;
 pub(crate) mod boot;
 pub mod console;
 pub mod delete;

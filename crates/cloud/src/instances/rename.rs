@@ -36,6 +36,27 @@ impl Task for Rename {
     }
 }
 
+impl Rename {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<Rename> {
+        options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
+        let pool = world.store.read(|db| {
+            let row = super::find(db, project, from)?;
+            if rows::get(db, project, to)?.is_some() {
+                return Err(Error::exists("instance", to));
+            }
+            Ok(Typed::parse(&expand::expand(db, &row)?)?.root_pool()?.to_owned())
+        })?;
+        let (caller, project) = (caller.clone(), project.to_owned());
+        Ok(Rename { caller, project, from: from.to_owned(), to: to.to_owned(), pool })
+    }
+}
+
 /// Renames an instance that is stopped.
 pub async fn rename(
     world: &World,
@@ -44,23 +65,14 @@ pub async fn rename(
     from: &str,
     to: &str,
 ) -> Result<Operation> {
-    options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
-    let pool = world.store.read(|db| {
-        let row = super::find(db, project, from)?;
-        if rows::get(db, project, to)?.is_some() {
-            return Err(Error::exists("instance", to));
-        }
-        Ok(Typed::parse(&expand::expand(db, &row)?)?.root_pool()?.to_owned())
-    })?;
+    let task = Rename::new(world, caller, project, from, to)?;
     if world.guests.get(project, from).is_some() {
         let (name, hint) = (from.to_owned(), "stop it before renaming it");
         return Err(Error::State { name, is: "running", hint });
     }
     let request = super::request(world, "Renaming instance", caller, project, from)
         .lock(super::lock_name(project, to));
-    let (caller, project) = (caller.clone(), project.to_owned());
-    let (from, to) = (from.to_owned(), to.to_owned());
-    world.submit(Rename { caller, project, from, to, pool }, request)
+    world.submit(task, request)
 }
 
 async fn move_volume(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use options::{
-    CpuAllowance, CpuLimit as Cpus,
+    CpuAllowance, CpuLimit as Cpus, IdmapEntry, IdmapSide,
     device::Device,
     instance::{InstanceOptions, Limits as LimitOptions, MemoryEnforce},
 };
-use spec::{CpuLimit, IdMap, InstanceSpec, Limits, Mount, Process, Rlimit, Root, Seccomp};
+use spec::{
+    CpuLimit, IdMap, InstanceSpec, Limits, MappedIds, Mount, Process, Rlimit, Root, Seccomp,
+};
 use storage::Attached;
 
 use super::options::Typed;
@@ -23,6 +25,7 @@ pub(crate) struct Given<'a> {
     pub(crate) root: Attached,
     pub(crate) run_dir: PathBuf,
     pub(crate) log_dir: PathBuf,
+    pub(crate) apparmor: Option<String>,
     pub(crate) idmap: IdMap,
 }
 
@@ -37,6 +40,7 @@ pub(crate) fn resolve(given: Given<'_>, typed: &Typed) -> InstanceSpec {
     InstanceSpec {
         hostname: given.name.to_owned(),
         idmap: (!privileged).then_some(given.idmap),
+        raw_idmap: raw_idmap(options),
         mounts: mounts(typed),
         seccomp: seccomp(options),
         limits: limits(&options.limits, given.host, given.id),
@@ -44,12 +48,25 @@ pub(crate) fn resolve(given: Given<'_>, typed: &Typed) -> InstanceSpec {
         sysctls: options.sysctl.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         nesting: options.security.nesting,
         lxcfs: given.host.lxcfs.clone(),
-        apparmor: None,
+        apparmor: given.apparmor,
         stop_signal,
         run_dir: given.run_dir,
         log_dir: given.log_dir,
         ..InstanceSpec::new(given.tag, given.id, given.generation, root, process)
     }
+}
+
+/// The host's ids that an instance sees under numbers of its choice.
+fn raw_idmap(options: &InstanceOptions) -> Vec<MappedIds> {
+    let lines = options.overrides.idmap.as_deref().unwrap_or_default();
+    let mapped = |entry: &IdmapEntry| MappedIds {
+        users: entry.side != IdmapSide::Groups,
+        groups: entry.side != IdmapSide::Users,
+        host: entry.host.first,
+        inside: entry.guest.first,
+        count: u32::try_from(entry.host.count()).unwrap_or(u32::MAX),
+    };
+    lines.iter().map(mapped).collect()
 }
 
 /// What an instance may use, as its options say.

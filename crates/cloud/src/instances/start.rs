@@ -34,18 +34,24 @@ impl Task for Start {
             step("start monitor", monitor).undo(abandon),
             step("attach ports", ports),
             step("run init", release),
-            step("write row", record),
+            step("write row", record).undo(unrecord),
         ]
+    }
+}
+
+impl Start {
+    pub(crate) fn new(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Start> {
+        world.store.read(|db| {
+            let instance = super::find(db, project, name)?;
+            let expanded = expand::expand(db, &instance)?;
+            Ok(Start { caller: caller.clone(), instance, expanded })
+        })
     }
 }
 
 /// Starts an instance; a frozen one goes on.
 pub async fn start(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Operation> {
-    let (instance, expanded) = world.store.read(|db| {
-        let instance = super::find(db, project, name)?;
-        let expanded = expand::expand(db, &instance)?;
-        Ok::<_, Error>((instance, expanded))
-    })?;
+    let task = Start::new(world, caller, project, name)?;
     if let Some(guest) = world.guests.get(project, name)
         && matches!(guest.phase(), Phase::Running | Phase::Frozen)
     {
@@ -53,7 +59,7 @@ pub async fn start(world: &World, caller: &Caller, project: &str, name: &str) ->
         return Err(Error::State { name, is: "running", hint });
     }
     let request = super::request(world, "Starting instance", caller, project, name);
-    world.submit(Start { caller: caller.clone(), instance, expanded }, request)
+    world.submit(task, request)
 }
 
 fn starting(cx: &Cx<Start>) -> Starting<'_> {
@@ -93,4 +99,8 @@ async fn record(cx: &mut Cx<Start>) -> Result<()> {
     let source = url::instance(&old.project, &old.name);
     world.tell(&cx.input.caller, &old.project, "instance-started", source);
     Ok(())
+}
+
+async fn unrecord(cx: &mut Cx<Start>) -> Result<()> {
+    super::exit::note_stopped(&cx.world, &cx.input.instance).await
 }

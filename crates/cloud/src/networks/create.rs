@@ -39,6 +39,28 @@ impl Task for Create {
     }
 }
 
+impl Create {
+    pub(crate) fn new(world: &World, project: &str, new: NetworksPost) -> Result<Create> {
+        let named = options::names::check_network(&new.name);
+        named.map_err(|why| Error::invalid("network name", why))?;
+        if !matches!(new.r#type.as_str(), "" | "bridge") {
+            return Err(Error::invalid("network type", format!("\"{}\": bridge", new.r#type)));
+        }
+        let mut config: Raw = new.config.into();
+        BridgeOptions::fill_new(&mut config);
+        super::check_options(&config)?;
+        let home = world.store.read(|db| {
+            let home = super::home(db, project)?;
+            // The link carries the network's name, whatever the project.
+            match rows::all(db)?.iter().any(|row| row.name == new.name) {
+                true => Err(Error::exists("network", &new.name)),
+                false => Ok(home),
+            }
+        })?;
+        Ok(Create { home, name: new.name, description: new.description, config })
+    }
+}
+
 /// Makes a network.
 pub async fn create(
     world: &World,
@@ -46,31 +68,14 @@ pub async fn create(
     project: &str,
     new: NetworksPost,
 ) -> Result<()> {
-    options::names::check_network(&new.name).map_err(|why| Error::invalid("network name", why))?;
-    if !matches!(new.r#type.as_str(), "" | "bridge") {
-        return Err(Error::invalid("network type", format!("\"{}\": bridge", new.r#type)));
-    }
-    let mut config: Raw = new.config.into();
-    BridgeOptions::fill_new(&mut config);
-    super::check_options(&config)?;
-    let home = world.store.read(|db| {
-        let home = super::home(db, project)?;
-        // The link carries the network's name, whatever the project.
-        match rows::all(db)?.iter().any(|row| row.name == new.name) {
-            true => Err(Error::exists("network", &new.name)),
-            false => Ok(home),
-        }
-    })?;
-    let source = url::of("networks", &new.name, &home);
+    let task = Create::new(world, project, new)?;
+    let (home, source) = (task.home.clone(), url::of("networks", &task.name, &task.home));
     let request = Request::new("Creating network")
         .project(project)
         .resource("networks", source.clone())
         .requestor(caller.requestor.clone())
-        .lock(format!("network/{}", new.name));
-    let (name, description) = (new.name, new.description);
-    let operation =
-        world.submit(Create { home: home.clone(), name, description, config }, request)?;
-    operation.result().await.map_err(Error::failed)?;
+        .lock(format!("network/{}", task.name));
+    world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &home, "network-created", source);
     Ok(())
 }

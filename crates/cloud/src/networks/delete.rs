@@ -24,23 +24,29 @@ impl Task for Delete {
     }
 }
 
+impl Delete {
+    pub(crate) fn new(world: &World, project: &str, name: &str) -> Result<Delete> {
+        let name = name.to_owned();
+        world.store.read(|db| {
+            let row = super::find(db, project, &name)?;
+            match super::users(db, &row)?.into_iter().next() {
+                Some(by) => Err(Error::InUse { what: "network", name, by }),
+                None => Ok(Delete { home: row.project, name }),
+            }
+        })
+    }
+}
+
 /// Deletes a network that nothing uses.
 pub async fn delete(world: &World, caller: &Caller, project: &str, name: &str) -> Result<()> {
-    let home = world.store.read(|db| {
-        let row = super::find(db, project, name)?;
-        match super::users(db, &row)?.into_iter().next() {
-            Some(by) => Err(Error::InUse { what: "network", name: name.to_owned(), by }),
-            None => Ok(row.project),
-        }
-    })?;
-    let source = url::of("networks", name, &home);
+    let task = Delete::new(world, project, name)?;
+    let (home, source) = (task.home.clone(), url::of("networks", name, &task.home));
     let request = Request::new("Deleting network")
         .project(project)
         .resource("networks", source.clone())
         .requestor(caller.requestor.clone())
         .lock(format!("network/{name}"));
-    let operation = world.submit(Delete { home: home.clone(), name: name.to_owned() }, request)?;
-    operation.result().await.map_err(Error::failed)?;
+    world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &home, "network-deleted", source);
     Ok(())
 }

@@ -49,7 +49,12 @@ pub(crate) async fn attach(
             isolated: nic.isolated(),
             netns: netns.as_fd(),
         };
-        world.plane.attach_port(&spec).await?;
+        if let Err(first) = world.plane.attach_port(&spec).await {
+            // What an attempt before this one left is in the way; anything else fails again.
+            tracing::debug!(port = spec.host_name, error = %tasks::chain(&first), "port");
+            world.plane.detach_port(spec.host_name).await?;
+            world.plane.attach_port(&spec).await?;
+        }
     }
     Ok(())
 }

@@ -39,5 +39,5 @@ pub fn state(world: &World, name: &str) -> Result<ProjectState> {
 
 /// A plain number or a size in bytes.
 fn number(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| Some(i64::try_from(options::Size::parse(text).ok()?.0).ok()?))
+    text.parse().ok().or_else(|| i64::try_from(options::Size::parse(text).ok()?.0).ok())
 }

@@ -39,26 +39,31 @@ impl Task for Create {
     }
 }
 
+impl Create {
+    pub(crate) fn new(world: &World, new: StoragePoolsPost) -> Result<Create> {
+        options::names::check_pool(&new.name).map_err(|why| Error::invalid("pool name", why))?;
+        super::driver(&new.driver)?;
+        let mut config: Raw = new.config.into();
+        super::check_options(&new.driver, &config)?;
+        config.set_default("source", world.dirs.pool(&new.name).display().to_string());
+        world.store.read(|db| match rows::get(db, &new.name)? {
+            Some(_) => Err(Error::exists("storage pool", &new.name)),
+            None => Ok(()),
+        })?;
+        let (name, driver, description) = (new.name, new.driver, new.description);
+        Ok(Create { name, driver, description, config })
+    }
+}
+
 /// Makes a pool.
 pub async fn create(world: &World, caller: &Caller, new: StoragePoolsPost) -> Result<()> {
-    options::names::check_pool(&new.name).map_err(|why| Error::invalid("pool name", why))?;
-    super::driver(&new.driver)?;
-    let mut config: Raw = new.config.into();
-    super::check_options(&new.driver, &config)?;
-    let place = world.dirs.pool(&new.name).display().to_string();
-    config.set_default("source", place);
-    world.store.read(|db| match rows::get(db, &new.name)? {
-        Some(_) => Err(Error::exists("storage pool", &new.name)),
-        None => Ok(()),
-    })?;
-    let source = url::of("storage-pools", &new.name, crate::names::DEFAULT_PROJECT);
+    let task = Create::new(world, new)?;
+    let source = url::of("storage-pools", &task.name, crate::names::DEFAULT_PROJECT);
     let request = Request::new("Creating storage pool")
         .resource("storage-pools", source.clone())
         .requestor(caller.requestor.clone())
-        .lock(format!("pool/{}", new.name));
-    let (name, driver, description) = (new.name, new.driver, new.description);
-    let operation = world.submit(Create { name, driver, description, config }, request)?;
-    operation.result().await.map_err(Error::failed)?;
+        .lock(format!("pool/{}", task.name));
+    world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-created", source);
     Ok(())
 }

@@ -22,22 +22,28 @@ impl Task for Delete {
     }
 }
 
+impl Delete {
+    pub(crate) fn new(world: &World, name: &str) -> Result<Delete> {
+        let name = name.to_owned();
+        world.store.read(|db| {
+            super::find(db, &name)?;
+            match super::users(db, &name)?.into_iter().next() {
+                Some(by) => Err(Error::InUse { what: "storage pool", name, by }),
+                None => Ok(Delete { name }),
+            }
+        })
+    }
+}
+
 /// Deletes a pool that nothing uses.
 pub async fn delete(world: &World, caller: &Caller, name: &str) -> Result<()> {
-    world.store.read(|db| {
-        super::find(db, name)?;
-        match super::users(db, name)?.into_iter().next() {
-            Some(by) => Err(Error::InUse { what: "storage pool", name: name.to_owned(), by }),
-            None => Ok(()),
-        }
-    })?;
+    let task = Delete::new(world, name)?;
     let source = url::of("storage-pools", name, crate::names::DEFAULT_PROJECT);
     let request = Request::new("Deleting storage pool")
         .resource("storage-pools", source.clone())
         .requestor(caller.requestor.clone())
         .lock(format!("pool/{name}"));
-    let operation = world.submit(Delete { name: name.to_owned() }, request)?;
-    operation.result().await.map_err(Error::failed)?;
+    world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-deleted", source);
     Ok(())
 }

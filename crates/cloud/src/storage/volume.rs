@@ -29,9 +29,7 @@ pub fn check_kind(kind: &str) -> Result<()> {
     const KINDS: [&str; 4] = ["container", "virtual-machine", "image", "custom"];
     match KINDS.contains(&kind) {
         true => Ok(()),
-        false => {
-            Err(Error::invalid("volume type", format!("\"{kind}\": {}", KINDS.join(", "))))
-        }
+        false => Err(Error::invalid("volume type", format!("\"{kind}\": {}", KINDS.join(", ")))),
     }
 }
 

@@ -1,0 +1,54 @@
+//! Laws of the tasks on networks.
+
+use tasks::laws;
+use wire::NetworksPost;
+
+use super::scene::{observe, play};
+use crate::{
+    Caller,
+    networks::{self as verbs, Create, Delete},
+};
+
+fn post() -> NetworksPost {
+    NetworksPost {
+        name: "lawbr1".into(),
+        config: [("ipv4.address", "10.98.1.1/24"), ("ipv6.address", "none")]
+            .map(|(key, value)| (key.into(), value.into()))
+            .into(),
+        ..NetworksPost::default()
+    }
+}
+
+#[test]
+fn create_is_all_or_nothing() {
+    play(async |world| {
+        laws::check::<Create, _>(
+            async || {
+                if verbs::get(&world, "default", "lawbr1").await.is_ok() {
+                    verbs::delete(&world, &Caller::default(), "default", "lawbr1").await.unwrap();
+                }
+                world.clone()
+            },
+            || Create::new(&world, "default", post()).unwrap(),
+            observe,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn delete_is_all_or_nothing() {
+    play(async |world| {
+        laws::check::<Delete, _>(
+            async || {
+                if verbs::get(&world, "default", "lawbr1").await.is_err() {
+                    verbs::create(&world, &Caller::default(), "default", post()).await.unwrap();
+                }
+                world.clone()
+            },
+            || Delete::new(&world, "default", "lawbr1").unwrap(),
+            observe,
+        )
+        .await;
+    });
+}
