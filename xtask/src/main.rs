@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod bench;
 mod check;
 mod demo;
 mod fix;
@@ -21,6 +22,7 @@ use anyhow::Result;
 const USAGE: &str = "\
 cargo xtask <chore>
 
+  bench           our daemon beside LXD: [--runs N] [--write], which renews docs/benchmarks.md
   check           every check that writes nothing: tidy, format, clippy, generated files
   demo [--clean]  from a fresh machine to a shell inside a container; --clean removes all of it
   fix             format, and write the generated files anew
@@ -47,6 +49,7 @@ fn run(args: &[String]) -> Result<bool> {
         None => ("help", args),
     };
     match chore {
+        "bench" => bench::run(rest),
         "check" => check::run(),
         "demo" => demo::run(rest),
         "fix" => fix::run(),
