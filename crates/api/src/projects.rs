@@ -58,7 +58,6 @@ async fn patch(call: Call<ProjectPatch>) -> Result<Empty> {
 async fn rename(call: Call<ProjectRename>) -> Result<tasks::Operation> {
     let name = call.path("name").to_owned();
     let request = Request::new("Renaming project")
-        .project(name.clone())
         .resource("projects", url(&name))
         .requestor(call.caller.requestor.clone())
         .uncancellable();

@@ -95,17 +95,23 @@ async fn form(files: &mut Staged, request: Request<Body>) -> Result<()> {
     }
 }
 
-/// Writes what comes into a new file.
+/// Writes what comes into a new file. After a failure the rest is read and thrown away: a client
+/// that still sends would see a broken connection instead of the reason.
 async fn save(path: &Path, body: impl Stream<Item = Result<Bytes>>) -> Result<()> {
     let failed = |error| cloud::Error::file("write", path)(error);
     let mut options = tokio::fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path).await.map_err(failed)?;
-    let mut writer = BufWriter::with_capacity(BUFFER, file);
+    let opened = options.write(true).create_new(true).mode(0o600).open(path).await;
+    let mut writer = opened.map(|file| BufWriter::with_capacity(BUFFER, file));
     let mut body = std::pin::pin!(body);
     while let Some(bytes) = body.next().await {
-        writer.write_all(&bytes?).await.map_err(failed)?;
+        let bytes = bytes?;
+        if let Ok(file) = &mut writer
+            && let Err(error) = file.write_all(&bytes).await
+        {
+            writer = Err(error);
+        }
     }
-    Ok(writer.flush().await.map_err(failed)?)
+    Ok(writer.map_err(failed)?.flush().await.map_err(failed)?)
 }
 
 /// Files of an upload under way.

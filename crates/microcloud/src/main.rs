@@ -10,8 +10,11 @@ mod daemon;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    // The client has a verb of that name too, but it takes options only.
+    let of_instance =
+        arguments.get(1).is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-"));
     match arguments.first().and_then(|word| word.to_str()) {
-        Some("monitor") => {
+        Some("monitor") if of_instance => {
             let code = runtime::monitor_main(arguments.into_iter().skip(1));
             ExitCode::from(u8::try_from(code).unwrap_or(1))
         }

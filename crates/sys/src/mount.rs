@@ -7,10 +7,11 @@ use std::{
 
 use crate::call::check;
 
-/// Maps the ids of a detached mount (and of those below it) through a user namespace.
+/// Maps the ids of a detached mount (and of those below it) through a user namespace. Device nodes
+/// in it open no device: who sees mapped ids has no business with the host's.
 pub fn idmap_mount(mount: BorrowedFd, userns: BorrowedFd, recursive: bool) -> io::Result<()> {
     let userns = userns.as_raw_fd() as u64;
-    set(mount, recursive, libc::MOUNT_ATTR_IDMAP, userns)
+    set(mount, recursive, libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_NODEV, userns)
 }
 
 /// Makes a mount and those below it read-only.

@@ -68,6 +68,19 @@ pub async fn delete(
     world.submit(task, request)
 }
 
+/// Deletes an instance whose end is just being settled, and waits until it is gone.
+pub(crate) async fn unguarded(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+) -> Result<()> {
+    let task = Delete::new(world, caller, project, name)?;
+    let request =
+        super::request(world, "Deleting instance", caller, project, name).wait_when_busy();
+    world.submit(task, request)?.result().await.map_err(Error::failed)
+}
+
 async fn volume(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
     let stored = world.store.read(|db| {
@@ -118,6 +131,7 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
             Ok::<_, Error>(rows::delete(db, project, name)?)
         })
         .await?;
+    crate::networks::ports::tell_hosts(world).await?;
     world.tell(&input.caller, project, "instance-deleted", url::instance(project, name));
     Ok(())
 }

@@ -105,7 +105,8 @@ fn spec(world: &World, project: &str, name: &str, post: &InstanceExecPost) -> Re
 /// Runs it with nothing on its streams.
 async fn detached(guest: &Guest, spec: ExecSpec, operation: &Operation) -> Result<()> {
     let held = guest.clone();
-    let exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::Null)).await?;
+    let exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::Null)).await;
+    let exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let code = ended(&Mutex::new(exec)).await?;
     operation.set_metadata("return", code);
     Ok(())
@@ -128,7 +129,8 @@ async fn connected(
     let mut sockets = arrive(seats).await?;
     let control = sockets.pop();
     let held = guest.clone();
-    let mut exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::New)).await?;
+    let exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::New)).await;
+    let mut exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let stdio = exec.take_stdio();
     let exec = Arc::new(Mutex::new(exec));
     let (done, over) = watch::channel(false);
@@ -143,6 +145,17 @@ async fn connected(
     }
     operation.set_metadata("return", code?);
     Ok(())
+}
+
+/// Gives a program that cannot be started the exit code a shell would give it.
+fn tell_code(error: &Error, operation: &Operation) {
+    const NOT_FOUND: i32 = 127;
+    const NOT_EXECUTABLE: i32 = 126;
+    let Error::Runtime(runtime::Error::Step { operation: step, source, .. }) = error else { return };
+    if step == "execute" {
+        let missing = source.kind() == std::io::ErrorKind::NotFound;
+        operation.set_metadata("return", if missing { NOT_FOUND } else { NOT_EXECUTABLE });
+    }
 }
 
 async fn arrive(seats: Vec<Expected>) -> Result<Vec<Socket>> {

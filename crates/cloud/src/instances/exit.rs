@@ -68,6 +68,12 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     };
     clear(world, &row, &expanded).await?;
     note_stopped(world, &row).await?;
+    if row.ephemeral && !again {
+        // Whoever waits for the stop finds it gone.
+        let deleted = super::delete::unguarded(world, &Caller::default(), project, name).await;
+        world.guests.end(guest);
+        return deleted;
+    }
     world.guests.end(guest);
     let caller = Caller::default();
     let action = if again { "instance-restarted" } else { "instance-shutdown" };
@@ -75,9 +81,6 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     if again {
         let operation = super::start::start(world, &caller, project, name).await?;
         return operation.result().await.map_err(Error::failed);
-    }
-    if row.ephemeral {
-        super::delete::delete(world, &caller, project, name).await?;
     }
     Ok(())
 }

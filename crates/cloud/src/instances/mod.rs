@@ -102,10 +102,20 @@ pub(crate) fn check_profiles(db: &Read<'_>, home: &str, profiles: &[String]) -> 
     Ok(())
 }
 
-/// Fails when a network device names a network that is not there.
-pub(crate) fn check_networks(db: &Read<'_>, project: &str, typed: &options::Typed) -> Result<()> {
-    for name in typed.networks() {
-        crate::networks::find(db, project, name)?;
+/// Fails when a network device names a network that is not there, or an address it cannot have.
+pub(crate) fn check_networks(
+    db: &Read<'_>,
+    project: &str,
+    instance: &str,
+    typed: &options::Typed,
+) -> Result<()> {
+    for nic in typed.devices.values().filter_map(::options::device::Device::nic) {
+        if let ::options::device::Nic::Bridged(card) = nic
+            && let Some(name) = card.network.as_deref()
+        {
+            let network = crate::networks::find(db, project, name)?;
+            crate::networks::addresses::check(db, &network, nic, (project, instance))?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use options::{
     Options, Raw,
-    device::{Device, Devices, Nic},
+    device::{Device, Devices},
     instance::InstanceOptions,
 };
 
@@ -47,14 +47,6 @@ impl Typed {
             )),
             _ => Err(Error::invalid("devices", "more than one disk has path=/")),
         }
-    }
-
-    /// The managed networks that its network cards are on.
-    pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
-        self.devices.values().filter_map(|device| match device.nic()? {
-            Nic::Bridged(nic) => nic.network.as_deref(),
-            Nic::P2p(_) => None,
-        })
     }
 
     /// The size the root disk is to have, in bytes.

@@ -30,7 +30,8 @@ pub(crate) async fn of(world: &World, project: &str, name: &str) -> Result<Insta
     });
     match seen.await {
         Ok((info, usage)) => {
-            let network = ports::interfaces(&guest).await?;
+            // One that is just ending has no network any more.
+            let network = ports::interfaces(&guest).await.unwrap_or_default();
             Ok(rendered(status, &guest, i64::from(info.pid), usage, network))
         }
         // It ended while it was looked at.

@@ -92,6 +92,9 @@ async fn started_again(world: &World, old: &Guest) -> Result<()> {
         }
     };
     if within(Some(PATIENCE), wait).await {
+        // The rest of the start holds the instance; it is over when that is free.
+        let claim = [tasks::Claim::alone(super::lock_name(old.project(), old.name()))];
+        drop(world.locks().lock(&claim, "the restart").await);
         return Ok(());
     }
     let hint = "it stopped but did not start again: see the daemon's log";

@@ -41,7 +41,7 @@ pub async fn update(
             if before.root_pool()? != typed.root_pool()? {
                 return Err(Error::Unsupported("a move to another pool by changing the root disk"));
             }
-            super::check_networks(db, project, &typed)?;
+            super::check_networks(db, project, name, &typed)?;
             volatile::prune(&mut new.config, &typed.devices);
             volatile::complete(&mut new.config, &typed.devices);
             Ok(rows::update(db, &new, &home)?)

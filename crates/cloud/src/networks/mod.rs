@@ -16,6 +16,7 @@ use crate::{
     url,
 };
 
+pub(crate) mod addresses;
 mod create;
 mod delete;
 mod leases;

@@ -97,7 +97,9 @@ pub(crate) async fn detach(
 /// right from the first packet on.
 pub(crate) async fn tell_hosts(world: &World) -> Result<()> {
     let hosts = world.store.read(|db| {
-        let mut hosts: BTreeMap<String, Vec<Host>> = BTreeMap::new();
+        let networks = crate::db::networks::all(db)?.into_iter();
+        let mut hosts: BTreeMap<String, Vec<Host>> =
+            networks.map(|network| (network.name, Vec::new())).collect();
         for row in instance_rows::all(db)? {
             let expanded = crate::expand::expand(db, &row)?;
             let Ok(typed) = Typed::parse(&expanded) else { continue };

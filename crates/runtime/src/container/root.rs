@@ -92,7 +92,12 @@ fn overlay(root_id: u32, lower: &str, stage: &Path, root: &Path) -> io::Result<(
         ("workdir", "work"),
         ("redirect_dir", "nofollow"),
     ];
-    let mount = file_system("overlay", &options, MountAttrFlags::empty());
+    // A device node that an unprivileged container finds among its files must open no device.
+    let nodev = match root_id {
+        0 => MountAttrFlags::empty(),
+        _ => MountAttrFlags::MOUNT_ATTR_NODEV,
+    };
+    let mount = file_system("overlay", &options, nodev);
     drop(mounter);
     chdir("/")?;
     let mount = mount?;
