@@ -1,6 +1,7 @@
 //! The router advertisement server, and the probe that finds autoconfigured addresses.
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use tokio::{
     net::UdpSocket,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -27,18 +28,27 @@ const MAX_PROBES: usize = 1024;
 
 pub(super) async fn serve(shared: Arc<Shared>, socket: UdpSocket) {
     let start = Instant::now();
-    let mut router = Router { config: shared.config(), socket, probes: Vec::new() };
+    let config = shared.config();
+    let mut router = Router { config, socket, probes: Vec::new(), known: HashSet::new() };
     let mut schedule = ra::Schedule::new(Duration::ZERO);
     let mut buffer = [0; 2048];
     router.probe_hosts(&shared);
     loop {
         let next = router.probes.iter().map(|(at, _)| *at).chain([start + schedule.next()]).min();
         let next = next.unwrap_or_else(Instant::now);
-        if let Ok(received) = timeout_at(next, receive(&router.socket, &mut buffer)).await {
-            if let Some((length, SocketAddr::V6(from))) = received {
-                router.hear(&shared, &mut schedule, start, *from.ip(), &buffer[..length]).await;
+        tokio::select! {
+            received = receive(&router.socket, &mut buffer) => {
+                if let Some((length, SocketAddr::V6(from))) = received {
+                    let bytes = &buffer[..length];
+                    router.hear(&shared, &mut schedule, start, *from.ip(), bytes).await;
+                }
+                continue;
             }
-            continue;
+            () = shared.told.notified() => {
+                router.probe_hosts(&shared);
+                continue;
+            }
+            () = sleep_until(next) => {}
         }
         if start.elapsed() >= schedule.next() {
             router.advertise(ra::ALL_NODES).await;
@@ -52,6 +62,8 @@ struct Router {
     config: ServiceConfig,
     socket: UdpSocket,
     probes: Vec<(Instant, Ipv6Addr)>,
+    /// Hosts whose addresses were looked for.
+    known: HashSet<MacAddr>,
 }
 
 impl Router {
@@ -83,10 +95,13 @@ impl Router {
         }
     }
 
-    /// After a restart the guests do not ask again, so their addresses are looked for.
+    /// After a restart the guests do not ask again, so the addresses of hosts heard of for the first
+    /// time are looked for.
     fn probe_hosts(&mut self, shared: &Shared) {
-        let macs: Vec<MacAddr> = shared.lock().state.hosts.iter().map(|host| host.hwaddr).collect();
-        macs.into_iter().for_each(|mac| self.plan_probes(Some(mac)));
+        let now: HashSet<MacAddr> =
+            shared.lock().state.hosts.iter().map(|host| host.hwaddr).collect();
+        now.difference(&self.known.clone()).for_each(|mac| self.plan_probes(Some(*mac)));
+        self.known = now;
     }
 
     fn plan_probes(&mut self, mac: Option<MacAddr>) {

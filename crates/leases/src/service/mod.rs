@@ -46,6 +46,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// The journal has grown.
     grown: Notify,
+    /// There are other hosts.
+    told: Notify,
 }
 
 struct Inner {
@@ -63,7 +65,7 @@ impl Service {
         let (journal, table) = Journal::open(&config.state_dir)?;
         let state = State::new(config, Hosts::default(), table);
         let inner = Mutex::new(Inner { state, journal });
-        let shared = Arc::new(Shared { inner, grown: Notify::new() });
+        let shared = Arc::new(Shared { inner, grown: Notify::new(), told: Notify::new() });
         let tasks = Turn::new(spawn(&shared)?);
         Ok(Service { shared, tasks })
     }
@@ -101,6 +103,7 @@ impl Service {
     /// Tells which instances there are on this bridge.
     pub fn set_hosts(&self, hosts: Vec<Host>) {
         self.shared.with(|state, now| state.set_hosts(Hosts::new(hosts), now));
+        self.shared.told.notify_one();
     }
 
     /// All addresses in use.

@@ -184,6 +184,15 @@ fn a_guest_forms_an_ipv6_address_at_once() {
             assert!(start.elapsed() < Duration::from_secs(15), "the address was not found");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        plane.stop().await;
+        let again = Plane::new("law").unwrap();
+        again.apply(&network(dir.path(), "br0", 1)).await.unwrap();
+        again.set_hosts("br0", vec![host(&guest, "web", None)]);
+        let start = Instant::now();
+        while !again.leases("br0").iter().any(|lease| lease.address == want) {
+            assert!(start.elapsed() < Duration::from_secs(5), "not found again after a restart");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     });
 }
 
