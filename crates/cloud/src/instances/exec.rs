@@ -151,7 +151,9 @@ async fn connected(
 fn tell_code(error: &Error, operation: &Operation) {
     const NOT_FOUND: i32 = 127;
     const NOT_EXECUTABLE: i32 = 126;
-    let Error::Runtime(runtime::Error::Step { operation: step, source, .. }) = error else { return };
+    let Error::Runtime(runtime::Error::Step { operation: step, source, .. }) = error else {
+        return;
+    };
     if step == "execute" {
         let missing = source.kind() == std::io::ErrorKind::NotFound;
         operation.set_metadata("return", if missing { NOT_FOUND } else { NOT_EXECUTABLE });

@@ -15,11 +15,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
-use wire::{ExecControl, ExecMetadata, InstanceExecPost};
+use wire::{
+    ExecControl, ExecMetadata, InstanceExecPost, Operation, endpoints::operations::OperationGet,
+    query::NoQuery,
+};
 
 use crate::{
     context::Context,
-    error::{Error, Result},
+    error::{self, Error, Result},
     terminal::{self, Raw},
 };
 
@@ -31,7 +34,7 @@ pub(super) async fn run(
     no_input: bool,
 ) -> Result<u8> {
     let exec = cx.client.exec(&cx.query(), instance, request).await?;
-    let _raw = if request.interactive { Some(Raw::enter()?) } else { None };
+    let raw = if request.interactive { Some(Raw::enter()?) } else { None };
     let input = if no_input { mpsc::channel(1).1 } else { terminal::input() };
     let (_control_in, control) = exec.control.split();
     let control = forward_control(control, request.interactive);
@@ -47,12 +50,36 @@ pub(super) async fn run(
         }
     };
     let end = async { tokio::try_join!(output.show(), async { Ok(end.await?) }) };
-    let ((), operation) = tokio::select! {
-        end = end => end?,
+    let end = tokio::select! {
+        end = end => end,
         never = aside(forward_input(input, stdin), control) => match never {},
     };
+    drop(raw);
+    match end {
+        Ok(((), operation)) => Ok(status(&operation)?.unwrap_or(1)),
+        Err(error) => not_started(cx, error).await,
+    }
+}
+
+/// The program's exit status, if it is known.
+fn status(operation: &Operation) -> Result<Option<u8>> {
     let metadata: ExecMetadata = operation.metadata_as().map_err(Error::Json)?;
-    Ok(metadata.return_code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    Ok(metadata.return_code.and_then(|code| u8::try_from(code).ok()))
+}
+
+/// The exit status for a program that cannot be started, after telling why: as a shell does.
+async fn not_started(cx: &Context, error: Error) -> Result<u8> {
+    let Error::Client(client::Error::Operation { id, .. }) = &error else { return Err(error) };
+    let Ok(operation) = cx.client.get::<OperationGet>(&[id], &NoQuery {}).await else {
+        return Err(error);
+    };
+    match status(&operation)? {
+        Some(status) => {
+            eprint!("{}", error::text(&error));
+            Ok(status)
+        }
+        None => Err(error),
+    }
 }
 
 /// Runs both as long as it takes; never returns.
