@@ -183,3 +183,6 @@ pub(crate) fn is_rows_fault(error: &rusqlite::Error) -> bool {
         Some(ConstraintViolation | OperationAborted | TooBig | TypeMismatch | Unknown)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,9 @@ impl Store {
     /// but read and write through its argument. When this returns, the local state has the change.
     ///
     /// An error of the closure changes nothing and is returned as it is. Once handed to the log a
-    /// change takes effect even when the future is dropped.
+    /// change takes effect even when the future is dropped. After [`Error::Uncertain`],
+    /// [`Error::Storage`] and [`Error::Closed`] it may take effect later; after every other error
+    /// it never does.
     pub async fn write<R, E: From<Error>>(
         &self,
         mut f: impl FnMut(&mut Write<'_>) -> Result<R, E>,
