@@ -14,6 +14,9 @@ pub struct Source {
     pub protocol: String,
     /// What was asked for, such as `debian/12`.
     pub alias: String,
+    /// The task that wrote the row, so that it knows its own again.
+    #[serde(default)]
+    pub task: String,
 }
 
 /// An image as it is stored.

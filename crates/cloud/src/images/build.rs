@@ -32,14 +32,22 @@ pub(crate) struct Build {
     post: ImagesPost,
 }
 
+/// What the steps learn.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Notes {
+    image: Option<Image>,
+    /// The project had the very same image before.
+    known: bool,
+}
+
 impl Task for Build {
     const KIND: &'static str = "image-build";
     type World = World;
-    type Notes = ();
+    type Notes = Notes;
     type Error = Error;
 
     fn steps() -> Vec<Step<Build>> {
-        vec![step("build image", make).undo(forget)]
+        vec![step("build image", make).undo(drop_files), step("write row", row).undo(drop_row)]
     }
 }
 
@@ -79,9 +87,34 @@ pub(super) fn check(recipe: &str) -> Result<()> {
 
 async fn make(cx: &mut Cx<Build>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
-    let image = built(world, &input.project, &input.recipe, &cx.control, false).await?;
+    let _guard = alone(world, &input.recipe, &cx.control).await?;
+    let mut image = make_in_work(world, &input.project, &input.recipe, &cx.control).await?;
+    image.source.task = cx.id.to_string();
+    cx.notes.known = world
+        .store
+        .read(|db| Ok::<_, Error>(rows::get(db, &image.project, &image.fingerprint)?.is_some()))?;
+    cx.notes.image = Some(image);
+    Ok(())
+}
+
+/// Without notes there may be files without a row; the next start removes those.
+async fn drop_files(cx: &mut Cx<Build>) -> Result<()> {
+    let work = work_folder(&cx.world, &cx.input.recipe);
+    blocking("clean up", move || remove(&work)).await?;
+    match &cx.notes.image {
+        Some(image) if !cx.notes.known => {
+            super::delete::drop_all(&cx.world, &image.fingerprint).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn row(cx: &mut Cx<Build>) -> Result<()> {
+    let Some(image) = &cx.notes.image else { return Ok(()) };
+    let (world, input) = (&cx.world, &cx.input);
     let aliases = input.post.aliases.iter().map(|a| (a.name.clone(), a.description.clone()));
-    write_row(world, &image, aliases).await?;
+    write_row(world, image, aliases).await?;
+    name_after_recipe(world, image, &input.recipe).await?;
     cx.operation.set_metadata("fingerprint", image.fingerprint.clone());
     cx.operation.set_metadata("size", image.size.to_string());
     let source = url::of("images", &image.fingerprint, &image.project);
@@ -89,10 +122,8 @@ async fn make(cx: &mut Cx<Build>) -> Result<()> {
     Ok(())
 }
 
-/// A build that broke off left at most a work folder, which was removed, and files without a row.
-async fn forget(cx: &mut Cx<Build>) -> Result<()> {
-    let work = work_folder(&cx.world, &cx.input.recipe);
-    blocking("clean up", move || remove(&work)).await
+async fn drop_row(cx: &mut Cx<Build>) -> Result<()> {
+    super::delete::take_back(&cx.world, &cx.id.to_string()).await
 }
 
 /// The newest image of a recipe that the project has; else it is built. Of two who want it, one
@@ -103,25 +134,34 @@ pub(super) async fn provide(
     recipe: &str,
     control: &Control,
 ) -> Result<Image> {
-    built(world, project, recipe, control, true).await
+    if let Some(image) = newest(world, project, recipe)? {
+        return Ok(image);
+    }
+    let _guard = alone(world, recipe, control).await?;
+    if let Some(image) = newest(world, project, recipe)? {
+        return Ok(image);
+    }
+    let image = make_in_work(world, project, recipe, control).await?;
+    write_row(world, &image, std::iter::empty()).await?;
+    name_after_recipe(world, &image, recipe).await?;
+    world.store.read(|db| super::find(db, project, &image.fingerprint))
 }
 
-async fn built(
+/// Waits until nobody else builds that recipe.
+async fn alone(world: &World, recipe: &str, control: &Control) -> Result<tasks::Guard> {
+    let claim = [tasks::Claim::alone(format!("image-build/{recipe}"))];
+    let guard = world.locks().lock(&claim, "the building of the image").await;
+    control.check()?;
+    Ok(guard)
+}
+
+/// Makes files and volume of an image, not its row.
+async fn make_in_work(
     world: &World,
     project: &str,
     recipe: &str,
     control: &Control,
-    reuse: bool,
 ) -> Result<Image> {
-    if reuse && let Some(image) = newest(world, project, recipe)? {
-        return Ok(image);
-    }
-    let claim = [tasks::Claim::alone(format!("image-build/{recipe}"))];
-    let _guard = world.locks().lock(&claim, "the building of the image").await;
-    control.check()?;
-    if reuse && let Some(image) = newest(world, project, recipe)? {
-        return Ok(image);
-    }
     let work = work_folder(world, recipe);
     let result = make_in(world, project, recipe, &work, control).await;
     blocking("clean up", move || remove(&work)).await?;
@@ -143,15 +183,14 @@ async fn make_in(
         Ok::<_, Error>(images::build(&plan, &folder, &watched)?)
     })
     .await?;
-    let source = Source { protocol: BUILD_PROTOCOL.to_owned(), alias: recipe.to_owned() };
+    let (protocol, alias) = (BUILD_PROTOCOL.to_owned(), recipe.to_owned());
+    let source = Source { protocol, alias, ..Source::default() };
     let mut image = files::row(&built.found, &home, "image.tar.zst", source);
     image.cached = true;
     let built = Arc::new(built);
     warm(world, &image, built.clone(), control).await?;
     files::keep(world, Files::unified(&built.tarball), &image.fingerprint).await?;
-    write_row(world, &image, std::iter::empty()).await?;
-    name_after_recipe(world, &image, recipe).await?;
-    world.store.read(|db| super::find(db, project, &image.fingerprint))
+    Ok(image)
 }
 
 /// Gives the newest image of a recipe the recipe's name as an alias, for clients that know nothing
@@ -165,7 +204,9 @@ async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result
                 return Ok(rows::insert_alias(db, home, recipe, "", print)?);
             };
             let old = rows::get(db, home, &alias.fingerprint)?;
-            match old.is_some_and(|old| old.source == image.source) {
+            let built =
+                |old: Image| old.source.protocol == BUILD_PROTOCOL && old.source.alias == recipe;
+            match old.is_some_and(built) {
                 true => {
                     Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?)
                 }

@@ -73,11 +73,40 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     Ok(())
 }
 
-/// Removes it from every pool, unless another project has it too.
 async fn volumes(cx: &mut Cx<Delete>) -> Result<()> {
-    let (world, fingerprint) = (&cx.world, &cx.input.fingerprint);
+    drop_volumes(&cx.world, &cx.input.fingerprint).await
+}
+
+async fn drop_files(cx: &mut Cx<Delete>) -> Result<()> {
+    files::drop_unused(&cx.world, &cx.input.fingerprint).await
+}
+
+/// Takes back the images whose rows a task wrote.
+pub(super) async fn take_back(world: &World, task: &str) -> Result<()> {
+    let own = world.store.read(|db| {
+        let all = rows::all(db)?.into_iter();
+        Ok::<_, Error>(all.filter(|row| row.source.task == task).collect::<Vec<_>>())
+    })?;
+    for row in own {
+        let gone = |db: &mut store::Write<'_>| {
+            Ok::<_, Error>(rows::delete(db, &row.project, &row.fingerprint)?)
+        };
+        world.store.write(gone).await?;
+        drop_all(world, &row.fingerprint).await?;
+    }
+    Ok(())
+}
+
+/// Removes the volumes and files of an image that no project has.
+pub(super) async fn drop_all(world: &World, fingerprint: &str) -> Result<()> {
+    drop_volumes(world, fingerprint).await?;
+    files::drop_unused(world, fingerprint).await
+}
+
+/// Removes it from every pool, unless another project has it too.
+async fn drop_volumes(world: &World, fingerprint: &str) -> Result<()> {
     let (pools, shared) = world.store.read(|db| {
-        let shared = rows::all(db)?.iter().any(|row| row.fingerprint == *fingerprint);
+        let shared = rows::all(db)?.iter().any(|row| row.fingerprint == fingerprint);
         Ok::<_, Error>((pools::all(db)?, shared))
     })?;
     if !shared {
@@ -86,8 +115,4 @@ async fn volumes(cx: &mut Cx<Delete>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-async fn drop_files(cx: &mut Cx<Delete>) -> Result<()> {
-    files::drop_unused(&cx.world, &cx.input.fingerprint).await
 }

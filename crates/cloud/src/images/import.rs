@@ -52,7 +52,7 @@ impl Task for Import {
         vec![
             step("look into image", inspect).undo(drop_upload),
             step("keep files", keep).undo(drop_files),
-            step("write row", row),
+            step("write row", row).undo(drop_row),
         ]
     }
 }
@@ -96,7 +96,8 @@ async fn inspect(cx: &mut Cx<Import>) -> Result<()> {
         return Err(Error::invalid("fingerprint", why));
     }
     let post = &cx.input.post;
-    let mut image = files::row(&found, &cx.input.home, &post.filename, Source::default());
+    let source = Source { task: cx.id.to_string(), ..Source::default() };
+    let mut image = files::row(&found, &cx.input.home, &post.filename, source);
     image.properties.extend(post.properties.clone());
     image.public = post.public;
     image.auto_update = post.auto_update;
@@ -157,6 +158,10 @@ async fn row(cx: &mut Cx<Import>) -> Result<()> {
     let source = url::of("images", &image.fingerprint, &image.project);
     cx.world.tell(&cx.input.caller, &image.project, "image-created", source);
     Ok(())
+}
+
+async fn drop_row(cx: &mut Cx<Import>) -> Result<()> {
+    super::delete::take_back(&cx.world, &cx.id.to_string()).await
 }
 
 /// Writes an image's row with its aliases; an alias that is taken moves to it.
