@@ -6,20 +6,21 @@ use super::{
 };
 use crate::{Host, Kind, NetworkSpec, Plane};
 
-/// Runs the client once and ends it by the process id it wrote; prints what it learned.
+/// Runs the client in the foreground until it is bound; prints what it learned. The script ends it:
+/// its own process id file comes too late to be relied on.
 async fn dhclient(guest: &Guest, dir: &std::path::Path, options: &str) -> String {
     let script = dir.join("dhclient.sh");
     let print = "#!/bin/sh\necho reason=$reason v4=$new_ip_address/$new_subnet_mask \
                  dns=$new_domain_name_servers$new_dhcp6_name_servers name=$new_host_name \
                  v6=$new_ip6_address/$new_ip6_prefixlen search=$new_domain_search$new_dhcp6_domain_search \
-                 server=$new_dhcp_server_identifier time=$new_dhcp_lease_time\n";
+                 server=$new_dhcp_server_identifier time=$new_dhcp_lease_time\ncase $reason in BOUND*) kill $PPID;; esac\n";
     std::fs::write(&script, print).unwrap();
     let dir = dir.display();
     guest
         .sh(&format!(
             "chmod +x {0}; until busybox ip -6 addr show dev eth0 scope link | grep -v tentative | \
-             grep -q fe80; do sleep 0.1; done; timeout 15 dhclient {options} -1 -v -sf {0} -lf \
-             {dir}/lf -pf {dir}/pid eth0 2>&1; kill $(cat {dir}/pid)",
+             grep -q fe80; do sleep 0.1; done; timeout 15 dhclient {options} -1 -d -v -sf {0} -lf \
+             {dir}/lf -pf {dir}/pid eth0 2>&1",
             script.display()
         ))
         .await
