@@ -197,6 +197,11 @@ impl Daemon {
         }
     }
 
+    /// Kills it while others hold on to it; [`Daemon::kill9`] or [`Daemon::ended`] is to follow.
+    pub fn kill9_now(&self) {
+        self.send(Signal::KILL);
+    }
+
     /// Kills it as a crash would.
     pub fn kill9(&mut self) {
         self.send(Signal::KILL);

@@ -33,6 +33,9 @@ pub(crate) fn find(daemon: &mut Daemon) -> Vec<String> {
         Ok(_) => left.extend(settled(|| outside(daemon, false))),
         Err(why) => left.push(why),
     }
+    let log = daemon.log();
+    let panics = log.lines().filter(|line| line.contains("panicked at"));
+    left.extend(panics.map(|line| format!("log: {line}")));
     left.dedup();
     left
 }

@@ -94,6 +94,28 @@ fn what_is_written_inside_stays_over_a_restart_and_no_longer_than_the_instance()
 }
 
 #[test]
+fn a_stop_that_takes_too_long_says_so_and_force_helps() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    // An init that does not listen.
+    daemon.sh("x", "rm /sbin/init && printf '#!/bin/sh\ntrap \"\" USR2 TERM PWR\nwhile :; do sleep 1; done' > /sbin/init && chmod +x /sbin/init").ok();
+    daemon.cli(["restart", "x", "--force"]).ok();
+    for client in Client::BOTH {
+        daemon.run(client, &["stop", "x", "--timeout", "1"]).fails();
+        assert_eq!(daemon.status("x"), "Running");
+    }
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    // One that cannot be started says why.
+    daemon.cli(["start", "x"]).ok();
+    daemon.sh("x", "rm /sbin/init").ok();
+    daemon.cli(["stop", "x", "--force"]).ok();
+    daemon.cli(["start", "x"]).fails_with("/sbin/init");
+    assert_eq!(daemon.status("x"), "Stopped");
+    daemon.cli(["delete", "x"]).ok();
+    daemon.no_instance_left();
+}
+
+#[test]
 fn many_at_once() {
     let Some(daemon) = Daemon::ready() else { return };
     std::thread::scope(|scope| {
