@@ -68,22 +68,21 @@ async fn with_state(world: &World, mut full: InstanceFull) -> Result<InstanceFul
 /// All profiles, read once for a list.
 struct Profiles {
     by_name: HashMap<(String, String), profile_rows::Profile>,
-    homes: HashMap<String, String>,
+    projects: HashMap<String, db::projects::Project>,
 }
 
 impl Profiles {
     fn read(db: &store::Read<'_>) -> Result<Profiles> {
         let rows = profile_rows::all(db)?;
         let by_name = rows.into_iter().map(|row| ((row.project.clone(), row.name.clone()), row));
-        let homes = db::projects::all(db)?.into_iter().map(|project| {
-            let home = project.home_of("features.profiles").to_owned();
-            (project.name, home)
-        });
-        Ok(Profiles { by_name: by_name.collect(), homes: homes.collect() })
+        let projects = db::projects::all(db)?.into_iter();
+        let projects = projects.map(|project| (project.name.clone(), project)).collect();
+        Ok(Profiles { by_name: by_name.collect(), projects })
     }
 
     fn lay(&self, row: &rows::Instance) -> Expanded {
-        let home = self.homes.get(&row.project).cloned().unwrap_or_default();
+        let home = self.projects.get(&row.project).map(|own| own.home_of("features.profiles"));
+        let home = home.unwrap_or_default().to_owned();
         let named = |name: &String| self.by_name.get(&(home.clone(), name.clone()));
         expand::lay(row.profiles.iter().filter_map(named), row)
     }

@@ -6,7 +6,11 @@ use crate::{
     Caller, Result, World,
     db::{self, profiles as rows},
     etag::{self, IfMatch},
-    instances::{self, options::check_shared},
+    expand,
+    instances::{
+        self,
+        options::{Typed, check_shared},
+    },
     url,
 };
 
@@ -30,8 +34,14 @@ pub async fn update(
             let (config, devices) = (new.config.into(), db::devices_in(new.devices));
             check_shared(&config, &devices)?;
             rows::update(db, row.id, &new.description, &config, &devices)?;
-            let users = rows::users(db)?.into_iter().filter(|(id, ..)| *id == row.id);
-            Ok::<_, crate::Error>((row.project, users.collect::<Vec<_>>()))
+            let mut users = rows::users(db)?;
+            users.retain(|(id, ..)| *id == row.id);
+            for (_, project, name) in &users {
+                // None of them may be left unable to start.
+                let instance = instances::find(db, project, name)?;
+                Typed::parse_whole(&expand::expand(db, &instance)?)?;
+            }
+            Ok::<_, crate::Error>((row.project, users))
         })
         .await?;
     for (_, project, name) in users {
