@@ -52,7 +52,7 @@ UseDomains=yes
 /// So it sees one: a udev daemon in each container would cost memory and do nothing.
 const NO_UDEV: &str = "\
 [Service]
-ReadOnlyPaths=/sys
+BindReadOnlyPaths=/sys
 ";
 
 const HOSTS: &str = "\
