@@ -23,6 +23,8 @@ fn a_new_server_is_set_up_with_one_command() {
     let networks = daemon.get("/1.0/networks?recursion=1");
     let managed = networks.as_array().into_iter().flatten().filter(|one| one["managed"] == true);
     assert_eq!(managed.count(), 1);
+    let log = daemon.log();
+    assert!(!log.contains(" WARN ") && !log.contains(" ERROR "), "nothing is amiss: {log}");
     let status = daemon.cli(["status"]).text();
     assert!(status.contains(env!("CARGO_PKG_VERSION")), "{status}");
 }

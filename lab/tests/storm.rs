@@ -61,7 +61,7 @@ fn client(daemon: &Daemon, mut dice: Dice, end: Instant, stop: &AtomicBool) -> V
             deed.iter().map(|word| if *word == "NAME" { name } else { word }).collect();
         let run = daemon.run(Client::Cli, &words);
         // What is refused is refused for a reason that a user understands.
-        let internal = ["panicked", "broke off", "constraint", "sqlite", "internal"];
+        let internal = ["panicked", "broke off", "os error", "constraint", "sqlite"];
         if internal.iter().any(|word| run.stderr.to_lowercase().contains(word)) {
             wrong.push(run.to_string());
         }

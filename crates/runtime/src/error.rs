@@ -119,6 +119,12 @@ impl From<&Error> for Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
+            // Its first process ended just before it was reached.
+            Fault::Step { operation, errno: libc::ESRCH, .. }
+                if matches!(operation.as_str(), "join" | "reach") =>
+            {
+                Error::Gone
+            }
             Fault::Step { operation, object, errno, detail } => Error::Step {
                 operation: operation.into(),
                 object,

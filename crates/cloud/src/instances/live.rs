@@ -14,5 +14,9 @@ pub(crate) async fn apply(world: &World, project: &str, name: &str) -> Result<()
     let typed = Typed::parse(&expanded)?;
     let id = names::instance_id(project, name);
     let limits = spec::limits(&typed.options.limits, &world.host, &id);
-    blocking("set limits", move || guest.monitor().set_limits(&limits)).await
+    match blocking("set limits", move || guest.monitor().set_limits(&limits)).await {
+        // It ended meanwhile.
+        Err(Error::Runtime(runtime::Error::Gone)) => Ok(()),
+        result => result,
+    }
 }
