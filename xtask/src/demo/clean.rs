@@ -60,7 +60,7 @@ fn delete_all(server: &Server) -> Result<()> {
             let state = format!("/1.0/instances/{name}/state{query}");
             if server.get(&path)?["status"] != "Stopped" {
                 let stop = r#"{"action":"stop","force":true,"timeout":30}"#;
-                server.must(&["query", "--wait", "-X", "PUT", "-d", stop, &state])?;
+                server.request("PUT", &state, stop)?;
             }
             // An ephemeral one went as it stopped.
             if server.has(&path)? {
@@ -84,7 +84,7 @@ fn profiles(server: &Server, query: &str) -> Result<()> {
     for (name, path) in list(server, "/1.0/profiles", query)? {
         if name == "default" {
             let empty = r#"{"config":{},"devices":{},"description":""}"#;
-            server.must(&["query", "-X", "PUT", "-d", empty, &path])?;
+            server.request("PUT", &path, empty)?;
         } else {
             remove(server, "profile", &(name, path))?;
         }
@@ -98,7 +98,7 @@ fn each(server: &Server, kind: &str, path: &str, query: &str) -> Result<()> {
 
 fn remove(server: &Server, kind: &str, (name, path): &Thing) -> Result<()> {
     say(&format!("removing {kind} {name}"));
-    server.must(&["query", "--wait", "-X", "DELETE", path])
+    server.request("DELETE", path, "")
 }
 
 fn list(server: &Server, path: &str, query: &str) -> Result<Vec<Thing>> {

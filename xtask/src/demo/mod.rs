@@ -66,7 +66,7 @@ fn show() -> Result<bool> {
     say(&format!("{INSTANCE} runs at {address}"));
     server.must(&["list"])?;
     server.must(&["exec", INSTANCE, "--", "cat", "/etc/os-release"])?;
-    hints(&server);
+    hints(&server)?;
     if stdin().is_terminal() && stdout().is_terminal() {
         say(&format!("a shell inside {INSTANCE}; leave it with `exit`"));
         // Its status is that of the last thing somebody typed.
@@ -111,22 +111,24 @@ fn global_address(instance: &Value) -> Option<String> {
     Some(addresses.iter().find(global)?["address"].as_str()?.to_owned())
 }
 
-fn hints(server: &Server) {
-    let alias = server.words(&[]).join(" ");
+fn hints(server: &Server) -> Result<()> {
+    let start = if packages::is_root()? { "env" } else { "sudo" };
+    let (alias, folder) = (server.words(&[]).join(" "), server.folder().display());
+    let log = server.log();
     println!(
         "
 Try next:
-    alias mc='{alias}'
-    mc exec {INSTANCE} -- bash               # or: mc shell {INSTANCE}
-    mc launch {IMAGE} second                # the image is there now: this takes no time
+    alias mc='{start} {alias}'
+    mc exec {INSTANCE} -- bash
+    mc launch {IMAGE} second       # the image is there now: this takes no time
     mc exec {INSTANCE} -- ping -c1 second
     mc stop {INSTANCE}; mc start {INSTANCE}; mc info {INSTANCE}
-    sudo LXD_DIR={} lxc list     # the stock client, package lxd-client
-    cargo xtask demo --clean                # removes all of it
-The log: {}. With the package lxcfs, instances see their own limits.",
-        server.folder().display(),
-        server.log().display(),
+    {start} LXD_DIR={folder} lxc list     # the stock client, package lxd-client
+    cargo xtask demo --clean       # removes all of it
+The log is {}. With the package lxcfs, instances see their own limits.",
+        log.display(),
     );
+    Ok(())
 }
 
 fn say(words: &str) {

@@ -125,16 +125,18 @@ impl Server {
         Ok(())
     }
 
-    /// A client's command, as a person would type it.
+    /// A client's command, as a person types it after `env`.
     pub(crate) fn words(&self, words: &[&str]) -> Vec<String> {
         let folder = format!("MICROCLOUD_DIR={}", self.folder.display());
-        let start = ["sudo".to_owned(), folder, text(&self.binary)];
-        start.into_iter().chain(words.iter().map(|word| (*word).to_owned())).collect()
+        [folder, text(&self.binary)]
+            .into_iter()
+            .chain(words.iter().map(|w| w.to_string()))
+            .collect()
     }
 
     fn client(&self, words: &[&str]) -> Result<Command> {
         let typed = self.words(words);
-        let typed: Vec<&str> = typed.iter().skip(1).map(String::as_str).collect();
+        let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
         shell::as_root("env", &typed)
     }
 
@@ -147,6 +149,16 @@ impl Server {
     pub(crate) fn must(&self, words: &[&str]) -> Result<()> {
         if !self.run(words)? {
             bail!("`microcloud {}` failed; the daemon's log is {:?}", words.join(" "), self.log());
+        }
+        Ok(())
+    }
+
+    /// Sends a request and waits for all that follows from it.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> Result<()> {
+        let words = ["query", "--wait", "--request", method, "--data", body];
+        let mut client = self.client(if body.is_empty() { &words[..4] } else { &words[..6] })?;
+        if !shell::succeeds(client.arg(path).stdout(Stdio::null()))? {
+            bail!("{method} {path} failed; the daemon's log is {:?}", self.log());
         }
         Ok(())
     }
