@@ -50,8 +50,30 @@ pub(crate) fn of_instances(daemon: &Daemon) -> Vec<String> {
         let folders = pools.iter().flat_map(|pool| kept.map(|kind| pool.join(kind)));
         let folders = folders.chain([daemon.folder().join("run")]);
         left.extend(folders.flat_map(|folder| entries(&folder)).map(|path| shown(&path)));
+        left.extend(rows(daemon));
         left
     })
+}
+
+/// What the daemon itself still tells of instances: leases and volumes.
+fn rows(daemon: &Daemon) -> Vec<String> {
+    let list = |path: &str| {
+        let list = daemon.request("GET", path, "").body["metadata"].take();
+        list.as_array().cloned().unwrap_or_default()
+    };
+    let mut left = Vec::new();
+    for network in list("/1.0/networks?recursion=1").iter().filter(|net| net["managed"] == true) {
+        let name = network["name"].as_str().unwrap_or_default();
+        let leases = list(&format!("/1.0/networks/{name}/leases")).into_iter();
+        let leases = leases.filter(|lease| lease["type"] != "gateway");
+        left.extend(leases.map(|lease| format!("lease {lease}")));
+    }
+    for pool in names(daemon, "/1.0/storage-pools") {
+        let volumes = list(&format!("/1.0/storage-pools/{pool}/volumes?recursion=1")).into_iter();
+        let volumes = volumes.filter(|volume| volume["type"] == "container");
+        left.extend(volumes.map(|volume| format!("volume {volume}")));
+    }
+    left
 }
 
 /// Looks until nothing is left, for a while.

@@ -124,6 +124,7 @@ pub(crate) async fn remove_folders(world: &World, project: &str, name: &str) -> 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
     let (project, name) = (input.project.as_str(), input.name.as_str());
+    crate::networks::ports::forget(world, project, name)?;
     world
         .store
         .write(|db| {

@@ -22,7 +22,7 @@ use crate::{
     },
     expand::{self, Expanded},
     images::{self, Wanted},
-    url,
+    networks, url,
 };
 
 /// What is done to make an instance.
@@ -295,10 +295,14 @@ fn volume_row(instance: &Instance, pool: &str) -> Volume {
 async fn delete_row(cx: &mut Cx<Launch>) -> Result<()> {
     let new = &cx.input.instance;
     let (project, name) = (new.project.as_str(), new.name.as_str());
+    let own = |row: &Instance| row.created_at == new.created_at;
+    let there = cx.world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?;
+    if there.as_ref().is_some_and(own) {
+        networks::ports::forget(&cx.world, project, name)?;
+    }
     cx.world
         .store
         .write(|db| {
-            let own = |row: &Instance| row.created_at == new.created_at;
             if rows::get(db, project, name)?.as_ref().is_some_and(own) {
                 volumes::delete(db, project, &new.kind, name)?;
                 rows::delete(db, project, name)?;

@@ -14,7 +14,7 @@ use super::spec::mac;
 use crate::{
     Error, Result, World,
     blocking::blocking,
-    db::instances as instance_rows,
+    db::instances::{self as instance_rows, Instance},
     expand::Expanded,
     instances::{guests::Guest, options::Typed, volatile},
     names,
@@ -96,11 +96,21 @@ pub(crate) async fn detach(
 /// Tells every network which instance has which hardware address, so that names and leases are
 /// right from the first packet on.
 pub(crate) async fn tell_hosts(world: &World) -> Result<()> {
+    tell(world, |_| true)
+}
+
+/// Takes an instance off its networks, so that its names and leases end. To be done before its row
+/// goes: after a crash between the two nobody would know whose the leases were.
+pub(crate) fn forget(world: &World, project: &str, name: &str) -> Result<()> {
+    tell(world, |row| (row.project.as_str(), row.name.as_str()) != (project, name))
+}
+
+fn tell(world: &World, wanted: impl Fn(&Instance) -> bool) -> Result<()> {
     let hosts = world.store.read(|db| {
         let networks = crate::db::networks::all(db)?.into_iter();
         let mut hosts: BTreeMap<String, Vec<Host>> =
             networks.map(|network| (network.name, Vec::new())).collect();
-        for row in instance_rows::all(db)? {
+        for row in instance_rows::all(db)?.into_iter().filter(wanted) {
             let expanded = crate::expand::expand(db, &row)?;
             let Ok(typed) = Typed::parse(&expanded) else { continue };
             for (device, parsed) in &typed.devices {
