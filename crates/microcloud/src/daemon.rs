@@ -16,6 +16,7 @@ use network::Plane;
 use store::Store;
 use tasks::Reconcilers;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How long tasks under way may take at the end; what is left then is settled at the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_THREADS: usize = 4;
 /// An idle thread that was made for blocking work goes away after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// What is logged when nobody says.
+const LOG: &str = "info,openraft=error";
+
+const USAGE: &str = "\
+Usage: microcloud daemon [--group NAME]
+
+Runs the server. Members of the group NAME may use its socket too; that is as good as being root.
+Its state is in $MICROCLOUD_DIR, else /var/lib/microcloud. What it logs says $MICROCLOUD_LOG: a
+level, and target=level for parts, with commas between.
+";
 
 /// What the command line says.
 struct Arguments {
@@ -32,8 +44,13 @@ struct Arguments {
 
 /// Runs the daemon until it is told to end.
 pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        let shown = std::io::stdout().write_all(USAGE.as_bytes());
+        return if shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let done = arguments(words).and_then(|arguments| {
-        log();
+        sys::keep_heap_small();
+        log()?;
         runtime()?.block_on(run(arguments))
     });
     match done {
@@ -51,24 +68,22 @@ fn arguments(words: &[std::ffi::OsString]) -> Result<Arguments> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--group" => group = Some(words.next().context("--group needs the name of a group")?),
-            other => bail!(
-                "unknown argument \"{other}\": --group NAME (who else may use the socket); \
-                 the state folder is $MICROCLOUD_DIR, else /var/lib/microcloud"
-            ),
+            other => bail!("unknown argument \"{other}\"; see: microcloud daemon --help"),
         }
     }
     let folder = std::env::var_os("MICROCLOUD_DIR").filter(|folder| !folder.is_empty());
     Ok(Arguments { folder: folder.map_or_else(|| "/var/lib/microcloud".into(), Into::into), group })
 }
 
-fn log() {
-    let filter =
-        std::env::var("MICROCLOUD_LOG").unwrap_or_else(|_| String::from("info,openraft=error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+/// Writes to the standard error what `$MICROCLOUD_LOG` asks for.
+fn log() -> Result<()> {
+    let wish = std::env::var("MICROCLOUD_LOG").unwrap_or_else(|_| String::from(LOG));
+    let levels: Targets = wish.parse().with_context(|| format!("MICROCLOUD_LOG is \"{wish}\""))?;
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(rustix::termios::isatty(std::io::stderr()))
-        .init();
+        .with_ansi(rustix::termios::isatty(std::io::stderr()));
+    tracing_subscriber::registry().with(lines).with(levels).init();
+    Ok(())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

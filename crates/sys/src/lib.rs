@@ -1,7 +1,8 @@
 //! The only unsafe code: system calls that no library offers as safe functions.
 //!
 //! Everything else (mounts, pidfds, sockets, terminals) comes from `rustix`. What stands here is
-//! process creation and the last steps before `execve`, id-mapped mounts, seccomp and BPF loading.
+//! process creation and the last steps before `execve`, id-mapped mounts, seccomp and BPF loading,
+//! the allocator's settings.
 //! No policy: callers in `runtime` decide what is done in which order.
 #![allow(unsafe_code)]
 
@@ -9,6 +10,7 @@ mod attach;
 mod call;
 mod exec;
 mod fork;
+mod heap;
 mod ids;
 mod inherited;
 mod mount;
@@ -20,6 +22,7 @@ mod spawn;
 pub use attach::attach_device_filter;
 pub use exec::{Image, close_all_on_exec};
 pub use fork::{Child, Fork, fork};
+pub use heap::keep_heap_small;
 pub use ids::{FsIds, join_new_session_keyring};
 pub use inherited::take_inherited;
 pub use mount::{idmap_mount, set_readonly_mount};

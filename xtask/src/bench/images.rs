@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::groups::Groups;
 use super::peer::{Client, Peer};
 use super::place::Place;
 use super::say;
@@ -18,10 +19,10 @@ pub(super) struct Images {
 }
 
 /// Builds what is not there yet.
-pub(super) fn prepare(place: &Place, binary: &Path) -> Result<Images> {
+pub(super) fn prepare(place: &Place, binary: &Path, groups: &mut Groups) -> Result<Images> {
     let cached = Path::new(CACHE).join("debian-12.image");
     let images = Images { debian: cached, busybox: place.path().join("busybox.image") };
-    let mut builder = Peer::builder(place, binary)?;
+    let mut builder = Peer::builder(place, binary, groups)?;
     builder.start()?;
     if !images.debian.is_file() {
         say("building debian:12, once");

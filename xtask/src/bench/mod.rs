@@ -11,6 +11,7 @@
 mod figures;
 mod files;
 mod floor;
+mod groups;
 mod images;
 mod lives;
 mod lxd;
@@ -30,6 +31,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::packages::{self, Needed};
 use crate::shell;
+use groups::Groups;
 use peer::Peer;
 use place::Place;
 use report::Report;
@@ -117,11 +119,13 @@ fn binary() -> Result<PathBuf> {
 }
 
 fn measure(wish: &Wish, binary: PathBuf, lxd: Option<String>) -> Result<Report> {
+    // Dropped in reverse: first the daemons with their namespaces.
     let place = Place::new()?;
+    let mut groups = Groups::new();
     let ours = place.keep(&binary, "microcloud")?;
     let floor = floor::measure(&place, 200)?;
-    let images = images::prepare(&place, &ours)?;
-    let mut peers = vec![Peer::ours(&place, &ours)?];
+    let images = images::prepare(&place, &ours, &mut groups)?;
+    let mut peers = vec![Peer::ours(&place, &ours, &mut groups)?];
     if lxd.is_some() {
         peers.insert(0, Peer::lxd(&place)?);
     }

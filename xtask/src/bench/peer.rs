@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::groups::Groups;
 use super::place::Place;
 use super::sandbox::Sandbox;
 use super::{files, lxd};
@@ -44,13 +45,17 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn ours(place: &Place, binary: &Path) -> Result<Peer> {
-        Peer::new(place, Kind::Ours, "microcloud", binary.to_owned(), true)
+    pub(super) fn ours(place: &Place, binary: &Path, groups: &mut Groups) -> Result<Peer> {
+        let peer = Peer::new(place, Kind::Ours, "microcloud", binary.to_owned(), true)?;
+        groups.add(&peer.folder)?;
+        Ok(peer)
     }
 
     /// Ours in the machine's own network, for building images.
-    pub(super) fn builder(place: &Place, binary: &Path) -> Result<Peer> {
-        Peer::new(place, Kind::Ours, "builder", binary.to_owned(), false)
+    pub(super) fn builder(place: &Place, binary: &Path, groups: &mut Groups) -> Result<Peer> {
+        let peer = Peer::new(place, Kind::Ours, "builder", binary.to_owned(), false)?;
+        groups.add(&peer.folder)?;
+        Ok(peer)
     }
 
     pub(super) fn lxd(place: &Place) -> Result<Peer> {

@@ -60,14 +60,14 @@ pub(super) fn settled(left: &Left) -> Result<Vec<String>> {
 }
 
 /// The first four bytes of the folder's SHA-256, as the daemon makes it.
-fn tag(folder: &Path) -> Result<String> {
+pub(crate) fn tag(folder: &Path) -> Result<String> {
     let folder = folder.to_string_lossy();
     let sum = shell::output("sh", &["-c", "printf %s \"$1\" | sha256sum", "sh", &folder])?;
     Ok(sum.chars().take(8).collect())
 }
 
 /// In each hierarchy of control groups, where there are several.
-fn groups(tag: &str) -> Vec<PathBuf> {
+pub(crate) fn groups(tag: &str) -> Vec<PathBuf> {
     let top = PathBuf::from("/sys/fs/cgroup");
     let roots = entries(&top).into_iter().chain([top]);
     let kinds = ["microcloud.payload", "microcloud.monitor"];

@@ -8,7 +8,7 @@
 //! again it takes what is there; `--clean` removes everything and proves it.
 
 mod clean;
-mod left;
+pub(crate) mod left;
 mod machine;
 mod server;
 
