@@ -3,7 +3,7 @@
 //! ```text
 //! follow (one small task a guest) ── monitor says Stopped(reason), or is gone
 //!    └─ settle: remove ports, root, leftovers; note it as stopped; tell; forget the guest
-//!         ├─ it rebooted, or a restart was asked for: start it again
+//!         ├─ it rebooted by itself: start it again; a restart that was asked for does so itself
 //!         └─ it is ephemeral: delete it
 //! ```
 
@@ -56,7 +56,8 @@ async fn await_end(guest: &Guest) -> ExitReason {
 /// Does what follows an exit.
 pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> Result<()> {
     let (project, name) = (guest.project(), guest.name());
-    let again = guest.again() || matches!(reason, ExitReason::Reboot);
+    let rebooted = !guest.again() && matches!(reason, ExitReason::Reboot);
+    let again = guest.again() || rebooted;
     tracing::info!(project, name, ?reason, again, "instance stopped");
     let row = world.store.read(|db| {
         let Some(row) = rows::get(db, project, name)? else { return Ok(None) };
@@ -78,7 +79,7 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let caller = Caller::default();
     let action = if again { "instance-restarted" } else { "instance-shutdown" };
     world.tell(&caller, project, action, url::instance(project, name));
-    if again {
+    if rebooted {
         let operation = super::start::start(world, &caller, project, name).await?;
         return operation.result().await.map_err(Error::failed);
     }

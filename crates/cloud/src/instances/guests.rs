@@ -95,7 +95,7 @@ impl Guest {
         self.0.phase.send_replace(phase);
     }
 
-    /// It shall start again once it has stopped.
+    /// It shall start again once it has stopped: whoever says so does it.
     pub fn set_again(&self, again: bool) {
         self.0.again.store(again, Ordering::Release);
     }

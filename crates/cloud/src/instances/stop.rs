@@ -34,30 +34,35 @@ pub async fn stop(
         .resource("instances", url::instance(project, name))
         .requestor(caller.requestor.clone())
         .uncancellable();
-    let world = world.clone();
+    let (world, caller) = (world.clone(), caller.clone());
     let operations = world.operations.clone();
-    Ok(operations.spawn(request, async move |_| finish(&world, guest, how).await)?)
+    Ok(operations.spawn(request, async move |_| finish(&world, &caller, guest, how).await)?)
 }
 
-/// Stops a guest and waits until all that follows is done.
-pub(crate) async fn finish(world: &World, guest: Guest, how: How) -> Result<()> {
+async fn finish(world: &World, caller: &Caller, guest: Guest, how: How) -> Result<()> {
     guest.set_again(how.again);
+    let ended = end(&guest, how).await;
+    if ended.is_err() {
+        guest.set_again(false);
+    }
+    ended?;
+    if how.again { start_again(world, caller, &guest).await } else { Ok(()) }
+}
+
+/// Ends a guest and waits until all that follows is done.
+async fn end(guest: &Guest, how: How) -> Result<()> {
     if how.force {
         let killed = guest.clone();
         blocking("kill instance", move || killed.monitor().kill()).await?;
         guest.gone().await;
-    } else {
-        ask(&guest).await?;
-        if !within(how.timeout, guest.gone()).await {
-            guest.set_again(false);
-            let seconds = how.timeout.unwrap_or_default().as_secs();
-            return Err(Error::Timeout { name: guest.name().to_owned(), seconds });
-        }
+        return Ok(());
     }
-    if how.again {
-        return started_again(world, &guest).await;
+    ask(guest).await?;
+    if within(how.timeout, guest.gone()).await {
+        return Ok(());
     }
-    Ok(())
+    let seconds = how.timeout.unwrap_or_default().as_secs();
+    Err(Error::Timeout { name: guest.name().to_owned(), seconds })
 }
 
 /// Asks its init to shut down; a frozen one could not hear it.
@@ -79,24 +84,17 @@ async fn within(timeout: Option<Duration>, work: impl Future<Output = ()>) -> bo
     }
 }
 
-/// Waits for the start that follows; see [`super::exit`].
-async fn started_again(world: &World, old: &Guest) -> Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(60);
-    const PAUSE: Duration = Duration::from_millis(5);
-    let wait = async {
-        loop {
-            match world.guests.get(old.project(), old.name()) {
-                Some(guest) if guest.phase() == Phase::Running => return,
-                _ => tokio::time::sleep(PAUSE).await,
-            }
-        }
-    };
-    if within(Some(PATIENCE), wait).await {
-        // The rest of the start holds the instance; it is over when that is free.
-        let claim = [tasks::Claim::alone(super::lock_name(old.project(), old.name()))];
-        drop(world.locks().lock(&claim, "the restart").await);
-        return Ok(());
+/// The second half of a restart.
+async fn start_again(world: &World, caller: &Caller, old: &Guest) -> Result<()> {
+    let (project, name) = (old.project(), old.name());
+    if !old.again() {
+        let hint = "another request stopped it while it was to start again";
+        return Err(Error::State { name: name.to_owned(), is: "stopped", hint });
     }
-    let hint = "it stopped but did not start again: see the daemon's log";
-    Err(Error::State { name: old.name().to_owned(), is: "stopped", hint })
+    match super::start::start(world, caller, project, name).await {
+        Ok(operation) => operation.result().await.map_err(Error::failed),
+        // Somebody else was faster.
+        Err(Error::State { is: "running", .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
