@@ -67,7 +67,9 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let Some((row, expanded)) = row else {
         return boot::end(world, project, name).await;
     };
+    let removal = guest.ports().lock().await;
     clear(world, &row, &expanded).await?;
+    drop(removal);
     note_stopped(world, &row).await?;
     if row.ephemeral && !again {
         // Whoever waits for the stop finds it gone.

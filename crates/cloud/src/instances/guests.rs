@@ -44,6 +44,7 @@ struct Inner {
     spec: InstanceSpec,
     phase: watch::Sender<Phase>,
     again: AtomicBool,
+    ports: tokio::sync::Mutex<()>,
 }
 
 impl Guest {
@@ -62,6 +63,7 @@ impl Guest {
             spec,
             phase: watch::Sender::new(phase),
             again: AtomicBool::new(false),
+            ports: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -103,6 +105,12 @@ impl Guest {
     /// Whether it shall start again once it has stopped.
     pub fn again(&self) -> bool {
         self.0.again.load(Ordering::Acquire)
+    }
+
+    /// To be held by whoever removes its network devices, so that a removal begun before its end is
+    /// over before a next start makes new ones of the same names.
+    pub(crate) fn ports(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.ports
     }
 
     /// Waits until it is gone and all that followed is done.

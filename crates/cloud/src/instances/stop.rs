@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tasks::{Operation, Request};
 
 use super::guests::{Guest, Phase};
-use crate::{Caller, Error, Result, World, blocking::blocking, url};
+use crate::{
+    Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url,
+};
 
 /// How to stop.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ pub async fn stop(
 
 async fn finish(world: &World, caller: &Caller, guest: Guest, how: How) -> Result<()> {
     guest.set_again(how.again);
-    let ended = end(&guest, how).await;
+    let ended = end(world, &guest, how).await;
     if ended.is_err() {
         guest.set_again(false);
     }
@@ -50,12 +52,9 @@ async fn finish(world: &World, caller: &Caller, guest: Guest, how: How) -> Resul
 }
 
 /// Ends a guest and waits until all that follows is done.
-async fn end(guest: &Guest, how: How) -> Result<()> {
+async fn end(world: &World, guest: &Guest, how: How) -> Result<()> {
     if how.force {
-        let killed = guest.clone();
-        blocking("kill instance", move || killed.monitor().kill()).await?;
-        guest.gone().await;
-        return Ok(());
+        return kill(world, guest).await;
     }
     ask(guest).await?;
     if within(how.timeout, guest.gone()).await {
@@ -63,6 +62,33 @@ async fn end(guest: &Guest, how: How) -> Result<()> {
     }
     let seconds = how.timeout.unwrap_or_default().as_secs();
     Err(Error::Timeout { name: guest.name().to_owned(), seconds })
+}
+
+/// Kills it. The kernel takes tens of milliseconds to end its processes and as many to remove a link:
+/// both go on at once. What goes wrong with the links comes up again when all is cleared.
+async fn kill(world: &World, guest: &Guest) -> Result<()> {
+    // Somebody else who kills it removes them.
+    let removal = guest.ports().try_lock().ok();
+    let killed = guest.clone();
+    blocking("kill instance", move || killed.monitor().kill()).await?;
+    let unplugged = async {
+        if removal.is_none() {
+            return;
+        }
+        let removed = unplug(world, guest).await;
+        drop(removal);
+        if let Err(error) = removed {
+            tracing::debug!(name = guest.name(), error = %tasks::chain(&error), "remove links");
+        }
+    };
+    tokio::join!(unplugged, guest.gone());
+    Ok(())
+}
+
+async fn unplug(world: &World, guest: &Guest) -> Result<()> {
+    let (project, name) = (guest.project(), guest.name());
+    let expanded = world.store.read(|db| expand::expand(db, &super::find(db, project, name)?))?;
+    ports::detach(world, project, name, &expanded).await
 }
 
 /// Asks its init to shut down; a frozen one could not hear it.
