@@ -1,6 +1,6 @@
 //! Limits, at start and while it runs; freezing.
 
-use lab::{Daemon, until};
+use lab::{Client, Daemon, until};
 
 /// A limit of an instance as the kernel has it: the file of cgroup version 2, or that of version 1.
 fn kernel(daemon: &Daemon, name: &str, v2: &str, v1: &str) -> String {
@@ -97,6 +97,11 @@ fn a_frozen_instance_stands_still_and_goes_on() {
     daemon.lxc(["exec", "x", "--", "true"]).fails_with("frozen");
     daemon.cli(["resume", "x"]).ok();
     until("it ticks again", || (read() != before).then_some(()));
+    for client in [Client::Cli, Client::Lxc] {
+        daemon.cli(["pause", "x"]).ok();
+        daemon.run(client, &["start", "x"]).ok();
+        assert_eq!(daemon.status("x"), "Running");
+    }
     daemon.cli(["pause", "x"]).ok();
     daemon.cli(["stop", "x", "--force"]).ok();
     daemon.cli(["start", "x"]).ok();

@@ -6,6 +6,7 @@ use cloud::{
     Caller, World,
     instances::{
         freeze::freeze,
+        guests::Phase,
         list::{self, Depth},
         start::start,
         state,
@@ -49,6 +50,9 @@ async fn act(
         return Err(cloud::Error::Unsupported("a saved run-time state"));
     }
     match put.action {
+        StateAction::Start if paused(world, project, name) => {
+            freeze(world, caller, project, name, false).await
+        }
         StateAction::Start => start(world, caller, project, name).await,
         StateAction::Stop => stop(world, caller, project, name, how(put)).await,
         StateAction::Restart => {
@@ -63,6 +67,11 @@ async fn act(
 fn how(put: &InstanceStatePut) -> How {
     let seconds = u64::try_from(put.timeout).ok().filter(|seconds| *seconds > 0);
     How { force: put.force, timeout: seconds.map(Duration::from_secs), again: false }
+}
+
+/// Starting what is paused lets it go on.
+fn paused(world: &World, project: &str, name: &str) -> bool {
+    world.guests.get(project, name).is_some_and(|guest| guest.phase() == Phase::Frozen)
 }
 
 /// Whether an action has anything to do to an instance in this state.

@@ -49,7 +49,7 @@ impl Start {
     }
 }
 
-/// Starts an instance; a frozen one goes on.
+/// Starts an instance that does not run.
 pub async fn start(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Operation> {
     let task = Start::new(world, caller, project, name)?;
     if let Some(guest) = world.guests.get(project, name)
