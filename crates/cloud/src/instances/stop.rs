@@ -5,9 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tasks::{Operation, Request};
 
 use super::guests::{Guest, Phase};
-use crate::{
-    Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url,
-};
+use crate::{Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url};
 
 /// How to stop.
 #[derive(Clone, Copy, Debug)]

@@ -62,7 +62,7 @@ fn filter(resolved: &Resolved<'_>) -> Vec<Value> {
             "input",
             vec![
                 same("meta", "iifname", link),
-                same("meta", "l4proto", "ipv6-icmp"),
+                same("meta", "l4proto", ICMPV6),
                 json!({ "accept": null }),
             ],
         ));
@@ -183,8 +183,11 @@ fn rule(table: &str, chain: &str, expr: Vec<Value>) -> Value {
     json!({ "add": { "rule": { "family": "inet", "table": table, "chain": chain, "expr": expr } } })
 }
 
-fn same(space: &str, key: &str, value: &str) -> Value {
-    matching("==", json!({ space: { "key": key } }), json!(value))
+/// ICMPv6 as an IP protocol (RFC 4443). Its name is only known where /etc/protocols is installed.
+const ICMPV6: u8 = 58;
+
+fn same(space: &str, key: &str, value: impl Into<Value>) -> Value {
+    matching("==", json!({ space: { "key": key } }), value.into())
 }
 
 fn matching(op: &str, left: Value, right: Value) -> Value {

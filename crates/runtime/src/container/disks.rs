@@ -11,7 +11,7 @@ use spec::Mount;
 use sys::FsIds;
 
 use super::{
-    mounts::{attach, copy},
+    mounts::{attach, copy, map_ids},
     path::{Kind, make},
 };
 use crate::error::{At, Result};
@@ -31,7 +31,7 @@ pub(super) fn take(disk: &Mount, userns: Option<BorrowedFd>) -> Result<Option<De
     };
     let mount = copy(&disk.source, disk.recursive).at("open", &disk.source)?;
     if let (true, Some(userns)) = (disk.shift, userns) {
-        sys::idmap_mount(mount.as_fd(), userns, disk.recursive).at("map ids of", &disk.source)?;
+        map_ids(mount.as_fd(), userns, disk.recursive).at("map ids of", &disk.source)?;
     }
     if disk.readonly {
         sys::set_readonly_mount(mount.as_fd()).at("make read-only", &disk.source)?;

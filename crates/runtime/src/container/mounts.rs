@@ -44,6 +44,17 @@ fn flags(recursive: bool) -> OpenTreeFlags {
     if recursive { flags | OpenTreeFlags::AT_RECURSIVE } else { flags }
 }
 
+/// Maps the ids of a detached mount, for the file systems that can.
+pub(super) fn map_ids(mount: BorrowedFd, userns: BorrowedFd, recursive: bool) -> io::Result<()> {
+    match sys::idmap_mount(mount, userns, recursive) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(io::Error::other(CANNOT)),
+        done => done,
+    }
+}
+
+const CANNOT: &str = "the file system there cannot map ids: ext4, xfs and btrfs can, tmpfs since Linux \
+                      6.3, ZFS since 2.2; network file systems mostly cannot";
+
 /// Attaches a detached mount.
 pub(super) fn attach(mount: BorrowedFd, place: BorrowedFd) -> io::Result<()> {
     let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;

@@ -22,7 +22,7 @@ use rustix::{
 };
 use sys::FsIds;
 
-use super::mounts::{attach, copy, file_system};
+use super::mounts::{attach, copy, file_system, map_ids};
 use crate::{
     error::{At, Result},
     plan::{Plan, RootPlan},
@@ -70,7 +70,7 @@ fn new_folder(stage: &Path, name: &str) -> Result<PathBuf> {
 fn layer(path: &Path, userns: Option<BorrowedFd>, at: &Path) -> Result<()> {
     let mount = copy(path, false).at("open", path)?;
     if let Some(userns) = userns {
-        sys::idmap_mount(mount.as_fd(), userns, false).at("map ids of", path)?;
+        map_ids(mount.as_fd(), userns, false).at("map ids of", path)?;
     }
     put(mount.as_fd(), at).at("mount", path)
 }

@@ -1,6 +1,9 @@
 //! Limits as writes to files; pure but for [`Group::limit`].
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use spec::Limits;
 
@@ -115,20 +118,29 @@ impl Group {
         Ok(missing)
     }
 
-    fn write(&self, path: &PathBuf, write: &Write) -> Result<()> {
-        let mut value = write.value.clone();
-        if write.file == "cpuset.cpus" && value.is_empty() && !self.layout.on_unified("cpuset") {
-            let above = path.ancestors().nth(2).map(|folder| folder.join(write.file));
-            let above = above.unwrap_or_default();
-            value = fs::read_to_string(&above).at("read", &above)?;
-        }
-        // The empty cpuset of version 2 is a line, not nothing.
-        let value = if value.is_empty() { "\n" } else { &value };
-        match fs::write(path, value) {
+    fn write(&self, path: &Path, write: &Write) -> Result<()> {
+        let done = match (write.file, write.value.as_str()) {
+            ("cpuset.cpus", "") => self.all_cpus(path),
+            (_, value) => fs::write(path, value),
+        };
+        match done {
             // Some kernels have no swap accounting or fixed swappiness: only asked-for limits fail.
             Err(_) if !write.asked => Ok(()),
             result => result.at("write", path),
         }
+    }
+
+    /// Gives it the processors of the group above. An empty set says so on version 2, but some
+    /// kernels (6.1) refuse that while processes are in the group, and version 1 knows no such thing.
+    fn all_cpus(&self, path: &Path) -> io::Result<()> {
+        let unified = self.layout.on_unified("cpuset");
+        // The empty set is a line, not nothing.
+        if unified && fs::write(path, "\n").is_ok() {
+            return Ok(());
+        }
+        let file = if unified { "cpuset.cpus.effective" } else { "cpuset.cpus" };
+        let above = path.ancestors().nth(2).map(|folder| folder.join(file)).unwrap_or_default();
+        fs::write(path, fs::read_to_string(above)?)
     }
 }
 
