@@ -218,8 +218,21 @@ impl Daemon {
         assert!(status.success(), "the daemon ended with {status}:\n{}", self.tail());
     }
 
+    /// Tells it that the machine stops, as an init does, and waits for its end.
+    #[track_caller]
+    pub fn power_down(&mut self) {
+        self.send(Signal::POWER);
+        let status = self.await_end();
+        let status = status.unwrap_or_else(|why| panic!("{why}:\n{}", self.tail()));
+        assert!(status.success(), "the daemon ended with {status}:\n{}", self.tail());
+    }
+
     pub(crate) fn try_stop(&mut self) -> Result<ExitStatus, String> {
         self.send(Signal::TERM);
+        self.await_end()
+    }
+
+    fn await_end(&mut self) -> Result<ExitStatus, String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if self.child.is_none() {

@@ -95,6 +95,8 @@ command! {
     Status(commands::status::Status),
     /// Set up a new server: a storage pool, a network, the default profile
     Init(commands::init::Init),
+    /// Stop all instances, then the server
+    Shutdown(commands::shutdown::Shutdown),
     /// Show the versions of client and server
     Version(commands::version::Version),
     /// Print a completion script for a shell

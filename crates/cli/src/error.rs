@@ -47,6 +47,12 @@ pub(crate) enum Error {
     /// Standard input or output.
     #[error("cannot read or write")]
     Stdio(#[source] io::Error),
+    /// The daemon's process.
+    #[error("cannot stop the daemon")]
+    Shutdown(#[source] io::Error),
+    /// A shutdown that takes longer than was to be waited.
+    #[error("instances still stop after {0} s; the shutdown goes on")]
+    StillStopping(u64),
     /// The runtime.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
@@ -81,6 +87,9 @@ fn advice(error: &Error) -> Option<&'static str> {
             ),
             _ => None,
         },
+        Error::Shutdown(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Some("Only root may. Try \"sudo microcloud shutdown\".")
+        }
         Error::Client(client::Error::Broken { .. }) => {
             Some("The daemon may have stopped. See \"journalctl -u microcloud\".")
         }

@@ -57,6 +57,11 @@ impl Dirs {
         self.root.join("local.db")
     }
 
+    /// The boot of the machine in which the instances that should run were started.
+    pub fn boot_id(&self) -> PathBuf {
+        self.root.join("boot_id")
+    }
+
     fn pools(&self) -> PathBuf {
         self.root.join("storage-pools")
     }

@@ -1,6 +1,13 @@
 //! The one world of a daemon: what the steps of tasks act on. Built in one place, by the binary.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use network::Plane;
 use serde_json::{Map, Value};
@@ -41,6 +48,7 @@ pub struct World {
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
     runner: OnceLock<Runner<World>>,
+    closing: AtomicBool,
 }
 
 /// What the binary hands over to make a world.
@@ -83,6 +91,7 @@ impl World {
             guests: Guests::default(),
             started,
             runner: OnceLock::new(),
+            closing: AtomicBool::new(false),
         };
         (world, receiver)
     }
@@ -94,15 +103,46 @@ impl World {
         }
     }
 
+    /// From now on no task is taken that a client asks for: the instances are about to stop with
+    /// the machine.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether the instances are about to stop with the machine.
+    pub(crate) fn closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     /// Starts a task.
     pub fn submit<T: Task<World = World>>(&self, task: T, request: Request) -> Result<Operation> {
+        if self.closing() {
+            return Err(tasks::Error::ShuttingDown.into());
+        }
+        self.submit_still(task, request)
+    }
+
+    /// Starts a task that belongs to the stop of an instance, so that it is taken to the end.
+    pub(crate) fn submit_still<T: Task<World = World>>(
+        &self,
+        task: T,
+        request: Request,
+    ) -> Result<Operation> {
         let runner =
             self.runner.get().ok_or(crate::Error::Unsupported("a task before the start"))?;
         Ok(runner.submit(task, request)?)
     }
 
+    /// Waits for the tasks under way; says how many are left.
+    pub(crate) async fn idle(&self, patience: Duration) -> usize {
+        match self.runner.get() {
+            Some(runner) => runner.idle(patience).await,
+            None => 0,
+        }
+    }
+
     /// Takes no new task and waits for those under way; says how many are left.
-    pub async fn finish_tasks(&self, patience: std::time::Duration) -> usize {
+    pub async fn finish_tasks(&self, patience: Duration) -> usize {
         match self.runner.get() {
             Some(runner) => runner.shutdown(patience).await,
             None => 0,

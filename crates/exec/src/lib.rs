@@ -23,6 +23,7 @@ pub mod dpkg_deb;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;
+pub mod systemctl;
 pub mod unsquashfs;
 
 pub use control::{Cancelled, Control, Progress};

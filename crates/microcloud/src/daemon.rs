@@ -2,21 +2,23 @@
 //!
 //! ```text
 //! folder, store ─> World ─> boot (tasks settled, networks, instances found) ─> socket, "ready"
-//!        └─ SIGTERM, SIGINT: answer what is under way, end; instances live on
+//!        └─ a signal: see `ending`; then what is under way is answered, and the daemon ends
 //! ```
 
-use std::{
-    io::Write, os::unix::net::UnixDatagram, path::PathBuf, process::ExitCode, sync::Arc,
-    time::Duration,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use cloud::{Dirs, Host, Parts, World, instances, reconcile};
 use network::Plane;
 use store::Store;
 use tasks::Reconcilers;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{
+    ending::{Ending, Signals},
+    systemd,
+};
 
 /// How long tasks under way may take at the end; what is left then is settled at the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +36,9 @@ Usage: microcloud daemon [--group NAME]
 Runs the server. Members of the group NAME may use its socket too; that is as good as being root.
 Its state is in $MICROCLOUD_DIR, else /var/lib/microcloud. What it logs says $MICROCLOUD_LOG: a
 level, and target=level for parts, with commas between.
+
+SIGTERM and SIGINT end the daemon; instances live on, unless the machine shuts down. SIGPWR stops
+the instances first, as `microcloud shutdown` does.
 ";
 
 /// What the command line says.
@@ -117,37 +122,53 @@ async fn run(arguments: Arguments) -> Result<()> {
     });
     let world = Arc::new(world);
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
-    reconcile::boot(&world).await.context("bring up what is there")?;
+    let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
     reconcilers.start(reconcile::Networks);
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
-    tell_systemd("READY=1");
+    systemd::tell("READY=1");
     tracing::info!(version = cloud::server::VERSION, folder = %world.dirs.root().display(), "ready");
-    serve(&world, listener).await?;
-    tell_systemd("STOPPING=1");
+    let starting = tokio::spawn({
+        let world = world.clone();
+        async move { due.run(&world).await }
+    });
+    serve(&world, listener, &starting.abort_handle()).await?;
     drop(reconcilers);
     followed.abort();
     end(&world).await
 }
 
-/// Serves until a signal, or until the database fails.
-async fn serve(world: &Arc<World>, listener: tokio::net::UnixListener) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen to signals")?;
+/// Serves until a signal, or until the database fails. While instances stop it goes on to answer.
+async fn serve(
+    world: &Arc<World>,
+    listener: tokio::net::UnixListener,
+    starting: &AbortHandle,
+) -> Result<()> {
+    let mut signals = Signals::listen()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(api::serve(listener, world.clone(), async {
         // Its sender gone means stop, too.
         let _ = stopped.await;
     }));
+    let ended = async {
+        let ending = signals.ending().await;
+        systemd::tell("STOPPING=1");
+        starting.abort();
+        match ending {
+            Ending::Daemon => tracing::info!("ending; instances live on"),
+            Ending::Instances => {
+                tracing::info!("ending; instances are stopped first");
+                systemd::patiently(reconcile::shutdown(world, signals.another())).await;
+            }
+        }
+    };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = ended => {}
         error = world.store.failed() => {
             return Err(error).context("the database has failed; nothing is changed any more");
         }
     }
-    tracing::info!("ending; instances live on");
     drop(stop);
     // Event streams stay open for ever: what is not answered soon is cut.
     let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
@@ -171,13 +192,4 @@ fn group_id(name: &str) -> Result<u32> {
         (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
     });
     found.with_context(|| format!("there is no group \"{name}\": sudo groupadd {name}"))
-}
-
-/// Tells systemd how the service stands, if it started us (`sd_notify(3)`).
-fn tell_systemd(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), path));
-    if let Err(error) = sent {
-        tracing::debug!(%error, "systemd was not told");
-    }
 }

@@ -7,6 +7,8 @@
 use std::process::ExitCode;
 
 mod daemon;
+mod ending;
+mod systemd;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();

@@ -78,7 +78,7 @@ pub(crate) async fn unguarded(
     let task = Delete::new(world, caller, project, name)?;
     let request =
         super::request(world, "Deleting instance", caller, project, name).wait_when_busy();
-    world.submit(task, request)?.result().await.map_err(Error::failed)
+    world.submit_still(task, request)?.result().await.map_err(Error::failed)
 }
 
 async fn volume(cx: &mut Cx<Delete>) -> Result<()> {

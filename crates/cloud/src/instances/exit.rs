@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! follow (one small task a guest) ── monitor says Stopped(reason), or is gone
-//!    └─ settle: remove ports, root, leftovers; note it as stopped; tell; forget the guest
+//!    └─ settle: remove ports, root, leftovers; note it as stopped, unless it stopped with the machine;
+//!         │  tell; forget the guest
 //!         ├─ it rebooted by itself: start it again; a restart that was asked for does so itself
 //!         └─ it is ephemeral: delete it
 //! ```
@@ -13,7 +14,11 @@ use options::instance::PowerState;
 use runtime::{Event, ExitReason};
 use tokio::sync::mpsc;
 
-use super::{boot, guests::Guest, volatile};
+use super::{
+    boot,
+    guests::{After, Guest},
+    volatile,
+};
 use crate::{
     Caller, Error, Result, World,
     db::instances::{self as rows, Instance},
@@ -56,8 +61,9 @@ async fn await_end(guest: &Guest) -> ExitReason {
 /// Does what follows an exit.
 pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> Result<()> {
     let (project, name) = (guest.project(), guest.name());
-    let rebooted = !guest.again() && matches!(reason, ExitReason::Reboot);
-    let again = guest.again() || rebooted;
+    let after = guest.after();
+    let rebooted = after != After::Running && matches!(reason, ExitReason::Reboot);
+    let again = after == After::Running || rebooted;
     tracing::info!(project, name, ?reason, again, "instance stopped");
     let row = world.store.read(|db| {
         let Some(row) = rows::get(db, project, name)? else { return Ok(None) };
@@ -70,7 +76,11 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let removal = guest.ports().lock().await;
     clear(world, &row, &expanded).await?;
     drop(removal);
-    note_stopped(world, &row).await?;
+    // What would start again at once, were the machine not about to stop, starts again with it.
+    let returns = after == After::NextBoot || (again && world.closing());
+    if !returns {
+        note_stopped(world, &row).await?;
+    }
     if row.ephemeral && !again {
         // Whoever waits for the stop finds it gone.
         let deleted = super::delete::unguarded(world, &Caller::default(), project, name).await;
@@ -81,7 +91,7 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let caller = Caller::default();
     let action = if again { "instance-restarted" } else { "instance-shutdown" };
     world.tell(&caller, project, action, url::instance(project, name));
-    if rebooted {
+    if rebooted && !world.closing() {
         let operation = super::start::start(world, &caller, project, name).await?;
         return operation.result().await.map_err(Error::failed);
     }

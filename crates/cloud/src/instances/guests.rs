@@ -8,10 +8,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use runtime::Monitor;
@@ -33,6 +30,20 @@ pub enum Phase {
     Gone,
 }
 
+/// What is to become of a guest once it has stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// Nobody said: it stopped by itself.
+    #[default]
+    Unsaid,
+    /// It stays stopped.
+    Stopped,
+    /// It starts again: whoever says so does it.
+    Running,
+    /// It starts again when the machine does, unless its options say something else.
+    NextBoot,
+}
+
 /// An instance that runs, or is about to.
 #[derive(Clone)]
 pub struct Guest(Arc<Inner>);
@@ -43,7 +54,7 @@ struct Inner {
     monitor: Monitor,
     spec: InstanceSpec,
     phase: watch::Sender<Phase>,
-    again: AtomicBool,
+    after: Mutex<After>,
     ports: tokio::sync::Mutex<()>,
 }
 
@@ -62,7 +73,7 @@ impl Guest {
             monitor,
             spec,
             phase: watch::Sender::new(phase),
-            again: AtomicBool::new(false),
+            after: Mutex::default(),
             ports: tokio::sync::Mutex::new(()),
         }))
     }
@@ -97,14 +108,26 @@ impl Guest {
         self.0.phase.send_replace(phase);
     }
 
-    /// It shall start again once it has stopped: whoever says so does it.
-    pub fn set_again(&self, again: bool) {
-        self.0.again.store(again, Ordering::Release);
+    /// Says what is to become of it once it has stopped.
+    pub fn set_after(&self, after: After) {
+        *self.after_lock() = after;
     }
 
-    /// Whether it shall start again once it has stopped.
-    pub fn again(&self) -> bool {
-        self.0.again.load(Ordering::Acquire)
+    /// The same where nobody said anything yet.
+    pub fn set_after_unsaid(&self, after: After) {
+        let mut said = self.after_lock();
+        if *said == After::Unsaid {
+            *said = after;
+        }
+    }
+
+    /// What is to become of it once it has stopped.
+    pub fn after(&self) -> After {
+        *self.after_lock()
+    }
+
+    fn after_lock(&self) -> MutexGuard<'_, After> {
+        self.0.after.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// To be held by whoever removes its network devices, so that a removal begun before its end is

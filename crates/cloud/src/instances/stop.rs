@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tasks::{Operation, Request};
 
-use super::guests::{Guest, Phase};
+use super::guests::{After, Guest, Phase};
 use crate::{Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url};
 
 /// How to stop.
@@ -40,17 +40,17 @@ pub async fn stop(
 }
 
 async fn finish(world: &World, caller: &Caller, guest: Guest, how: How) -> Result<()> {
-    guest.set_again(how.again);
+    guest.set_after(if how.again { After::Running } else { After::Stopped });
     let ended = end(world, &guest, how).await;
     if ended.is_err() {
-        guest.set_again(false);
+        guest.set_after(After::Unsaid);
     }
     ended?;
     if how.again { start_again(world, caller, &guest).await } else { Ok(()) }
 }
 
 /// Ends a guest and waits until all that follows is done.
-async fn end(world: &World, guest: &Guest, how: How) -> Result<()> {
+pub(crate) async fn end(world: &World, guest: &Guest, how: How) -> Result<()> {
     if how.force {
         return kill(world, guest).await;
     }
@@ -111,7 +111,7 @@ async fn within(timeout: Option<Duration>, work: impl Future<Output = ()>) -> bo
 /// The second half of a restart.
 async fn start_again(world: &World, caller: &Caller, old: &Guest) -> Result<()> {
     let (project, name) = (old.project(), old.name());
-    if !old.again() {
+    if old.after() != After::Running {
         let hint = "another request stopped it while it was to start again";
         return Err(Error::State { name: name.to_owned(), is: "stopped", hint });
     }

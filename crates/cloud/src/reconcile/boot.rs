@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use options::{Raw, device::Devices};
 use tasks::Runner;
 
+use super::Autostart;
 use crate::{
     Error, Result, World,
     db::{members, profiles, projects},
@@ -12,8 +13,9 @@ use crate::{
 };
 
 /// Brings the world up: what must be there from the first day, what a crash left half-made, the
-/// networks, the instances that run. What fails in one of them does not hold up the others.
-pub async fn boot(world: &Arc<World>) -> Result<()> {
+/// networks, the instances that run. What fails in one of them does not hold up the others. Gives
+/// what is to start once the daemon answers.
+pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
     seed(world).await?;
     let runner = Runner::builder(world.clone(), world.operations.clone())
         .register::<instances::launch::Launch>()
@@ -35,8 +37,7 @@ pub async fn boot(world: &Arc<World>) -> Result<()> {
         tracing::info!(?settled, "tasks that a crash interrupted were settled");
     }
     images::clean(world)?;
-    super::instances::find(world).await;
-    Ok(())
+    Ok(super::instances::find(world).await)
 }
 
 /// Writes the rows that are always there: this member, the project `default` with its profile.

@@ -26,6 +26,13 @@ use crate::{
     names,
 };
 
+/// The instances that are to start now, in their order.
+pub struct Autostart {
+    due: Vec<Due>,
+    /// Whether the machine's boot is still to be noted.
+    booted: bool,
+}
+
 /// An instance that should start, and when.
 struct Due {
     row: Instance,
@@ -34,14 +41,14 @@ struct Due {
 }
 
 /// Brings the guests in line with their rows; each that fails is logged and does not hold up the
-/// others.
-pub(crate) async fn find(world: &World) {
-    let rows = match world.store.read(|db| Ok::<_, Error>(rows::all(db)?)) {
-        Ok(rows) => rows,
-        Err(error) => return tracing::error!(error = %tasks::chain(&error), "instances"),
-    };
+/// others. Says which ones are to start.
+pub(crate) async fn find(world: &World) -> Autostart {
     let booted = booted_anew(world).await;
     let mut due = Vec::new();
+    let rows = world.store.read(|db| Ok::<_, Error>(rows::all(db)?)).unwrap_or_else(|error| {
+        tracing::error!(error = %tasks::chain(&error), "instances");
+        Vec::new()
+    });
     for row in rows.into_iter().filter(|row| row.made == Made::Ready && row.member == world.me) {
         match find_one(world, &row, booted).await {
             Ok(found) => due.extend(found),
@@ -52,20 +59,23 @@ pub(crate) async fn find(world: &World) {
         }
     }
     due.sort_by_key(|due| Reverse(due.priority));
-    start_all(world, due).await;
+    Autostart { due, booted }
 }
 
-/// Whether the machine was booted since the daemon ran last; notes the boot.
+/// Whether the machine was booted since instances were started, or they were stopped with it.
 async fn booted_anew(world: &World) -> bool {
-    let file = world.dirs.root().join("boot_id");
-    let before = tokio::fs::read_to_string(&file).await.unwrap_or_default();
-    if before == world.host.boot_id {
-        return false;
+    let before = tokio::fs::read_to_string(world.dirs.boot_id()).await.unwrap_or_default();
+    before != world.host.boot_id
+}
+
+/// Makes the next start of the daemon one after a boot: what should run then starts.
+pub(super) async fn forget_boot(world: &World) {
+    match tokio::fs::remove_file(world.dirs.boot_id()).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "boot id");
+        }
+        _ => {}
     }
-    if let Err(error) = tokio::fs::write(&file, &world.host.boot_id).await {
-        tracing::warn!(%error, "boot id");
-    }
-    true
 }
 
 async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<Due>> {
@@ -101,7 +111,7 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
     let boot = &typed.options.boot;
     if !boot.autostart.unwrap_or(was_running) {
         if was_running {
-            exit::note_stopped(world, row).await?;
+            exit::settle_unseen(world, row).await?;
         }
         return Ok(None);
     }
@@ -128,21 +138,32 @@ async fn read_spec(world: &World, id: &str) -> Result<InstanceSpec> {
         .map_err(|error| Error::file("read", &file)(std::io::Error::other(error)))
 }
 
-/// Starts them in order; a delay holds up only those after it.
-async fn start_all(world: &World, due: Vec<Due>) {
-    for Due { row, delay, .. } in due {
-        let started = start::start(world, &Caller::default(), &row.project, &row.name).await;
-        match started {
-            Ok(operation) => {
-                if let Err(failure) = operation.result().await {
-                    tracing::error!(project = row.project, name = row.name, %failure, "autostart");
-                }
-            }
-            Err(error) => {
+impl Autostart {
+    /// Starts them in order; a delay holds up only those after it. The boot is noted when all were
+    /// tried, so that a daemon that ends meanwhile leaves the rest to the next one.
+    pub async fn run(self, world: &World) {
+        let mut pause = Duration::ZERO;
+        for Due { row, delay, .. } in self.due {
+            tokio::time::sleep(std::mem::replace(&mut pause, delay)).await;
+            if let Err(error) = start_one(world, &row).await {
                 let (project, name) = (row.project, row.name);
                 tracing::error!(project, name, error = %tasks::chain(&error), "autostart");
             }
         }
-        tokio::time::sleep(delay).await;
+        if self.booted && !world.closing() {
+            let noted = tokio::fs::write(world.dirs.boot_id(), &world.host.boot_id).await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, "boot id");
+            }
+        }
+    }
+}
+
+async fn start_one(world: &World, row: &Instance) -> Result<()> {
+    match start::start(world, &Caller::default(), &row.project, &row.name).await {
+        Ok(operation) => operation.result().await.map_err(Error::failed),
+        // Somebody was faster.
+        Err(Error::State { is: "running", .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }

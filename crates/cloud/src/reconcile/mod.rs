@@ -3,5 +3,6 @@
 mod boot;
 mod instances;
 mod networks;
+mod shutdown;
 
-pub use self::{boot::boot, networks::Networks};
+pub use self::{boot::boot, instances::Autostart, networks::Networks, shutdown::shutdown};

@@ -160,6 +160,11 @@ impl<W: Send + Sync + 'static> Runner<W> {
     /// the next start settles them like after a crash.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.0.closed.store(true, Ordering::Release);
+        self.idle(patience).await
+    }
+
+    /// Waits for the tasks under way, at most this long. Says how many are left.
+    pub async fn idle(&self, patience: Duration) -> usize {
         let mut count = self.0.count.subscribe();
         let idle = count.wait_for(|count| *count == 0);
         drop(tokio::time::timeout(patience, idle).await);
