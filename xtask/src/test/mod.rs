@@ -6,6 +6,7 @@
 
 mod count;
 mod junit;
+mod rig;
 
 use std::fs;
 use std::process::Command;
@@ -19,6 +20,9 @@ use count::Count;
 const REPORT: &str = "target/nextest/default/junit.xml";
 
 pub(crate) fn run(filters: &[String]) -> Result<bool> {
+    if let Some(words) = filters.strip_prefix(&[String::from("--rig")]) {
+        return rig::run(words);
+    }
     packages::install()?;
     let mut count = Count::default();
     let built = !needs_programs(filters) || build()?;

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# A throw-away virtual machine with Debian's stock cloud kernel and control groups of version 2 alone, emulated (no KVM needed):
+# for what the machine's own kernel lacks. `cargo xtask test --rig vm` uses it.
+#
+#   vm.sh build          a root tree by mmdebstrap, an ext4 image of it, a small initrd: about a minute, once
+#   vm.sh run FOLDER     boots; the guest gets FOLDER's files in /mnt/in and runs `run.sh` there as root; its output is printed,
+#                        its status returned. The root image is never written to.
+#
+# Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86. RIG is its folder.
+set -euo pipefail
+: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}"
+PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-amd64,lxd-client,mmdebstrap
+PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils,xz-utils
+
+build() {
+    [ -e "$RIG/ready" ] && return
+    rm -rf "$RIG"; mkdir -p "$RIG"
+    local mirror
+    # One of the two forms of the list is there.
+    mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null | sed -n 's/^URIs: *//p; s/^deb .*\(http[^ ]*\).*/\1/p' | head -n 1) || true
+    mmdebstrap --variant=apt --mode=root --aptopt='APT::Install-Recommends "false"' --include="$PACKAGES" bookworm "$RIG/root" "deb $mirror bookworm main"
+    local kernel
+    kernel=$(basename "$(echo "$RIG"/root/lib/modules/*)")
+    cp "$RIG/root/boot/vmlinuz-$kernel" "$RIG/vmlinuz"
+    guest > "$RIG/root/rig-init"
+    chmod +x "$RIG/root/rig-init"
+    mke2fs -q -F -t ext4 -O ^has_journal -d "$RIG/root" "$RIG/root.ext4" 3G
+    initrd "$kernel"
+    rm -rf "$RIG/root"
+    touch "$RIG/ready"
+}
+
+# The guest's first process.
+guest() {
+    cat <<'GUEST'
+#!/bin/bash
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
+mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /run
+ln -sf /proc/self/fd /dev/fd; ln -sf fd/0 /dev/stdin; ln -sf fd/1 /dev/stdout; ln -sf fd/2 /dev/stderr
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /run/lock /run/udev; hostname rig; ip link set lo up
+/lib/systemd/systemd-udevd --daemon; udevadm trigger --subsystem-match=block; udevadm settle --timeout=10
+# A kernel this old cannot map ids on tmpfs: what tests make lies on a disk.
+mkfs.ext4 -q /dev/vdc; mount /dev/vdc /tmp
+for module in overlay loop btrfs; do modprobe $module; done
+# The kernel has no 9p: the folder comes as an archive on a disk.
+mkdir -p /mnt/in; tar -xf /dev/vdb -C /mnt/in
+cd /mnt/in; bash run.sh </dev/null 2>&1; echo "rig: status $?"
+umount /tmp 2>/dev/null; sync
+echo o > /proc/sysrq-trigger; sleep 5
+GUEST
+}
+
+# Busybox, and the modules that reach the disk.
+initrd() {
+    local folder module path
+    folder=$(mktemp -d)
+    mkdir -p "$folder"/{bin,dev,proc,new,modules}
+    cp "$RIG/root/bin/busybox" "$folder/bin/"
+    for module in virtio_pci virtio_blk; do
+        modprobe -d "$RIG/root" -S "$1" --show-depends $module
+    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r path; do
+        cp "$path" "$folder/modules/"; basename "$path" >> "$folder/modules/order"
+    done
+    cat > "$folder/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox mount -t devtmpfs dev /dev
+while read -r module; do /bin/busybox insmod /modules/$module; done < /modules/order
+n=0; while [ ! -b /dev/vda ] && [ $n -lt 100 ]; do n=$((n+1)); /bin/busybox usleep 50000; done
+/bin/busybox mount -t ext4 /dev/vda /new && exec /bin/busybox switch_root /new /rig-init
+INIT
+    chmod +x "$folder/init"
+    (cd "$folder" && find . | cpio -o -H newc --quiet | gzip -1) > "$RIG/initrd"
+    rm -rf "$folder"
+}
+
+run() {
+    local work status
+    work=$(mktemp -d "$RIG/run.XXXXXX")
+    # shellcheck disable=SC2064 # now, not then
+    trap "rm -rf '$work'" EXIT
+    tar -cf "$work/in.tar" -C "$1" .
+    truncate -s %1M "$work/in.tar"; truncate -s 6G "$work/disk"
+    timeout "$PATIENCE" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max -M q35 -m "$MEMORY" -smp "$CPUS" \
+        -display none -no-reboot -nodefaults -serial stdio -nic none -kernel "$RIG/vmlinuz" -initrd "$RIG/initrd" \
+        -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
+        -object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r \
+        -drive "file=$RIG/root.ext4,if=virtio,format=raw,snapshot=on" -drive "file=$work/in.tar,if=virtio,format=raw,readonly=on" \
+        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" </dev/null | tr -d '\r' | tee "$work/log"
+    status=$(sed -n 's/^rig: status //p' "$work/log" | tail -n 1)
+    return "${status:-255}"
+}
+
+case ${1:-} in
+    build) build ;;
+    run) run "$2" ;;
+    *) sed -n '2,11p' "$0"; exit 2 ;;
+esac
