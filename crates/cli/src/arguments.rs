@@ -66,10 +66,14 @@ command! {
     Shell(commands::exec::Shell),
     /// Attach to the console of an instance
     Console(commands::console::Console),
-    /// Delete instances
+    /// Take a snapshot of an instance
+    Snapshot(commands::snapshot::Snapshot),
+    /// Put an instance back to a snapshot
+    Restore(commands::snapshot::Restore),
+    /// Delete instances and snapshots
     #[command(visible_alias = "rm")]
     Delete(commands::delete::Delete),
-    /// Rename an instance
+    /// Rename an instance or a snapshot
     Rename(commands::rename::Rename),
     /// Show what an instance uses, or what the server is
     Info(commands::info::Info),

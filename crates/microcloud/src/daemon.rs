@@ -125,6 +125,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
     reconcilers.start(reconcile::Networks);
+    reconcilers.start(reconcile::Snapshots::default());
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
     systemd::tell("READY=1");

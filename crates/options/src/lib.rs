@@ -63,7 +63,7 @@ pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,
     Domain, Expiry, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range,
     KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone, Setting, Size,
-    UplinkSubnet, Url, Value, Weight,
+    SnapshotPattern, UplinkSubnet, Url, Value, Weight,
 };
 
 mod changes;

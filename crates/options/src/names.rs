@@ -15,11 +15,15 @@ pub fn check_instance(name: &str) -> Result<(), String> {
     )
 }
 
-/// A snapshot of an instance or a volume: no slash, no space.
+/// A snapshot of an instance or a volume: it becomes a folder's or a volume's name.
 pub fn check_snapshot(name: &str) -> Result<(), String> {
-    let right =
-        is_plain(name) && !name.contains(['/', '\\']) && !name.contains(char::is_whitespace);
-    said(right, name, "snapshot", "1 to 255 characters without slashes and spaces")
+    let good = |c: char| c.is_alphanumeric() || "-_.+@=%".contains(c);
+    let right = is_plain(name)
+        && name.len() <= 200
+        && !name.starts_with(['.', '-'])
+        && name.chars().all(good);
+    let allowed = "1 to 200 letters, digits and any of -_.+@=%, no dot and no dash first";
+    said(right, name, "snapshot", allowed)
 }
 
 /// A network: also the name of its link.
@@ -205,7 +209,8 @@ mod tests {
     fn the_rest() {
         all(check_pool, &["default", "local"], &["-a", "a b", "a/b"]);
         all(check_profile, &["default", "two words"], &["a/b"]);
-        all(check_snapshot, &["snap0", "before-upgrade_1"], &["a/b", "a b"]);
+        let snapshots = ["snap0", "before-upgrade_1.2", "2026-03-01_10-00"];
+        all(check_snapshot, &snapshots, &["a/b", "a b", "a:b", ".a", "-a", &"x".repeat(201)]);
         all(check_device, &["eth0", "root", "eth0.100"], &["a/b", "a b"]);
         all(check_bucket, &["my-bucket", "a.b"], &["Ab", "ab", "a..b", "-abc", "a_b"]);
         all(check_member, &["pi1", "pi-2.lan", "3pi"], &["none", "a_b", "-a", "a..b"]);

@@ -60,3 +60,10 @@ api! {
         pub expires_at: Timestamp,
     }
 }
+
+impl InstanceSnapshot {
+    /// The part that a PUT replaces, as it is now.
+    pub fn writable(&self) -> InstanceSnapshotPut {
+        InstanceSnapshotPut { expires_at: self.expires_at }
+    }
+}

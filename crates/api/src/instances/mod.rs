@@ -14,6 +14,7 @@ use crate::{
     routes::{Call, Routes, Tagged},
 };
 
+mod snapshots;
 mod state;
 mod streams;
 
@@ -26,7 +27,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<InstancePatch, _>(patch)
         .background::<InstanceRename, _>(rename)
         .background::<InstanceDelete, _>(delete);
-    streams::routes(state::routes(routes))
+    snapshots::routes(streams::routes(state::routes(routes)))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
@@ -53,6 +54,9 @@ async fn replace(call: Call<InstanceReplace>) -> Result<Operation> {
     let (project, name) = (call.query.project().to_owned(), call.path("name").to_owned());
     let found = instances::list::get(&call.world, &project, &name, Depth::Plain).await?;
     etag::check(&call.if_match, &found.instance.writable(), "instance", &name)?;
+    if !call.body.restore.is_empty() {
+        return restore(&call, &project, &name);
+    }
     let request = Request::new("Updating instance")
         .project(project.clone())
         .resource("instances", url::instance(&project, &name))
@@ -65,6 +69,14 @@ async fn replace(call: Call<InstanceReplace>) -> Result<Operation> {
         instances::update::update(&world, &caller, &project, &name, if_match, change).await
     };
     Ok(operations.spawn(request, work)?)
+}
+
+fn restore(call: &Call<InstanceReplace>, project: &str, name: &str) -> Result<Operation> {
+    if call.body.stateful {
+        return Err(Error::Cloud(cloud::Error::Unsupported("a saved run-time state")));
+    }
+    let snapshot = &call.body.restore;
+    Ok(instances::snapshots::restore(&call.world, &call.caller, project, name, snapshot)?)
 }
 
 async fn patch(call: Call<InstancePatch>) -> Result<Empty> {

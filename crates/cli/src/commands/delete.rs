@@ -2,7 +2,10 @@
 
 use wire::{
     Empty, InstanceStatePut, StateAction, StatusCode,
-    endpoints::instances::{InstanceDelete, InstanceGet},
+    endpoints::{
+        instance_snapshots::SnapshotDelete,
+        instances::{InstanceDelete, InstanceGet},
+    },
     query::ThingQuery,
 };
 
@@ -12,10 +15,10 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Deletes instances.
+/// Deletes instances with their snapshots, and single snapshots.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delete {
-    /// Instances
+    /// Instances; snapshots as INSTANCE/SNAPSHOT
     #[arg(required = true)]
     names: Vec<String>,
     /// Stop those that run
@@ -31,6 +34,11 @@ impl Delete {
 }
 
 async fn delete(cx: &Context, name: &str, force: bool) -> Result<()> {
+    if let Some((instance, snapshot)) = name.split_once('/') {
+        let path = [instance, snapshot];
+        let operation = cx.client.call::<SnapshotDelete>(&path, &cx.query(), &Empty {}).await?;
+        return cx.finish(&operation).await.map(drop);
+    }
     if force && stop(cx, name).await? == Stopped::AndGone {
         return Ok(());
     }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use wire::{
-    Instance, InstanceState, InstanceStateNetwork,
+    Instance, InstanceSnapshot, InstanceState, InstanceStateNetwork,
     endpoints::{
+        instance_snapshots::SnapshotsList,
         instances::{InstanceLogGet, InstanceLogsList, InstanceStateGet},
         server::{ResourcesGet, ServerGet},
     },
@@ -15,8 +16,8 @@ use crate::{
     context::Context,
     error::Result,
     output::{
-        self,
-        human::{bytes, moment, name_of},
+        self, Table,
+        human::{bytes, moment, name_of, yes},
     },
     thing::Thing,
 };
@@ -41,6 +42,8 @@ impl Info {
                 let instance = Instances::load(cx, &name).await?.reply.instance;
                 let state = cx.client.get::<InstanceStateGet>(&[&name], &cx.query()).await?;
                 out!("{}", text(&instance, &state));
+                let snapshots = cx.client.get::<SnapshotsList>(&[&name], &cx.list()).await?;
+                out!("{}", kept(&snapshots.into_full()));
                 if self.show_log {
                     show_logs(cx, &name).await?;
                 }
@@ -87,6 +90,20 @@ fn text(instance: &Instance, state: &InstanceState) -> String {
     }
     usage(&mut text, state);
     text
+}
+
+/// The snapshots, if there are any.
+fn kept(snapshots: &[InstanceSnapshot]) -> String {
+    if snapshots.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["NAME", "TAKEN AT", "EXPIRES AT", "STATEFUL"]);
+    for one in snapshots {
+        let times = [moment(one.created_at), moment(one.expires_at)];
+        let [taken, expires] = times;
+        table.row([one.name.clone(), taken, expires, yes(one.stateful).to_owned()]);
+    }
+    format!("\nSnapshots:\n{}", table.boxed())
 }
 
 fn usage(text: &mut String, state: &InstanceState) {

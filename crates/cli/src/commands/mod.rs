@@ -19,6 +19,7 @@ pub(crate) mod project;
 pub(crate) mod query;
 pub(crate) mod rename;
 pub(crate) mod shutdown;
+pub(crate) mod snapshot;
 pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod status;

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Migration;
 
 pub mod images;
+pub mod instance_snapshots;
 pub mod instances;
 pub mod members;
 pub mod networks;
@@ -18,8 +19,17 @@ pub mod server;
 pub mod volumes;
 
 /// Every step of the schema, oldest first; a step is never edited once released.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { level: 1, name: "start", sql: include_str!("../../schema/0001_start.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { level: 1, name: "start", sql: include_str!("../../schema/0001_start.sql") },
+    Migration {
+        level: 2,
+        name: "instance snapshots",
+        sql: include_str!("../../schema/0002_instance_snapshots.sql"),
+    },
+];
+
+#[cfg(test)]
+mod tests;
 
 /// A value as it stands in a JSON column.
 pub(crate) fn json(value: &impl Serialize) -> String {

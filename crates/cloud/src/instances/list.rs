@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use options::Raw;
-use wire::{Instance, InstanceFull, InstancePut, InstanceType, StatusCode};
+use wire::{Instance, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode};
 
 use super::guests::{Guests, Phase};
 use crate::{
@@ -36,7 +36,9 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
         for row in rows::all(db)? {
             if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
                 let expanded = profiles.lay(&row);
-                found.push(InstanceFull::from(render(&world.guests, row, expanded)));
+                let snapshots = snapshots(db, &row, depth)?;
+                let full = InstanceFull::from(render(&world.guests, row, expanded));
+                found.push(InstanceFull { snapshots, ..full });
             }
         }
         Ok::<_, Error>(found)
@@ -53,7 +55,9 @@ pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Resu
     let full = world.store.read(|db| {
         let row = super::find(db, project, name)?;
         let expanded = expand::expand(db, &row)?;
-        Ok::<_, Error>(InstanceFull::from(render(&world.guests, row, expanded)))
+        let snapshots = snapshots(db, &row, depth)?;
+        let full = InstanceFull::from(render(&world.guests, row, expanded));
+        Ok::<_, Error>(InstanceFull { snapshots, ..full })
     })?;
     if depth == Depth::Plain { Ok(full) } else { with_state(world, full).await }
 }
@@ -61,8 +65,15 @@ pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Resu
 async fn with_state(world: &World, mut full: InstanceFull) -> Result<InstanceFull> {
     let (project, name) = (&full.instance.project, &full.instance.name);
     full.state = Some(super::state::of(world, project, name).await?);
-    full.snapshots = Some(Vec::new());
     Ok(full)
+}
+
+fn snapshots(
+    db: &store::Read<'_>,
+    row: &rows::Instance,
+    depth: Depth,
+) -> Result<Option<Vec<InstanceSnapshot>>> {
+    (depth == Depth::Full).then(|| super::snapshots::rendered(db, row)).transpose()
 }
 
 /// All profiles, read once for a list.

@@ -35,6 +35,7 @@ pub mod live;
 pub mod logs;
 pub(crate) mod options;
 pub mod rename;
+pub mod snapshots;
 pub(crate) mod spec;
 pub mod start;
 pub mod state;

@@ -109,7 +109,7 @@ async fn within(timeout: Option<Duration>, work: impl Future<Output = ()>) -> bo
 }
 
 /// The second half of a restart.
-async fn start_again(world: &World, caller: &Caller, old: &Guest) -> Result<()> {
+pub(super) async fn start_again(world: &World, caller: &Caller, old: &Guest) -> Result<()> {
     let (project, name) = (old.project(), old.name());
     if old.after() != After::Running {
         let hint = "another request stopped it while it was to start again";

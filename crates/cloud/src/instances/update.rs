@@ -54,7 +54,7 @@ pub async fn update(
 
 fn changed(old: &Instance, put: InstancePut) -> Result<Instance> {
     if !put.restore.is_empty() {
-        return Err(Error::Unsupported("a restore of a snapshot"));
+        return Err(Error::invalid("restore", "a snapshot is restored by PUT, with nothing else"));
     }
     Ok(Instance {
         description: put.description,

@@ -11,7 +11,7 @@ use crate::{
     instances::{delete::Delete, launch::Launch, rename::Rename, start::Start},
 };
 
-fn post(world: &World, start: bool) -> InstancesPost {
+pub(super) fn post(world: &World, start: bool) -> InstancesPost {
     InstancesPost {
         name: "web".into(),
         source: InstanceSource {
@@ -25,7 +25,7 @@ fn post(world: &World, start: bool) -> InstancesPost {
 }
 
 /// An instance "web" that is stopped.
-async fn with_instance(world: &Arc<World>) {
+pub(super) async fn with_instance(world: &Arc<World>) {
     clear(world).await;
     let (caller, post) = (Caller::default(), post(world, false));
     let launched = crate::instances::launch::launch(world, &caller, "default", post).await;

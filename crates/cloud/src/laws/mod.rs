@@ -6,3 +6,4 @@ mod instances;
 mod networks;
 mod pools;
 mod scene;
+mod snapshots;

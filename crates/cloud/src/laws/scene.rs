@@ -136,6 +136,12 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
             for row in instance_rows::all(db)? {
                 let state = crate::instances::volatile::was_running(&row.config);
                 seen.insert(format!("row instance {} running={state} {:?}", row.name, row.made));
+                let note = row.config.get("user.note").unwrap_or("-");
+                seen.insert(format!("row instance {} note={note}", row.name));
+                for snapshot in db::instance_snapshots::of_instance(db, row.id)? {
+                    let (name, made) = (&snapshot.name, snapshot.made);
+                    seen.insert(format!("row snapshot {}/{name} {made:?}", row.name));
+                }
             }
             for row in image_rows::all(db)? {
                 seen.insert(format!("row image {} {:?}", row.fingerprint, row.made));
@@ -153,12 +159,14 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
         })
         .unwrap();
     for guest in world.guests.all() {
-        seen.insert(format!("guest {} {:?}", guest.name(), guest.phase()));
+        let frozen = guest.monitor().info().map(|info| info.state == runtime::State::Frozen);
+        seen.insert(format!("guest {} {:?} {frozen:?}", guest.name(), guest.phase()));
     }
     seen.extend(
         world.plane.interfaces().await.unwrap().into_iter().map(|l| format!("link {}", l.name)),
     );
     seen.extend(files(world));
+    seen.extend(snapshots(world));
     seen.extend(groups(&world.tag));
     seen
 }
@@ -180,6 +188,23 @@ fn files(world: &World) -> Vec<String> {
     // A deleted volume is a rename away; what is in the trash is removed in the background.
     seen.retain(|path| !path.contains("trash") && !path.contains("/tmp"));
     seen
+}
+
+/// The snapshots of every root on disk, and the note in it and in them.
+fn snapshots(world: &World) -> Vec<String> {
+    let mut seen = Vec::new();
+    for volume in children(&world.dirs.root().join("storage-pools/default/containers")) {
+        let kept = children(&volume.join("snapshots"));
+        for place in kept.into_iter().chain([volume]) {
+            let note = fs::read_to_string(place.join("upper/note")).unwrap_or_default();
+            seen.push(format!("files {} note={note}", place.display()));
+        }
+    }
+    seen
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 fn walk(folder: &Path, depth: u32, seen: &mut Vec<String>) {

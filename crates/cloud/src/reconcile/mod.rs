@@ -4,5 +4,8 @@ mod boot;
 mod instances;
 mod networks;
 mod shutdown;
+mod snapshots;
 
-pub use self::{boot::boot, instances::Autostart, networks::Networks, shutdown::shutdown};
+pub use self::{
+    boot::boot, instances::Autostart, networks::Networks, shutdown::shutdown, snapshots::Snapshots,
+};

@@ -24,6 +24,7 @@ pub use path::AbsolutePath;
 pub use ranges::{Ipv4Range, Ipv6Range};
 pub use setting::{OrNone, Setting};
 pub use size::Size;
+pub use snapshot_pattern::SnapshotPattern;
 pub use uplink_subnet::UplinkSubnet;
 pub use url::Url;
 
@@ -49,6 +50,7 @@ mod path;
 mod ranges;
 mod setting;
 mod size;
+mod snapshot_pattern;
 mod text;
 mod uplink_subnet;
 mod url;

@@ -13,6 +13,7 @@ mod declare;
 mod permission;
 
 pub mod images;
+pub mod instance_snapshots;
 pub mod instances;
 pub mod networks;
 pub mod operations;
@@ -166,10 +167,11 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 8] = [
+const GROUPS: [&[Info]; 9] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
+    instance_snapshots::LIST,
     images::LIST,
     profiles::LIST,
     projects::LIST,

@@ -10,6 +10,7 @@ pub use cloud_init::CloudInit;
 pub use limits::{Limits, MemoryEnforce};
 pub use overrides::Overrides;
 pub use security::{Security, Syscalls};
+pub use snapshots::Snapshots;
 pub use volatile::{PowerState, Volatile, device_key};
 
 mod boot;
@@ -17,6 +18,7 @@ mod cloud_init;
 mod limits;
 mod overrides;
 mod security;
+mod snapshots;
 mod volatile;
 
 /// Options of an instance.
@@ -35,6 +37,9 @@ pub struct InstanceOptions {
     /// What the instance may do, and what may be done to it.
     #[option(nested)]
     pub security: Security,
+    /// Snapshots that are taken and deleted by themselves.
+    #[option(nested)]
+    pub snapshots: Snapshots,
     /// Overrides beneath the options (`raw.*`).
     #[option(nested)]
     pub overrides: Overrides,

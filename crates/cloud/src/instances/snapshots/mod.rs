@@ -1,0 +1,103 @@
+//! Snapshots of an instance: one verb a file.
+//!
+//! ```text
+//! take: row (creating) ─> pause ─> files ─> go on ─> row (ready)
+//! restore: stop ─> files and options as they were ─> start again
+//! ```
+//! The files are the storage pool's, the row says what the instance was. Who takes or deletes them
+//! by the clock is `reconcile/snapshots.rs`.
+
+use storage::{Snapshots, VolumeId};
+use store::Read;
+use tasks::Request;
+
+use super::boot::root_volume;
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{
+        instance_snapshots::{self as rows, Snapshot},
+        instances::{Instance, Made},
+        volumes,
+    },
+    url,
+};
+
+mod delete;
+mod list;
+mod rename;
+mod restore;
+mod take;
+mod update;
+
+pub use self::{
+    delete::delete,
+    list::{get, list},
+    rename::rename,
+    restore::restore,
+    take::take,
+    update::update,
+};
+pub(crate) use self::{
+    delete::{Delete, expire},
+    list::rendered,
+    rename::Rename,
+    restore::Restore,
+    take::{Take, take_by_clock},
+};
+
+/// A snapshot that is whole, and its instance.
+pub(crate) fn find(
+    db: &Read<'_>,
+    project: &str,
+    instance: &str,
+    name: &str,
+) -> Result<(Instance, Snapshot)> {
+    let instance = super::find(db, project, instance)?;
+    let found = rows::get(db, instance.id, name)?.filter(|row| row.made == Made::Ready);
+    let missing = || Error::not_found("snapshot", &format!("{}/{name}", instance.name));
+    let snapshot = found.ok_or_else(missing)?;
+    Ok((instance, snapshot))
+}
+
+/// The address of a snapshot.
+pub fn address(project: &str, instance: &str, name: &str) -> String {
+    url::of(&format!("instances/{instance}/snapshots"), name, project)
+}
+
+/// An operation on a snapshot. The whole instance is claimed.
+fn request(
+    world: &World,
+    words: &str,
+    caller: &Caller,
+    project: &str,
+    instance: &str,
+    name: &str,
+) -> Request {
+    super::request(world, words, caller, project, instance)
+        .resource("instances_snapshots", address(project, instance, name))
+}
+
+/// The pool that has an instance's root.
+pub(crate) fn pool_of(db: &Read<'_>, project: &str, instance: &str) -> Result<String> {
+    let volume = volumes::of_instance(db, project, "container", instance)?;
+    volume.map(|volume| volume.pool).ok_or_else(|| Error::not_found("root of instance", instance))
+}
+
+/// Does something with the snapshots of an instance's root.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    world: &World,
+    project: &str,
+    instance: &str,
+    what: &'static str,
+    work: impl FnOnce(&dyn Snapshots, &VolumeId) -> storage::Result<T> + Send + 'static,
+) -> Result<T> {
+    let pool = world.store.read(|db| pool_of(db, project, instance))?;
+    let pool = world.pools.open(world, &pool).await?;
+    let volume = root_volume(project, instance)?;
+    blocking(what, move || match pool.snapshots() {
+        Some(snapshots) => Ok(work(snapshots, &volume)?),
+        None => Err(Error::Unsupported("a snapshot in a storage pool of this driver")),
+    })
+    .await
+}

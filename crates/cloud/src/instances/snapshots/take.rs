@@ -1,0 +1,230 @@
+//! Takes a snapshot. An instance that runs is paused while its files are copied, so that they are
+//! as after a power cut: of one moment.
+
+use chrono::{Local, Utc};
+use runtime::{Monitor, State};
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Step, Task, step};
+use wire::InstanceSnapshotsPost;
+
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{
+        instance_snapshots::{self as rows, Snapshot},
+        instances::Made,
+    },
+    expand,
+    instances::{guests::Phase, options::Typed},
+    names,
+};
+
+/// What is done to take a snapshot.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Take {
+    caller: Caller,
+    project: String,
+    instance: String,
+    snapshot: Snapshot,
+}
+
+impl Task for Take {
+    const KIND: &'static str = "instance-snapshot-take";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Take>> {
+        vec![
+            step("write row", row).undo(delete_row),
+            step("pause instance", pause).undo(go_on),
+            step("keep files", files).undo(delete_files),
+            step("resume instance", go_on),
+            step("mark row as whole", whole),
+        ]
+    }
+}
+
+impl Take {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        instance: &str,
+        post: &InstanceSnapshotsPost,
+    ) -> Result<Take> {
+        if post.stateful {
+            return Err(Error::Unsupported("a snapshot with the run-time state"));
+        }
+        let now = Utc::now();
+        world.store.read(|db| {
+            let row = crate::instances::find(db, project, instance)?;
+            let typed = Typed::parse(&expand::expand(db, &row)?)?;
+            let others = rows::of_instance(db, row.id)?;
+            let taken: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
+            let name = match post.name.as_str() {
+                "" => typed.options.snapshots.pattern.name(Local::now().naive_local(), &taken),
+                given => given.to_owned(),
+            };
+            options::names::check_snapshot(&name)
+                .map_err(|why| Error::invalid("snapshot name", why))?;
+            if taken.contains(&name.as_str()) {
+                return Err(Error::exists("snapshot", &format!("{instance}/{name}")));
+            }
+            let expires_at = match post.expires_at {
+                Some(given) => super::update::moment(given)?,
+                None => typed.options.snapshots.expiry.and_then(|span| span.after(now)),
+            };
+            let snapshot = Snapshot {
+                id: 0,
+                instance_id: row.id,
+                name,
+                description: row.description,
+                architecture: row.architecture,
+                config: row.config,
+                devices: row.devices,
+                profiles: row.profiles,
+                ephemeral: row.ephemeral,
+                stateful: false,
+                created_at: now,
+                last_used_at: row.last_used_at,
+                expires_at,
+                made: Made::Creating,
+            };
+            let (project, instance) = (project.to_owned(), instance.to_owned());
+            Ok(Take { caller: caller.clone(), project, instance, snapshot })
+        })
+    }
+
+    /// The row this task wrote, if it is there.
+    fn own(&self, db: &store::Read<'_>) -> Result<Option<Snapshot>> {
+        let found = rows::get(db, self.snapshot.instance_id, &self.snapshot.name)?;
+        Ok(found.filter(|row| row.created_at == self.snapshot.created_at))
+    }
+}
+
+/// Takes a snapshot.
+pub async fn take(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    instance: &str,
+    post: &InstanceSnapshotsPost,
+) -> Result<Operation> {
+    let task = Take::new(world, caller, project, instance, post)?;
+    let name = &task.snapshot.name;
+    let request = super::request(world, "Snapshotting instance", caller, project, instance, name);
+    world.submit(task, request)
+}
+
+/// Takes the snapshot that a schedule asks for, once the instance is free.
+pub(crate) async fn take_by_clock(world: &World, project: &str, instance: &str) -> Result<()> {
+    let (caller, post) = (Caller::default(), InstanceSnapshotsPost::default());
+    let task = Take::new(world, &caller, project, instance, &post)?;
+    let (words, name) = ("Taking scheduled snapshot", &task.snapshot.name);
+    let request = super::request(world, words, &caller, project, instance, name).wait_when_busy();
+    world.submit(task, request)?.result().await.map_err(Error::failed)
+}
+
+async fn row(cx: &mut Cx<Take>) -> Result<()> {
+    let input = cx.input.clone();
+    cx.world
+        .store
+        .write(|db| {
+            if input.own(db)?.is_some() {
+                return Ok(());
+            }
+            let (instance, new) = (&input.instance, &input.snapshot);
+            let there = crate::instances::find(db, &input.project, instance)?;
+            if there.id != new.instance_id {
+                return Err(Error::not_found("instance", instance));
+            }
+            if rows::get(db, there.id, &new.name)?.is_some() {
+                return Err(Error::exists("snapshot", &format!("{instance}/{}", new.name)));
+            }
+            Ok(rows::insert(db, new)?)
+        })
+        .await
+}
+
+async fn delete_row(cx: &mut Cx<Take>) -> Result<()> {
+    let input = cx.input.clone();
+    let deleted = cx.world.store.write(|db| match input.own(db)? {
+        Some(row) => Ok::<_, Error>(rows::delete(db, row.id)?),
+        None => Ok(()),
+    });
+    deleted.await
+}
+
+/// Pauses it beneath what clients see: to them it goes on running.
+async fn pause(cx: &mut Cx<Take>) -> Result<()> {
+    match cx.world.guests.get(&cx.input.project, &cx.input.instance) {
+        Some(guest) if guest.phase() == Phase::Running => {
+            let held = guest.clone();
+            let frozen = blocking("pause instance", move || held.monitor().freeze(true));
+            unless_gone(frozen.await)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets it go on, unless a client paused it meanwhile. After a crash no guest is held yet.
+async fn go_on(cx: &mut Cx<Take>) -> Result<()> {
+    let (project, instance) = (&cx.input.project, &cx.input.instance);
+    let guest = cx.world.guests.get(project, instance);
+    if guest.is_some_and(|guest| guest.phase() == Phase::Frozen) {
+        return Ok(());
+    }
+    let run = cx.world.dirs.run(&names::instance_id(project, instance));
+    let thawed = blocking("resume instance", move || match Monitor::connect(&run)? {
+        Some(monitor) if matches!(monitor.info()?.state, State::Frozen) => monitor.freeze(false),
+        _ => Ok(()),
+    });
+    unless_gone(thawed.await)
+}
+
+/// One that ended meanwhile needs neither.
+fn unless_gone(done: Result<()>) -> Result<()> {
+    match done {
+        Err(Error::Runtime(runtime::Error::Gone)) => Ok(()),
+        other => other,
+    }
+}
+
+async fn files(cx: &mut Cx<Take>) -> Result<()> {
+    let (input, control) = (cx.input.clone(), cx.control.clone());
+    let keep = move |snapshots: &dyn storage::Snapshots, volume: &storage::VolumeId| {
+        let name = &input.snapshot.name;
+        if snapshots.list(volume)?.contains(name) {
+            return Ok(());
+        }
+        snapshots.take(volume, name, &control)
+    };
+    let (project, instance) = (&cx.input.project, &cx.input.instance);
+    super::on_disk(&cx.world, project, instance, "keep files", keep).await
+}
+
+async fn delete_files(cx: &mut Cx<Take>) -> Result<()> {
+    let (world, input) = (&cx.world, cx.input.clone());
+    if world.store.read(|db| cx.input.own(db))?.is_none() {
+        return Ok(());
+    }
+    let (project, instance) = (&cx.input.project, &cx.input.instance);
+    super::on_disk(world, project, instance, "delete files", move |snapshots, volume| {
+        snapshots.delete(volume, &input.snapshot.name)
+    })
+    .await
+}
+
+async fn whole(cx: &mut Cx<Take>) -> Result<()> {
+    let input = cx.input.clone();
+    let marked = cx.world.store.write(|db| match input.own(db)? {
+        Some(row) => Ok(rows::set_made(db, row.id, Made::Ready)?),
+        None => Err(Error::not_found("snapshot", &input.snapshot.name)),
+    });
+    marked.await?;
+    let Take { caller, project, instance, snapshot } = &*cx.input;
+    let source = super::address(project, instance, &snapshot.name);
+    cx.world.tell(caller, project, "instance-snapshot-created", source);
+    Ok(())
+}
