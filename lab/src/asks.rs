@@ -1,12 +1,35 @@
 //! What tests ask a daemon again and again.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use serde_json::Value;
 
-use crate::{Daemon, client::Run, leaks, wait};
+use crate::{Daemon, client::Run, images, leaks, wait};
+
+/// A boot of systemd on a loaded machine.
+const BOOT: Duration = Duration::from_secs(60);
 
 impl Daemon {
+    /// A daemon that is set up and has the images `busybox` and `debian`; `None` when that cannot be
+    /// had here, and it said why.
+    #[track_caller]
+    pub fn debian() -> Option<Daemon> {
+        let file = images::debian()?;
+        let daemon = Daemon::ready()?;
+        daemon.lxc(["image", "import", &file.to_string_lossy(), "--alias", "debian"]).ok();
+        Some(daemon)
+    }
+
+    /// Waits until the systemd of an instance says that it is up, whatever else it says.
+    #[track_caller]
+    pub fn booted(&self, name: &str) -> String {
+        wait::within(BOOT, "systemd is up", || {
+            let said = self.sh(name, "systemctl is-system-running").shown();
+            let said = said.trim().to_owned();
+            ["running", "degraded", "maintenance"].contains(&said.as_str()).then_some(said)
+        })
+    }
+
     /// An instance's state.
     #[track_caller]
     pub fn state(&self, name: &str) -> Value {

@@ -2,34 +2,17 @@
 
 use std::time::Duration;
 
-use lab::{Daemon, images, until, within};
+use lab::{Daemon, until, within};
 
 /// A boot of systemd on a loaded machine.
 const BOOT: Duration = Duration::from_secs(60);
 
-/// A daemon with the image `debian`; `None` when that cannot be had here.
-fn debian() -> Option<Daemon> {
-    let file = images::debian()?;
-    let daemon = Daemon::ready()?;
-    daemon.lxc(["image", "import", &file.to_string_lossy(), "--alias", "debian"]).ok();
-    Some(daemon)
-}
-
-/// Waits until systemd says that it is up, whatever else it says.
-fn booted(daemon: &Daemon, name: &str) -> String {
-    within(BOOT, "systemd is up", || {
-        let said = daemon.sh(name, "systemctl is-system-running").shown();
-        let said = said.trim().to_owned();
-        ["running", "degraded", "maintenance"].contains(&said.as_str()).then_some(said)
-    })
-}
-
 #[test]
 fn debian_boots_whole_and_ends_clean() {
-    let Some(daemon) = debian() else { return };
+    let Some(daemon) = Daemon::debian() else { return };
     daemon.busybox("other");
     daemon.lxc(["launch", "debian", "web"]).ok();
-    let state = booted(&daemon, "web");
+    let state = daemon.booted("web");
     let failed = daemon.sh("web", "systemctl --failed --no-legend --plain").text();
     assert_eq!((state.as_str(), failed.as_str()), ("running", ""));
     let address = daemon.address("web").to_string();
@@ -54,31 +37,31 @@ fn debian_boots_whole_and_ends_clean() {
         .ok();
     daemon.lxc(["stop", "web"]).ok();
     daemon.lxc(["start", "web"]).ok();
-    booted(&daemon, "web");
+    daemon.booted("web");
     daemon.sh("web", "test -e /root/ended").ok();
 }
 
 #[test]
 fn debian_shuts_itself_down_and_comes_back() {
-    let Some(daemon) = debian() else { return };
+    let Some(daemon) = Daemon::debian() else { return };
     daemon.lxc(["launch", "debian", "web"]).ok();
-    booted(&daemon, "web");
+    daemon.booted("web");
     let before = daemon.init_of("web");
     daemon.sh("web", "systemctl reboot");
     within(BOOT, "it comes back", || {
         let init = daemon.init_of("web");
         (init != 0 && init != before).then_some(())
     });
-    booted(&daemon, "web");
+    daemon.booted("web");
     daemon.sh("web", "poweroff");
     within(BOOT, "it stays down", || (daemon.status("web") == "Stopped").then_some(()));
     daemon.lxc(["start", "web"]).ok();
-    booted(&daemon, "web");
+    daemon.booted("web");
     daemon.lxc(["restart", "web"]).ok();
-    booted(&daemon, "web");
+    daemon.booted("web");
     // One that is ephemeral goes when it ends.
     daemon.lxc(["launch", "debian", "guest", "--ephemeral"]).ok();
-    booted(&daemon, "guest");
+    daemon.booted("guest");
     daemon.sh("guest", "poweroff");
     within(BOOT, "it goes", || daemon.status("guest").is_empty().then_some(()));
 }
