@@ -1,26 +1,117 @@
-//! Things as YAML that comes on standard input.
-//!
-//! Left out: an editor on the terminal. It is a program, and only the crate `exec` starts programs; it has no such
-//! tool yet.
+//! Things as YAML: in the user's editor on a terminal, from standard input otherwise.
 
-use std::io::{IsTerminal, Read, stdin};
+use std::{
+    fs,
+    io::{self, IsTerminal, Read, Write, stdin},
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::spawn_blocking,
+};
 
-use crate::error::{Error, Result};
+use crate::{
+    context::Context,
+    error::{self, Error, Result},
+};
 
-/// What to do at a terminal.
-const HOW: &str = "the YAML is read from standard input: give it with \"< file\" (to edit a thing, write what \
-                   \"show\" prints into that file and change it)";
+/// Whether a person is there to edit.
+pub(crate) fn has_person() -> bool {
+    stdin().is_terminal()
+}
 
-/// The thing as the user wants it.
-pub(crate) fn edited<T: DeserializeOwned>() -> Result<T> {
-    if stdin().is_terminal() {
-        return Err(Error::Usage(HOW));
+/// The thing as it comes on standard input.
+pub(crate) fn given<T: DeserializeOwned>() -> Result<T> {
+    if has_person() {
+        return Err(Error::Usage("the YAML is read from standard input: give it with \"< file\""));
     }
     let mut text = String::new();
     stdin().read_to_string(&mut text).map_err(Error::Stdio)?;
     parse(&text)
+}
+
+/// Lets the user edit a text until `store` takes what is in it, or he gives up: then the text stays
+/// in its file, and nothing else changes.
+pub(crate) async fn on_terminal<T: DeserializeOwned>(
+    cx: &Context,
+    text: &str,
+    store: impl AsyncFn(T) -> Result<()>,
+) -> Result<()> {
+    // From now on ctrl-c is a key of the editor, and no end of this program.
+    let _mine = signal(SignalKind::interrupt()).map_err(Error::Terminal)?;
+    let file = draft(text)?;
+    loop {
+        open(file.path()).await?;
+        let new = read(file.path())?;
+        if new == text || says_nothing(&new) {
+            cx.say("Nothing was changed");
+            return Ok(());
+        }
+        let stored = match parse(&new) {
+            Ok(put) => store(put).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = stored else { return Ok(()) };
+        if is_final(&error) || !again(&error).await? {
+            let path = kept(file)?;
+            eprintln!("Your text is in {}", path.display());
+            return Err(error);
+        }
+    }
+}
+
+/// The text in a file that editors know by its ending, and only its user can read.
+fn draft(text: &str) -> Result<NamedTempFile> {
+    let made = tempfile::Builder::new().prefix("microcloud-").suffix(".yaml").tempfile();
+    let failed = |source| Error::File { path: std::env::temp_dir(), source };
+    let mut file = made.map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(file)
+}
+
+async fn open(path: &Path) -> Result<()> {
+    let path = path.to_owned();
+    let ended = spawn_blocking(move || exec::editor::edit(&path)).await;
+    ended.map_err(|panic| Error::Terminal(io::Error::other(panic)))?.map_err(Error::Editor)
+}
+
+/// By its name: many editors put a new file in the place of the old one.
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+fn kept(file: NamedTempFile) -> Result<PathBuf> {
+    let path = file.path().to_owned();
+    let kept = file.into_temp_path().keep();
+    kept.map_err(|error| Error::File { path, source: error.error })
+}
+
+/// Whether all of it is comments.
+fn says_nothing(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+/// Whether no other text would do: somebody else changed the thing meanwhile.
+fn is_final(error: &Error) -> bool {
+    matches!(error, Error::Client(error) if error.code() == Some(412))
+}
+
+/// Shows what is wrong and asks whether to go on.
+async fn again(error: &Error) -> Result<bool> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Terminal)?;
+    eprint!("{}Press Enter to edit it again, or ctrl-c to give up: ", error::text(error));
+    let line = spawn_blocking(|| stdin().read_line(&mut String::new()));
+    tokio::select! {
+        // The end of input is no Enter.
+        read = line => Ok(matches!(read, Ok(Ok(1..)))),
+        _ = interrupt.recv() => {
+            eprintln!();
+            Ok(false)
+        }
+    }
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
@@ -47,6 +138,12 @@ mod tests {
         .unwrap();
         let text = serde_saphyr::to_string(&put).unwrap();
         assert_eq!(parse::<ProfilePut>(&text).unwrap(), put, "{text}");
+    }
+
+    #[test]
+    fn comments_alone_say_nothing() {
+        assert!(says_nothing("# a\n\n  # b\n") && says_nothing(""));
+        assert!(!says_nothing("# a\nconfig: {}\n"));
     }
 
     #[test]

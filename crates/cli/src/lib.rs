@@ -19,6 +19,7 @@ mod output;
 mod pairs;
 mod terminal;
 mod thing;
+mod verbs;
 
 use std::{ffi::OsString, io, process::ExitCode};
 

@@ -22,6 +22,9 @@ pub enum Error {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// No variable names an editor, and none of the usual ones is installed.
+    #[error("there is no editor: set EDITOR, or apt install nano")]
+    NoEditor,
     /// The kernel refused to start it.
     #[error("start `{command}`")]
     Start {

@@ -20,6 +20,7 @@ pub mod apparmor_parser;
 pub mod apt_get;
 pub mod busybox;
 pub mod dpkg_deb;
+pub mod editor;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;

@@ -56,7 +56,7 @@ enum Verb {
         #[arg(short, long)]
         expanded: bool,
     },
-    /// Replace all options by YAML from standard input
+    /// Change all options as YAML: in an editor, or from standard input
     Edit {
         /// Instance
         instance: Option<String>,
@@ -163,6 +163,19 @@ pub(crate) struct Instances;
 
 impl Thing for Instances {
     const NOUN: &'static str = "instance";
+    const EXAMPLE: &'static str = "\
+description: The web server
+config:
+  boot.autostart: \"true\"
+  limits.memory: 2GiB
+devices:
+  eth0:
+    type: nic
+    network: mcbr0
+    ipv4.address: 10.20.30.5
+profiles:
+- default
+";
     type Shown = InstanceFull;
     type Put = InstancePut;
 
@@ -196,10 +209,15 @@ impl Thing for Instances {
 }
 
 /// The server, as a thing with options; it has no name.
-struct TheServer;
+pub(crate) struct TheServer;
 
 impl Thing for TheServer {
     const NOUN: &'static str = "server";
+    const EXAMPLE: &'static str = "\
+config:
+  core.shutdown_timeout: \"5\"
+  images.compression_algorithm: zstd
+";
     type Shown = Server;
     type Put = ServerPut;
 

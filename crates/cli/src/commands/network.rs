@@ -18,7 +18,8 @@ use crate::{
     error::Result,
     output::{FormatArg, Table, human},
     pairs,
-    thing::{self, Thing},
+    thing::Thing,
+    verbs::{Named, Verbs},
 };
 
 /// Networks.
@@ -33,11 +34,8 @@ enum Verb {
     /// List networks
     #[command(visible_alias = "ls")]
     List(FormatArg),
-    /// Show a network
-    Show {
-        /// Network
-        name: String,
-    },
+    #[command(flatten)]
+    Common(Verbs),
     /// Make a network
     Create {
         /// Network
@@ -52,46 +50,12 @@ enum Verb {
         #[arg(long, default_value = "")]
         description: String,
     },
-    /// Delete networks
-    #[command(visible_alias = "rm")]
-    Delete {
-        /// Networks
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
     /// Rename a network
     Rename {
         /// Its name now
         name: String,
         /// Its new name
         new_name: String,
-    },
-    /// Replace a network's options by YAML from standard input
-    Edit {
-        /// Network
-        name: String,
-    },
-    /// Print the value of an option
-    Get {
-        /// Network
-        name: String,
-        /// Option
-        key: String,
-    },
-    /// Set options
-    Set {
-        /// Network
-        name: String,
-        /// Options; an empty value takes one away
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        options: Vec<String>,
-    },
-    /// Take an option away
-    Unset {
-        /// Network
-        name: String,
-        /// Option
-        key: String,
     },
     /// Show a network's addresses and counters
     Info {
@@ -114,27 +78,17 @@ impl Network {
                 let all = cx.client.get::<NetworksList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, table)?;
             }
-            Verb::Show { name } => thing::show::<Networks>(cx, &name).await?,
             Verb::Create { name, options, kind, description } => {
                 let request =
                     NetworksPost { name, description, r#type: kind, config: pairs::map(&options)? };
                 cx.client.call::<NetworkCreate>(&[], &cx.target(), &request).await?;
                 cx.say(format!("Network {} created", request.name));
             }
-            Verb::Delete { names } => {
-                for name in names {
-                    cx.client.call::<NetworkDelete>(&[&name], &cx.target(), &Empty {}).await?;
-                    cx.say(format!("Network {name} deleted"));
-                }
-            }
+            Verb::Common(verbs) => verbs.run::<Networks>(cx).await?,
             Verb::Rename { name, new_name } => {
                 let request = NetworkPost { name: new_name };
                 cx.client.call::<NetworkRename>(&[&name], &cx.target(), &request).await?;
             }
-            Verb::Edit { name } => thing::edit::<Networks>(cx, &name).await?,
-            Verb::Get { name, key } => thing::get::<Networks>(cx, &name, &key).await?,
-            Verb::Set { name, options } => thing::set::<Networks>(cx, &name, &options).await?,
-            Verb::Unset { name, key } => thing::unset::<Networks>(cx, &name, &key).await?,
             Verb::Info { name } => {
                 let state = cx.client.get::<NetworkStateGet>(&[&name], &cx.target()).await?;
                 out!("{}", info(&name, &state));
@@ -204,6 +158,14 @@ pub(crate) struct Networks;
 
 impl Thing for Networks {
     const NOUN: &'static str = "network";
+    const EXAMPLE: &'static str = "\
+description: For the lab
+config:
+  ipv4.address: 10.20.30.1/24
+  ipv4.nat: \"true\"
+  ipv4.dhcp.ranges: 10.20.30.100-10.20.30.200
+  ipv6.address: none
+";
     type Shown = Shown;
     type Put = NetworkPut;
 
@@ -223,6 +185,13 @@ impl Thing for Networks {
 
     fn config(put: &mut NetworkPut) -> &mut ConfigMap {
         &mut put.config
+    }
+}
+
+impl Named for Networks {
+    async fn delete(cx: &Context, name: &str) -> Result<()> {
+        let Empty {} = cx.client.call::<NetworkDelete>(&[name], &cx.target(), &Empty {}).await?;
+        Ok(())
     }
 }
 

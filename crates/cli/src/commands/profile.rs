@@ -15,6 +15,7 @@ use crate::{
     output::{FormatArg, Table},
     pairs,
     thing::{self, Thing},
+    verbs::{Named, Verbs},
 };
 
 /// Profiles.
@@ -29,11 +30,8 @@ enum Verb {
     /// List profiles
     #[command(visible_alias = "ls")]
     List(FormatArg),
-    /// Show a profile
-    Show {
-        /// Profile
-        name: String,
-    },
+    #[command(flatten)]
+    Common(Verbs),
     /// Make a profile
     Create {
         /// Profile
@@ -44,13 +42,6 @@ enum Verb {
         /// Description
         #[arg(long, default_value = "")]
         description: String,
-    },
-    /// Delete profiles
-    #[command(visible_alias = "rm")]
-    Delete {
-        /// Profiles
-        #[arg(required = true)]
-        names: Vec<String>,
     },
     /// Rename a profile
     Rename {
@@ -65,33 +56,6 @@ enum Verb {
         name: String,
         /// Name of the copy
         new_name: String,
-    },
-    /// Replace a profile's options by YAML from standard input
-    Edit {
-        /// Profile
-        name: String,
-    },
-    /// Print the value of an option
-    Get {
-        /// Profile
-        name: String,
-        /// Option
-        key: String,
-    },
-    /// Set options
-    Set {
-        /// Profile
-        name: String,
-        /// Options; an empty value takes one away
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        options: Vec<String>,
-    },
-    /// Take an option away
-    Unset {
-        /// Profile
-        name: String,
-        /// Option
-        key: String,
     },
     /// Devices of a profile
     #[command(subcommand)]
@@ -126,18 +90,12 @@ impl Profile {
                 let all = cx.client.get::<ProfilesList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, table)?;
             }
-            Verb::Show { name } => thing::show::<Profiles>(cx, &name).await?,
             Verb::Create { name, options, description } => {
                 let config = pairs::map(&options)?;
                 create(cx, ProfilesPost { name, config, description, devices: DevicesMap::new() })
                     .await?;
             }
-            Verb::Delete { names } => {
-                for name in names {
-                    cx.client.call::<ProfileDelete>(&[&name], &cx.query(), &Empty {}).await?;
-                    cx.say(format!("Profile {name} deleted"));
-                }
-            }
+            Verb::Common(verbs) => verbs.run::<Profiles>(cx).await?,
             Verb::Rename { name, new_name } => {
                 let request = ProfilePost { name: new_name };
                 cx.client.call::<ProfileRename>(&[&name], &cx.query(), &request).await?;
@@ -147,10 +105,6 @@ impl Profile {
                 let Shown { description, config, devices, .. } = from;
                 create(cx, ProfilesPost { name: new_name, description, config, devices }).await?;
             }
-            Verb::Edit { name } => thing::edit::<Profiles>(cx, &name).await?,
-            Verb::Get { name, key } => thing::get::<Profiles>(cx, &name, &key).await?,
-            Verb::Set { name, options } => thing::set::<Profiles>(cx, &name, &options).await?,
-            Verb::Unset { name, key } => thing::unset::<Profiles>(cx, &name, &key).await?,
             Verb::Device(device) => return device.run::<Profiles>(cx).await,
             Verb::Add { instance, profile } => {
                 assign(cx, &instance, |profiles| {
@@ -218,6 +172,18 @@ pub(crate) struct Profiles;
 
 impl Thing for Profiles {
     const NOUN: &'static str = "profile";
+    const EXAMPLE: &'static str = "\
+description: Small machines
+config:
+  limits.cpu: \"2\"
+  limits.memory: 1GiB
+devices:
+  root:
+    type: disk
+    path: /
+    pool: default
+    size: 10GiB
+";
     type Shown = Shown;
     type Put = ProfilePut;
 
@@ -241,5 +207,12 @@ impl Thing for Profiles {
 
     fn devices(put: &mut ProfilePut) -> Option<&mut DevicesMap> {
         Some(&mut put.devices)
+    }
+}
+
+impl Named for Profiles {
+    async fn delete(cx: &Context, name: &str) -> Result<()> {
+        let Empty {} = cx.client.call::<ProfileDelete>(&[name], &cx.query(), &Empty {}).await?;
+        Ok(())
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     error::{Error, Result},
     output::{FormatArg, Table, human},
     pairs,
-    thing::{self, Thing},
+    thing::Thing,
+    verbs::{Named, Verbs},
 };
 
 /// Projects.
@@ -33,11 +34,8 @@ enum Verb {
     /// List projects
     #[command(visible_alias = "ls")]
     List(FormatArg),
-    /// Show a project
-    Show {
-        /// Project
-        name: String,
-    },
+    #[command(flatten)]
+    Common(Verbs),
     /// Make a project
     Create {
         /// Project
@@ -49,46 +47,12 @@ enum Verb {
         #[arg(long, default_value = "")]
         description: String,
     },
-    /// Delete projects
-    #[command(visible_alias = "rm")]
-    Delete {
-        /// Projects
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
     /// Rename a project
     Rename {
         /// Its name now
         name: String,
         /// Its new name
         new_name: String,
-    },
-    /// Replace a project's options by YAML from standard input
-    Edit {
-        /// Project
-        name: String,
-    },
-    /// Print the value of an option
-    Get {
-        /// Project
-        name: String,
-        /// Option
-        key: String,
-    },
-    /// Set options
-    Set {
-        /// Project
-        name: String,
-        /// Options; an empty value takes one away
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        options: Vec<String>,
-    },
-    /// Take an option away
-    Unset {
-        /// Project
-        name: String,
-        /// Option
-        key: String,
     },
     /// Show what a project uses of its limits
     Info {
@@ -111,28 +75,18 @@ impl Project {
                 let all = cx.client.get::<ProjectsList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, |projects| table(projects, cx.project.as_deref()))?;
             }
-            Verb::Show { name } => thing::show::<Projects>(cx, &name).await?,
             Verb::Create { name, config, description } => {
                 let request = ProjectsPost { name, description, config: pairs::map(&config)? };
                 cx.client.call::<ProjectCreate>(&[], &NoQuery {}, &request).await?;
                 cx.say(format!("Project {} created", request.name));
             }
-            Verb::Delete { names } => {
-                for name in names {
-                    cx.client.call::<ProjectDelete>(&[&name], &NoQuery {}, &Empty {}).await?;
-                    cx.say(format!("Project {name} deleted"));
-                }
-            }
+            Verb::Common(verbs) => verbs.run::<Projects>(cx).await?,
             Verb::Rename { name, new_name } => {
                 let request = ProjectPost { name: new_name };
                 let operation =
                     cx.client.call::<ProjectRename>(&[&name], &NoQuery {}, &request).await?;
                 cx.finish(&operation).await?;
             }
-            Verb::Edit { name } => thing::edit::<Projects>(cx, &name).await?,
-            Verb::Get { name, key } => thing::get::<Projects>(cx, &name, &key).await?,
-            Verb::Set { name, options } => thing::set::<Projects>(cx, &name, &options).await?,
-            Verb::Unset { name, key } => thing::unset::<Projects>(cx, &name, &key).await?,
             Verb::Info { name, format } => {
                 let state = cx.client.get::<ProjectStateGet>(&[&name], &NoQuery {}).await?;
                 format.print(&[state], usage_table)?;
@@ -200,6 +154,12 @@ pub(crate) struct Projects;
 
 impl Thing for Projects {
     const NOUN: &'static str = "project";
+    const EXAMPLE: &'static str = "\
+description: What the children try
+config:
+  features.images: \"false\"
+  features.profiles: \"true\"
+";
     type Shown = Shown;
     type Put = ProjectPut;
 
@@ -218,5 +178,12 @@ impl Thing for Projects {
 
     fn config(put: &mut ProjectPut) -> &mut ConfigMap {
         &mut put.config
+    }
+}
+
+impl Named for Projects {
+    async fn delete(cx: &Context, name: &str) -> Result<()> {
+        let Empty {} = cx.client.call::<ProjectDelete>(&[name], &NoQuery {}, &Empty {}).await?;
+        Ok(())
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     error::Result,
     output::{self, FormatArg, Table, human},
     pairs,
-    thing::{self, Thing},
+    thing::Thing,
+    verbs::{Named, Verbs},
 };
 
 /// Storage pools and volumes.
@@ -30,11 +31,8 @@ enum Verb {
     /// List pools
     #[command(visible_alias = "ls")]
     List(FormatArg),
-    /// Show a pool
-    Show {
-        /// Pool
-        name: String,
-    },
+    #[command(flatten)]
+    Common(Verbs),
     /// Make a pool
     Create {
         /// Pool
@@ -48,13 +46,6 @@ enum Verb {
         #[arg(long, default_value = "")]
         description: String,
     },
-    /// Delete pools
-    #[command(visible_alias = "rm")]
-    Delete {
-        /// Pools
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
     /// Show the room in a pool
     Info {
         /// Pool
@@ -62,33 +53,6 @@ enum Verb {
         /// Print bytes
         #[arg(long)]
         bytes: bool,
-    },
-    /// Replace a pool's options by YAML from standard input
-    Edit {
-        /// Pool
-        name: String,
-    },
-    /// Print the value of an option
-    Get {
-        /// Pool
-        name: String,
-        /// Option
-        key: String,
-    },
-    /// Set options
-    Set {
-        /// Pool
-        name: String,
-        /// Options; an empty value takes one away
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        options: Vec<String>,
-    },
-    /// Take an option away
-    Unset {
-        /// Pool
-        name: String,
-        /// Option
-        key: String,
     },
     /// Volumes of a pool
     #[command(subcommand)]
@@ -122,24 +86,14 @@ impl Storage {
                 let all = cx.client.get::<StoragePoolsList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, table)?;
             }
-            Verb::Show { name } => thing::show::<Pools>(cx, &name).await?,
             Verb::Create { name, driver, options, description } => {
                 let request =
                     StoragePoolsPost { name, description, driver, config: pairs::map(&options)? };
                 cx.client.call::<StoragePoolCreate>(&[], &cx.target(), &request).await?;
                 cx.say(format!("Storage pool {} created", request.name));
             }
-            Verb::Delete { names } => {
-                for name in names {
-                    cx.client.call::<StoragePoolDelete>(&[&name], &cx.target(), &Empty {}).await?;
-                    cx.say(format!("Storage pool {name} deleted"));
-                }
-            }
+            Verb::Common(verbs) => verbs.run::<Pools>(cx).await?,
             Verb::Info { name, bytes } => info(cx, &name, bytes).await?,
-            Verb::Edit { name } => thing::edit::<Pools>(cx, &name).await?,
-            Verb::Get { name, key } => thing::get::<Pools>(cx, &name, &key).await?,
-            Verb::Set { name, options } => thing::set::<Pools>(cx, &name, &options).await?,
-            Verb::Unset { name, key } => thing::unset::<Pools>(cx, &name, &key).await?,
             Verb::Volume(volume) => volume.run(cx).await?,
         }
         Ok(OK)
@@ -216,6 +170,11 @@ pub(crate) struct Pools;
 
 impl Thing for Pools {
     const NOUN: &'static str = "storage pool";
+    const EXAMPLE: &'static str = "\
+description: On the large disk
+config:
+  user.bought: \"2026\"
+";
     type Shown = StoragePool;
     type Put = StoragePoolPut;
 
@@ -240,5 +199,13 @@ impl Thing for Pools {
 
     fn config(put: &mut StoragePoolPut) -> &mut ConfigMap {
         &mut put.config
+    }
+}
+
+impl Named for Pools {
+    async fn delete(cx: &Context, name: &str) -> Result<()> {
+        let Empty {} =
+            cx.client.call::<StoragePoolDelete>(&[name], &cx.target(), &Empty {}).await?;
+        Ok(())
     }
 }

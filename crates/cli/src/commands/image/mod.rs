@@ -71,7 +71,7 @@ enum Verb {
         /// Alias or fingerprint
         image: String,
     },
-    /// Replace an image's properties by YAML from standard input
+    /// Change an image's properties as YAML: in an editor, or from standard input
     Edit {
         /// Alias or fingerprint
         image: String,
@@ -263,10 +263,18 @@ fn info(image: &Shown) -> String {
 }
 
 /// Images, as things whose options are their properties.
-struct Images;
+pub(crate) struct Images;
 
 impl Thing for Images {
     const NOUN: &'static str = "image";
+    const EXAMPLE: &'static str = "\
+public: false
+auto_update: false
+properties:
+  description: Debian with all our tools
+  os: debian
+  release: bookworm
+";
     type Shown = Shown;
     type Put = ImagePut;
 

@@ -54,7 +54,7 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) async fn run(mut self, cx: &Context) -> Result<u8> {
         if self.preseed {
-            edit::edited::<preseed::Preseed>()?.apply(cx).await?;
+            edit::given::<preseed::Preseed>()?.apply(cx).await?;
             return Ok(OK);
         }
         if !self.auto {
