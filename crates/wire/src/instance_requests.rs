@@ -78,7 +78,7 @@ api! {
         pub width: u16,
         /// Rows of the terminal.
         pub height: u16,
-        /// Whether to keep the output as log files; only without websockets.
+        /// Whether to keep the output as log files; only without a terminal and websockets.
         #[serde(rename = "record-output")]
         pub record_output: bool,
         /// User id inside.

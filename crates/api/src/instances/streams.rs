@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use cloud::{
-    instances::{console, exec, logs},
+    instances::{console, exec, logs, record},
     url,
 };
 use tasks::Operation;
@@ -22,6 +22,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .sync::<InstanceConsoleClear, _>(console_clear)
         .sync::<InstanceLogsList, _>(logs)
         .raw::<InstanceLogGet, _>(log)
+        .sync::<InstanceLogDelete, _>(log_delete)
+        .sync::<InstanceExecOutputsList, _>(recorded)
+        .raw::<InstanceExecOutputGet, _>(recorded_file)
+        .sync::<InstanceExecOutputDelete, _>(recorded_delete)
 }
 
 async fn exec(call: Call<InstanceExec>) -> Result<Operation> {
@@ -59,4 +63,25 @@ async fn log(RawCall { call, .. }: RawCall<InstanceLogGet>) -> Result<Response> 
     let (project, name, file) = (call.query.project(), call.path("name"), call.path("filename"));
     let own = if file == STOCK_NAME { OWN_NAME } else { file };
     raw::file(&logs::path(&call.world, project, name, own)?, file).await
+}
+
+async fn log_delete(call: Call<InstanceLogDelete>) -> Result<Empty> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    logs::delete(&call.world, project, name, call.path("filename")).await?;
+    Ok(Empty {})
+}
+
+async fn recorded(call: Call<InstanceExecOutputsList>) -> Result<Vec<String>> {
+    Ok(record::list(&call.world, call.query.project(), call.path("name")).await?)
+}
+
+async fn recorded_file(RawCall { call, .. }: RawCall<InstanceExecOutputGet>) -> Result<Response> {
+    let (project, name, file) = (call.query.project(), call.path("name"), call.path("filename"));
+    raw::file(&record::path(&call.world, project, name, file)?, file).await
+}
+
+async fn recorded_delete(call: Call<InstanceExecOutputDelete>) -> Result<Empty> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    record::delete(&call.world, project, name, call.path("filename")).await?;
+    Ok(Empty {})
 }

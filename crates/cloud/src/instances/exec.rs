@@ -19,6 +19,7 @@ use wire::{ExecControl, InstanceExecPost, OperationClass};
 use super::{
     guests::{Guest, Phase},
     options::Typed,
+    record,
     streams::Stream,
 };
 use crate::{Caller, Error, Result, World, blocking::blocking, expand, url, watched::watched};
@@ -38,8 +39,10 @@ pub fn exec(
     if post.command.is_empty() {
         return Err(Error::invalid("command", "it is empty: a program is needed"));
     }
-    if post.record_output {
-        return Err(Error::Unsupported("record-output"));
+    if post.record_output && (post.interactive || post.wait_for_websocket) {
+        let why = "only the output of a program without terminal and websockets is recorded: \
+                   set interactive and wait-for-websocket to false";
+        return Err(Error::invalid("record-output", why));
     }
     let guest = super::guest(world, project, name)?;
     if guest.phase() == Phase::Frozen {
@@ -59,8 +62,10 @@ pub fn exec(
         .metadata("interactive", post.interactive)
         .uncancellable();
     let wanted = post.wait_for_websocket.then_some(post.interactive);
+    let held = world.clone();
     let work = async move |operation: Operation| match wanted {
         Some(interactive) => connected(&guest, spec, interactive, &operation).await,
+        None if post.record_output => record::recorded(&held, &guest, spec, &operation).await,
         None => detached(&guest, spec, &operation).await,
     };
     let operation = world.operations.spawn(request, work)?;
@@ -148,7 +153,7 @@ async fn connected(
 }
 
 /// Gives a program that cannot be started the exit code a shell would give it.
-fn tell_code(error: &Error, operation: &Operation) {
+pub(super) fn tell_code(error: &Error, operation: &Operation) {
     const NOT_FOUND: i32 = 127;
     const NOT_EXECUTABLE: i32 = 126;
     let Error::Runtime(runtime::Error::Step { operation: step, source, .. }) = error else {
@@ -204,7 +209,7 @@ async fn out(fd: std::os::fd::OwnedFd, socket: Socket, over: watch::Receiver<boo
     }
 }
 
-async fn is_over(mut over: watch::Receiver<bool>) {
+pub(super) async fn is_over(mut over: watch::Receiver<bool>) {
     // An error means that the sender is gone: over too.
     let _ = over.wait_for(|over| *over).await;
 }
@@ -235,7 +240,7 @@ async fn obey(exec: Arc<Mutex<Exec>>, mut incoming: Receiver<Message>) {
 }
 
 /// Waits for the end of the program and gives its exit code.
-async fn ended(exec: &Mutex<Exec>) -> Result<i32> {
+pub(super) async fn ended(exec: &Mutex<Exec>) -> Result<i32> {
     let fd = lock(exec).as_fd().try_clone_to_owned();
     let readable = fd.and_then(watched).map_err(Error::file("watch", "a program".as_ref()))?;
     loop {

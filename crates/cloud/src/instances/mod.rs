@@ -34,6 +34,7 @@ pub mod list;
 pub mod live;
 pub mod logs;
 pub(crate) mod options;
+pub mod record;
 pub mod rename;
 pub mod snapshots;
 pub(crate) mod spec;

@@ -14,6 +14,7 @@ pub const EXTENSIONS: &[&str] = &[
     "network",
     "profile_usedby",
     "container_exec_signal_handling",
+    "container_exec_recording",
     "container_image_properties",
     "network_dhcp_expiry",
     "network_leases",

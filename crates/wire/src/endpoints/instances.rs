@@ -76,4 +76,23 @@ endpoints! {
     /// Sends a log file.
     InstanceLogGet: Get "/1.0/instances/{name}/logs/{filename}" since "instances", needs Can(View, AnInstance),
         Raw, ProjectQuery, Empty => String;
+
+    /// Deletes a log file that nothing writes to.
+    InstanceLogDelete: Delete "/1.0/instances/{name}/logs/{filename}" since "instances", needs Can(Edit, AnInstance),
+        Sync, ProjectQuery, Empty => Empty;
+
+    /// Lists what programs wrote whose output was recorded.
+    InstanceExecOutputsList: Get "/1.0/instances/{name}/logs/exec-output" since "container_exec_recording",
+        needs Can(View, AnInstance),
+        Sync, ProjectQuery, Empty => Vec<String>;
+
+    /// Sends what a program wrote.
+    InstanceExecOutputGet: Get "/1.0/instances/{name}/logs/exec-output/{filename}" since "container_exec_recording",
+        needs Can(View, AnInstance),
+        Raw, ProjectQuery, Empty => String;
+
+    /// Deletes what a program wrote.
+    InstanceExecOutputDelete: Delete "/1.0/instances/{name}/logs/exec-output/{filename}"
+        since "container_exec_recording", needs Can(Operate, AnInstance),
+        Sync, ProjectQuery, Empty => Empty;
 }
