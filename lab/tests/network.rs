@@ -1,6 +1,6 @@
 //! Addresses, names, the way out, and what of it outlives the daemon.
 
-use lab::{Daemon, Netns, until, whoami};
+use lab::{Client, Daemon, Netns, until, whoami};
 
 /// The bridge's IPv4 address without its prefix.
 fn gateway(daemon: &Daemon) -> String {
@@ -142,4 +142,60 @@ fn a_network_of_ones_own() {
     daemon.cli(["delete", "x", "--force"]).ok();
     daemon.cli(["network", "delete", "lab1"]).ok();
     assert!(!daemon.netns().links().contains(&String::from("lab1")));
+}
+
+#[test]
+fn a_filtered_card_sends_from_its_own_address_only() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("peer");
+    let peer = daemon.address("peer");
+    let free = format!("ip link set eth0 address 00:16:3e:99:99:99; ping -c 2 -W 1 {peer}");
+    daemon.cli(["create", "local:busybox", "bound"]).ok();
+    let option = "security.mac_filtering=true";
+    daemon.lxc(["config", "device", "override", "bound", "eth0", option]).ok();
+    daemon.cli(["start", "bound"]).ok();
+    daemon.address("bound");
+    daemon.sh("bound", &format!("ping -c 1 -W 2 {peer}")).ok();
+    assert_ne!(daemon.sh("bound", &free).status, 0, "another's address is let through");
+    daemon.busybox("loose");
+    daemon.address("loose");
+    daemon.sh("loose", &free).ok();
+    let tables = || daemon.netns().run(&["nft", "list", "tables", "bridge"]).text();
+    assert_ne!(tables(), "");
+    daemon.cli(["stop", "bound", "--force"]).ok();
+    assert_eq!(tables(), "", "a stopped instance has no filter");
+}
+
+#[test]
+fn a_filter_of_ip_addresses_needs_one() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let gateway = gateway(&daemon);
+    let prefix = gateway.rsplit_once('.').map(|(prefix, _)| prefix).unwrap_or_default();
+    daemon.cli(["create", "local:busybox", "x"]).ok();
+    let filter = "security.ipv4_filtering=true";
+    let add = ["config", "device", "override", "x", "eth0", filter];
+    daemon.lxc(add).fails_with("ipv4.address");
+    let address = format!("ipv4.address={prefix}.77");
+    daemon.run(Client::Lxc, &[&add[..], &[&address]].concat()).ok();
+    daemon.cli(["start", "x"]).ok();
+    assert_eq!(daemon.address("x").to_string(), format!("{prefix}.77"));
+    daemon.sh("x", &format!("ping -c 1 -W 2 {gateway}")).ok();
+    let steal = format!(
+        "ip addr flush dev eth0; ip addr add {prefix}.78/24 dev eth0; ping -c 2 -W 1 {gateway}"
+    );
+    assert_ne!(daemon.sh("x", &steal).status, 0, "another's address is let through");
+}
+
+#[test]
+fn a_bridge_that_was_made_anew_gets_its_ports_back() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    daemon.address("x");
+    let gateway = gateway(&daemon);
+    daemon.kill9();
+    daemon.netns().run(&["ip", "link", "delete", "mcbr0"]).ok();
+    daemon.launch();
+    until("the port is back on the bridge", || {
+        (daemon.sh("x", &format!("ping -c 1 -W 1 {gateway}")).status == 0).then_some(())
+    });
 }

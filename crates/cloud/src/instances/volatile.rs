@@ -18,10 +18,9 @@ use crate::{Host, Result, db::instances::Instance};
 /// users' filters for them keep working.
 const MAC_PREFIX: [u8; 3] = [0x00, 0x16, 0x3e];
 
-/// Gives an instance what it must have: a UUID, and an address for each network device.
-/// Returns whether anything was missing.
-pub(crate) fn complete(config: &mut Raw, devices: &BTreeMap<String, Device>) -> bool {
-    let before = config.clone();
+/// Gives an instance what it must have: a UUID, and for each network device an address and a name
+/// inside.
+pub(crate) fn complete(config: &mut Raw, devices: &BTreeMap<String, Device>) {
     let uuid = Uuid::new_v4().to_string();
     config.set_default("volatile.uuid", uuid.clone());
     config.set_default("volatile.uuid.generation", uuid);
@@ -30,8 +29,23 @@ pub(crate) fn complete(config: &mut Raw, devices: &BTreeMap<String, Device>) -> 
         if device.nic().is_some_and(|nic| nic.hwaddr().is_none()) {
             config.set_default(&device_key(name, "hwaddr"), random_mac());
         }
+        if device.nic().is_some_and(|nic| nic.name().is_none()) {
+            let free = free_name(config, devices);
+            config.set_default(&device_key(name, "name"), free);
+        }
     }
-    *config != before
+}
+
+/// The first of eth0, eth1, ... that no network device has inside.
+fn free_name(config: &Raw, devices: &BTreeMap<String, Device>) -> String {
+    let taken: Vec<&str> = devices
+        .iter()
+        .filter_map(|(device, parsed)| {
+            parsed.nic()?.name().or_else(|| config.get(&device_key(device, "name")))
+        })
+        .collect();
+    let mut names = (0_usize..).map(|number| format!("eth{number}"));
+    names.find(|name| !taken.contains(&name.as_str())).unwrap_or_default()
 }
 
 /// Host ids of an isolated instance unless it asks for more.
@@ -68,7 +82,7 @@ pub(crate) fn isolate(
 pub(crate) fn prune(config: &mut Raw, devices: &BTreeMap<String, Device>) {
     config.retain(|key, _| {
         let Some(rest) = key.strip_prefix("volatile.") else { return true };
-        let of_device = ["hwaddr", "host_name", "apply_quota", "last_state.created"]
+        let of_device = ["hwaddr", "name", "host_name", "apply_quota", "last_state.created"]
             .iter()
             .find_map(|what| rest.strip_suffix(what)?.strip_suffix('.'));
         of_device.is_none_or(|device| devices.contains_key(device))

@@ -20,6 +20,7 @@ pub(crate) mod addresses;
 mod create;
 mod delete;
 mod leases;
+pub(crate) mod port;
 pub(crate) mod ports;
 pub(crate) mod spec;
 mod state;

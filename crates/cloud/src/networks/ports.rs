@@ -1,22 +1,24 @@
 //! The network devices of an instance: pairs of links, one end inside.
 
-use std::{collections::BTreeMap, os::fd::AsFd};
-
-use network::{Address, Host, Interface, PortSpec};
-use options::{
-    Raw,
-    device::{Device, Nic},
-    instance::device_key,
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, OwnedFd},
 };
+
+use network::{Address, Host, Interface};
+use options::{Raw, device::Device};
 use wire::{InstanceStateNetwork, InstanceStateNetworkAddress, InstanceStateNetworkCounters};
 
-use super::spec::mac;
+use super::port::{self, Port, hwaddr};
 use crate::{
     Error, Result, World,
     blocking::blocking,
     db::instances::{self as instance_rows, Instance},
     expand::Expanded,
-    instances::{guests::Guest, options::Typed, volatile},
+    instances::{
+        guests::{Guest, Phase},
+        options::Typed,
+    },
     names,
 };
 
@@ -27,52 +29,22 @@ pub(crate) async fn attach(
     typed: &Typed,
     config: &Raw,
 ) -> Result<()> {
-    let nics: Vec<(&String, &Nic)> =
-        typed.devices.iter().filter_map(|(name, device)| Some((name, device.nic()?))).collect();
-    if nics.is_empty() {
+    let id = names::instance_id(guest.project(), guest.name());
+    let ports = Port::all(world, &id, &typed.devices, config)?;
+    if ports.is_empty() {
         return Ok(());
     }
     tell_hosts(world).await?;
-    let held = guest.clone();
-    let netns = blocking("open network namespace", move || held.monitor().netns()).await?;
-    let id = names::instance_id(guest.project(), guest.name());
-    for (at, (name, nic)) in nics.into_iter().enumerate() {
-        let inside = nic.name().map_or_else(|| format!("eth{at}"), str::to_owned);
-        let spec = PortSpec {
-            bridge: nic.bridge(),
-            host_name: &host_name(world, &id, name, nic),
-            host_hwaddr: None,
-            name: &inside,
-            hwaddr: hwaddr(name, nic, config)?,
-            mtu: nic.mtu(),
-            queue_length: nic.queue_length(),
-            isolated: nic.isolated(),
-            netns: netns.as_fd(),
-        };
-        if let Err(first) = world.plane.attach_port(&spec).await {
-            // What an attempt before this one left is in the way; anything else fails again.
-            tracing::debug!(port = spec.host_name, error = %tasks::chain(&first), "port");
-            world.plane.detach_port(spec.host_name).await?;
-            world.plane.attach_port(&spec).await?;
-        }
+    let netns = netns(guest).await?;
+    for port in ports.values() {
+        port.plug(world, netns.as_fd()).await?;
     }
     Ok(())
 }
 
-fn host_name(world: &World, id: &str, device: &str, nic: &Nic) -> String {
-    match nic.host_name() {
-        Some(given) => given.to_owned(),
-        None => volatile::host_name(&world.tag, id, device),
-    }
-}
-
-fn hwaddr(device: &str, nic: &Nic, config: &Raw) -> Result<leases::MacAddr> {
-    if let Some(given) = nic.hwaddr() {
-        return Ok(mac(given));
-    }
-    let key = device_key(device, "hwaddr");
-    let text = config.get(&key).unwrap_or_default();
-    text.parse().map_err(|_| Error::invalid("configuration", format!("{key} is \"{text}\"")))
+async fn netns(guest: &Guest) -> Result<OwnedFd> {
+    let held = guest.clone();
+    blocking("open network namespace", move || held.monitor().netns()).await
 }
 
 /// Removes an instance's network devices; those that are gone are Ok.
@@ -86,9 +58,39 @@ pub(crate) async fn detach(
     let mut result = Ok(());
     for (device, parsed) in &typed.devices {
         if let Device::Nic(nic) = parsed {
-            let gone = world.plane.detach_port(&host_name(world, &id, device, nic)).await;
-            result = result.and(gone.map_err(Error::from));
+            result = result.and(port::unplug(world, &id, device, nic).await);
         }
+    }
+    result
+}
+
+/// Puts back what other programs took from the network devices of those that run; each that fails
+/// is logged and does not hold up the others.
+pub(crate) async fn repair(world: &World) {
+    for guest in world.guests.all() {
+        // Whoever removes them holds this.
+        let Ok(_still) = guest.ports().try_lock() else { continue };
+        if matches!(guest.phase(), Phase::Running | Phase::Frozen)
+            && let Err(error) = repair_guest(world, &guest).await
+        {
+            let (project, name) = (guest.project(), guest.name());
+            tracing::warn!(project, name, error = %tasks::chain(&error), "network devices");
+        }
+    }
+}
+
+async fn repair_guest(world: &World, guest: &Guest) -> Result<()> {
+    let (project, name) = (guest.project(), guest.name());
+    let expanded = world.store.read(|db| {
+        let row = instance_rows::get(db, project, name)?;
+        row.map(|row| crate::expand::expand(db, &row)).transpose()
+    })?;
+    let Some(expanded) = expanded else { return Ok(()) };
+    let typed = Typed::parse(&expanded)?;
+    let id = names::instance_id(project, name);
+    let mut result = Ok(());
+    for port in Port::all(world, &id, &typed.devices, &expanded.config)?.values() {
+        result = result.and(port.repair(world).await);
     }
     result
 }
@@ -135,9 +137,7 @@ fn tell(world: &World, wanted: impl Fn(&Instance) -> bool) -> Result<()> {
 
 /// The interfaces of a guest as it sees them.
 pub(crate) async fn interfaces(guest: &Guest) -> Result<BTreeMap<String, InstanceStateNetwork>> {
-    let held = guest.clone();
-    let netns = blocking("open network namespace", move || held.monitor().netns()).await?;
-    let found = network::addresses_in(netns).await?;
+    let found = network::addresses_in(netns(guest).await?).await?;
     Ok(found.into_iter().map(|link| (link.name.clone(), render(&link))).collect())
 }
 

@@ -1,4 +1,4 @@
-//! Keeps the kernel's links, addresses and filters as the networks' rows say.
+//! Keeps the kernel's links, addresses and filters as the rows of networks and instances say.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +30,7 @@ impl Reconciler<World> for Networks {
 
     async fn activate(&mut self, world: &Arc<World>) -> Report {
         repair(world).await;
+        ports::repair(world).await;
         Report::default()
     }
 }

@@ -73,7 +73,7 @@ impl Plane {
     ///
     /// # Errors
     /// The port or the bridge does not exist.
-    pub async fn rejoin_port(&self, host_name: &str, bridge: &str) -> Result<()> {
+    pub async fn rejoin_port(&self, host_name: &str, bridge: &str, isolated: bool) -> Result<()> {
         let (index, _) = self.bridge(bridge).await?;
         let port = netlink::link(&self.handle, host_name).await?;
         let port = port.ok_or_else(|| Error::NoLink(host_name.to_owned()))?;
@@ -82,7 +82,8 @@ impl Plane {
         }
         let message =
             LinkMessageBuilder::<LinkUnspec>::new().name(host_name).controller(index).up().build();
-        netlink::set_link(&self.handle, host_name, message).await
+        netlink::set_link(&self.handle, host_name, message).await?;
+        if isolated { self.isolate(host_name).await } else { Ok(()) }
     }
 
     /// What went over a port, as the instance sees it; `None` if there is no such port.

@@ -11,9 +11,10 @@ const HEAD: &str =
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
-const BESIDE_THE_SURFACE: [&str; 6] = [
+const BESIDE_THE_SURFACE: [&str; 7] = [
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
+    "instance volatile volatile.<name>.name",
     "server miscellaneous user.*",
     "storage-dir pool-conf user.*",
     "storage-dir pool-conf volatile.initial_source",

@@ -5,6 +5,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Nic;
 use crate::Mac;
 
+/// The addresses that a card may send from: its own hardware address, and of IP those listed;
+/// `None` is any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NicFilters {
+    /// IPv4 addresses.
+    pub ipv4: Option<Vec<Ipv4Addr>>,
+    /// IPv6 addresses.
+    pub ipv6: Option<Vec<Ipv6Addr>>,
+}
+
 impl Nic {
     /// The bridge it is on: that of a managed network, or one of the host.
     pub fn bridge(&self) -> Option<&str> {
@@ -59,6 +69,16 @@ impl Nic {
     /// Whether it is kept from other such cards.
     pub fn isolated(&self) -> bool {
         matches!(self, Nic::Bridged(nic) if nic.security_port_isolation)
+    }
+
+    /// What it may send, as far as that is limited.
+    pub fn filters(&self) -> Option<NicFilters> {
+        let Nic::Bridged(nic) = self else { return None };
+        let (ipv4, ipv6) = (nic.security_ipv4_filtering, nic.security_ipv6_filtering);
+        (nic.security_mac_filtering || ipv4 || ipv6).then(|| NicFilters {
+            ipv4: ipv4.then(|| self.ipv4().into_iter().collect()),
+            ipv6: ipv6.then(|| self.ipv6().into_iter().collect()),
+        })
     }
 
     /// The IPv4 address that DHCP gives it.

@@ -43,6 +43,20 @@ pub struct NicBridged {
     /// Whether the card is kept from other isolated cards on the bridge.
     #[option(key = "security.port_isolation", default = "false")]
     pub security_port_isolation: bool,
+    /// Whether the card may send from its own hardware address only.
+    #[option(key = "security.mac_filtering", default = "false")]
+    pub security_mac_filtering: bool,
+    /// Whether the card may send from its `ipv4.address` only.
+    ///
+    /// With the address `none` it may send no IPv4 at all. Implies `security.mac_filtering`.
+    #[option(key = "security.ipv4_filtering", default = "false")]
+    pub security_ipv4_filtering: bool,
+    /// Whether the card may send from its `ipv6.address` only.
+    ///
+    /// With the address `none` it may send no IPv6 but that of the link itself. Implies
+    /// `security.mac_filtering`.
+    #[option(key = "security.ipv6_filtering", default = "false")]
+    pub security_ipv6_filtering: bool,
 }
 
 /// Largest packet of a link in bytes; IPv4 wants at least 68 (RFC 791), and no link takes more than
@@ -58,6 +72,13 @@ impl NicBridged {
                 problems.push(Problem::conflict("parent", "cannot be set together with network"));
             }
             _ => {}
+        }
+        let needs = "the address it may send from, or none, as security filters by it";
+        if self.security_ipv4_filtering && self.ipv4_address.is_none() {
+            problems.push(Problem::missing("ipv4.address", needs));
+        }
+        if self.security_ipv6_filtering && self.ipv6_address.is_none() {
+            problems.push(Problem::missing("ipv6.address", needs));
         }
         problems
     }

@@ -57,6 +57,9 @@ pub struct Volatile {
     /// Hardware address of a network card that has none in its options.
     #[option(pattern = "volatile.<name>.hwaddr")]
     pub hwaddr: BTreeMap<String, Mac>,
+    /// Name inside of a network card that has none in its options.
+    #[option(pattern = "volatile.<name>.name")]
+    pub name: BTreeMap<String, InterfaceName>,
     /// Whether the server made the link that a network card is on.
     #[option(pattern = "volatile.<name>.last_state.created")]
     pub last_state_created: BTreeMap<String, bool>,

@@ -1,0 +1,119 @@
+//! One network device of an instance: a pair of links, one end inside, and a filter of what it may
+//! send if its options ask for one.
+//!
+//! The filter names the host's link, so it stands before there is one, and goes after it: a device
+//! that is to be filtered never sends a frame that is not.
+
+use std::{collections::BTreeMap, os::fd::BorrowedFd};
+
+use leases::MacAddr;
+use network::{PortFilter, PortSpec};
+use options::{
+    Raw,
+    device::{Device, Nic},
+    instance::device_key,
+};
+
+use super::spec::mac;
+use crate::{Error, Result, World, instances::volatile};
+
+/// A network device with what was chosen for it.
+pub(crate) struct Port<'a> {
+    nic: &'a Nic,
+    host_name: String,
+    hwaddr: MacAddr,
+    /// Inside.
+    name: String,
+}
+
+impl<'a> Port<'a> {
+    /// The network devices of an instance, by their names.
+    pub(crate) fn all(
+        world: &World,
+        id: &str,
+        devices: &'a BTreeMap<String, Device>,
+        config: &Raw,
+    ) -> Result<BTreeMap<&'a str, Port<'a>>> {
+        let nics = devices.iter().filter_map(|(name, device)| Some((name, device.nic()?)));
+        let port = |(at, (device, nic)): (usize, (&'a String, &'a Nic))| {
+            let name = nic.name().or_else(|| config.get(&device_key(device, "name")));
+            let port = Port {
+                nic,
+                host_name: host_name(world, id, device, nic),
+                hwaddr: hwaddr(device, nic, config)?,
+                name: name.map_or_else(|| format!("eth{at}"), str::to_owned),
+            };
+            Ok((device.as_str(), port))
+        };
+        nics.enumerate().map(port).collect()
+    }
+
+    /// Makes it; what an attempt before this one left is replaced.
+    pub(crate) async fn plug(&self, world: &World, netns: BorrowedFd<'_>) -> Result<()> {
+        self.filter(world).await?;
+        let spec = PortSpec {
+            bridge: self.nic.bridge(),
+            host_name: &self.host_name,
+            host_hwaddr: None,
+            name: &self.name,
+            hwaddr: self.hwaddr,
+            mtu: self.nic.mtu(),
+            queue_length: self.nic.queue_length(),
+            isolated: self.nic.isolated(),
+            netns,
+        };
+        if let Err(first) = world.plane.attach_port(&spec).await {
+            // What is there from before is in the way; anything else fails again.
+            tracing::debug!(port = spec.host_name, error = %tasks::chain(&first), "port");
+            world.plane.detach_port(spec.host_name).await?;
+            world.plane.attach_port(&spec).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts its filter in place of an earlier one, if it is to have any.
+    pub(crate) async fn filter(&self, world: &World) -> Result<()> {
+        let Some(wanted) = self.nic.filters() else { return Ok(()) };
+        let filter = PortFilter {
+            host_name: self.host_name.clone(),
+            hwaddr: self.hwaddr,
+            ipv4: wanted.ipv4.map(|all| all.into_iter().map(Into::into).collect()),
+            ipv6: wanted.ipv6.map(|all| all.into_iter().map(Into::into).collect()),
+        };
+        Ok(world.plane.filter_port(&filter).await?)
+    }
+
+    /// Puts back what other programs took away: its place on the bridge, its filter.
+    pub(crate) async fn repair(&self, world: &World) -> Result<()> {
+        self.filter(world).await?;
+        let Some(bridge) = self.nic.bridge() else { return Ok(()) };
+        Ok(world.plane.rejoin_port(&self.host_name, bridge, self.nic.isolated()).await?)
+    }
+}
+
+/// Removes a network device; one that is gone is Ok.
+pub(crate) async fn unplug(world: &World, id: &str, device: &str, nic: &Nic) -> Result<()> {
+    let host_name = host_name(world, id, device, nic);
+    let gone = world.plane.detach_port(&host_name).await;
+    if nic.filters().is_some() {
+        world.plane.unfilter_port(&host_name).await?;
+    }
+    Ok(gone?)
+}
+
+fn host_name(world: &World, id: &str, device: &str, nic: &Nic) -> String {
+    match nic.host_name() {
+        Some(given) => given.to_owned(),
+        None => volatile::host_name(&world.tag, id, device),
+    }
+}
+
+/// The address it was given, or that was chosen for it.
+pub(crate) fn hwaddr(device: &str, nic: &Nic, config: &Raw) -> Result<MacAddr> {
+    if let Some(given) = nic.hwaddr() {
+        return Ok(mac(given));
+    }
+    let key = device_key(device, "hwaddr");
+    let text = config.get(&key).unwrap_or_default();
+    text.parse().map_err(|_| Error::invalid("configuration", format!("{key} is \"{text}\"")))
+}
