@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
-use client::Answer;
 use wire::{
-    ConfigMap, Empty, Network as Shown, NetworkLease, NetworkPost, NetworkPut, NetworkState,
-    NetworksPost,
+    ConfigMap, Network as Shown, NetworkLease, NetworkPost, NetworkPut, NetworkState, NetworksPost,
     endpoints::networks::{
         NetworkCreate, NetworkDelete, NetworkGet, NetworkLeasesList, NetworkRename, NetworkReplace,
         NetworkStateGet, NetworksList,
     },
+    query::TargetQuery,
 };
 
 use super::OK;
@@ -18,7 +17,6 @@ use crate::{
     error::Result,
     output::{FormatArg, Table, human},
     pairs,
-    thing::Thing,
     verbs::{Named, Verbs},
 };
 
@@ -156,7 +154,7 @@ fn info(name: &str, state: &NetworkState) -> String {
 /// Networks, as things with options.
 pub(crate) struct Networks;
 
-impl Thing for Networks {
+impl Named for Networks {
     const NOUN: &'static str = "network";
     const EXAMPLE: &'static str = "\
 description: For the lab
@@ -168,15 +166,13 @@ config:
 ";
     type Shown = Shown;
     type Put = NetworkPut;
+    type Query = TargetQuery;
+    type Get = NetworkGet;
+    type Replace = NetworkReplace;
+    type Delete = NetworkDelete;
 
-    async fn load(cx: &Context, name: &str) -> Result<Answer<Shown>> {
-        Ok(cx.client.request::<NetworkGet>(&[name]).query(&cx.target())?.send().await?)
-    }
-
-    async fn store(cx: &Context, name: &str, put: &NetworkPut, etag: Option<String>) -> Result<()> {
-        let request = cx.client.request::<NetworkReplace>(&[name]).query(&cx.target())?;
-        request.body(put)?.if_match(etag).send().await?;
-        Ok(())
+    fn query(cx: &Context) -> TargetQuery {
+        cx.target()
     }
 
     fn writable(shown: &Shown) -> NetworkPut {
@@ -185,13 +181,6 @@ config:
 
     fn config(put: &mut NetworkPut) -> &mut ConfigMap {
         &mut put.config
-    }
-}
-
-impl Named for Networks {
-    async fn delete(cx: &Context, name: &str) -> Result<()> {
-        let Empty {} = cx.client.call::<NetworkDelete>(&[name], &cx.target(), &Empty {}).await?;
-        Ok(())
     }
 }
 

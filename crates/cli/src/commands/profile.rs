@@ -1,11 +1,11 @@
 //! `profile`.
 
-use client::Answer;
 use wire::{
-    ConfigMap, DevicesMap, Empty, Profile as Shown, ProfilePost, ProfilePut, ProfilesPost,
+    ConfigMap, DevicesMap, Profile as Shown, ProfilePost, ProfilePut, ProfilesPost,
     endpoints::profiles::{
         ProfileCreate, ProfileDelete, ProfileGet, ProfileRename, ProfileReplace, ProfilesList,
     },
+    query::ProjectQuery,
 };
 
 use super::{OK, config::Instances, device::Device};
@@ -170,7 +170,7 @@ fn table(profiles: &[Shown]) -> Table {
 /// Profiles, as things with options.
 pub(crate) struct Profiles;
 
-impl Thing for Profiles {
+impl Named for Profiles {
     const NOUN: &'static str = "profile";
     const EXAMPLE: &'static str = "\
 description: Small machines
@@ -186,15 +186,13 @@ devices:
 ";
     type Shown = Shown;
     type Put = ProfilePut;
+    type Query = ProjectQuery;
+    type Get = ProfileGet;
+    type Replace = ProfileReplace;
+    type Delete = ProfileDelete;
 
-    async fn load(cx: &Context, name: &str) -> Result<Answer<Shown>> {
-        Ok(cx.client.request::<ProfileGet>(&[name]).query(&cx.query())?.send().await?)
-    }
-
-    async fn store(cx: &Context, name: &str, put: &ProfilePut, etag: Option<String>) -> Result<()> {
-        let request = cx.client.request::<ProfileReplace>(&[name]).query(&cx.query())?;
-        request.body(put)?.if_match(etag).send().await?;
-        Ok(())
+    fn query(cx: &Context) -> ProjectQuery {
+        cx.query()
     }
 
     fn writable(shown: &Shown) -> ProfilePut {
@@ -207,12 +205,5 @@ devices:
 
     fn devices(put: &mut ProfilePut) -> Option<&mut DevicesMap> {
         Some(&mut put.devices)
-    }
-}
-
-impl Named for Profiles {
-    async fn delete(cx: &Context, name: &str) -> Result<()> {
-        let Empty {} = cx.client.call::<ProfileDelete>(&[name], &cx.query(), &Empty {}).await?;
-        Ok(())
     }
 }

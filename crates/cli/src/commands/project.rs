@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use client::Answer;
 use wire::{
-    ConfigMap, Empty, Project as Shown, ProjectPost, ProjectPut, ProjectState, ProjectsPost,
+    ConfigMap, Project as Shown, ProjectPost, ProjectPut, ProjectState, ProjectsPost,
     endpoints::projects::{
         ProjectCreate, ProjectDelete, ProjectGet, ProjectRename, ProjectReplace, ProjectStateGet,
         ProjectsList,
@@ -152,7 +151,7 @@ fn usage_table(states: &[ProjectState]) -> Table {
 /// Projects, as things with options.
 pub(crate) struct Projects;
 
-impl Thing for Projects {
+impl Named for Projects {
     const NOUN: &'static str = "project";
     const EXAMPLE: &'static str = "\
 description: What the children try
@@ -162,14 +161,13 @@ config:
 ";
     type Shown = Shown;
     type Put = ProjectPut;
+    type Query = NoQuery;
+    type Get = ProjectGet;
+    type Replace = ProjectReplace;
+    type Delete = ProjectDelete;
 
-    async fn load(cx: &Context, name: &str) -> Result<Answer<Shown>> {
-        Ok(cx.client.request::<ProjectGet>(&[name]).send().await?)
-    }
-
-    async fn store(cx: &Context, name: &str, put: &ProjectPut, etag: Option<String>) -> Result<()> {
-        cx.client.request::<ProjectReplace>(&[name]).body(put)?.if_match(etag).send().await?;
-        Ok(())
+    fn query(_: &Context) -> NoQuery {
+        NoQuery {}
     }
 
     fn writable(shown: &Shown) -> ProjectPut {
@@ -178,12 +176,5 @@ config:
 
     fn config(put: &mut ProjectPut) -> &mut ConfigMap {
         &mut put.config
-    }
-}
-
-impl Named for Projects {
-    async fn delete(cx: &Context, name: &str) -> Result<()> {
-        let Empty {} = cx.client.call::<ProjectDelete>(&[name], &NoQuery {}, &Empty {}).await?;
-        Ok(())
     }
 }

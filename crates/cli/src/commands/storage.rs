@@ -1,12 +1,12 @@
 //! `storage`: pools, and the volumes in them.
 
-use client::Answer;
 use wire::{
-    ConfigMap, Empty, StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume,
+    ConfigMap, StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume,
     endpoints::storage::{
         StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolReplace,
         StoragePoolResourcesGet, StoragePoolsList, StorageVolumeGet, StorageVolumesList,
     },
+    query::TargetQuery,
 };
 
 use super::OK;
@@ -168,7 +168,7 @@ fn volume_table(volumes: &[StorageVolume]) -> Table {
 /// Storage pools, as things with options.
 pub(crate) struct Pools;
 
-impl Thing for Pools {
+impl Named for Pools {
     const NOUN: &'static str = "storage pool";
     const EXAMPLE: &'static str = "\
 description: On the large disk
@@ -177,20 +177,13 @@ config:
 ";
     type Shown = StoragePool;
     type Put = StoragePoolPut;
+    type Query = TargetQuery;
+    type Get = StoragePoolGet;
+    type Replace = StoragePoolReplace;
+    type Delete = StoragePoolDelete;
 
-    async fn load(cx: &Context, name: &str) -> Result<Answer<StoragePool>> {
-        Ok(cx.client.request::<StoragePoolGet>(&[name]).query(&cx.target())?.send().await?)
-    }
-
-    async fn store(
-        cx: &Context,
-        name: &str,
-        put: &StoragePoolPut,
-        etag: Option<String>,
-    ) -> Result<()> {
-        let request = cx.client.request::<StoragePoolReplace>(&[name]).query(&cx.target())?;
-        request.body(put)?.if_match(etag).send().await?;
-        Ok(())
+    fn query(cx: &Context) -> TargetQuery {
+        cx.target()
     }
 
     fn writable(shown: &StoragePool) -> StoragePoolPut {
@@ -199,13 +192,5 @@ config:
 
     fn config(put: &mut StoragePoolPut) -> &mut ConfigMap {
         &mut put.config
-    }
-}
-
-impl Named for Pools {
-    async fn delete(cx: &Context, name: &str) -> Result<()> {
-        let Empty {} =
-            cx.client.call::<StoragePoolDelete>(&[name], &cx.target(), &Empty {}).await?;
-        Ok(())
     }
 }
