@@ -66,6 +66,9 @@ command! {
     Shell(commands::exec::Shell),
     /// Attach to the console of an instance
     Console(commands::console::Console),
+    /// Copy an instance
+    #[command(visible_alias = "cp")]
+    Copy(commands::copy::Copy),
     /// Take a snapshot of an instance
     Snapshot(commands::snapshot::Snapshot),
     /// Put an instance back to a snapshot

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use exec::Control;
 
-use crate::{Content, Result, Shape, VolumeId};
+use crate::{Content, Error, Result, Shape, VolumeId};
 
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[&crate::dir::Dir];
@@ -196,6 +196,12 @@ pub trait Snapshots: Send + Sync {
     fn delete(&self, of: &VolumeId, name: &str) -> Result<()>;
     /// Renames a snapshot.
     fn rename(&self, of: &VolumeId, name: &str, to: &str) -> Result<()>;
+    /// Makes a whole volume, which is of the same kind and used by nobody, a snapshot of another.
+    /// So a copy gets the snapshots of its source, one after the other.
+    fn adopt(&self, volume: &VolumeId, of: &VolumeId, name: &str) -> Result<()> {
+        let _ = (of, name);
+        Err(Error::Unsupported { what: "keep as a snapshot of another", volume: volume.clone() })
+    }
     /// The snapshot's layers, to be opened for reading only.
     fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached>;
 }

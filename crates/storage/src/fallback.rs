@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::error::At;
 use crate::{
-    Access, Attached, Content, Pool, Result, Shape, View, VolumeId, copy, copy_tree, fsio,
+    Access, Attached, Content, Error, Pool, Result, Shape, View, VolumeId, copy, copy_tree, fsio,
 };
 
 /// Folders open at once while removing; what lies deeper is moved up first.
@@ -35,6 +35,24 @@ pub fn copy_volume(
     let made = to.0.create(to.1, shape, Some(&mut fill), control);
     let detached = from.0.detach(from.1);
     made.and(detached)
+}
+
+/// The same from a snapshot.
+pub fn copy_snapshot(
+    from: (&dyn Pool, &VolumeId, &str),
+    to: (&dyn Pool, &VolumeId),
+    shape: &Shape,
+    control: &Control,
+) -> Result<()> {
+    let (pool, of, name) = from;
+    let Some(snapshots) = pool.snapshots() else {
+        return Err(Error::Unsupported { what: "copy a snapshot of", volume: of.clone() });
+    };
+    let (attached, folder) = (snapshots.attach(of, name)?, pool.folder(of)?);
+    let mut fill = |into: &Path| -> Result<(), crate::FillError> {
+        fill_from(&attached, &folder, into, to.1, control).map_err(Into::into)
+    };
+    to.0.create(to.1, shape, Some(&mut fill), control)
 }
 
 fn fill_from(

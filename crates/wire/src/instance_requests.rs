@@ -55,6 +55,9 @@ api! {
         /// Whether to leave the snapshots out.
         #[serde(skip_serializing_if = "crate::lenient::is_false")]
         pub instance_only: bool,
+        /// The same by its older name.
+        #[serde(skip_serializing_if = "crate::lenient::is_false")]
+        pub container_only: bool,
         /// Whether to bring an instance that exists up to date.
         #[serde(skip_serializing_if = "crate::lenient::is_false")]
         pub refresh: bool,

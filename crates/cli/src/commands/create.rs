@@ -193,7 +193,7 @@ fn inherited_root(profiles: &[Profile]) -> (String, ConfigMap) {
 }
 
 /// The name the server found.
-fn made(operation: &Operation) -> &str {
+pub(super) fn made(operation: &Operation) -> &str {
     let urls = operation.resources.get("instances").and_then(|urls| urls.first());
     urls.map_or("", |url| name_of(url))
 }

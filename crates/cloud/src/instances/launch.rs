@@ -106,6 +106,9 @@ pub async fn launch(
     project: &str,
     post: InstancesPost,
 ) -> Result<Operation> {
+    if post.source.r#type == "copy" {
+        return super::copy::copy(world, caller, project, post).await;
+    }
     if post.r#type == InstanceType::VirtualMachine {
         return Err(Error::Unsupported("a virtual machine"));
     }
@@ -120,9 +123,8 @@ fn wanted(project: &str, post: &InstancesPost) -> Result<Option<Wanted>> {
     match post.source.r#type.as_str() {
         "image" => Ok(Some(Wanted::from_source(project, &post.source)?)),
         "none" => Ok(None),
-        "copy" => Err(Error::Unsupported("a copy of an instance")),
         "migration" => Err(Error::Unsupported("migration")),
-        other => Err(Error::invalid("source type", format!("\"{other}\": image or none"))),
+        other => Err(Error::invalid("source type", format!("\"{other}\": image, copy or none"))),
     }
 }
 
@@ -168,7 +170,7 @@ fn draft(
 }
 
 /// A name nobody has, for a client that does not care.
-fn free_name(db: &store::Read<'_>, project: &str) -> Result<String> {
+pub(super) fn free_name(db: &store::Read<'_>, project: &str) -> Result<String> {
     loop {
         let random = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("i-{}", &random[..8]);
@@ -277,7 +279,7 @@ fn complete(
     Ok(())
 }
 
-fn volume_row(instance: &Instance, pool: &str) -> Volume {
+pub(super) fn volume_row(instance: &Instance, pool: &str) -> Volume {
     Volume {
         id: 0,
         pool: pool.to_owned(),

@@ -24,6 +24,7 @@ use crate::{
 mod apparmor;
 pub(crate) mod boot;
 pub mod console;
+pub mod copy;
 pub mod delete;
 pub mod exec;
 pub mod exit;
@@ -34,6 +35,7 @@ pub mod list;
 pub mod live;
 pub mod logs;
 pub(crate) mod options;
+mod pause;
 pub mod record;
 pub mod rename;
 pub mod snapshots;

@@ -43,7 +43,7 @@ async fn snapshot(world: &World, name: &str) {
 }
 
 /// A stopped instance with a snapshot, and changes after it.
-async fn with_snapshot(world: &Arc<World>) {
+pub(super) async fn with_snapshot(world: &Arc<World>) {
     with_instance(world).await;
     write_note(world, "then");
     set(world, "user.note", "then").await;

@@ -22,6 +22,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::start::Start>()
         .register::<instances::delete::Delete>()
         .register::<instances::rename::Rename>()
+        .register::<instances::copy::Copy>()
         .register::<instances::snapshots::Take>()
         .register::<instances::snapshots::Delete>()
         .register::<instances::snapshots::Rename>()

@@ -25,6 +25,8 @@ pub const EXTENSIONS: &[&str] = &[
     "console",
     "event_lifecycle",
     "network_state",
+    "container_only_migration",
+    "container_copy_project",
     "snapshot_expiry",
     "snapshot_scheduling",
     "snapshot_schedule_aliases",

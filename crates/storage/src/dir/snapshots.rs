@@ -97,6 +97,26 @@ impl Snapshots for DirPool {
         }
     }
 
+    fn adopt(&self, volume: &VolumeId, of: &VolumeId, name: &str) -> Result<()> {
+        check_name(name)?;
+        if volume.kind != of.kind || volume.kind == VolumeKind::Image {
+            let what = "keep as a snapshot of another kind";
+            return Err(Error::Unsupported { what, volume: volume.clone() });
+        }
+        let _lock = Lock::pool(&self.layout)?;
+        let ((from, _), (to, _)) = (self.find(volume)?, self.find(of)?);
+        if !fsio::exists(&to.snapshots())? {
+            fsio::ensure_dir(&to.snapshots(), 0o700)?;
+            fsio::sync_dir(&to.folder)?;
+        }
+        match fsio::move_new(&from.folder, &to.snapshot(name).folder)? {
+            Moved::TargetExists => {
+                Err(Error::SnapshotExists { volume: of.clone(), snapshot: name.to_owned() })
+            }
+            _ => fsio::sync_dir(&to.snapshots()),
+        }
+    }
+
     fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached> {
         let (place, meta) = self.snapshot(of, name)?;
         self.attached(of, &place, &meta)

@@ -136,6 +136,36 @@ fn a_snapshot_brings_back_what_was() {
 }
 
 #[test]
+fn a_copy_gets_the_snapshots_of_its_source() {
+    every_driver(|s| {
+        let Some(snapshots) = s.pool.snapshots() else { return };
+        with_image(&s);
+        let (a, b, side) = (container("a"), container("b"), container("b@new"));
+        let control = Control::none();
+        clone(&s, &image("f00"), &a, &Shape::filesystem());
+        fs::write(mount(&s, &a).path.join("note"), "one").unwrap();
+        snapshots.take(&a, "s1", &control).unwrap();
+        fs::write(mount(&s, &a).path.join("note"), "two").unwrap();
+        clone(&s, &a, &b, &Shape::filesystem());
+        snapshots.copy(&a, "s1", &side, &control).unwrap();
+        if let Err(crate::Error::Unsupported { .. }) = snapshots.adopt(&side, &b, "s1") {
+            eprintln!("SKIP: {} keeps no volume as a snapshot", s.driver.info().name);
+            return;
+        }
+        assert!(!s.pool.exists(&side).unwrap());
+        assert_eq!(snapshots.list(&b).unwrap(), ["s1"]);
+        snapshots.restore(&b, "s1", &control).unwrap();
+        assert_eq!(fs::read_to_string(mount(&s, &b).path.join("note")).unwrap(), "one");
+        assert_eq!(fs::read_to_string(mount(&s, &a).path.join("note")).unwrap(), "two");
+
+        let other = Scratch::new(s.driver);
+        let (from, to) = ((&*s.pool, &a, "s1"), (&*other.pool, &b));
+        crate::fallback::copy_snapshot(from, to, &Shape::filesystem(), &control).unwrap();
+        assert_eq!(fs::read_to_string(mount(&other, &b).path.join("note")).unwrap(), "one");
+    });
+}
+
+#[test]
 fn a_copy_into_another_pool_is_whole() {
     every_driver(|s| {
         let other = Scratch::new(s.driver);

@@ -2,21 +2,18 @@
 //! as after a power cut: of one moment.
 
 use chrono::{Local, Utc};
-use runtime::{Monitor, State};
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceSnapshotsPost;
 
 use crate::{
     Caller, Error, Result, World,
-    blocking::blocking,
     db::{
         instance_snapshots::{self as rows, Snapshot},
         instances::Made,
     },
     expand,
-    instances::{guests::Phase, options::Typed},
-    names,
+    instances::{options::Typed, pause},
 };
 
 /// What is done to take a snapshot.
@@ -156,39 +153,12 @@ async fn delete_row(cx: &mut Cx<Take>) -> Result<()> {
     deleted.await
 }
 
-/// Pauses it beneath what clients see: to them it goes on running.
 async fn pause(cx: &mut Cx<Take>) -> Result<()> {
-    match cx.world.guests.get(&cx.input.project, &cx.input.instance) {
-        Some(guest) if guest.phase() == Phase::Running => {
-            let held = guest.clone();
-            let frozen = blocking("pause instance", move || held.monitor().freeze(true));
-            unless_gone(frozen.await)
-        }
-        _ => Ok(()),
-    }
+    pause::pause(&cx.world, &cx.input.project, &cx.input.instance).await
 }
 
-/// Lets it go on, unless a client paused it meanwhile. After a crash no guest is held yet.
 async fn go_on(cx: &mut Cx<Take>) -> Result<()> {
-    let (project, instance) = (&cx.input.project, &cx.input.instance);
-    let guest = cx.world.guests.get(project, instance);
-    if guest.is_some_and(|guest| guest.phase() == Phase::Frozen) {
-        return Ok(());
-    }
-    let run = cx.world.dirs.run(&names::instance_id(project, instance));
-    let thawed = blocking("resume instance", move || match Monitor::connect(&run)? {
-        Some(monitor) if matches!(monitor.info()?.state, State::Frozen) => monitor.freeze(false),
-        _ => Ok(()),
-    });
-    unless_gone(thawed.await)
-}
-
-/// One that ended meanwhile needs neither.
-fn unless_gone(done: Result<()>) -> Result<()> {
-    match done {
-        Err(Error::Runtime(runtime::Error::Gone)) => Ok(()),
-        other => other,
-    }
+    pause::go_on(&cx.world, &cx.input.project, &cx.input.instance).await
 }
 
 async fn files(cx: &mut Cx<Take>) -> Result<()> {

@@ -1,0 +1,92 @@
+//! `copy`.
+
+use wire::{
+    InstanceSource, InstancesPost,
+    endpoints::instances::{InstanceCreate, InstanceGet},
+    query::{TargetQuery, ThingQuery},
+};
+
+use super::{OK, create};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    pairs,
+};
+
+/// Copies an instance, or makes one from a snapshot. One that runs is paused meanwhile.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Copy {
+    /// What to copy: INSTANCE or INSTANCE/SNAPSHOT
+    source: String,
+    /// Name of the copy; the server finds one otherwise
+    name: Option<String>,
+    /// Option of the copy, over those of the source
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    config: Vec<String>,
+    /// Profile, in place of the source's; may be given several times
+    #[arg(short, long)]
+    profile: Vec<String>,
+    /// Take no profile
+    #[arg(long, conflicts_with = "profile")]
+    no_profiles: bool,
+    /// Leave the snapshots out
+    #[arg(long)]
+    instance_only: bool,
+    /// Delete the copy when it stops
+    #[arg(short, long)]
+    ephemeral: bool,
+    /// Storage pool for the copy
+    #[arg(short, long)]
+    storage: Option<String>,
+    /// Project for the copy
+    #[arg(long, value_name = "PROJECT")]
+    target_project: Option<String>,
+}
+
+impl Copy {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let request = self.request(cx).await?;
+        let project = self.target_project.or_else(|| cx.project.clone());
+        let query = TargetQuery { project, target: None };
+        let operation = cx.client.call::<InstanceCreate>(&[], &query, &request).await?;
+        cx.finish(&operation).await?;
+        if request.name.is_empty() {
+            let label = if cx.quiet { "" } else { "Instance name is: " };
+            outln!("{label}{}", create::made(&operation));
+        }
+        Ok(OK)
+    }
+
+    async fn request(&self, cx: &Context) -> Result<InstancesPost> {
+        let source = InstanceSource {
+            r#type: "copy".into(),
+            source: self.source.clone(),
+            project: cx.project.clone().unwrap_or_else(|| wire::DEFAULT_PROJECT.into()),
+            instance_only: self.instance_only,
+            ..InstanceSource::default()
+        };
+        let profiles = self.no_profiles || !self.profile.is_empty();
+        let mut request = InstancesPost {
+            name: self.name.clone().unwrap_or_default(),
+            source,
+            config: pairs::map(&self.config)?,
+            ephemeral: self.ephemeral,
+            profiles: profiles.then(|| self.profile.clone()),
+            ..InstancesPost::default()
+        };
+        if let Some(pool) = &self.storage {
+            let query = ThingQuery { project: cx.project.clone(), ..ThingQuery::default() };
+            let instance = self.source.split('/').next().unwrap_or_default();
+            let devices =
+                cx.client.get::<InstanceGet>(&[instance], &query).await?.instance.expanded_devices;
+            let root = devices.into_iter().find(|(_, device)| {
+                device.get("type").is_some_and(|kind| kind == "disk")
+                    && device.get("path").is_some_and(|path| path == "/")
+            });
+            let (name, mut device) = root.ok_or(Error::Usage("the source has no root disk"))?;
+            device.insert("pool".into(), pool.clone());
+            request.devices.insert(name, device);
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,180 @@
+//! What the rows of a copy are: the source's, the request's over them, without what is one
+//! instance's own.
+
+use options::{Raw, device::Devices};
+use store::Read;
+use wire::InstancesPost;
+
+use super::{Copy, From};
+use crate::{
+    Caller, Error, Host, Result, World,
+    db::{
+        self,
+        instance_snapshots::{self as snapshots, Snapshot},
+        instances::{self as rows, Instance, Made},
+    },
+    expand,
+    instances::{options::Typed, volatile},
+};
+
+impl Copy {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        post: &InstancesPost,
+    ) -> Result<Copy> {
+        world.store.read(|db| {
+            let from = from(db, project, post)?;
+            let source = crate::instances::find(db, &from.project, &from.instance)?;
+            let then = match &from.snapshot {
+                Some(name) => {
+                    let found = crate::instances::snapshots::find;
+                    found(db, &from.project, &from.instance, name)?.1.instance(&source)
+                }
+                None => source.clone(),
+            };
+            let instance = draft(db, world, project, post, then)?;
+            let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
+            crate::instances::check_networks(db, project, &instance.name, &typed)?;
+            let pool = typed.root_pool()?.to_owned();
+            crate::storage::find(db, &pool)?;
+            let only = post.source.instance_only || post.source.container_only;
+            let snapshots = match from.snapshot.is_some() || only {
+                true => Vec::new(),
+                false => kept(db, &source, &instance, &pool)?,
+            };
+            let (size, plain) = (typed.root_size(), typed.options.security.nesting);
+            Ok(Copy { caller: caller.clone(), from, instance, snapshots, pool, size, plain })
+        })
+    }
+}
+
+/// What is to be copied: `web` or `web/snap0`.
+fn from(db: &Read<'_>, project: &str, post: &InstancesPost) -> Result<From> {
+    let source = &post.source;
+    let (instance, snapshot) = match source.source.split_once('/') {
+        Some((instance, snapshot)) => (instance, Some(snapshot.to_owned())),
+        None => (source.source.as_str(), None),
+    };
+    if instance.is_empty() {
+        return Err(Error::invalid("source", "the instance to copy is not named"));
+    }
+    let project = match source.project.as_str() {
+        "" => project.to_owned(),
+        given => given.to_owned(),
+    };
+    crate::instances::find(db, &project, instance)?;
+    let pool = crate::instances::snapshots::pool_of(db, &project, instance)?;
+    Ok(From { project, instance: instance.to_owned(), snapshot, pool })
+}
+
+/// The copy's row, as far as the request and the source say.
+fn draft(
+    db: &Read<'_>,
+    world: &World,
+    project: &str,
+    post: &InstancesPost,
+    then: Instance,
+) -> Result<Instance> {
+    let name = match post.name.as_str() {
+        "" => crate::instances::launch::free_name(db, project)?,
+        given => given.to_owned(),
+    };
+    options::names::check_instance(&name).map_err(|why| Error::invalid("instance name", why))?;
+    if rows::get(db, project, &name)?.is_some() {
+        return Err(Error::exists("instance", &name));
+    }
+    let profiles = post.profiles.clone().unwrap_or(then.profiles);
+    crate::instances::check_profiles(db, &crate::profiles::home(db, project)?, &profiles)?;
+    let mut config = common(&then.config);
+    for (key, value) in &post.config {
+        if !is_own(key) {
+            config.set(key, value.clone());
+        }
+    }
+    let mut devices = then.devices;
+    devices.0.extend(db::devices_in(post.devices.clone()).0);
+    let or = |given: &str, old: String| if given.is_empty() { old } else { given.to_owned() };
+    Ok(Instance {
+        id: 0,
+        project: project.to_owned(),
+        name,
+        kind: then.kind,
+        architecture: or(&post.architecture, then.architecture),
+        member: world.me.clone(),
+        description: or(&post.description, then.description),
+        config,
+        devices,
+        profiles,
+        ephemeral: post.ephemeral,
+        created_at: chrono::Utc::now(),
+        last_used_at: chrono::DateTime::UNIX_EPOCH,
+        made: Made::Creating,
+    })
+}
+
+/// Options that a copy shares with its source: of what the server remembers only the image.
+fn common(config: &Raw) -> Raw {
+    let mut shared = config.clone();
+    shared.retain(|key, _| !key.starts_with("volatile.") || key == "volatile.base_image");
+    shared
+}
+
+/// What is one instance's own whoever says it; a hardware address may be asked for.
+fn is_own(key: &str) -> bool {
+    let Some(rest) = key.strip_prefix("volatile.") else { return false };
+    ["uuid", "last_state.", "idmap.", "cloud-init.", "apply_"]
+        .iter()
+        .any(|own| rest.starts_with(own))
+        || rest.ends_with(".host_name")
+        || rest.contains(".last_state.")
+}
+
+/// The source's snapshots as the copy's: their roots are in its pool.
+fn kept(db: &Read<'_>, source: &Instance, copy: &Instance, pool: &str) -> Result<Vec<Snapshot>> {
+    let mut kept = Vec::new();
+    for mut snapshot in snapshots::of_instance(db, source.id)? {
+        if snapshot.made != Made::Ready {
+            continue;
+        }
+        let then = Instance { project: copy.project.clone(), ..snapshot.instance(source) };
+        let expanded = expand::expand(db, &then)?;
+        let root = expanded.devices.0.iter().find(|(_, device)| {
+            device.get("type") == Some("disk") && device.get("path") == Some("/")
+        });
+        if let Some((name, device)) = root
+            && device.get("pool") != Some(pool)
+        {
+            let mut device = device.clone();
+            device.set("pool", pool);
+            let mut devices = Devices(snapshot.devices.0.clone());
+            devices.0.insert(name.clone(), device);
+            snapshot.devices = devices;
+        }
+        kept.push(snapshot);
+    }
+    Ok(kept)
+}
+
+/// Gives a copy what is its own: addresses, ids.
+pub(super) fn completed(db: &Read<'_>, host: &Host, new: &Instance) -> Result<Instance> {
+    let mut new = new.clone();
+    let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
+    volatile::complete(&mut new.config, &typed.devices);
+    if typed.options.security.idmap_isolated {
+        volatile::isolate(&mut new.config, host, &typed.options.security, &rows::all(db)?)?;
+    }
+    Ok(new)
+}
+
+/// A snapshot with what is the copy's own in place of what is the source's.
+pub(super) fn adapted(snapshot: &Snapshot, copy: &Instance) -> Snapshot {
+    let mut config = common(&snapshot.config);
+    for key in copy.config.keys().filter(|key| key.starts_with("volatile.")) {
+        if let Some(value) = copy.config.get(key) {
+            config.set_default(key, value);
+        }
+    }
+    Snapshot { id: 0, config, ..snapshot.clone() }
+}

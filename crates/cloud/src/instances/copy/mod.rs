@@ -1,0 +1,186 @@
+//! Copies an instance, or makes one from a snapshot: in its pool or another, its project or another.
+//!
+//! ```text
+//! rows (creating) ─> pause source ─> root ─> its snapshots ─> go on ─> rows (ready)
+//! ```
+//! What rows become is in [`draft`], how files get there in [`files`].
+
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Step, Task, step};
+use wire::InstancesPost;
+
+use super::pause;
+use crate::{
+    Caller, Error, Result, World,
+    db::{
+        instance_snapshots::{self as snapshots, Snapshot},
+        instances::{self as rows, Instance, Made},
+        volumes,
+    },
+    url,
+};
+
+mod draft;
+mod files;
+
+/// What is done to copy an instance.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Copy {
+    caller: Caller,
+    from: From,
+    /// The copy, without what is given to it when its row is written.
+    instance: Instance,
+    /// Its snapshots, as those of the source but for what is each instance's own.
+    snapshots: Vec<Snapshot>,
+    pool: String,
+    size: Option<u64>,
+    /// A root with files of its own rather than layers.
+    plain: bool,
+}
+
+/// What is copied.
+#[derive(Clone, Serialize, Deserialize)]
+struct From {
+    project: String,
+    instance: String,
+    /// Only this snapshot, without the instance as it is now.
+    snapshot: Option<String>,
+    pool: String,
+}
+
+impl Task for Copy {
+    const KIND: &'static str = "instance-copy";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Copy>> {
+        vec![
+            step("write rows", write_rows).undo(delete_rows),
+            step("pause source", pause_source).undo(go_on),
+            step("copy root", root).undo(delete_root),
+            step("copy snapshots", kept).undo(delete_side),
+            step("resume source", go_on),
+            step("mark rows as whole", whole),
+        ]
+    }
+}
+
+/// Copies an instance.
+pub async fn copy(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    post: InstancesPost,
+) -> Result<Operation> {
+    if post.source.refresh {
+        return Err(Error::Unsupported("a refresh of a copy"));
+    }
+    if post.start {
+        return Err(Error::Unsupported("a copy that starts at once"));
+    }
+    let task = Copy::new(world, caller, project, &post)?;
+    let source = super::lock_name(&task.from.project, &task.from.instance);
+    let name = &task.instance.name;
+    let request = super::request(world, "Copying instance", caller, project, name).share(source);
+    world.submit(task, request)
+}
+
+impl Copy {
+    /// The row this task wrote, if it is there.
+    fn own(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
+        let found = rows::get(db, &self.instance.project, &self.instance.name)?;
+        Ok(found.filter(|row| row.created_at == self.instance.created_at))
+    }
+}
+
+async fn write_rows(cx: &mut Cx<Copy>) -> Result<()> {
+    let input = cx.input.clone();
+    let world = cx.world.clone();
+    cx.world
+        .store
+        .write(|db| {
+            if input.own(db)?.is_some() {
+                return Ok(());
+            }
+            let new = &input.instance;
+            if rows::get(db, &new.project, &new.name)?.is_some() {
+                return Err(Error::exists("instance", &new.name));
+            }
+            let new = draft::completed(db, &world.host, new)?;
+            rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
+            volumes::insert(db, &super::launch::volume_row(&new, &input.pool))?;
+            let id = input.own(db)?.map(|row| row.id).unwrap_or_default();
+            for snapshot in &input.snapshots {
+                let snapshot = draft::adapted(snapshot, &new);
+                snapshots::insert(db, &Snapshot { instance_id: id, ..snapshot })?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn delete_rows(cx: &mut Cx<Copy>) -> Result<()> {
+    let input = cx.input.clone();
+    let deleted = cx.world.store.write(|db| {
+        if let Some(row) = input.own(db)? {
+            volumes::delete(db, &row.project, &row.kind, &row.name)?;
+            rows::delete(db, &row.project, &row.name)?;
+        }
+        Ok::<_, Error>(())
+    });
+    deleted.await
+}
+
+async fn pause_source(cx: &mut Cx<Copy>) -> Result<()> {
+    match cx.input.from.snapshot {
+        Some(_) => Ok(()),
+        None => pause::pause(&cx.world, &cx.input.from.project, &cx.input.from.instance).await,
+    }
+}
+
+async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
+    match cx.input.from.snapshot {
+        Some(_) => Ok(()),
+        None => pause::go_on(&cx.world, &cx.input.from.project, &cx.input.from.instance).await,
+    }
+}
+
+async fn root(cx: &mut Cx<Copy>) -> Result<()> {
+    files::Files::of(cx).await?.root().await
+}
+
+async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
+    let files = files::Files::of(cx).await?;
+    for snapshot in &cx.input.snapshots {
+        files.snapshot(&snapshot.name).await?;
+    }
+    Ok(())
+}
+
+async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {
+    match cx.world.store.read(|db| cx.input.own(db))? {
+        Some(row) => {
+            super::delete::delete_volume(&cx.world, &cx.input.pool, &row.project, &row.name).await
+        }
+        None => Ok(()),
+    }
+}
+
+async fn delete_side(cx: &mut Cx<Copy>) -> Result<()> {
+    match cx.world.store.read(|db| cx.input.own(db))? {
+        Some(_) => files::Files::of(cx).await?.delete_side().await,
+        None => Ok(()),
+    }
+}
+
+async fn whole(cx: &mut Cx<Copy>) -> Result<()> {
+    let (project, name) = (&cx.input.instance.project, &cx.input.instance.name);
+    let marked = cx.world.store.write(|db| match cx.input.own(db)? {
+        Some(_) => Ok(rows::set_made(db, project, name, Made::Ready)?),
+        None => Err(Error::not_found("instance", name)),
+    });
+    marked.await?;
+    cx.world.tell(&cx.input.caller, project, "instance-created", url::instance(project, name));
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Holds an instance still while its files are read, beneath what clients see: to them it runs on.
+
+use runtime::{Monitor, State};
+
+use super::guests::Phase;
+use crate::{Error, Result, World, blocking::blocking, names};
+
+/// Pauses an instance that runs.
+pub(super) async fn pause(world: &World, project: &str, name: &str) -> Result<()> {
+    match world.guests.get(project, name) {
+        Some(guest) if guest.phase() == Phase::Running => {
+            let frozen = blocking("pause instance", move || guest.monitor().freeze(true));
+            unless_gone(frozen.await)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets it go on, unless a client paused it meanwhile. After a crash no guest is held yet.
+pub(super) async fn go_on(world: &World, project: &str, name: &str) -> Result<()> {
+    let guest = world.guests.get(project, name);
+    if guest.is_some_and(|guest| guest.phase() == Phase::Frozen) {
+        return Ok(());
+    }
+    let run = world.dirs.run(&names::instance_id(project, name));
+    let thawed = blocking("resume instance", move || match Monitor::connect(&run)? {
+        Some(monitor) if matches!(monitor.info()?.state, State::Frozen) => monitor.freeze(false),
+        _ => Ok(()),
+    });
+    unless_gone(thawed.await)
+}
+
+/// One that ended meanwhile needs neither.
+fn unless_gone(done: Result<()>) -> Result<()> {
+    match done {
+        Err(Error::Runtime(runtime::Error::Gone)) => Ok(()),
+        other => other,
+    }
+}
