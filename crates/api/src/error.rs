@@ -85,6 +85,11 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Cancelled(_)
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Fixed { .. } => StatusCode::FORBIDDEN,
+        E::Device { source, .. } => match of_cloud(source) {
+            // Mostly it asks for what cannot be there: a mount point below a file.
+            StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,
+            status => status,
+        },
         E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         E::Task(error) => of_task(error),
         E::Failed(failure) => match failure.error.downcast_ref::<cloud::Error>() {

@@ -65,6 +65,16 @@ pub enum Error {
         /// What would have to be done first.
         hint: &'static str,
     },
+    /// A device could not be given to a running instance, or taken from it.
+    #[error("device \"{device}\" cannot be {verb}")]
+    Device {
+        /// The device.
+        device: String,
+        /// `added` or `removed`.
+        verb: &'static str,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A protection was set on it.
     #[error("{what} \"{name}\" is protected by {key}")]
     Protected {

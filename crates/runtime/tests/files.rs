@@ -138,7 +138,7 @@ fn disks_come_and_go_while_it_runs() {
     assert_eq!(guest.ok("cat /mnt/one"), "content");
     monitor.remove_mount(Path::new("/mnt/rw")).unwrap();
     assert_ne!(guest.sh("cat /mnt/rw/file").0, 0);
-    assert!(monitor.remove_mount(Path::new("/mnt/rw")).is_err());
+    monitor.remove_mount(Path::new("/mnt/rw")).unwrap();
     assert!(monitor.add_mount(&Mount::new("/nowhere", "/mnt/x")).is_err());
 }
 

@@ -1,12 +1,13 @@
 //! Profiles: configuration and devices that instances share.
 
 use options::{Raw, device::Devices};
+use serde::{Deserialize, Serialize};
 use store::{Read, Row, Write, params};
 
 use super::{from_json, json};
 
 /// Configuration and devices that instances share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Profile {
     /// The row's key.
     pub id: i64,

@@ -36,6 +36,8 @@ pub mod live;
 pub mod logs;
 pub(crate) mod options;
 mod pause;
+mod plug;
+pub(crate) mod reconfigure;
 pub mod record;
 pub mod rename;
 pub mod snapshots;

@@ -1,20 +1,18 @@
 //! Changes an instance's options, devices, profiles.
 
+use store::Read;
 use wire::InstancePut;
 
-use super::{options::Typed, volatile};
+use super::{options::Typed, reconfigure::Reconfigure};
 use crate::{
     Caller, Error, Result, World,
-    db::{
-        self,
-        instances::{self as rows, Instance},
-    },
+    db::{self, instances::Instance},
     etag::{self, IfMatch},
     expand, url,
 };
 
-/// Changes an instance to what `change` makes of its editable part. What applies live does so at
-/// once, the rest at the next start.
+/// Changes an instance to what `change` makes of its editable part. Limits and devices apply at
+/// once, the rest at the next start; a device that cannot leaves everything as it was.
 pub async fn update(
     world: &World,
     caller: &Caller,
@@ -24,32 +22,38 @@ pub async fn update(
     change: impl Fn(InstancePut) -> Result<InstancePut> + Send,
 ) -> Result<()> {
     let running = world.guests.get(project, name).is_some();
-    world
-        .store
-        .write(|db| {
-            let old = super::find(db, project, name)?;
-            let writable = super::list::writable(&old);
-            etag::check(&seen, &writable, "instance", name)?;
-            let mut new = changed(&old, change(writable)?)?;
-            let home = crate::profiles::home(db, project)?;
-            super::check_profiles(db, &home, &new.profiles)?;
-            let before = Typed::parse(&expand::expand(db, &old)?)?;
-            let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
-            if running {
-                fixed_while_running(&before, &typed)?;
-            }
-            if before.root_pool()? != typed.root_pool()? {
-                return Err(Error::Unsupported("a move to another pool by changing the root disk"));
-            }
-            super::check_networks(db, project, name, &typed)?;
-            volatile::prune(&mut new.config, &typed.devices);
-            volatile::complete(&mut new.config, &typed.devices);
-            Ok(rows::update(db, &new, &home)?)
-        })
-        .await?;
+    let prepare = |db: &Read<'_>| {
+        let old = super::find(db, project, name)?;
+        let writable = super::list::writable(&old);
+        etag::check(&seen, &writable, "instance", name)?;
+        let new = changed(&old, change(writable)?)?;
+        check(db, &old, &new, running)?;
+        Reconfigure::instance(db, &old, new)
+    };
+    let wanted = world.store.read(prepare)?;
+    if wanted.plugs(world)? {
+        wanted.run(world, caller, project).await?;
+        crate::networks::ports::tell_hosts(world).await?;
+    } else {
+        world.store.write(|db| prepare(db)?.write(db)).await?;
+    }
     super::live::apply(world, project, name).await?;
     world.tell(caller, project, "instance-updated", url::instance(project, name));
     Ok(())
+}
+
+fn check(db: &Read<'_>, old: &Instance, new: &Instance, running: bool) -> Result<()> {
+    let home = crate::profiles::home(db, &old.project)?;
+    super::check_profiles(db, &home, &new.profiles)?;
+    let before = Typed::parse(&expand::expand(db, old)?)?;
+    let after = Typed::parse_whole(&expand::expand(db, new)?)?;
+    if running {
+        fixed_while_running(&before, &after)?;
+    }
+    if before.root_pool()? != after.root_pool()? {
+        return Err(Error::Unsupported("a move to another pool by changing the root disk"));
+    }
+    super::check_networks(db, &old.project, &old.name, &after)
 }
 
 fn changed(old: &Instance, put: InstancePut) -> Result<Instance> {

@@ -136,6 +136,8 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
             for row in instance_rows::all(db)? {
                 let state = crate::instances::volatile::was_running(&row.config);
                 seen.insert(format!("row instance {} running={state} {:?}", row.name, row.made));
+                let devices: Vec<_> = row.devices.0.keys().collect();
+                seen.insert(format!("row instance {} has {devices:?}", row.name));
                 let note = row.config.get("user.note").unwrap_or("-");
                 seen.insert(format!("row instance {} note={note}", row.name));
                 for snapshot in db::instance_snapshots::of_instance(db, row.id)? {
@@ -161,6 +163,7 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
     for guest in world.guests.all() {
         let frozen = guest.monitor().info().map(|info| info.state == runtime::State::Frozen);
         seen.insert(format!("guest {} {:?} {frozen:?}", guest.name(), guest.phase()));
+        seen.extend(mounts(&guest));
     }
     seen.extend(
         world.plane.interfaces().await.unwrap().into_iter().map(|l| format!("link {}", l.name)),
@@ -169,6 +172,15 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
     seen.extend(snapshots(world));
     seen.extend(groups(&world.tag));
     seen
+}
+
+/// The disks that laws give to a guest, each time they are mounted.
+fn mounts(guest: &crate::instances::guests::Guest) -> Vec<String> {
+    let Ok(info) = guest.monitor().info() else { return Vec::new() };
+    let table = fs::read_to_string(format!("/proc/{}/mountinfo", info.pid)).unwrap_or_default();
+    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let given = places.filter(|place| place.starts_with("/law")).enumerate();
+    given.map(|(at, place)| format!("mount {at} {place}")).collect()
 }
 
 /// What is on disk of pools, images, uploads, runs and logs; not what is in a root.

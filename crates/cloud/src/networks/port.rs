@@ -18,6 +18,7 @@ use super::spec::mac;
 use crate::{Error, Result, World, instances::volatile};
 
 /// A network device with what was chosen for it.
+#[derive(PartialEq)]
 pub(crate) struct Port<'a> {
     nic: &'a Nic,
     host_name: String,
@@ -27,9 +28,9 @@ pub(crate) struct Port<'a> {
 }
 
 impl<'a> Port<'a> {
-    /// The network devices of an instance, by their names.
+    /// The network devices of an instance, by their names; `tag` is the daemon's.
     pub(crate) fn all(
-        world: &World,
+        tag: &str,
         id: &str,
         devices: &'a BTreeMap<String, Device>,
         config: &Raw,
@@ -39,13 +40,44 @@ impl<'a> Port<'a> {
             let name = nic.name().or_else(|| config.get(&device_key(device, "name")));
             let port = Port {
                 nic,
-                host_name: host_name(world, id, device, nic),
+                host_name: host_name(tag, id, device, nic),
                 hwaddr: hwaddr(device, nic, config)?,
                 name: name.map_or_else(|| format!("eth{at}"), str::to_owned),
             };
             Ok((device.as_str(), port))
         };
         nics.enumerate().map(port).collect()
+    }
+
+    /// Fails when two of an instance's have one name inside.
+    pub(crate) fn check_names(devices: &BTreeMap<String, Device>, config: &Raw) -> Result<()> {
+        // The names on the host's side, which the tag goes into, do not matter here.
+        let ports = Port::all("", "", devices, config)?;
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (device, port) in &ports {
+            if let Some(other) = seen.insert(&port.name, device) {
+                let name = &port.name;
+                let why = format!("device \"{device}\": \"{other}\" is \"{name}\" inside too");
+                return Err(Error::invalid("devices", why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is the same pair of links as the other; what it may send may differ.
+    pub(crate) fn same_links(&self, other: &Port<'_>) -> bool {
+        let nic = |port: &Port<'_>| {
+            let nic = port.nic;
+            let bridge = nic.bridge().map(str::to_owned);
+            (bridge, nic.mtu(), nic.queue_length(), nic.isolated())
+        };
+        (&self.host_name, self.hwaddr, &self.name) == (&other.host_name, other.hwaddr, &other.name)
+            && nic(self) == nic(other)
+    }
+
+    /// The bridge it is to be on.
+    pub(crate) fn bridge(&self) -> Option<&str> {
+        self.nic.bridge()
     }
 
     /// Makes it; what an attempt before this one left is replaced.
@@ -83,6 +115,19 @@ impl<'a> Port<'a> {
         Ok(world.plane.filter_port(&filter).await?)
     }
 
+    /// Makes its filter what its options say, whatever it was.
+    pub(crate) async fn refilter(&self, world: &World) -> Result<()> {
+        match self.nic.filters() {
+            Some(_) => self.filter(world).await,
+            None => Ok(world.plane.unfilter_port(&self.host_name).await?),
+        }
+    }
+
+    /// Removes it; one that is gone is Ok.
+    pub(crate) async fn unplug(&self, world: &World) -> Result<()> {
+        remove(world, &self.host_name, self.nic).await
+    }
+
     /// Puts back what other programs took away: its place on the bridge, its filter.
     pub(crate) async fn repair(&self, world: &World) -> Result<()> {
         self.filter(world).await?;
@@ -93,18 +138,21 @@ impl<'a> Port<'a> {
 
 /// Removes a network device; one that is gone is Ok.
 pub(crate) async fn unplug(world: &World, id: &str, device: &str, nic: &Nic) -> Result<()> {
-    let host_name = host_name(world, id, device, nic);
-    let gone = world.plane.detach_port(&host_name).await;
+    remove(world, &host_name(&world.tag, id, device, nic), nic).await
+}
+
+async fn remove(world: &World, host_name: &str, nic: &Nic) -> Result<()> {
+    let gone = world.plane.detach_port(host_name).await;
     if nic.filters().is_some() {
-        world.plane.unfilter_port(&host_name).await?;
+        world.plane.unfilter_port(host_name).await?;
     }
     Ok(gone?)
 }
 
-fn host_name(world: &World, id: &str, device: &str, nic: &Nic) -> String {
+fn host_name(tag: &str, id: &str, device: &str, nic: &Nic) -> String {
     match nic.host_name() {
         Some(given) => given.to_owned(),
-        None => volatile::host_name(&world.tag, id, device),
+        None => volatile::host_name(tag, id, device),
     }
 }
 

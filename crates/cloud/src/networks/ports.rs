@@ -30,7 +30,7 @@ pub(crate) async fn attach(
     config: &Raw,
 ) -> Result<()> {
     let id = names::instance_id(guest.project(), guest.name());
-    let ports = Port::all(world, &id, &typed.devices, config)?;
+    let ports = Port::all(&world.tag, &id, &typed.devices, config)?;
     if ports.is_empty() {
         return Ok(());
     }
@@ -89,7 +89,7 @@ async fn repair_guest(world: &World, guest: &Guest) -> Result<()> {
     let typed = Typed::parse(&expanded)?;
     let id = names::instance_id(project, name);
     let mut result = Ok(());
-    for port in Port::all(world, &id, &typed.devices, &expanded.config)?.values() {
+    for port in Port::all(&world.tag, &id, &typed.devices, &expanded.config)?.values() {
         result = result.and(port.repair(world).await);
     }
     result

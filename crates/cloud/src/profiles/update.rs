@@ -1,21 +1,22 @@
 //! Changes a profile, and with it every instance that has it.
 
+use store::Read;
 use wire::ProfilePut;
 
 use crate::{
     Caller, Result, World,
-    db::{self, profiles as rows},
-    etag::{self, IfMatch},
-    expand,
-    instances::{
+    db::{
         self,
-        options::{Typed, check_shared},
+        profiles::{self as rows, Profile},
     },
+    etag::{self, IfMatch},
+    instances::{self, options::check_shared, reconfigure::Reconfigure},
+    networks::ports,
     url,
 };
 
-/// Changes a profile to what `change` makes of its editable part. Running instances take over what
-/// applies live.
+/// Changes a profile to what `change` makes of its editable part. Instances that run take over limits
+/// and devices at once; a device that one of them cannot have leaves all as they were.
 pub async fn update(
     world: &World,
     caller: &Caller,
@@ -24,29 +25,31 @@ pub async fn update(
     seen: IfMatch,
     change: impl Fn(ProfilePut) -> Result<ProfilePut> + Send,
 ) -> Result<()> {
-    let (home, users) = world
+    let prepare = |db: &Read<'_>| {
+        let row = super::find(db, project, name)?;
+        let old = super::writable(&row);
+        etag::check(&seen, &old, "profile", name)?;
+        let new = change(old)?;
+        let (config, devices) = (new.config.into(), db::devices_in(new.devices));
+        check_shared(&config, &devices)?;
+        let new = Profile { description: new.description, config, devices, ..row.clone() };
+        // None of its users may be left unable to start.
+        Reconfigure::profile(db, row, new)
+    };
+    let wanted = world.store.read(prepare)?;
+    if wanted.plugs(world)? {
+        wanted.run(world, caller, project).await?;
+        ports::tell_hosts(world).await?;
+    } else {
+        world.store.write(|db| prepare(db)?.write(db)).await?;
+    }
+    let (row, users) = world
         .store
-        .write(|db| {
-            let row = super::find(db, project, name)?;
-            let old = super::writable(&row);
-            etag::check(&seen, &old, "profile", name)?;
-            let new = change(old)?;
-            let (config, devices) = (new.config.into(), db::devices_in(new.devices));
-            check_shared(&config, &devices)?;
-            rows::update(db, row.id, &new.description, &config, &devices)?;
-            let mut users = rows::users(db)?;
-            users.retain(|(id, ..)| *id == row.id);
-            for (_, project, name) in &users {
-                // None of them may be left unable to start.
-                let instance = instances::find(db, project, name)?;
-                Typed::parse_whole(&expand::expand(db, &instance)?)?;
-            }
-            Ok::<_, crate::Error>((row.project, users))
-        })
-        .await?;
-    for (_, project, name) in users {
+        .read(|db| Ok::<_, crate::Error>((super::find(db, project, name)?, rows::users(db)?)))?;
+    for (_, project, name) in users.into_iter().filter(|(id, ..)| *id == row.id) {
         instances::live::apply(world, &project, &name).await?;
     }
+    let home = row.project;
     world.tell(caller, &home, "profile-updated", url::of("profiles", name, &home));
     Ok(())
 }

@@ -139,12 +139,12 @@ impl Monitor {
         }
     }
 
-    /// Mounts a disk into the running instance; a read-only one stays so.
+    /// Mounts a disk into the running instance; a read-only one stays so. One that is there is Ok.
     pub fn add_mount(&self, mount: &Mount) -> Result<()> {
         self.done(&Request::AddMount { mount: mount.clone() })
     }
 
-    /// Unmounts what is mounted at a path inside.
+    /// Unmounts a disk, by its path inside; what is not one is left alone.
     pub fn remove_mount(&self, target: &Path) -> Result<()> {
         self.done(&Request::RemoveMount { target: target.to_owned() })
     }

@@ -67,7 +67,11 @@ pub(crate) fn unmount(spec: &InstanceSpec, init: BorrowedFd, target: &Path) -> R
         move_into_thread_name_spaces(init, joined).at("join", "namespaces")?;
         become_root()?;
         let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
-        rustix::mount::unmount(target, flags).at("unmount", target)
+        match rustix::mount::unmount(target, flags) {
+            // Somebody inside did it before us, or its optional source was never there.
+            Err(Errno::INVAL | Errno::NOENT) => Ok(()),
+            done => done.at("unmount", target),
+        }
     })
 }
 

@@ -40,14 +40,26 @@ impl Instance {
         Ok(())
     }
 
+    /// The specification tells what is mounted: one that is there is not mounted again.
     pub(super) fn add_mount(&mut self, mount: &Mount) -> Result<()> {
         self.running("mount")?;
         plan::check_mount(mount)?;
-        hotplug::mount(&self.spec, self.pid, mount)
+        if self.spec.mounts.contains(mount) {
+            return Ok(());
+        }
+        hotplug::mount(&self.spec, self.pid, mount)?;
+        self.spec.mounts.push(mount.clone());
+        Ok(())
     }
 
+    /// What was not mounted by us is left alone.
     pub(super) fn remove_mount(&mut self, target: &Path) -> Result<()> {
         self.running("unmount")?;
-        hotplug::unmount(&self.spec, self.pidfd.as_fd(), target)
+        if !self.spec.mounts.iter().any(|mount| mount.target == target) {
+            return Ok(());
+        }
+        hotplug::unmount(&self.spec, self.pidfd.as_fd(), target)?;
+        self.spec.mounts.retain(|mount| mount.target != target);
+        Ok(())
     }
 }
