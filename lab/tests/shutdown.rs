@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{Client, Daemon, until};
+use lab::{Background, Client, Daemon, until};
 use serde_json::Value;
 
 /// An instance that notes when it is asked to stop, takes `seconds` for it, then ends.
@@ -119,12 +119,64 @@ fn they_start_by_priority_with_their_delays() {
     launch("last", &["boot.autostart.priority=-5"]);
     launch("first", &["boot.autostart.priority=7", "boot.autostart.delay=2"]);
     launch("middle", &[]);
+    let before = started(&daemon, "last");
     daemon.power_down();
     let began = Instant::now();
     daemon.launch();
     assert!(began.elapsed() < Duration::from_secs(2), "the API waits for no delay");
-    daemon.await_status("last", "Running");
+    // The row is written a moment after it runs.
+    until("the last one is started", || (started(&daemon, "last") > before).then_some(()));
     let [first, middle, last] = ["first", "middle", "last"].map(|name| started(&daemon, name));
     assert!(middle - first >= chrono::TimeDelta::milliseconds(1900), "{first} {middle}");
     assert!(last > middle && last - middle < chrono::TimeDelta::seconds(2), "{middle} {last}");
+}
+
+/// A daemon whose archive of Debian takes connections and never answers, and what is that archive.
+fn with_mute_archive() -> Option<(Daemon, Background)> {
+    if !lab::installed("mmdebstrap") {
+        lab::skip("not installed: mmdebstrap");
+        return None;
+    }
+    let mut daemon = Daemon::ready()?;
+    daemon.stop();
+    let mut archive = daemon.netns().command("timeout");
+    archive.args(["60", "busybox", "nc", "-l", "-p", "8080"]);
+    let archive = Background::start(archive, Vec::new());
+    let mirror = String::from("http://127.0.0.1:8080/debian");
+    assert!(daemon.try_launch(&[("MICROCLOUD_DEBIAN_MIRROR", mirror)]), "{}", daemon.tail());
+    Some((daemon, archive))
+}
+
+/// Starts what never ends: a build from that archive.
+fn build(daemon: &Daemon) -> Background {
+    let build = daemon.begin(Client::Cli, &["image", "build", "debian:12"], Vec::new());
+    until("mmdebstrap runs", || builds(daemon).first().copied());
+    build
+}
+
+/// The processes of builds in this daemon's network namespace.
+fn builds(daemon: &Daemon) -> Vec<u32> {
+    let own = std::fs::read_link(daemon.netns().path()).ok();
+    let pids = lab::host(&["sh", "-c", "pidof -x mmdebstrap || :"]).text();
+    let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok());
+    pids.filter(|pid| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok() == own).collect()
+}
+
+#[test]
+fn tasks_under_way_are_waited_for_unless_somebody_is_in_a_hurry() {
+    let Some((mut daemon, archive)) = with_mute_archive() else { return };
+    daemon.busybox("x");
+    let task = build(&daemon);
+    daemon.cli(["shutdown", "--timeout", "1"]).fails_with("the shutdown goes on");
+    assert_eq!(daemon.status("x"), "Running", "its turn comes after the build's end");
+    let began = Instant::now();
+    daemon.cli(["shutdown", "--force"]).ok();
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    until("the daemon's end is seen", || daemon.ended());
+    assert_eq!(builds(&daemon), Vec::<u32>::new(), "no program outlives it");
+    task.wait().fails();
+    archive.signal(rustix::process::Signal::TERM);
+    drop(archive.wait());
+    daemon.launch();
+    daemon.await_status("x", "Running");
 }

@@ -141,6 +141,14 @@ impl World {
         }
     }
 
+    /// Cancels what is under way and can be cancelled, so that its programs end with the daemon.
+    pub fn cancel_operations(&self) {
+        for operation in self.operations.list(None) {
+            // One that cannot be cancelled, or has just ended, is left to itself.
+            let _ = operation.cancel();
+        }
+    }
+
     /// Takes no new task and waits for those under way; says how many are left.
     pub async fn finish_tasks(&self, patience: Duration) -> usize {
         match self.runner.get() {

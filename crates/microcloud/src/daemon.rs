@@ -20,8 +20,12 @@ use crate::{
     systemd,
 };
 
-/// How long tasks under way may take at the end; what is left then is settled at the next start.
+/// How long tasks under way may take when the daemon alone ends, before they are cancelled.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long cancelled tasks may take; what is left then is settled at the next start.
+const CANCELLED: Duration = Duration::from_secs(10);
+/// How long threads that work on them may take after that.
+const THREADS: Duration = Duration::from_secs(1);
 /// Threads for requests: enough to use a Pi, few enough to be small.
 const MOST_THREADS: usize = 4;
 /// An idle thread that was made for blocking work goes away after this.
@@ -56,7 +60,11 @@ pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
     let done = arguments(words).and_then(|arguments| {
         sys::keep_heap_small();
         log()?;
-        runtime()?.block_on(run(arguments))
+        let runtime = runtime()?;
+        let done = runtime.block_on(run(arguments));
+        // Dropped, it would wait for ever for a thread that hangs.
+        runtime.shutdown_timeout(THREADS);
+        done
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -134,10 +142,10 @@ async fn run(arguments: Arguments) -> Result<()> {
         let world = world.clone();
         async move { due.run(&world).await }
     });
-    serve(&world, listener, &starting.abort_handle()).await?;
+    let ending = serve(&world, listener, &starting.abort_handle()).await?;
     drop(reconcilers);
     followed.abort();
-    end(&world).await
+    end(&world, ending).await
 }
 
 /// Serves until a signal, or until the database fails. While instances stop it goes on to answer.
@@ -145,7 +153,7 @@ async fn serve(
     world: &Arc<World>,
     listener: tokio::net::UnixListener,
     starting: &AbortHandle,
-) -> Result<()> {
+) -> Result<Ending> {
     let mut signals = Signals::listen()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(api::serve(listener, world.clone(), async {
@@ -163,21 +171,31 @@ async fn serve(
                 systemd::patiently(reconcile::shutdown(world, signals.another())).await;
             }
         }
+        ending
     };
-    tokio::select! {
-        () = ended => {}
+    let ending = tokio::select! {
+        ending = ended => ending,
         error = world.store.failed() => {
             return Err(error).context("the database has failed; nothing is changed any more");
         }
-    }
+    };
     drop(stop);
     // Event streams stay open for ever: what is not answered soon is cut.
     let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
-    Ok(())
+    Ok(ending)
 }
 
-async fn end(world: &World) -> Result<()> {
-    let left = world.finish_tasks(PATIENCE).await;
+async fn end(world: &World, ending: Ending) -> Result<()> {
+    let patience = match ending {
+        Ending::Daemon => PATIENCE,
+        // They had theirs before the instances stopped.
+        Ending::Instances => Duration::ZERO,
+    };
+    let mut left = world.finish_tasks(patience).await;
+    if left > 0 {
+        world.cancel_operations();
+        left = world.finish_tasks(CANCELLED).await;
+    }
     if left > 0 {
         tracing::warn!(left, "tasks under way are settled at the next start");
     }

@@ -26,6 +26,8 @@ use crate::{
 
 /// How long what follows a kill may take.
 const KILLED: Duration = Duration::from_secs(30);
+/// How often it looks again: a task that is not waited for may start an instance meanwhile.
+const ROUNDS: usize = 3;
 /// What an instance whose options cannot be read gets: what `boot.*` is when nothing is set.
 const USUAL: Leave = Leave { priority: 0, timeout: Duration::from_secs(30) };
 /// The same for `core.shutdown_timeout`.
@@ -52,7 +54,17 @@ pub async fn shutdown(world: &Arc<World>, hurry: impl Future<Output = ()>) {
         }
         () = hurry => tracing::warn!("tasks under way are not waited for"),
     }
-    let leaving = world.guests.all().into_iter().map(|guest| {
+    for _ in 0..ROUNDS {
+        let guests = world.guests.all();
+        if guests.is_empty() {
+            return;
+        }
+        stop_all(world, guests).await;
+    }
+}
+
+async fn stop_all(world: &World, guests: Vec<Guest>) {
+    let leaving = guests.into_iter().map(|guest| {
         let leave = leave(world, &guest).unwrap_or_else(|error| {
             tracing::error!(name = guest.name(), error = %tasks::chain(&error), "its options");
             USUAL
