@@ -21,6 +21,7 @@ pub mod apt_get;
 pub mod busybox;
 pub mod dpkg_deb;
 pub mod editor;
+pub mod mkfs_btrfs;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;

@@ -10,7 +10,7 @@ use exec::Control;
 use crate::{Content, Error, Result, Shape, VolumeId};
 
 /// The drivers of this build.
-pub static DRIVERS: &[&dyn Driver] = &[&crate::dir::Dir];
+pub static DRIVERS: &[&dyn Driver] = &[&crate::btrfs::Btrfs, &crate::dir::Dir];
 
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static dyn Driver> {
@@ -30,8 +30,14 @@ pub struct DriverInfo {
 
 /// Options of a pool beneath its name and source; `dir` has none.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct PoolOptions {}
+pub struct PoolOptions {
+    /// Bytes of the file that holds the pool, where it is in one.
+    pub size: Option<u64>,
+    /// Options of its mount, separated by commas.
+    pub mount_options: Option<String>,
+    /// Whether what is on a source may be overwritten.
+    pub wipe: bool,
+}
 
 /// A pool as the cloud wants it.
 #[derive(Debug, Clone)]
@@ -40,7 +46,7 @@ pub struct PoolSpec {
     pub name: String,
     /// Its folder in the state folder. With a `source` this becomes a link to it.
     pub path: PathBuf,
-    /// Where the pool lives instead: for `dir` an empty folder.
+    /// Where the pool lives instead: an empty folder, or for some drivers a disk.
     pub source: Option<PathBuf>,
     /// Driver options.
     pub options: PoolOptions,
@@ -56,6 +62,14 @@ pub trait Driver: Send + Sync {
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>>;
     /// Removes a pool with its images; refuses while it has other volumes. An absent pool is Ok.
     fn delete(&self, spec: &PoolSpec) -> Result<()>;
+    /// Why the driver cannot be used on this machine, if so.
+    fn unable(&self) -> Option<String> {
+        None
+    }
+    /// Makes the file that holds an open pool larger, up to `spec.options.size`.
+    fn grow(&self, spec: &PoolSpec) -> Result<()> {
+        Err(crate::Error::NotGrowing { pool: spec.name.clone() })
+    }
 }
 
 /// What is true of an open pool.

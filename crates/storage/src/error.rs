@@ -131,6 +131,39 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The source of a pool cannot be used.
+    #[error("source {path}: {why}")]
+    Source {
+        /// The source.
+        path: PathBuf,
+        /// What is wrong with it, and what would be right.
+        why: &'static str,
+    },
+    /// The size of a pool is none it can have.
+    #[error("size of pool {pool} is {size} bytes: {why}")]
+    PoolSize {
+        /// The pool's name.
+        pool: String,
+        /// The size that was asked for.
+        size: u64,
+        /// What is allowed.
+        why: String,
+    },
+    /// The pool is not in a file of ours.
+    #[error("pool {pool} is not in a file that could be made larger")]
+    NotGrowing {
+        /// The pool's name.
+        pool: String,
+    },
+    /// A program failed that makes file systems.
+    #[error("cannot make a file system in {path}")]
+    Format {
+        /// In what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<exec::Error>,
+    },
     /// The pool still has volumes that are not images.
     #[error("pool {pool} has {count} volumes")]
     PoolInUse {

@@ -138,9 +138,19 @@ fn remove_sub(
         rustix::fs::renameat(folder, name, top, up)?;
         return Ok(true);
     }
+    // A subvolume goes whole. Most folders are none, and one with others in it cannot.
+    if sys::delete_subvolume(folder, name).is_ok() {
+        return Ok(false);
+    }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let moved = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
-        Ok(sub) => empty(sub.as_fd(), top, depth + 1)?,
+        Ok(sub) => {
+            if rustix::fs::fstat(&sub)?.st_ino == sys::SUBVOLUME_INODE {
+                // Fails where it is no subvolume but a folder of that number; the rest tells.
+                let _ = sys::make_subvolume_writable(sub.as_fd());
+            }
+            empty(sub.as_fd(), top, depth + 1)?
+        }
         Err(Errno::NOENT) => return Ok(false),
         Err(e) => return Err(e),
     };

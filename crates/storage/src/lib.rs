@@ -6,6 +6,7 @@
 //!
 //! Everything here blocks: callers in async code move it to a blocking thread.
 
+mod btrfs;
 mod copy;
 mod dir;
 mod driver;

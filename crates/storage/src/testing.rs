@@ -32,6 +32,17 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// None, with a word why, where the machine lacks what the driver needs.
+    pub(crate) fn able(driver: &'static dyn Driver) -> Option<Scratch> {
+        match driver.unable() {
+            Some(why) => {
+                eprintln!("SKIP: {why}");
+                None
+            }
+            None => Some(Scratch::new(driver)),
+        }
+    }
+
     pub(crate) fn new(driver: &'static dyn Driver) -> Scratch {
         let folder = tempfile::Builder::new().prefix("storage-").tempdir().unwrap();
         Scratch::at(driver, &folder.path().join("pool"), Some(folder))
@@ -43,13 +54,11 @@ impl Scratch {
         path: &Path,
         folder: Option<tempfile::TempDir>,
     ) -> Scratch {
+        own_namespace();
         let path = path.to_owned();
-        let spec = PoolSpec {
-            name: "scratch".into(),
-            path,
-            source: None,
-            options: PoolOptions::default(),
-        };
+        // For those in a file: as little as file systems take, and some room.
+        let options = PoolOptions { size: Some(512 << 20), ..PoolOptions::default() };
+        let spec = PoolSpec { name: "scratch".into(), path, source: None, options };
         driver.create(&spec).unwrap();
         Scratch { pool: driver.open(&spec).unwrap(), spec, driver, _folder: folder }
     }
@@ -57,6 +66,13 @@ impl Scratch {
     /// The pool as the next run of the daemon finds it.
     pub(crate) fn reopen(&mut self) {
         self.pool = self.driver.open(&self.spec).unwrap();
+    }
+}
+
+/// A test that fails leaves no mount behind.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
     }
 }
 

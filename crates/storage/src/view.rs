@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid, openat2};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
 use crate::error::At;
@@ -37,7 +37,7 @@ impl View {
     /// Opens what [`crate::Pool::attach`] gave. A disk cannot be opened.
     pub fn open(attached: &Attached, access: Access) -> Result<View> {
         let root = match attached {
-            Attached::Path(path) => fsio::open_dir(path)?,
+            Attached::Path(path) => folder(path, access)?,
             Attached::Overlay { lower, upper, work } => match access {
                 Access::Read => {
                     let layers: Vec<_> = [upper].into_iter().chain(lower).collect();
@@ -100,6 +100,17 @@ impl AsFd for View {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
+}
+
+/// A mount of a folder of its own, so that reading can be all that is possible.
+fn folder(path: &Path, access: Access) -> Result<OwnedFd> {
+    let place = fsio::open_dir(path)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mount = open_tree(&place, "", flags | OpenTreeFlags::AT_EMPTY_PATH).at("open", path)?;
+    if access == Access::Read {
+        sys::set_readonly_mount(mount.as_fd()).at("make read-only", path)?;
+    }
+    Ok(mount)
 }
 
 type Setting<'a> = (&'a str, Option<&'a Path>);

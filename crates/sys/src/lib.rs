@@ -7,12 +7,14 @@
 #![allow(unsafe_code)]
 
 mod attach;
+mod btrfs;
 mod call;
 mod exec;
 mod fork;
 mod heap;
 mod ids;
 mod inherited;
+mod loops;
 mod mount;
 mod reaper;
 mod seccomp;
@@ -20,11 +22,17 @@ mod signals;
 mod spawn;
 
 pub use attach::attach_device_filter;
+pub use btrfs::{
+    SUBVOLUME_INODE, create_subvolume, delete_subvolume, enable_subvolume_quotas,
+    folders_with_subvolumes, grow_btrfs, limit_subvolume, make_subvolume_writable,
+    snapshot_subvolume,
+};
 pub use exec::{Image, close_all_on_exec};
 pub use fork::{Child, Fork, fork};
 pub use heap::keep_heap_small;
 pub use ids::{FsIds, join_new_session_keyring};
 pub use inherited::take_inherited;
+pub use loops::{attach_loop, refresh_loop};
 pub use mount::{idmap_mount, set_readonly_mount};
 pub use reaper::run_below_reaper;
 pub use seccomp::install_filter;

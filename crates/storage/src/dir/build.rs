@@ -13,6 +13,7 @@ use super::layout::{Layout, Place};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::trash;
+use super::trees::Trees;
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{Content, Error, Fill, Result, VolumeId, VolumeKind};
@@ -69,6 +70,7 @@ const RESERVED: [&str; 5] = ["volume.json", "deleted", "snapshots", "upper", "wo
 
 /// Writes the contents of a new volume.
 pub(super) fn fill(
+    trees: Trees,
     place: &Place,
     meta: &Meta,
     id: &VolumeId,
@@ -76,13 +78,14 @@ pub(super) fn fill(
     control: &Control,
 ) -> Result<()> {
     if meta.content == Content::Filesystem && id.kind == VolumeKind::Custom {
-        fsio::ensure_dir(&place.data(), 0o711)?;
+        trees.make(&place.data(), 0o711)?;
     }
     match fill {
-        Some(fill) => run(fill, place, meta, id, control)?,
-        None if meta.content == Content::Filesystem => {
-            fsio::ensure_dir(&meta.contents(place), 0o755)?
-        }
+        Some(fill) => run(trees, fill, place, meta, id, control)?,
+        None if meta.content == Content::Filesystem => match id.kind {
+            VolumeKind::Custom => {}
+            _ => trees.make(&meta.contents(place), 0o755)?,
+        },
         None => new_disk(place, meta.size, id)?,
     }
     if !fsio::exists(&meta.contents(place))? {
@@ -91,9 +94,17 @@ pub(super) fn fill(
     Ok(())
 }
 
-fn run(fill: Fill, place: &Place, meta: &Meta, id: &VolumeId, control: &Control) -> Result<()> {
+fn run(
+    trees: Trees,
+    fill: Fill,
+    place: &Place,
+    meta: &Meta,
+    id: &VolumeId,
+    control: &Control,
+) -> Result<()> {
     let into = match (id.kind, meta.content) {
         (VolumeKind::Custom, Content::Filesystem) => place.data(),
+        (_, Content::Filesystem) => trees.begin_fill(place)?,
         _ => place.folder.clone(),
     };
     if let Err(source) = fill(&into) {
@@ -101,9 +112,12 @@ fn run(fill: Fill, place: &Place, meta: &Meta, id: &VolumeId, control: &Control)
         return Err(Error::Fill { volume: id.clone(), source });
     }
     for name in RESERVED {
-        if fsio::exists(&place.folder.join(name))? {
+        if id.kind != VolumeKind::Custom && fsio::exists(&into.join(name))? {
             return Err(Error::Reserved { volume: id.clone(), name });
         }
+    }
+    if id.kind != VolumeKind::Custom && meta.content == Content::Filesystem {
+        trees.end_fill(place)?;
     }
     match (meta.content, meta.size) {
         (Content::Block, Some(size)) => grow_to(place, size),

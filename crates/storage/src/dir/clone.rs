@@ -56,7 +56,11 @@ impl From<'_> {
     pub(super) fn copy_to(&self, to: &VolumeId, shape: &Shape, control: &Control) -> Result<()> {
         let build = Build::start(&self.pool.layout)?;
         let meta = Meta::new(to.kind, shape, self.lower(shape));
-        self.write(&build.place, &meta, control)?;
+        let written = self.write(&build.place, &meta, control);
+        if written.is_err() && !fsio::exists(&self.place.folder)? {
+            return Err(Error::NotFound { volume: self.id.clone() });
+        }
+        written?;
         let _lock = Lock::pool(&self.pool.layout)?;
         if let Some(lower) = &meta.lower {
             self.check_lower(to, lower)?;
@@ -96,7 +100,10 @@ impl From<'_> {
             copy::copy_file(&self.place.disk(), &target, control)?;
             return meta.size.map_or(Ok(()), |size| build::grow_to(to, size));
         }
-        fsio::ensure_dir(&target, 0o700)?;
+        if self.pool.trees.snapshot(&self.meta.contents(&self.place), &target)? {
+            return self.pool.limit(to, meta);
+        }
+        self.pool.trees.make(&target, 0o700)?;
         if meta.lower.is_some() {
             fsio::ensure_dir(&to.work(), 0o700)?;
         }

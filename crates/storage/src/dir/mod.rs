@@ -25,12 +25,14 @@ mod meta;
 mod pool;
 mod snapshots;
 mod trash;
+pub(crate) mod trees;
 
 #[cfg(test)]
 mod tests;
 
 use layout::Layout;
 use pool::DirPool;
+use trees::Trees;
 
 /// The driver.
 pub(crate) struct Dir;
@@ -50,36 +52,19 @@ impl Driver for Dir {
     }
 
     fn create(&self, spec: &PoolSpec) -> Result<()> {
-        let layout = Layout::new(root(spec));
-        if read_marker(&layout)?.is_none() {
-            start(spec, &layout)?;
+        if spec.source.is_none() {
+            fs::create_dir_all(&spec.path).at("make folder", &spec.path)?;
         }
-        for folder in layout.folders() {
-            fsio::ensure_dir(&folder, 0o700)?;
-        }
+        make(&root(spec), &INFO)?;
         link(spec)
     }
 
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
-        let layout = Layout::new(root(spec));
-        if read_marker(&layout)?.is_none() {
-            return Err(Error::NoPool { path: layout.root });
-        }
-        for folder in layout.folders() {
-            fsio::ensure_dir(&folder, 0o700)?;
-        }
-        Ok(Box::new(DirPool::open(layout)?))
+        open(&root(spec), &INFO, Trees::Folders)
     }
 
     fn delete(&self, spec: &PoolSpec) -> Result<()> {
-        let layout = Layout::new(root(spec));
-        if read_marker(&layout)?.is_some() {
-            let kept = pool::list(&layout)?.into_iter().filter(|id| id.kind != VolumeKind::Image);
-            match kept.count() {
-                0 => remove(spec, &layout)?,
-                count => return Err(Error::PoolInUse { pool: spec.name.clone(), count }),
-            }
-        }
+        empty(spec, &root(spec), &INFO)?;
         unlink(spec)
     }
 }
@@ -89,22 +74,50 @@ fn root(spec: &PoolSpec) -> PathBuf {
     spec.source.clone().unwrap_or_else(|| spec.path.clone())
 }
 
-/// Makes the pool's folder one of ours. The folder of a source must be there, and empty.
-fn start(spec: &PoolSpec, layout: &Layout) -> Result<()> {
-    if spec.source.is_none() {
-        fs::create_dir_all(&layout.root).at("make folder", &layout.root)?;
+/// Makes a folder that is there and empty a pool; one that is a pool of that driver already is Ok.
+pub(crate) fn make(root: &Path, info: &DriverInfo) -> Result<()> {
+    let layout = Layout::new(root);
+    if read_marker(&layout, info)?.is_none() {
+        start(&layout, info)?;
     }
+    layout.folders().try_for_each(|folder| fsio::ensure_dir(&folder, 0o700))
+}
+
+/// Opens the pool in a folder and removes what a crash left in it.
+pub(crate) fn open(root: &Path, info: &DriverInfo, trees: Trees) -> Result<Box<dyn Pool>> {
+    let layout = Layout::new(root);
+    if read_marker(&layout, info)?.is_none() {
+        return Err(Error::NoPool { path: layout.root });
+    }
+    layout.folders().try_for_each(|folder| fsio::ensure_dir(&folder, 0o700))?;
+    Ok(Box::new(DirPool::open(layout, trees)?))
+}
+
+/// Removes a pool's files from a folder, which stays; refuses while it has volumes that are no images.
+pub(crate) fn empty(spec: &PoolSpec, root: &Path, info: &DriverInfo) -> Result<()> {
+    let layout = Layout::new(root);
+    if read_marker(&layout, info)?.is_none() {
+        return Ok(());
+    }
+    let kept = pool::list(&layout)?.into_iter().filter(|id| id.kind != VolumeKind::Image);
+    match kept.count() {
+        0 => remove(&layout),
+        count => Err(Error::PoolInUse { pool: spec.name.clone(), count }),
+    }
+}
+
+fn start(layout: &Layout, info: &DriverInfo) -> Result<()> {
     let foreign = |name: &String| name != "lost+found" && name != "pool.new";
     if fsio::names(&layout.root)?.iter().any(foreign) {
         return Err(Error::NotEmpty { path: layout.root.clone() });
     }
-    let marker = Marker { version: INFO.version, driver: INFO.name.to_owned() };
+    let marker = Marker { version: info.version, driver: info.name.to_owned() };
     let text = serde_json::to_vec(&marker)
         .map_err(|source| Error::Damaged { path: layout.marker(), source })?;
     fsio::replace(&layout.marker(), &text)
 }
 
-fn read_marker(layout: &Layout) -> Result<Option<Marker>> {
+fn read_marker(layout: &Layout, info: &DriverInfo) -> Result<Option<Marker>> {
     let path = layout.marker();
     let data = match fs::read(&path) {
         Ok(data) => data,
@@ -113,7 +126,7 @@ fn read_marker(layout: &Layout) -> Result<Option<Marker>> {
     };
     let marker: Marker = serde_json::from_slice(&data)
         .map_err(|source| Error::Damaged { path: path.clone(), source })?;
-    if marker.driver != INFO.name || marker.version > INFO.version {
+    if marker.driver != info.name || marker.version > info.version {
         let (driver, version) = (marker.driver, marker.version);
         return Err(Error::OtherPool { path: layout.root.clone(), driver, version });
     }
@@ -121,7 +134,7 @@ fn read_marker(layout: &Layout) -> Result<Option<Marker>> {
 }
 
 /// With a source, the pool's folder in the state folder is a link to it.
-fn link(spec: &PoolSpec) -> Result<()> {
+pub(crate) fn link(spec: &PoolSpec) -> Result<()> {
     let Some(source) = &spec.source else { return Ok(()) };
     match fs::read_link(&spec.path) {
         Ok(to) if to == *source => Ok(()),
@@ -129,7 +142,7 @@ fn link(spec: &PoolSpec) -> Result<()> {
     }
 }
 
-fn unlink(spec: &PoolSpec) -> Result<()> {
+pub(crate) fn unlink(spec: &PoolSpec) -> Result<()> {
     match &spec.source {
         Some(_) => fsio::remove_file(&spec.path),
         None => remove_dir(&spec.path),
@@ -137,19 +150,15 @@ fn unlink(spec: &PoolSpec) -> Result<()> {
 }
 
 /// Removes what is ours, the marker last, so that a pool half removed can be removed again.
-fn remove(spec: &PoolSpec, layout: &Layout) -> Result<()> {
+fn remove(layout: &Layout) -> Result<()> {
     for folder in layout.folders() {
         fallback::remove_tree(&folder)?;
     }
     fsio::remove_file(&layout.lock())?;
-    fsio::remove_file(&layout.marker())?;
-    match spec.source {
-        Some(_) => Ok(()),
-        None => remove_dir(&layout.root),
-    }
+    fsio::remove_file(&layout.marker())
 }
 
-fn remove_dir(path: &Path) -> Result<()> {
+pub(crate) fn remove_dir(path: &Path) -> Result<()> {
     match fs::remove_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.at("remove", path),

@@ -11,6 +11,7 @@ use super::layout::{Layout, Place};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::trash::Trash;
+use super::trees::Trees;
 use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
@@ -20,22 +21,25 @@ use crate::{
 };
 
 /// An open pool.
-pub(super) struct DirPool {
+pub(crate) struct DirPool {
     pub(super) layout: Layout,
+    pub(super) trees: Trees,
     pub(super) trash: Trash,
     reflink: bool,
+    quotas: bool,
     pub(super) layers: bool,
 }
 
 impl DirPool {
-    pub(super) fn open(layout: Layout) -> Result<DirPool> {
+    pub(super) fn open(layout: Layout, trees: Trees) -> Result<DirPool> {
         build::clean(&layout)?;
         let trash = Trash::new(&layout);
         trash.empty()?;
         delete::sweep(&layout, &trash)?;
         let reflink = copy::can_reflink(&layout.tmp())?;
-        let layers = layers::work(&layout)?;
-        Ok(DirPool { layout, trash, reflink, layers })
+        let layers = trees == Trees::Folders && layers::work(&layout)?;
+        let quotas = trees == Trees::Subvolumes && can_limit(&layout)?;
+        Ok(DirPool { layout, trees, trash, reflink, quotas, layers })
     }
 
     /// The place of a volume that is there, with its metadata.
@@ -79,7 +83,7 @@ impl DirPool {
 
 impl Pool for DirPool {
     fn info(&self) -> PoolInfo {
-        PoolInfo { quotas: false, reflink: self.reflink, layers: self.layers }
+        PoolInfo { quotas: self.quotas, reflink: self.reflink, layers: self.layers }
     }
 
     fn usage(&self) -> Result<Usage> {
@@ -122,7 +126,8 @@ impl Pool for DirPool {
         }
         let build = Build::start(&self.layout)?;
         let meta = Meta::new(id.kind, shape, None);
-        build::fill(&build.place, &meta, id, fill, control)?;
+        build::fill(self.trees, &build.place, &meta, id, fill, control)?;
+        self.limit(&build.place, &meta)?;
         meta.write_new(&build.place)?;
         fsio::sync_fs(&build.place.folder)?;
         control.check()?;
@@ -158,6 +163,7 @@ impl Pool for DirPool {
             grow(&place, id, size)?;
         }
         meta.size = size;
+        self.limit(&place, &meta)?;
         meta.replace(&place)
     }
 
@@ -204,6 +210,16 @@ impl Clones for DirPool {
 }
 
 impl DirPool {
+    /// Limits the files of a volume to its size, where the pool can.
+    pub(super) fn limit(&self, place: &Place, meta: &Meta) -> Result<()> {
+        match meta.content {
+            Content::Filesystem if self.quotas => {
+                self.trees.limit(&meta.contents(place), meta.size)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How the volume or snapshot at `place` is used.
     pub(super) fn attached(&self, id: &VolumeId, place: &Place, meta: &Meta) -> Result<Attached> {
         let Some(lower) = &meta.lower else {
@@ -247,4 +263,12 @@ fn grow(place: &Place, id: &VolumeId, to: u64) -> Result<()> {
     }
     disk.set_len(to).at("resize", &path)?;
     disk.sync_all().at("sync", &path)
+}
+
+/// Whether subvolumes can be limited here: quotas may be off on a file system that is not ours.
+fn can_limit(layout: &Layout) -> Result<bool> {
+    let build = Build::start(layout)?;
+    let probe = build.place.data();
+    Trees::Subvolumes.make(&probe, 0o700)?;
+    Ok(Trees::Subvolumes.limit(&probe, Some(1 << 20)).is_ok())
 }

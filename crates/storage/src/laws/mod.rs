@@ -14,7 +14,10 @@ fn every_driver(law: impl Fn(Scratch)) {
         return;
     }
     for driver in DRIVERS {
-        law(Scratch::new(*driver));
+        if let Some(scratch) = Scratch::able(*driver) {
+            eprintln!("driver {}", driver.info().name);
+            law(scratch);
+        }
     }
 }
 

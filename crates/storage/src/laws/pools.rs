@@ -4,8 +4,8 @@ use std::fs;
 
 use exec::Control;
 
-use super::every_driver;
-use crate::testing::{container, fill_image, image};
+use super::{every_driver, every_driver_named};
+use crate::testing::{Scratch, container, fill_image, image};
 use crate::{Error, Shape};
 
 #[test]
@@ -37,7 +37,8 @@ fn a_pool_with_instances_is_not_deleted_one_with_images_is() {
 
 #[test]
 fn a_folder_with_something_in_it_does_not_become_a_pool() {
-    every_driver(|s| {
+    every_driver_named("dir", |driver| {
+        let s = Scratch::new(driver);
         let source = tempfile::tempdir().unwrap();
         fs::write(source.path().join("precious"), "x").unwrap();
         let mut spec = s.spec.clone();

@@ -1,0 +1,158 @@
+//! Subvolumes and quotas of btrfs: `ioctl`s of `linux/btrfs.h`.
+//!
+//! On a file system that is not btrfs all of them fail with `ENOTTY`.
+
+use std::{
+    ffi::CStr,
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use crate::call::check;
+
+/// `_IOC(direction, 0x94, number, size)`; direction 1 hands over, 2 takes back.
+const fn request(direction: u64, number: u64, size: usize) -> u64 {
+    (direction << 30) | ((size as u64) << 16) | (0x94 << 8) | number
+}
+
+/// Inode number of the root of every subvolume (`BTRFS_FIRST_FREE_OBJECTID`).
+pub const SUBVOLUME_INODE: u64 = 256;
+/// `BTRFS_SUBVOL_RDONLY`.
+const READONLY: u64 = 1 << 1;
+/// `BTRFS_QGROUP_LIMIT_MAX_RFER`.
+const MAX_REFERENCED: u64 = 1;
+
+/// `struct btrfs_ioctl_vol_args`.
+#[repr(C)]
+struct Name {
+    fd: i64,
+    name: [u8; 4088],
+}
+
+/// `struct btrfs_ioctl_vol_args_v2`.
+#[repr(C)]
+struct Snapshot {
+    fd: i64,
+    transaction: u64,
+    flags: u64,
+    unused: [u64; 4],
+    name: [u8; 4040],
+}
+
+/// `struct btrfs_ioctl_quota_ctl_args`.
+#[repr(C)]
+struct Quota {
+    command: u64,
+    status: u64,
+}
+
+/// `struct btrfs_ioctl_qgroup_limit_args`.
+#[repr(C)]
+struct Limit {
+    group: u64,
+    flags: u64,
+    max_referenced: u64,
+    max_exclusive: u64,
+    reserved: [u64; 2],
+}
+
+/// `struct btrfs_ioctl_ino_lookup_args`.
+#[repr(C)]
+struct Lookup {
+    tree: u64,
+    object: u64,
+    name: [u8; 4080],
+}
+
+/// `struct btrfs_ioctl_get_subvol_rootref_args`.
+#[repr(C)]
+struct Children {
+    from: u64,
+    found: [[u64; 2]; 255],
+    count: u8,
+    align: [u8; 7],
+}
+
+fn call<T>(fd: BorrowedFd, request: u64, argument: &mut T) -> io::Result<()> {
+    // SAFETY: every request here has the size of the structure it is called with, which outlives the
+    // call and holds plain integers, so that whatever the kernel writes is valid.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request as _, &raw mut *argument) }.into()).map(drop)
+}
+
+fn named<const N: usize>(name: &CStr) -> io::Result<[u8; N]> {
+    let bytes = name.to_bytes_with_nul();
+    let mut field = [0; N];
+    let room = field.get_mut(..bytes.len());
+    let room = room.ok_or_else(|| io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
+    room.copy_from_slice(bytes);
+    Ok(field)
+}
+
+/// Makes an empty subvolume in an open folder.
+pub fn create_subvolume(folder: BorrowedFd, name: &CStr) -> io::Result<()> {
+    call(folder, request(1, 14, size_of::<Name>()), &mut Name { fd: 0, name: named(name)? })
+}
+
+/// Makes a writable snapshot of the subvolume that is open as `source` in an open folder.
+pub fn snapshot_subvolume(source: BorrowedFd, folder: BorrowedFd, name: &CStr) -> io::Result<()> {
+    let fd = source.as_raw_fd().into();
+    let (unused, name) = ([0; 4], named(name)?);
+    let mut argument = Snapshot { fd, transaction: 0, flags: 0, unused, name };
+    call(folder, request(1, 23, size_of::<Snapshot>()), &mut argument)
+}
+
+/// Deletes a subvolume; `ENOTEMPTY` if another is inside, `EINVAL` for a plain folder.
+pub fn delete_subvolume(folder: BorrowedFd, name: &CStr) -> io::Result<()> {
+    call(folder, request(1, 15, size_of::<Name>()), &mut Name { fd: 0, name: named(name)? })
+}
+
+/// Lets a subvolume be written to that was read-only.
+pub fn make_subvolume_writable(subvolume: BorrowedFd) -> io::Result<()> {
+    let mut flags = 0_u64;
+    call(subvolume, request(2, 25, size_of::<u64>()), &mut flags)?;
+    flags &= !READONLY;
+    call(subvolume, request(1, 26, size_of::<u64>()), &mut flags)
+}
+
+/// Counts what subvolumes take, so that they can be limited.
+pub fn enable_subvolume_quotas(root: BorrowedFd) -> io::Result<()> {
+    call(root, request(3, 40, size_of::<Quota>()), &mut Quota { command: 1, status: 0 })
+}
+
+/// Limits the bytes that a subvolume refers to; `None` lifts the limit.
+pub fn limit_subvolume(subvolume: BorrowedFd, bytes: Option<u64>) -> io::Result<()> {
+    // `u64::MAX` clears a limit (CLEAR_VALUE in fs/btrfs/qgroup.c). Group 0 is that of the subvolume.
+    let mut limit = Limit {
+        group: 0,
+        flags: MAX_REFERENCED,
+        max_referenced: bytes.unwrap_or(u64::MAX),
+        max_exclusive: 0,
+        reserved: [0; 2],
+    };
+    call(subvolume, request(2, 43, size_of::<Limit>()), &mut limit)
+}
+
+/// Makes the file system as large as its one device.
+pub fn grow_btrfs(root: BorrowedFd) -> io::Result<()> {
+    call(root, request(1, 3, size_of::<Name>()), &mut Name { fd: 0, name: named(c"max")? })
+}
+
+/// The folders below a subvolume's root in which other subvolumes lie, as relative paths; 255 at most,
+/// the same one several times.
+pub fn folders_with_subvolumes(subvolume: BorrowedFd) -> io::Result<Vec<Vec<u8>>> {
+    let mut children = Children { from: 0, found: [[0; 2]; 255], count: 0, align: [0; 7] };
+    match call(subvolume, request(3, 61, size_of::<Children>()), &mut children) {
+        // There are more; these come first.
+        Err(error) if error.raw_os_error() != Some(libc::EOVERFLOW) => return Err(error),
+        _ => {}
+    }
+    let found = children.found.iter().take(children.count.into());
+    found.map(|[_, folder]| path_of(subvolume, *folder)).collect()
+}
+
+fn path_of(subvolume: BorrowedFd, object: u64) -> io::Result<Vec<u8>> {
+    let mut lookup = Lookup { tree: 0, object, name: [0; 4080] };
+    call(subvolume, request(3, 18, size_of::<Lookup>()), &mut lookup)?;
+    let end = lookup.name.iter().position(|byte| *byte == 0).unwrap_or(lookup.name.len());
+    Ok(lookup.name[..end].to_vec())
+}
