@@ -8,12 +8,13 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 11] = [
+const TESTS: [Needed; 12] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("lxc", "lxd-client"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("mksquashfs", "squashfs-tools"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),

@@ -57,7 +57,7 @@ pub use tables::{
     network::BridgeOptions,
     project::ProjectOptions,
     server::ServerOptions,
-    storage::{DirPoolOptions, VolumeOptions},
+    storage::{BtrfsPoolOptions, DirPoolOptions, VolumeOptions},
 };
 pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,

@@ -195,6 +195,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was asked for cannot be, rather than something being broken.
+    pub fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Error::NotEmpty { .. }
+                | Error::NotGrowing { .. }
+                | Error::OtherPool { .. }
+                | Error::PoolSize { .. }
+                | Error::Shrink { .. }
+                | Error::Source { .. }
+        )
+    }
+
     /// Whether the disk, a quota or the inodes ran out.
     pub fn is_no_space(&self) -> bool {
         let kind = match self {

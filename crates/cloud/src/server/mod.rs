@@ -66,6 +66,7 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> ServerEnvi
         storage_version: versions,
         storage_supported_drivers: storage::DRIVERS
             .iter()
+            .filter(|driver| driver.unable().is_none())
             .map(|driver| ServerStorageDriver {
                 Name: driver.info().name.to_owned(),
                 Version: driver.info().version.to_string(),

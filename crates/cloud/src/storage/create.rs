@@ -42,10 +42,13 @@ impl Task for Create {
 impl Create {
     pub(crate) fn new(world: &World, new: StoragePoolsPost) -> Result<Create> {
         options::names::check_pool(&new.name).map_err(|why| Error::invalid("pool name", why))?;
-        super::driver(&new.driver)?;
+        if let Some(why) = super::driver(&new.driver)?.unable() {
+            return Err(Error::invalid("storage driver", format!("\"{}\": {why}", new.driver)));
+        }
         let mut config: Raw = new.config.into();
-        super::check_options(&new.driver, &config)?;
-        config.set_default("source", world.dirs.pool(&new.name).display().to_string());
+        super::parse_options(&new.driver, &config)?;
+        let own = super::own_source(world, &new.driver, &new.name);
+        config.set_default("source", own.display().to_string());
         world.store.read(|db| match rows::get(db, &new.name)? {
             Some(_) => Err(Error::exists("storage pool", &new.name)),
             None => Ok(()),
@@ -99,13 +102,13 @@ async fn delete_row(cx: &mut Cx<Create>) -> Result<()> {
 
 async fn make(cx: &mut Cx<Create>) -> Result<()> {
     let (driver, spec) =
-        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input)));
+        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input))?);
     blocking("make pool", move || driver.create(&spec)).await
 }
 
 async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
     let (driver, spec) =
-        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input)));
+        (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input))?);
     blocking("unmake pool", move || driver.delete(&spec)).await
 }
 

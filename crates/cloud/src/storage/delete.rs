@@ -54,7 +54,7 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
         return Ok(());
     };
     world.pools.forget(name);
-    let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row));
+    let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row)?);
     blocking("unmake pool", move || driver.delete(&spec)).await
 }
 

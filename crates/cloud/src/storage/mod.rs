@@ -51,7 +51,7 @@ impl Pools {
             return Ok(pool.clone());
         }
         let row = world.store.read(|db| find(db, name))?;
-        let (driver, spec) = (driver(&row.driver)?, spec(world, &row));
+        let (driver, spec) = (driver(&row.driver)?, spec(world, &row)?);
         let pool: OpenPool = blocking("open pool", move || driver.open(&spec)).await?.into();
         self.map().insert(name.to_owned(), pool.clone());
         Ok(pool)
@@ -74,10 +74,20 @@ pub(crate) fn driver(name: &str) -> Result<&'static dyn storage::Driver> {
     })
 }
 
-fn spec(world: &World, row: &rows::Pool) -> PoolSpec {
-    let path = world.dirs.pool(&row.name);
-    let source = row.config.get("source").map(PathBuf::from).filter(|source| *source != path);
-    PoolSpec { name: row.name.clone(), path, source, options: PoolOptions::default() }
+fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
+    let own = own_source(world, &row.driver, &row.name);
+    let source = row.config.get("source").map(PathBuf::from).filter(|source| *source != own);
+    let options = parse_options(&row.driver, &row.config)?;
+    Ok(PoolSpec { name: row.name.clone(), path: world.dirs.pool(&row.name), source, options })
+}
+
+/// What a pool has as its source that was given none.
+fn own_source(world: &World, driver: &str, name: &str) -> PathBuf {
+    let folder = world.dirs.pool(name);
+    match driver {
+        "btrfs" => folder.with_file_name(format!("{name}.img")),
+        _ => folder,
+    }
 }
 
 pub(crate) fn find(db: &Read<'_>, name: &str) -> Result<rows::Pool> {
@@ -136,9 +146,16 @@ fn writable(row: &rows::Pool) -> StoragePoolPut {
     StoragePoolPut { config: row.config.0.clone(), description: row.description.clone() }
 }
 
-fn check_options(driver: &str, config: &options::Raw) -> Result<()> {
-    if driver == "dir" {
-        options::storage::DirPoolOptions::parse(config)?;
+/// What a driver needs to know of a pool's configuration, all of which is checked.
+fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
+    if driver == "btrfs" {
+        let options = options::storage::BtrfsPoolOptions::parse(config)?;
+        return Ok(PoolOptions {
+            size: options.size.map(|size| size.0),
+            mount_options: options.mount_options,
+            wipe: options.wipe,
+        });
     }
-    Ok(())
+    options::storage::DirPoolOptions::parse(config)?;
+    Ok(PoolOptions::default())
 }

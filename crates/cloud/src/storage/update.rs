@@ -1,16 +1,19 @@
 //! Changes a storage pool.
 
 use options::Raw;
+use store::Read;
 use wire::StoragePoolPut;
 
 use crate::{
     Caller, Error, Result, World,
+    blocking::blocking,
     db::pools as rows,
     etag::{self, IfMatch},
     url,
 };
 
-/// Changes a pool to what `change` makes of its editable part. Where it lives cannot change.
+/// Changes a pool to what `change` makes of its editable part. Where it lives cannot change. A pool in a
+/// file grows first: if that fails nothing has changed, and if the rest does it is only larger.
 pub async fn update(
     world: &World,
     caller: &Caller,
@@ -18,22 +21,40 @@ pub async fn update(
     seen: IfMatch,
     change: impl Fn(StoragePoolPut) -> Result<StoragePoolPut> + Send,
 ) -> Result<()> {
+    let (before, after) = world.store.read(|db| changed(db, name, &seen, &change))?;
+    if before.config.get("size") != after.config.get("size") {
+        let _open = world.pools.open(world, name).await?;
+        let (driver, spec) = (super::driver(&after.driver)?, super::spec(world, &after)?);
+        blocking("grow pool", move || driver.grow(&spec)).await?;
+    }
     world
         .store
         .write(|db| {
-            let row = super::find(db, name)?;
-            let old = super::writable(&row);
-            etag::check(&seen, &old, "storage pool", name)?;
-            let new = change(old)?;
-            let config: Raw = new.config.into();
-            super::check_options(&row.driver, &config)?;
-            if config.get("source") != row.config.get("source") {
-                return Err(Error::invalid("configuration", "source cannot change"));
-            }
-            Ok(rows::update(db, row.id, &new.description, &config)?)
+            let (_, new) = changed(db, name, &seen, &change)?;
+            Ok::<_, Error>(rows::update(db, new.id, &new.description, &new.config)?)
         })
         .await?;
     let source = url::of("storage-pools", name, crate::names::DEFAULT_PROJECT);
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-updated", source);
     Ok(())
+}
+
+/// A pool as it is, and as it is to be.
+fn changed(
+    db: &Read<'_>,
+    name: &str,
+    seen: &IfMatch,
+    change: &impl Fn(StoragePoolPut) -> Result<StoragePoolPut>,
+) -> Result<(rows::Pool, rows::Pool)> {
+    let row = super::find(db, name)?;
+    let old = super::writable(&row);
+    etag::check(seen, &old, "storage pool", name)?;
+    let new = change(old)?;
+    let config: Raw = new.config.into();
+    super::parse_options(&row.driver, &config)?;
+    if config.get("source") != row.config.get("source") {
+        return Err(Error::invalid("configuration", "source cannot change"));
+    }
+    let changed = rows::Pool { description: new.description, config, ..row.clone() };
+    Ok((row, changed))
 }

@@ -39,6 +39,48 @@ pub struct DirPoolOptions {
     pub user: BTreeMap<String, String>,
 }
 
+/// Options of a pool on btrfs.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-btrfs", group = "pool-conf")]
+pub struct BtrfsPoolOptions {
+    /// Disk, partition, or empty folder of a btrfs that the pool is on.
+    #[option(
+        key = "source",
+        apply = create,
+        scope = local,
+        default_text = "a file of the server's own"
+    )]
+    pub source: Option<String>,
+    /// Whether what is on the source may be overwritten.
+    #[option(key = "source.wipe", apply = create, scope = local, default = "false")]
+    pub wipe: bool,
+    /// Size of the file that the pool is in.
+    ///
+    /// It can grow and not shrink.
+    #[option(
+        key = "size",
+        scope = local,
+        default_text = "a fifth of the free space, at least 5 GiB and at most 30 GiB"
+    )]
+    pub size: Option<Size>,
+    /// Options of the pool's mount, separated by commas.
+    #[option(key = "btrfs.mount_options")]
+    pub mount_options: Option<String>,
+    /// Folder or disk that was asked for when the pool was made.
+    #[option(
+        key = "volatile.initial_source",
+        since = "storage_volatile_initial_source",
+        scope = local
+    )]
+    pub initial_source: Option<String>,
+    /// Defaults of the pool's volumes.
+    #[option(nested, prefix = "volume.")]
+    pub volume: VolumeOptions,
+    /// Anything you want to note.
+    #[option(pattern = "user.*")]
+    pub user: BTreeMap<String, String>,
+}
+
 /// Options of a volume, whatever the pool's driver.
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "storage-dir", group = "volume-conf")]

@@ -67,8 +67,9 @@ impl Driver for Btrfs {
                 drop(pool);
                 dir::empty(spec, &spec.path, &INFO)?;
             }
-            // There is nothing, or nothing of ours.
-            Err(Error::NoPool { .. } | Error::Source { .. }) => {}
+            // There is nothing, or nothing of ours: a disk with something else cannot be mounted.
+            Err(Error::NoPool { .. } | Error::Source { .. } | Error::Io { doing: "mount", .. }) => {
+            }
             Err(error) => return Err(error),
         }
         mount::unmount(&spec.path)?;

@@ -1,0 +1,97 @@
+//! Storage pools other than the usual one, with the stock client.
+
+use std::path::Path;
+
+use lab::{Daemon, host};
+
+/// A daemon with a pool `fast` on btrfs; `None`, and a word why, where there is no btrfs.
+fn daemon() -> Option<Daemon> {
+    if !lab::installed("mkfs.btrfs") {
+        lab::skip("mkfs.btrfs is not installed");
+        return None;
+    }
+    let daemon = Daemon::ready()?;
+    daemon.lxc(["storage", "create", "fast", "btrfs", "size=512MiB"]).ok();
+    Some(daemon)
+}
+
+/// A pool's file, loop device and mount are gone.
+fn nothing_left_of_a_pool(daemon: &Daemon, name: &str) {
+    daemon.lxc(["storage", "delete", name]).ok();
+    let folder = daemon.folder().join("storage-pools");
+    let left = |name: &str| Path::exists(&folder.join(name));
+    assert!(!left(name) && !left(&format!("{name}.img")), "{name} is still in {folder:?}");
+    let loops = host(&["losetup", "--all"]).text();
+    let file = folder.join(format!("{name}.img"));
+    assert!(!loops.contains(&*file.to_string_lossy()), "{loops}");
+}
+
+#[test]
+fn a_pool_on_btrfs_from_its_making_to_its_end() {
+    let Some(daemon) = daemon() else { return };
+    let show = daemon.lxc(["storage", "show", "fast"]).text();
+    assert!(show.contains("driver: btrfs") && show.contains("fast.img"), "{show}");
+    let info = daemon.lxc(["storage", "info", "fast"]).text();
+    assert!(info.contains("total space: 512.00MiB"), "{info}");
+
+    // A root that may have 20 MiB.
+    daemon.lxc(["launch", "busybox", "x", "-s", "fast", "-d", "root,size=20MiB"]).ok();
+    daemon.sh("x", "echo kept > /root/file && sync").ok();
+    daemon.sh("x", "dd if=/dev/zero of=/root/big bs=1M count=40").fails_with("quota exceeded");
+    daemon.sh("x", "rm /root/big && dd if=/dev/zero of=/root/small bs=1M count=5 && sync").ok();
+    daemon.lxc(["restart", "x", "--force"]).ok();
+    assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+
+    daemon.lxc(["storage", "set", "fast", "size", "800MiB"]).ok();
+    let info = daemon.lxc(["storage", "info", "fast"]).text();
+    assert!(info.contains("total space: 800.00MiB"), "{info}");
+    daemon.lxc(["storage", "set", "fast", "size", "300MiB"]).fails_with("cannot shrink");
+    assert_eq!(daemon.lxc(["storage", "get", "fast", "size"]).text(), "800MiB");
+    daemon.lxc(["storage", "delete", "fast"]).fails_with("in use");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    nothing_left_of_a_pool(&daemon, "fast");
+}
+
+#[test]
+fn a_pool_on_btrfs_is_there_again_after_a_boot() {
+    let Some(mut daemon) = daemon() else { return };
+    daemon.lxc(["launch", "busybox", "x", "-s", "fast"]).ok();
+    daemon.sh("x", "echo kept > /root/file && sync").ok();
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    daemon.kill9();
+    // What a boot does to mounts.
+    host(&["umount", &daemon.folder().join("storage-pools/fast").to_string_lossy()]).ok();
+    daemon.launch();
+    daemon.lxc(["start", "x"]).ok();
+    assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    nothing_left_of_a_pool(&daemon, "fast");
+}
+
+#[test]
+fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
+    let Some(daemon) = daemon() else { return };
+    let create = |option: &str| daemon.lxc(["storage", "create", "bad", "btrfs", option]);
+    create("size=ten").fails_with("size");
+    create("size=10MiB").fails_with("it can be");
+    create("size=900TiB").fails_with("it can be");
+    create("source=/nowhere/at/all").fails_with("no such disk or folder");
+    create("source=/proc").fails_with("not of a btrfs");
+    create("sise=1GiB").fails_with("sise");
+    daemon.lxc(["storage", "create", "bad", "floppy"]).fails_with("btrfs, dir");
+    daemon.lxc(["storage", "create", "fast", "btrfs"]).fails_with("already exists");
+
+    let file = daemon.scratch().join("disk");
+    std::fs::File::create(&file).and_then(|file| file.set_len(300 << 20)).unwrap();
+    let device = host(&["losetup", "--find", "--show", &file.to_string_lossy()]).text();
+    host(&["mkfs.ext4", "-q", &device]).ok();
+    let source = format!("source={device}");
+    create(&source).fails_with("source.wipe=true");
+    assert!(!daemon.lxc(["storage", "list"]).text().contains("bad"));
+    daemon.lxc(["storage", "create", "disk", "btrfs", &source, "source.wipe=true"]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "disk"]).ok();
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    nothing_left_of_a_pool(&daemon, "disk");
+    nothing_left_of_a_pool(&daemon, "fast");
+    host(&["losetup", "--detach", &device]).ok();
+}
