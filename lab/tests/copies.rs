@@ -104,3 +104,40 @@ fn what_cannot_be_copied_is_said() {
     assert_eq!(daemon.request("POST", "/1.0/instances", &nothing).status, 400);
     assert_eq!(daemon.urls("instances"), ["/1.0/instances/web"]);
 }
+
+#[test]
+fn a_move_takes_files_and_snapshots_along() {
+    let Some(daemon) = Daemon::ready() else { return };
+    web(&daemon);
+    daemon.lxc(["storage", "create", "second", "dir"]).ok();
+    let create = ["project", "create", "lab", "-c", "features.profiles=false"];
+    daemon.run(Client::Lxc, &[&create[..], &["-c", "features.images=false"]].concat()).ok();
+    for client in Client::BOTH {
+        let run = |words: &[&str]| daemon.run(client, words);
+        let hwaddr = config(&daemon, "/1.0/instances/web", "volatile.eth0.hwaddr");
+        if client == Client::Cli {
+            run(&["move", "web", "db", "--storage", "second"]).fails_with("running");
+        }
+        run(&["stop", "web", "--force"]).ok();
+        run(&["move", "web", "db"]).ok();
+        run(&["move", "db", "--storage", "second"]).ok();
+        let expanded = daemon.get("/1.0/instances/db")["expanded_devices"].clone();
+        assert_eq!(expanded["root"]["pool"], "second");
+        assert_eq!(config(&daemon, "/1.0/instances/db", "volatile.eth0.hwaddr"), hwaddr);
+        assert_eq!(names(&daemon, "db"), ["before"]);
+        let left = daemon.folder().join("storage-pools/default/containers");
+        assert_eq!(std::fs::read_dir(left).into_iter().flatten().count(), 0, "{client:?}");
+        run(&["move", "db", "--storage", "none"]).fails_with("none");
+        run(&["move", "db", "--target-project", "none"]).fails_with("none");
+        run(&["move", "db", "web", "--storage", "default"]).ok();
+        run(&["move", "web", "--target-project", "lab"]).ok();
+        assert!(daemon.urls("instances").is_empty());
+        run(&["restore", "web", "before", "--project", "lab"]).ok();
+        run(&["move", "web", "--project", "lab", "--target-project", "default"]).ok();
+        run(&["start", "web"]).ok();
+        assert_eq!(daemon.sh("web", "cat /root/note").text(), "then");
+    }
+    daemon.lxc(["delete", "web", "--force"]).ok();
+    daemon.lxc(["project", "delete", "lab"]).ok();
+    daemon.lxc(["storage", "delete", "second"]).ok();
+}

@@ -69,6 +69,9 @@ command! {
     /// Copy an instance
     #[command(visible_alias = "cp")]
     Copy(commands::copy::Copy),
+    /// Move an instance to another name, storage pool or project
+    #[command(visible_alias = "mv")]
+    Move(commands::relocate::Move),
     /// Take a snapshot of an instance
     Snapshot(commands::snapshot::Snapshot),
     /// Put an instance back to a snapshot

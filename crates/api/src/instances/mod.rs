@@ -90,8 +90,12 @@ async fn patch(call: Call<InstancePatch>) -> Result<Empty> {
 async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
     let (project, name) = (call.query.project(), call.path("name"));
     let to = &call.body;
-    if to.migration || !to.pool.is_empty() || !(to.project.is_empty() || to.project == project) {
-        return Err(Error::Cloud(cloud::Error::Unsupported("a move of an instance")));
+    if !to.pool.is_empty() || !(to.project.is_empty() || to.project == project) {
+        let moved = instances::relocate::relocate(&call.world, &call.caller, project, name, to);
+        return Ok(moved.await?);
+    }
+    if to.migration {
+        return Err(Error::Cloud(cloud::Error::Unsupported("a migration to another server")));
     }
     Ok(instances::rename::rename(&call.world, &call.caller, project, name, &to.name).await?)
 }

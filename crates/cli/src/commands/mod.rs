@@ -18,6 +18,7 @@ pub(crate) mod operation;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod query;
+pub(crate) mod relocate;
 pub(crate) mod rename;
 pub(crate) mod shutdown;
 pub(crate) mod snapshot;

@@ -15,9 +15,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rename {
     /// Its name now; of a snapshot INSTANCE/SNAPSHOT
-    name: String,
+    pub(super) name: String,
     /// Its new name
-    new_name: String,
+    pub(super) new_name: String,
 }
 
 impl Rename {

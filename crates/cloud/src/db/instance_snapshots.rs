@@ -145,6 +145,12 @@ pub fn set_expiry(db: &mut Write<'_>, id: i64, time: Option<DateTime<Utc>>) -> s
     db.execute(sql, params![id, moment(time)]).map(drop)
 }
 
+/// Puts its devices in place.
+pub fn set_devices(db: &mut Write<'_>, id: i64, devices: &Devices) -> store::Result<()> {
+    let sql = "UPDATE instances_snapshots SET devices = ?2 WHERE id = ?1";
+    db.execute(sql, params![id, json(devices)]).map(drop)
+}
+
 /// Renames it.
 pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
     let sql = "UPDATE instances_snapshots SET name = ?2 WHERE id = ?1";

@@ -231,6 +231,16 @@ pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
     Ok(())
 }
 
+/// Gives it another project and name.
+pub fn relocate(db: &mut Write<'_>, id: i64, project: &str, name: &str) -> store::Result<()> {
+    db.execute(
+        "UPDATE instances SET name = ?3,
+             project_id = (SELECT id FROM projects WHERE name = ?2) WHERE id = ?1",
+        params![id, project, name],
+    )?;
+    Ok(())
+}
+
 /// Deletes the row; an absent one is Ok.
 pub fn delete(db: &mut Write<'_>, project: &str, name: &str) -> store::Result<()> {
     db.execute(

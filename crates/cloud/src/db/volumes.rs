@@ -108,6 +108,22 @@ pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
     Ok(())
 }
 
+/// Gives an instance's volume another pool, project and name.
+pub fn relocate(
+    db: &mut Write<'_>,
+    id: i64,
+    pool: &str,
+    project: &str,
+    name: &str,
+) -> store::Result<()> {
+    db.execute(
+        "UPDATE volumes SET name = ?4, pool_id = (SELECT id FROM storage_pools WHERE name = ?2),
+             project_id = (SELECT id FROM projects WHERE name = ?3) WHERE id = ?1",
+        params![id, pool, project, name],
+    )?;
+    Ok(())
+}
+
 /// Deletes the row of an instance's volume; an absent one is Ok.
 pub fn delete(db: &mut Write<'_>, project: &str, kind: &str, name: &str) -> store::Result<()> {
     db.execute(

@@ -39,6 +39,7 @@ mod pause;
 mod plug;
 pub(crate) mod reconfigure;
 pub mod record;
+pub mod relocate;
 pub mod rename;
 pub mod snapshots;
 pub(crate) mod spec;

@@ -1,13 +1,17 @@
 //! Laws of the tasks that copy instances.
 
 use tasks::laws;
-use wire::{InstanceSource, InstancesPost};
+use wire::{InstancePost, InstanceSource, InstancesPost, StoragePoolsPost};
 
 use super::{
+    instances::with_instance,
     scene::{observe, play},
     snapshots::with_snapshot,
 };
-use crate::{Caller, instances::copy::Copy};
+use crate::{
+    Caller, World,
+    instances::{copy::Copy, relocate::Relocate},
+};
 
 fn copied(name: &str, source: &str) -> InstancesPost {
     let source = InstanceSource {
@@ -27,6 +31,54 @@ fn copy_is_all_or_nothing() {
                 world.clone()
             },
             || Copy::new(&world, &Caller::default(), "default", &copied("db", "web")).unwrap(),
+            observe,
+        )
+        .await;
+    });
+}
+
+async fn second_pool(world: &World) {
+    let pool =
+        StoragePoolsPost { name: "second".into(), driver: "dir".into(), ..Default::default() };
+    crate::storage::create(world, &Caller::default(), pool).await.unwrap();
+}
+
+fn moved(name: &str, pool: &str) -> InstancePost {
+    InstancePost { name: name.into(), pool: pool.into(), ..InstancePost::default() }
+}
+
+#[test]
+fn a_move_into_another_pool_is_all_or_nothing() {
+    play(async |world| {
+        second_pool(&world).await;
+        laws::check::<Relocate, _>(
+            async || {
+                // Snapshots are the law of copies: each costs a sync of the whole file system.
+                with_instance(&world).await;
+                world.clone()
+            },
+            || {
+                let (caller, post) = (Caller::default(), moved("db", "second"));
+                Relocate::new(&world, &caller, "default", "web", &post).unwrap()
+            },
+            observe,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_move_within_a_pool_is_all_or_nothing() {
+    play(async |world| {
+        laws::check::<Relocate, _>(
+            async || {
+                with_snapshot(&world).await;
+                world.clone()
+            },
+            || {
+                let (caller, post) = (Caller::default(), moved("db", "default"));
+                Relocate::new(&world, &caller, "default", "web", &post).unwrap()
+            },
             observe,
         )
         .await;

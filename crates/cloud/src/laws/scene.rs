@@ -205,7 +205,8 @@ fn files(world: &World) -> Vec<String> {
 /// The snapshots of every root on disk, and the note in it and in them.
 fn snapshots(world: &World) -> Vec<String> {
     let mut seen = Vec::new();
-    for volume in children(&world.dirs.root().join("storage-pools/default/containers")) {
+    let pools = children(&world.dirs.root().join("storage-pools"));
+    for volume in pools.iter().flat_map(|pool| children(&pool.join("containers"))) {
         let kept = children(&volume.join("snapshots"));
         for place in kept.into_iter().chain([volume]) {
             let note = fs::read_to_string(place.join("upper/note")).unwrap_or_default();

@@ -24,6 +24,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::rename::Rename>()
         .register::<instances::copy::Copy>()
         .register::<instances::reconfigure::Reconfigure>()
+        .register::<instances::relocate::Relocate>()
         .register::<instances::snapshots::Take>()
         .register::<instances::snapshots::Delete>()
         .register::<instances::snapshots::Rename>()

@@ -25,6 +25,8 @@ pub const EXTENSIONS: &[&str] = &[
     "console",
     "event_lifecycle",
     "network_state",
+    "instance_pool_move",
+    "instance_project_move",
     "container_only_migration",
     "container_copy_project",
     "snapshot_expiry",

@@ -42,7 +42,7 @@ impl Copy {
             let only = post.source.instance_only || post.source.container_only;
             let snapshots = match from.snapshot.is_some() || only {
                 true => Vec::new(),
-                false => kept(db, &source, &instance, &pool)?,
+                false => kept(db, &source, project, &pool)?,
             };
             let (size, plain) = (typed.root_size(), typed.options.security.nesting);
             Ok(Copy { caller: caller.clone(), from, instance, snapshots, pool, size, plain })
@@ -132,29 +132,37 @@ fn is_own(key: &str) -> bool {
 }
 
 /// The source's snapshots as the copy's: their roots are in its pool.
-fn kept(db: &Read<'_>, source: &Instance, copy: &Instance, pool: &str) -> Result<Vec<Snapshot>> {
-    let mut kept = Vec::new();
-    for mut snapshot in snapshots::of_instance(db, source.id)? {
-        if snapshot.made != Made::Ready {
-            continue;
-        }
-        let then = Instance { project: copy.project.clone(), ..snapshot.instance(source) };
-        let expanded = expand::expand(db, &then)?;
-        let root = expanded.devices.0.iter().find(|(_, device)| {
-            device.get("type") == Some("disk") && device.get("path") == Some("/")
-        });
-        if let Some((name, device)) = root
-            && device.get("pool") != Some(pool)
-        {
-            let mut device = device.clone();
-            device.set("pool", pool);
-            let mut devices = Devices(snapshot.devices.0.clone());
-            devices.0.insert(name.clone(), device);
-            snapshot.devices = devices;
-        }
-        kept.push(snapshot);
+pub(in crate::instances) fn kept(
+    db: &Read<'_>,
+    source: &Instance,
+    project: &str,
+    pool: &str,
+) -> Result<Vec<Snapshot>> {
+    let mut kept = snapshots::of_instance(db, source.id)?;
+    kept.retain(|snapshot| snapshot.made == Made::Ready);
+    for snapshot in &mut kept {
+        let then = Instance { project: project.to_owned(), ..snapshot.instance(source) };
+        snapshot.devices = in_pool(db, &then, pool)?;
     }
     Ok(kept)
+}
+
+/// An instance's own devices with its root in that pool.
+pub(in crate::instances) fn in_pool(
+    db: &Read<'_>,
+    instance: &Instance,
+    pool: &str,
+) -> Result<Devices> {
+    let mut devices = instance.devices.clone();
+    let expanded = expand::expand(db, instance)?.devices.0;
+    let is = |device: &Raw, key: &str, value: &str| device.get(key) == Some(value);
+    let is_root = |device: &Raw| is(device, "type", "disk") && is(device, "path", "/");
+    let root = expanded.into_iter().find(|(_, device)| is_root(device));
+    if let Some((name, mut device)) = root.filter(|(_, device)| !is(device, "pool", pool)) {
+        device.set("pool", pool);
+        devices.0.insert(name, device);
+    }
+    Ok(devices)
 }
 
 /// Gives a copy what is its own: addresses, ids.

@@ -1,15 +1,17 @@
 //! The files of a copy: cheaply within a pool, whole into another.
 
 use exec::Control;
-use storage::{Content, Pool, Shape, VolumeId, fallback};
-use tasks::Cx;
+use storage::{Pool, Shape, VolumeId, fallback};
 
-use super::{Copy, From};
-use crate::{Error, Result, blocking::blocking, instances::boot::root_volume, storage::OpenPool};
+use super::From;
+use crate::{
+    Error, Result, World, blocking::blocking, db::instances::Instance,
+    instances::boot::root_volume, storage::OpenPool,
+};
 
 /// Where files come from and where they go.
 #[derive(Clone)]
-pub(super) struct Files {
+pub(in crate::instances) struct Files {
     from: OpenPool,
     source: VolumeId,
     snapshot: Option<String>,
@@ -24,27 +26,30 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) async fn of(cx: &Cx<Copy>) -> Result<Files> {
-        let (world, input) = (&cx.world, &cx.input);
-        let From { project, instance, snapshot, pool } = &input.from;
-        let target = root_volume(&input.instance.project, &input.instance.name)?;
-        let side = VolumeId::new(target.kind, format!("{}@new", target.name))?;
-        let (size, plain) = (input.size, input.plain);
+    pub(in crate::instances) async fn open(
+        world: &World,
+        from: &From,
+        to: (&Instance, &str),
+        shape: Shape,
+        control: &Control,
+    ) -> Result<Files> {
+        let (instance, pool) = to;
+        let target = root_volume(&instance.project, &instance.name)?;
         Ok(Files {
-            from: world.pools.open(world, pool).await?,
-            source: root_volume(project, instance)?,
-            snapshot: snapshot.clone(),
-            to: world.pools.open(world, &input.pool).await?,
+            from: world.pools.open(world, &from.pool).await?,
+            source: root_volume(&from.project, &from.instance)?,
+            snapshot: from.snapshot.clone(),
+            to: world.pools.open(world, pool).await?,
+            side: VolumeId::new(target.kind, format!("{}@new", target.name))?,
             target,
-            side,
-            within: *pool == input.pool,
-            shape: Shape { content: Content::Filesystem, size, plain },
-            control: cx.control.clone(),
+            within: from.pool == pool,
+            shape,
+            control: control.clone(),
         })
     }
 
     /// Makes the copy's root; one that is there is this copy's.
-    pub(super) async fn root(&self) -> Result<()> {
+    pub(in crate::instances) async fn root(&self) -> Result<()> {
         let files = self.clone();
         blocking("copy root", move || {
             if files.to.exists(&files.target)? {
@@ -81,7 +86,7 @@ impl Files {
     }
 
     /// Gives the copy a snapshot of its source's.
-    pub(super) async fn snapshot(&self, name: &str) -> Result<()> {
+    pub(in crate::instances) async fn snapshot(&self, name: &str) -> Result<()> {
         let (files, name) = (self.clone(), name.to_owned());
         blocking("copy snapshot", move || {
             let Some(snapshots) = files.to.snapshots() else {
@@ -98,7 +103,7 @@ impl Files {
     }
 
     /// Deletes what did not become a snapshot.
-    pub(super) async fn delete_side(&self) -> Result<()> {
+    pub(in crate::instances) async fn delete_side(&self) -> Result<()> {
         let (to, side) = (self.to.clone(), self.side.clone());
         blocking("delete a copy half made", move || to.delete(&side)).await
     }

@@ -6,9 +6,11 @@
 //! What rows become is in [`draft`], how files get there in [`files`].
 
 use serde::{Deserialize, Serialize};
+use storage::{Content, Shape};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
+use self::files::Files;
 use super::pause;
 use crate::{
     Caller, Error, Result, World,
@@ -20,8 +22,8 @@ use crate::{
     url,
 };
 
-mod draft;
-mod files;
+pub(super) mod draft;
+pub(super) mod files;
 
 /// What is done to copy an instance.
 #[derive(Serialize, Deserialize)]
@@ -40,12 +42,12 @@ pub(crate) struct Copy {
 
 /// What is copied.
 #[derive(Clone, Serialize, Deserialize)]
-struct From {
-    project: String,
-    instance: String,
+pub(super) struct From {
+    pub(super) project: String,
+    pub(super) instance: String,
     /// Only this snapshot, without the instance as it is now.
-    snapshot: Option<String>,
-    pool: String,
+    pub(super) snapshot: Option<String>,
+    pub(super) pool: String,
 }
 
 impl Task for Copy {
@@ -146,12 +148,18 @@ async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
     }
 }
 
+async fn files(cx: &Cx<Copy>) -> Result<Files> {
+    let Copy { from, instance, pool, size, plain, .. } = &*cx.input;
+    let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
+    Files::open(&cx.world, from, (instance, pool), shape, &cx.control).await
+}
+
 async fn root(cx: &mut Cx<Copy>) -> Result<()> {
-    files::Files::of(cx).await?.root().await
+    files(cx).await?.root().await
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
-    let files = files::Files::of(cx).await?;
+    let files = files(cx).await?;
     for snapshot in &cx.input.snapshots {
         files.snapshot(&snapshot.name).await?;
     }
@@ -169,7 +177,7 @@ async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {
 
 async fn delete_side(cx: &mut Cx<Copy>) -> Result<()> {
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(_) => files::Files::of(cx).await?.delete_side().await,
+        Some(_) => files(cx).await?.delete_side().await,
         None => Ok(()),
     }
 }

@@ -1,0 +1,49 @@
+//! `move`.
+
+use wire::{InstancePost, endpoints::instances::InstanceRename};
+
+use super::{OK, rename::Rename};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+};
+
+/// Moves an instance that is stopped: to another name, storage pool or project.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Move {
+    /// Its name now; of a snapshot INSTANCE/SNAPSHOT, which can only be renamed
+    name: String,
+    /// Its new name
+    new_name: Option<String>,
+    /// Storage pool to move to
+    #[arg(short, long)]
+    storage: Option<String>,
+    /// Project to move to
+    #[arg(long, value_name = "PROJECT")]
+    target_project: Option<String>,
+}
+
+impl Move {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let new_name = match (self.new_name, &self.storage, &self.target_project) {
+            (Some(new_name), None, None) => {
+                return Rename { name: self.name, new_name }.run(cx).await;
+            }
+            (None, None, None) => {
+                return Err(Error::Usage("a new name, --storage or --target-project is needed"));
+            }
+            (new_name, _, _) => new_name,
+        };
+        let request = InstancePost {
+            name: new_name.unwrap_or_else(|| self.name.clone()),
+            migration: true,
+            pool: self.storage.unwrap_or_default(),
+            project: self.target_project.unwrap_or_default(),
+            ..InstancePost::default()
+        };
+        let path = [self.name.as_str()];
+        let operation = cx.client.call::<InstanceRename>(&path, &cx.target(), &request).await?;
+        cx.finish(&operation).await?;
+        Ok(OK)
+    }
+}

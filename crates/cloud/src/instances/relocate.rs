@@ -1,0 +1,262 @@
+//! Moves an instance that is stopped into another pool or project, perhaps under another name.
+//!
+//! Within a pool its root is renamed. Into another it is copied with its snapshots, and the old one
+//! deleted when all else is done.
+
+use serde::{Deserialize, Serialize};
+use storage::{Content, Shape};
+use tasks::{Cx, Operation, Step, Task, step};
+use wire::InstancePost;
+
+use super::{
+    boot::root_volume,
+    copy::{From, draft, files::Files},
+    guests::Phase,
+    options::Typed,
+};
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{
+        instance_snapshots::{self as snapshots, Snapshot},
+        instances::{self as rows, Instance},
+        volumes,
+    },
+    expand, url,
+};
+
+/// What is done to move an instance.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Relocate {
+    caller: Caller,
+    from: From,
+    pool: String,
+    size: Option<u64>,
+    plain: bool,
+    /// The rows as they are and as they become.
+    old: Instance,
+    new: Instance,
+    old_snapshots: Vec<Snapshot>,
+    new_snapshots: Vec<Snapshot>,
+}
+
+impl Task for Relocate {
+    const KIND: &'static str = "instance-relocate";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Relocate>> {
+        vec![
+            step("see that nothing is in the way", free),
+            step("move root", root).undo(root_back),
+            step("copy snapshots", kept).undo(delete_side),
+            step("delete logs", logs),
+            step("move rows", write_rows).undo(rows_back),
+            step("delete old root", old_root).point_of_no_return(),
+            step("tell", tell),
+        ]
+    }
+}
+
+impl Relocate {
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        name: &str,
+        post: &InstancePost,
+    ) -> Result<Relocate> {
+        let or = |given: &str, old: &str| if given.is_empty() { old.into() } else { given.into() };
+        let (to_project, to_name): (String, String) =
+            (or(&post.project, project), or(&post.name, name));
+        options::names::check_instance(&to_name)
+            .map_err(|why| Error::invalid("instance name", why))?;
+        world.store.read(|db| {
+            let old = super::find(db, project, name)?;
+            let here = super::snapshots::pool_of(db, project, name)?;
+            let pool = or(&post.pool, &here);
+            crate::storage::find(db, &pool)?;
+            let home = crate::profiles::home(db, &to_project)?;
+            let mut new = Instance { project: to_project, name: to_name, ..old.clone() };
+            if (&new.project, &new.name, &pool) == (&old.project, &old.name, &here) {
+                let why = format!("instance \"{name}\" is in pool \"{pool}\" already");
+                return Err(Error::invalid("move", why));
+            }
+            not_taken(db, &old, &new)?;
+            super::check_profiles(db, &home, &new.profiles)?;
+            new.devices = draft::in_pool(db, &new, &pool)?;
+            let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
+            super::check_networks(db, &new.project, &new.name, &typed)?;
+            let old_snapshots = snapshots::of_instance(db, old.id)?;
+            let new_snapshots = draft::kept(db, &old, &new.project, &pool)?;
+            let (project, instance) = (old.project.clone(), old.name.clone());
+            Ok(Relocate {
+                caller: caller.clone(),
+                from: From { project, instance, snapshot: None, pool: here },
+                size: typed.root_size(),
+                plain: typed.options.security.nesting,
+                pool,
+                old,
+                new,
+                old_snapshots,
+                new_snapshots,
+            })
+        })
+    }
+
+    fn within(&self) -> bool {
+        self.from.pool == self.pool
+    }
+}
+
+/// Fails when another instance is where this one is to be.
+fn not_taken(db: &store::Read<'_>, old: &Instance, new: &Instance) -> Result<()> {
+    match rows::get(db, &new.project, &new.name)? {
+        Some(row) if row.id != old.id => Err(Error::exists("instance", &new.name)),
+        _ => Ok(()),
+    }
+}
+
+/// Moves an instance that is stopped.
+pub async fn relocate(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+    post: &InstancePost,
+) -> Result<Operation> {
+    // Clients ask for a live move whatever the instance does; one that runs is refused below.
+    if post.instance_only {
+        return Err(Error::Unsupported("a move without snapshots"));
+    }
+    let task = Relocate::new(world, caller, project, name, post)?;
+    if world.guests.get(project, name).is_some() {
+        let (name, hint) = (name.to_owned(), "stop it before moving it");
+        return Err(Error::State { name, is: "running", hint });
+    }
+    let request = super::request(world, "Moving instance", caller, project, name);
+    let to = super::lock_name(&task.new.project, &task.new.name);
+    let request = match to == super::lock_name(project, name) {
+        true => request,
+        false => request.lock(to),
+    };
+    world.submit(task, request)
+}
+
+async fn free(cx: &mut Cx<Relocate>) -> Result<()> {
+    let Relocate { old, new, .. } = &*cx.input;
+    match cx.world.guests.get(&old.project, &old.name) {
+        Some(guest) if guest.phase() != Phase::Gone => {
+            let hint = "somebody started it before it was to be moved";
+            Err(Error::State { name: old.name.clone(), is: "running", hint })
+        }
+        _ => cx.world.store.read(|db| not_taken(db, old, new)),
+    }
+}
+
+async fn files(cx: &Cx<Relocate>) -> Result<Files> {
+    let Relocate { from, new, pool, size, plain, .. } = &*cx.input;
+    let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
+    Files::open(&cx.world, from, (new, pool), shape, &cx.control).await
+}
+
+async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()> {
+    let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
+    let from = root_volume(&from.project, &from.name)?;
+    let to = root_volume(&to.project, &to.name)?;
+    blocking("rename root volume", move || match pool.exists(&from)? {
+        true => pool.rename(&from, &to),
+        false => Ok(()),
+    })
+    .await
+}
+
+async fn root(cx: &mut Cx<Relocate>) -> Result<()> {
+    match cx.input.within() {
+        true => rename(cx, &cx.input.old, &cx.input.new).await,
+        false => files(cx).await?.root().await,
+    }
+}
+
+async fn root_back(cx: &mut Cx<Relocate>) -> Result<()> {
+    let Relocate { old, new, pool, .. } = &*cx.input;
+    // Whatever has that name is somebody else's then.
+    if cx.world.store.read(|db| not_taken(db, old, new)).is_err() {
+        return Ok(());
+    }
+    match cx.input.within() {
+        true => rename(cx, new, old).await,
+        false => super::delete::delete_volume(&cx.world, pool, &new.project, &new.name).await,
+    }
+}
+
+async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
+    if cx.input.within() {
+        return Ok(());
+    }
+    let files = files(cx).await?;
+    for snapshot in &cx.input.new_snapshots {
+        files.snapshot(&snapshot.name).await?;
+    }
+    Ok(())
+}
+
+async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {
+    if cx.input.within() { Ok(()) } else { files(cx).await?.delete_side().await }
+}
+
+async fn logs(cx: &mut Cx<Relocate>) -> Result<()> {
+    let old = &cx.input.old;
+    super::delete::remove_folders(&cx.world, &old.project, &old.name).await
+}
+
+/// Makes the rows say what `to` and `snapshots` say.
+async fn put(cx: &Cx<Relocate>, to: &Instance, pool: &str, kept: &[Snapshot]) -> Result<()> {
+    let Relocate { old, new, .. } = &*cx.input;
+    let written = cx.world.store.write(|db| {
+        for place in [old, new] {
+            let found = rows::get(db, &place.project, &place.name)?;
+            if found.is_none_or(|row| row.id != to.id) {
+                continue;
+            }
+            let (project, name) = (place.project.as_str(), place.name.as_str());
+            if let Some(volume) = volumes::of_instance(db, project, &to.kind, name)? {
+                volumes::relocate(db, volume.id, pool, &to.project, &to.name)?;
+            }
+            break;
+        }
+        rows::relocate(db, to.id, &to.project, &to.name)?;
+        let home = crate::profiles::home(db, &to.project)?;
+        rows::update(db, to, &home)?;
+        for snapshot in kept {
+            snapshots::set_devices(db, snapshot.id, &snapshot.devices)?;
+        }
+        Ok::<_, Error>(())
+    });
+    written.await
+}
+
+async fn write_rows(cx: &mut Cx<Relocate>) -> Result<()> {
+    put(cx, &cx.input.new, &cx.input.pool, &cx.input.new_snapshots).await
+}
+
+async fn rows_back(cx: &mut Cx<Relocate>) -> Result<()> {
+    put(cx, &cx.input.old, &cx.input.from.pool, &cx.input.old_snapshots).await
+}
+
+async fn old_root(cx: &mut Cx<Relocate>) -> Result<()> {
+    let Relocate { from, old, .. } = &*cx.input;
+    match cx.input.within() {
+        true => Ok(()),
+        false => super::delete::delete_volume(&cx.world, &from.pool, &old.project, &old.name).await,
+    }
+}
+
+async fn tell(cx: &mut Cx<Relocate>) -> Result<()> {
+    crate::networks::ports::tell_hosts(&cx.world).await?;
+    let new = &cx.input.new;
+    let source = url::instance(&new.project, &new.name);
+    cx.world.tell(&cx.input.caller, &new.project, "instance-renamed", source);
+    Ok(())
+}
