@@ -10,7 +10,9 @@
 //! it was; and calls it the other way round then: what cannot be had back is logged, as its source may
 //! have gone meanwhile, and comes with the next start.
 //!
-//! The root disk is not among them. An instance that does not run takes all with its next start.
+//! The root disk is not among them. An instance that does not run takes all with its next start. So goes
+//! a disk that an unprivileged instance was started with: the kernel locks it in the instance's
+//! namespace, so that its root cannot unmount it, and nobody else can either. Its row changes at once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -68,7 +68,8 @@ pub(crate) fn unmount(spec: &InstanceSpec, init: BorrowedFd, target: &Path) -> R
         become_root()?;
         let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
         match rustix::mount::unmount(target, flags) {
-            // Somebody inside did it before us, or its optional source was never there.
+            // Somebody inside did it before us, or its optional source was never there. Or it is
+            // locked, as it was there before the user namespace: then it stays until the stop.
             Err(Errno::INVAL | Errno::NOENT) => Ok(()),
             done => done.at("unmount", target),
         }
