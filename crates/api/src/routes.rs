@@ -172,6 +172,7 @@ where
 {
     let method = match E::METHOD {
         Method::Get => MethodFilter::GET,
+        Method::Head => MethodFilter::HEAD,
         Method::Post => MethodFilter::POST,
         Method::Put => MethodFilter::PUT,
         Method::Patch => MethodFilter::PATCH,
@@ -222,7 +223,7 @@ async fn whole<E: Endpoint, T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     match E::METHOD {
-        Method::Get => work.await,
+        Method::Get | Method::Head => work.await,
         _ => tokio::spawn(work).await.unwrap_or(Err(Error::Broken)),
     }
 }
@@ -231,7 +232,7 @@ async fn whole<E: Endpoint, T: Send + 'static>(
 async fn read<E: Endpoint>((mut call, request): Given<E>) -> Result<Call<E>> {
     let bytes = bytes(request.into_body()).await?;
     // Some clients send a body where there is nothing to say; it means nothing.
-    let says_nothing = matches!(E::METHOD, Method::Get | Method::Delete);
+    let says_nothing = matches!(E::METHOD, Method::Get | Method::Head | Method::Delete);
     let is_empty = says_nothing || bytes.trim_ascii().is_empty();
     let json = if is_empty { b"{}" } else { &bytes[..] };
     call.body = Some(serde_json::from_slice(json).map_err(|error| Error::bad("body", error))?);

@@ -115,5 +115,5 @@ impl<'a, E: Endpoint> Request<'a, E> {
 
 /// Everything but GET and DELETE has a body, even when all of it is default.
 fn endpoint_takes_body<E: Endpoint>() -> bool {
-    !matches!(E::METHOD, wire::Method::Get | wire::Method::Delete)
+    !matches!(E::METHOD, wire::Method::Get | wire::Method::Head | wire::Method::Delete)
 }

@@ -23,6 +23,7 @@ mod confine;
 mod container;
 pub mod devfilter;
 mod error;
+pub mod files;
 pub mod idmap;
 pub mod lxcfs;
 mod monitor;

@@ -3,7 +3,10 @@
 use std::{
     ffi::{CString, NulError},
     io,
-    os::unix::ffi::OsStrExt,
+    os::{
+        fd::{AsRawFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
     path::Path,
     ptr,
 };
@@ -81,4 +84,22 @@ pub fn close_all_on_exec(first: u32) -> io::Result<()> {
         libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
     })
     .map(drop)
+}
+
+/// Closes every descriptor but these; for a child that was forked and executes no program.
+///
+/// What the parent's values in the child's memory refer to is gone with it: the child must not use
+/// or drop them, which it does not when it ends by the code its work returns ([`crate::fork`]).
+pub fn close_others(keep: &[BorrowedFd]) {
+    let mut kept: Vec<u32> = keep.iter().map(|fd| fd.as_raw_fd().unsigned_abs()).collect();
+    kept.sort_unstable();
+    let mut first = 0;
+    for last in kept.into_iter().map(Some).chain([None]) {
+        let end = last.map_or(u32::MAX, |last| last.wrapping_sub(1));
+        if last.is_none_or(|last| last > first) {
+            // SAFETY: no memory is touched; those that are kept are left out, others not used.
+            unsafe { libc::syscall(libc::SYS_close_range, first, end, 0) };
+        }
+        first = last.map_or(first, |last| last + 1);
+    }
 }

@@ -27,7 +27,7 @@ pub use btrfs::{
     folders_with_subvolumes, grow_btrfs, limit_subvolume, make_subvolume_writable,
     snapshot_subvolume,
 };
-pub use exec::{Image, close_all_on_exec};
+pub use exec::{Image, close_all_on_exec, close_others};
 pub use fork::{Child, Fork, fork};
 pub use heap::keep_heap_small;
 pub use ids::{FsIds, join_new_session_keyring};

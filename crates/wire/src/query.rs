@@ -29,7 +29,7 @@ macro_rules! projects {
     )* };
 }
 
-projects!(ProjectQuery ListQuery ThingQuery EventsQuery TargetQuery ImageQuery);
+projects!(FileQuery ProjectQuery ListQuery ThingQuery EventsQuery TargetQuery ImageQuery);
 
 queries! {
     /// Nothing.
@@ -82,6 +82,15 @@ queries! {
         /// Member.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub target: Option<String>,
+    }
+
+    /// A file of an instance.
+    pub struct FileQuery {
+        /// Project.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub project: Option<String>,
+        /// Where it is, from the instance's root on.
+        pub path: String,
     }
 
     /// An image, perhaps a private one with a secret.

@@ -14,6 +14,7 @@ use crate::{
     routes::{Call, Routes, Tagged},
 };
 
+mod files;
 mod snapshots;
 mod state;
 mod streams;
@@ -27,7 +28,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<InstancePatch, _>(patch)
         .background::<InstanceRename, _>(rename)
         .background::<InstanceDelete, _>(delete);
-    snapshots::routes(streams::routes(state::routes(routes)))
+    files::routes(snapshots::routes(streams::routes(state::routes(routes))))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Console, Error, ExecIo, ExecSpec, Info, Usage,
     error::{At, Result},
+    files::Files,
     protocol::{Reply, Request, packet},
 };
 
@@ -96,6 +97,11 @@ impl Monitor {
     /// Its network namespace.
     pub fn netns(&self) -> Result<OwnedFd> {
         one(self.call(&Request::Netns)?.1)
+    }
+
+    /// Its files, as its root sees them.
+    pub fn files(&self) -> Result<Files> {
+        Files::at(one(self.call(&Request::Files)?.1)?)
     }
 
     /// Attaches to its console.

@@ -9,7 +9,7 @@ use sys::Image;
 use crate::error::{At, Error, Result};
 
 /// The container's root, right after joining its user namespace.
-pub(super) fn become_root() -> Result<()> {
+pub(crate) fn become_root() -> Result<()> {
     become_user(0, 0, &[])
 }
 

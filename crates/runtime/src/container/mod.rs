@@ -20,3 +20,5 @@ mod path;
 mod root;
 pub(crate) mod spawn;
 pub(crate) mod terminal;
+
+pub(crate) use identity::become_root;

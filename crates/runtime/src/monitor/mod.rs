@@ -6,7 +6,7 @@
 //! serve.rs      one loop over all descriptors, until PID 1 ended
 //! requests.rs   one answer a request       release.rs  init's way to PID 1
 //! console.rs    ring and attached clients  jobs.rs     programs run inside
-//! teardown.rs   exit file, groups, event
+//! teardown.rs   exit file, groups, event   files.rs    children that serve its files
 //! ```
 //!
 //! One thread, no locks, few allocations. It holds the lock of the instance's folder from its first
@@ -14,6 +14,7 @@
 
 mod connections;
 mod console;
+mod files;
 mod hotplug;
 mod jobs;
 mod release;

@@ -42,6 +42,7 @@ impl Instance {
                 let path = format!("/proc/{}/ns/net", self.pid);
                 Ok(Answer::Now(Reply::Done, vec![File::open(&path).at("open", &path)?.into()]))
             }
+            Request::Files => Ok(Answer::Now(Reply::Done, vec![self.serve_files()?])),
             Request::Console => self.attach_console(),
             Request::ConsoleLog => Ok(Answer::Now(Reply::Done, vec![self.ring()?])),
             Request::Watch => {

@@ -26,6 +26,7 @@ pub(super) enum Source {
     JobGate(u64),
     JobEnd(u64),
     JobOutput(u64, usize),
+    FilesEnd(usize),
 }
 
 impl Instance {
@@ -58,6 +59,7 @@ impl Instance {
             add(Source::Connection(id), socket);
         }
         self.jobs.poll(&mut all);
+        self.files.poll(&mut all);
         if let Some(console) = &self.console {
             console.poll(&mut all);
         }
@@ -81,6 +83,7 @@ impl Instance {
             Source::JobGate(id) => self.jobs.hear(id, &mut self.connections),
             Source::JobEnd(id) => self.jobs.reap(id, &mut self.connections),
             Source::JobOutput(id, index) => self.jobs.drain(id, index),
+            Source::FilesEnd(_) => self.files.reap(),
         }
     }
 

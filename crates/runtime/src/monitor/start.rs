@@ -15,7 +15,7 @@ use rustix::{
 };
 use spec::InstanceSpec;
 
-use super::{connections::Connections, jobs::Jobs, log, release::Release};
+use super::{connections::Connections, files::FileServers, jobs::Jobs, log, release::Release};
 use crate::{
     State,
     cgroup::{Group, Layout},
@@ -52,6 +52,7 @@ pub(super) struct Instance {
     pub(super) console: Option<super::console::Console>,
     pub(super) connections: Connections,
     pub(super) jobs: Jobs,
+    pub(super) files: FileServers,
 }
 
 /// Starts, and tells the daemon; after an error nothing is left.
@@ -124,6 +125,7 @@ fn create(
         console: None,
         connections: Connections::default(),
         jobs: Jobs::default(),
+        files: FileServers::default(),
     };
     // Slow, so only now: init sets itself up, and the daemon makes network devices.
     instance.attach_v1();

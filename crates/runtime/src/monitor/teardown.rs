@@ -44,6 +44,7 @@ impl Instance {
         for error in steps.into_iter().filter_map(Result::err) {
             log(format_args!("{}", Chain(&error)));
         }
+        self.files.end();
         self.remove_file(SPEC_FILE);
         self.remove_file(SOCKET);
         self.connections.tell(&Reply::Stopped { reason });

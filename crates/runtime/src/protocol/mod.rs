@@ -52,6 +52,8 @@ pub(crate) enum Request {
         given: bool,
         null: bool,
     },
+    /// Reply carries a socket: see [`crate::files`].
+    Files,
     /// From now on the connection carries events.
     Watch,
     AddMount {

@@ -12,6 +12,7 @@ mod declare;
 
 mod permission;
 
+pub mod files;
 pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
@@ -29,6 +30,8 @@ pub use self::permission::{Entity, Permission, Verb};
 pub enum Method {
     /// Look.
     Get,
+    /// Look at the headers alone.
+    Head,
     /// Make, rename, act.
     Post,
     /// Replace.
@@ -44,6 +47,7 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
+            Self::Head => "HEAD",
             Self::Post => "POST",
             Self::Put => "PUT",
             Self::Patch => "PATCH",
@@ -167,11 +171,12 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 9] = [
+const GROUPS: [&[Info]; 10] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
     instance_snapshots::LIST,
+    files::LIST,
     images::LIST,
     profiles::LIST,
     projects::LIST,

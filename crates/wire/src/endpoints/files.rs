@@ -1,0 +1,33 @@
+//! The files of an instance.
+//!
+//! Owner, mode and kind of a file stand in headers, both ways: `X-LXD-uid`, `X-LXD-gid`, `X-LXD-mode` (octal),
+//! `X-LXD-type` (`file`, `directory`, `symlink`), `X-LXD-modified`; `X-LXD-write` (`overwrite`, `append`) says how
+//! one is written.
+
+use crate::{
+    Empty,
+    Entity::Instance as AnInstance,
+    endpoints::{
+        Permission::Can,
+        Verb::Operate,
+    },
+    query::FileQuery,
+};
+
+endpoints! {
+    /// Sends a file, where a link leads, or the names in a folder.
+    InstanceFileGet: Get "/1.0/instances/{name}/files" since "", needs Can(Operate, AnInstance),
+        Raw, FileQuery, Empty => String;
+
+    /// Tells what a file is.
+    InstanceFileHead: Head "/1.0/instances/{name}/files" since "", needs Can(Operate, AnInstance),
+        Raw, FileQuery, Empty => String;
+
+    /// Makes or writes a file, a folder or a link.
+    InstanceFilePut: Post "/1.0/instances/{name}/files" since "", needs Can(Operate, AnInstance),
+        Sync, FileQuery, Empty, + upload => Empty;
+
+    /// Deletes a file, a link or an empty folder.
+    InstanceFileDelete: Delete "/1.0/instances/{name}/files" since "file_delete", needs Can(Operate, AnInstance),
+        Sync, FileQuery, Empty => Empty;
+}
