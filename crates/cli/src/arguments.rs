@@ -64,6 +64,8 @@ command! {
     Exec(commands::exec::Exec),
     /// Open a shell inside an instance
     Shell(commands::exec::Shell),
+    /// Put files into instances, get them out
+    File(commands::file::File),
     /// Attach to the console of an instance
     Console(commands::console::Console),
     /// Copy an instance

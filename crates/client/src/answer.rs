@@ -71,7 +71,7 @@ pub(crate) async fn file(
 }
 
 /// The daemon's own words for a refusal.
-fn refusal(path: &str, status: u16, body: &[u8]) -> Error {
+pub(crate) fn refusal(path: &str, status: u16, body: &[u8]) -> Error {
     match serde_json::from_slice::<Response<IgnoredAny>>(body) {
         Ok(envelope) => Error::Api { code: status, message: envelope.error },
         Err(source) => Error::Decode { path: path.to_owned(), status, source },

@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod exec;
 mod operation;
+mod received;
 mod request;
 mod socket;
 mod transport;
@@ -30,6 +31,7 @@ pub use self::{
     error::{Error, Result},
     events::Events,
     exec::{Console, Exec, Streams},
+    received::{Content, Received},
     request::{Answer, Request},
     socket::{Receiver, Sender, Socket},
     upload::Upload,

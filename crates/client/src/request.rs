@@ -6,9 +6,10 @@ use tokio::io::AsyncWrite;
 use wire::{Endpoint, endpoints};
 
 use crate::{
-    Client, Error, Result, Upload, answer,
+    Client, Content, Error, Received, Result, Upload, answer,
     client::Outgoing,
     transport::{self, Body},
+    upload,
 };
 
 /// A request of endpoint `E` that is being put together.
@@ -75,6 +76,35 @@ impl<'a, E: Endpoint> Request<'a, E> {
         self.headers.extend(headers);
         self.body = body;
         Ok(self)
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sends bytes or a file in place of a JSON body; for endpoints with [`Endpoint::UPLOAD`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn content(mut self, content: Content) -> Result<Self> {
+        let (length, body) = upload::content(content).await?;
+        self.headers.push(("content-type", "application/octet-stream".into()));
+        self.headers.push(("content-length", length.to_string()));
+        self.body = body;
+        Ok(self)
+    }
+
+    /// Sends it, and leaves the body of the answer to be read.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn receive(self) -> Result<Received> {
+        let (client, outgoing) = self.outgoing();
+        let target = outgoing.target.clone();
+        let response = client.send(outgoing).await?;
+        Received::checked(E::METHOD.as_str(), target, response).await
     }
 
     /// Asks that nothing be changed unless it still has this version.

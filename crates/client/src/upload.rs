@@ -15,7 +15,7 @@ use tokio::{
     io::{AsyncRead, ReadBuf},
 };
 
-use crate::{Error, Result, transport::Body};
+use crate::{Content, Error, Result, transport::Body};
 
 /// What parts the fields of a form; no image holds this line by chance.
 const BOUNDARY: &str = "microcloud-5d41402abc4b2a76b9719d911017c592";
@@ -87,6 +87,15 @@ fn field(before: &str, name: &str, path: &Path) -> Part {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Bytes or one file as a body, and how long it is.
+pub(crate) async fn content(content: Content) -> Result<(u64, Body)> {
+    let part = match content {
+        Content::Bytes(bytes) => Part::Text(bytes),
+        Content::File(path) => Part::open(&path).await?,
+    };
+    Ok((part.len(), body(vec![part])))
 }
 
 /// A piece of a body.

@@ -8,6 +8,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod device;
 pub(crate) mod exec;
+pub(crate) mod file;
 pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod init;

@@ -13,8 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-pub use runtime::files::{FileKind, Owner, Seen, Writing};
 use runtime::files::{File, Files, serve};
+pub use runtime::files::{FileKind, Owner, Seen, Writing};
 use rustix::io::Errno;
 use serde_json::{Map, Value};
 use storage::{Access, View};
@@ -263,14 +263,7 @@ pub fn modified(seen: &Seen) -> String {
     at.format("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
 }
 
-fn told(
-    world: &World,
-    caller: &Caller,
-    project: &str,
-    name: &str,
-    action: &str,
-    path: &Path,
-) {
+fn told(world: &World, caller: &Caller, project: &str, name: &str, action: &str, path: &Path) {
     let context = Map::from_iter([("file".to_owned(), Value::from(text(path)))]);
     world.tell_with(caller, project, action, url::instance(project, name), context);
 }
@@ -300,7 +293,9 @@ fn explain(error: Error) -> Error {
         Some(Errno::OPNOTSUPP | Errno::NXIO) => "it is neither a file nor a folder",
         Some(Errno::BUSY) => "something is mounted there",
         Some(Errno::ROFS) => "it is read-only",
-        Some(Errno::INVAL | Errno::OVERFLOW) => "the instance has no such user or group, or no such name can be",
+        Some(Errno::INVAL | Errno::OVERFLOW) => {
+            "the instance has no such user or group, or no such name can be"
+        }
         Some(Errno::ACCESS | Errno::PERM) => "the instance's root may not do that there",
         Some(Errno::NOSPC | Errno::DQUOT) => "no space is left",
         Some(Errno::NAMETOOLONG) => "the name is too long",

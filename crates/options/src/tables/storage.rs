@@ -66,13 +66,6 @@ pub struct BtrfsPoolOptions {
     /// Options of the pool's mount, separated by commas.
     #[option(key = "btrfs.mount_options")]
     pub mount_options: Option<String>,
-    /// Folder or disk that was asked for when the pool was made.
-    #[option(
-        key = "volatile.initial_source",
-        since = "storage_volatile_initial_source",
-        scope = local
-    )]
-    pub initial_source: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]
     pub volume: VolumeOptions,

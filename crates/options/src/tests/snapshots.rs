@@ -11,11 +11,12 @@ const HEAD: &str =
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
-const BESIDE_THE_SURFACE: [&str; 7] = [
+const BESIDE_THE_SURFACE: [&str; 8] = [
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
     "instance volatile volatile.<name>.name",
     "server miscellaneous user.*",
+    "storage-btrfs pool-conf user.*",
     "storage-dir pool-conf user.*",
     "storage-dir pool-conf volatile.initial_source",
     "storage-dir volume-conf user.*",

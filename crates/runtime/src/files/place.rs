@@ -87,7 +87,8 @@ pub(super) fn find(root: BorrowedFd, path: &Path, follow: bool) -> Result<Place,
 }
 
 fn one(root: BorrowedFd, path: &Path) -> Result<Place, Errno> {
-    let folder_of = |path: &Path| beneath(root, path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
+    let folder_of =
+        |path: &Path| beneath(root, path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
     let (parent, name) = match path.components().next_back() {
         Some(Component::Normal(name)) => (path.parent().unwrap_or(Path::new("/")), name),
         _ => (path, OsStr::new(".")),

@@ -100,7 +100,10 @@ fn pipes_and_devices_are_not_opened() {
     rustix::fs::mknodat(rustix::fs::CWD, inside.path().join("fifo"), fifo, mode, 0).unwrap();
     assert_eq!(errno(text(&files, "/fifo")), libc::EOPNOTSUPP);
     assert_eq!(errno(put(&files, "/fifo", "x", Owner::default())), libc::EOPNOTSUPP);
-    assert_eq!(errno(files.write(Path::new("/fifo"), Writing::Append, Owner::default())), libc::EOPNOTSUPP);
+    assert_eq!(
+        errno(files.write(Path::new("/fifo"), Writing::Append, Owner::default())),
+        libc::EOPNOTSUPP
+    );
     assert_eq!(files.look(Path::new("/fifo"), true).unwrap().kind, FileKind::Other);
     files.remove(Path::new("/fifo"), None).unwrap();
 }

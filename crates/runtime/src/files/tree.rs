@@ -8,8 +8,8 @@ use std::{
 use rustix::{
     fs::{
         AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, chownat,
-        fchmod, fchown, fstatfs, ftruncate, futimens, mkdirat, readlinkat, renameat_with, symlinkat,
-        unlinkat, utimensat,
+        fchmod, fchown, fstatfs, ftruncate, futimens, mkdirat, readlinkat, renameat_with,
+        symlinkat, unlinkat, utimensat,
     },
     io::Errno,
 };
@@ -94,10 +94,11 @@ impl Tree {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(error),
         };
-        let folder = place.open(OFlags::RDONLY, FileType::Directory).map_err(|error| match error {
-            Errno::NOTDIR => Errno::EXIST,
-            error => error,
-        })?;
+        let folder =
+            place.open(OFlags::RDONLY, FileType::Directory).map_err(|error| match error {
+                Errno::NOTDIR => Errno::EXIST,
+                error => error,
+            })?;
         let wanted = if made { Owner { mode: Some(mode), ..owner } } else { owner };
         give(folder.as_fd(), wanted)
     }

@@ -116,22 +116,54 @@ pub enum Writing {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "ask")]
 pub(super) enum Ask {
-    Look { path: PathBuf, follow: bool },
-    List { path: PathBuf },
-    Link { path: PathBuf },
+    Look {
+        path: PathBuf,
+        follow: bool,
+    },
+    List {
+        path: PathBuf,
+    },
+    Link {
+        path: PathBuf,
+    },
     /// The answer carries the file.
-    Read { path: PathBuf },
+    Read {
+        path: PathBuf,
+    },
     /// The answer carries the file.
-    Write { path: PathBuf, how: Writing, owner: Owner },
+    Write {
+        path: PathBuf,
+        how: Writing,
+        owner: Owner,
+    },
     /// What was written to replace a file takes its place.
     Commit,
-    MakeFolder { path: PathBuf, owner: Owner },
-    MakeLink { path: PathBuf, target: PathBuf, owner: Owner },
-    Rename { from: PathBuf, to: PathBuf, replace: bool },
-    Remove { path: PathBuf, kind: Option<FileKind> },
-    Change { path: PathBuf, change: Change },
+    MakeFolder {
+        path: PathBuf,
+        owner: Owner,
+    },
+    MakeLink {
+        path: PathBuf,
+        target: PathBuf,
+        owner: Owner,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        replace: bool,
+    },
+    Remove {
+        path: PathBuf,
+        kind: Option<FileKind>,
+    },
+    Change {
+        path: PathBuf,
+        change: Change,
+    },
     /// The whole path of what is there, links resolved.
-    Resolve { path: PathBuf },
+    Resolve {
+        path: PathBuf,
+    },
 }
 
 /// An answer.

@@ -7,10 +7,7 @@
 use crate::{
     Empty,
     Entity::Instance as AnInstance,
-    endpoints::{
-        Permission::Can,
-        Verb::Operate,
-    },
+    endpoints::{Permission::Can, Verb::Operate},
     query::FileQuery,
 };
 
