@@ -1,4 +1,5 @@
 //! Files pushed into instances and pulled out of them, with both clients.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{
     fs,
@@ -91,7 +92,7 @@ fn a_round(daemon: &Daemon, client: Client, name: &str) {
 fn files_of_one_that_runs() {
     let Some(daemon) = Daemon::ready() else { return };
     daemon.busybox("web");
-    for client in [Client::Lxc] {
+    for client in Client::BOTH {
         a_round(&daemon, client, "web");
     }
     let here = tempfile::tempdir().unwrap();
@@ -114,7 +115,7 @@ fn files_of_one_that_is_stopped() {
     let Some(daemon) = Daemon::ready() else { return };
     daemon.busybox("web");
     daemon.lxc(["stop", "web", "--force"]).ok();
-    for client in [Client::Lxc] {
+    for client in Client::BOTH {
         a_round(&daemon, client, "web");
     }
     let here = tempfile::tempdir().unwrap();
