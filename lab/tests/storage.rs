@@ -95,3 +95,65 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     nothing_left_of_a_pool(&daemon, "fast");
     host(&["losetup", "--detach", &device]).ok();
 }
+
+#[test]
+fn two_pools_never_share_a_source() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let folder = daemon.scratch().join("one");
+    std::fs::create_dir(&folder).unwrap();
+    let source = |path: &Path| format!("source={}", path.display());
+    daemon.lxc(["storage", "create", "a", "dir", &source(&folder)]).ok();
+    // An image there, and no instance: a pool that shared it could delete it.
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    let images = || std::fs::read_dir(folder.join("images")).map_or(0, Iterator::count);
+    assert_eq!(images(), 1);
+
+    let link = daemon.scratch().join("link");
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    let own = daemon.folder().join("storage-pools/default");
+    for (path, of) in [
+        (folder.clone(), "\"a\""),
+        (folder.join("../one/."), "\"a\""),
+        (link, "\"a\""),
+        (folder.join("custom"), "\"a\""),
+        (daemon.scratch(), "\"a\""),
+        (own.clone(), "\"default\""),
+        (own.join("custom"), "\"default\""),
+    ] {
+        daemon.lxc(["storage", "create", "b", "dir", &source(&path)]).fails_with(of);
+        assert!(!daemon.lxc(["storage", "list"]).text().contains("| b "), "{path:?}");
+        assert_eq!(images(), 1, "{path:?}");
+    }
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "a"]).ok();
+    std::fs::create_dir_all(&folder).unwrap();
+    daemon.lxc(["storage", "create", "b", "dir", &source(&folder)]).ok();
+    daemon.lxc(["storage", "delete", "b"]).ok();
+}
+
+#[test]
+fn two_pools_never_share_a_disk() {
+    let Some(daemon) = daemon() else { return };
+    let file = daemon.scratch().join("disk");
+    std::fs::File::create(&file).and_then(|file| file.set_len(300 << 20)).unwrap();
+    let device = host(&["losetup", "--find", "--show", &file.to_string_lossy()]).text();
+    let source = format!("source={device}");
+    daemon.lxc(["storage", "create", "a", "btrfs", &source]).ok();
+    let link = daemon.scratch().join("disk-by-another-name");
+    std::os::unix::fs::symlink(&device, &link).unwrap();
+    let other = format!("source={}", link.display());
+    let mounted = format!("source={}", daemon.folder().join("storage-pools/a").display());
+    for source in [&source, &other, &mounted] {
+        for more in ["user.a=b", "source.wipe=true"] {
+            let words = ["storage", "create", "b", "btrfs", source, more];
+            daemon.lxc(words).fails_with("\"a\"");
+        }
+    }
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    nothing_left_of_a_pool(&daemon, "a");
+    nothing_left_of_a_pool(&daemon, "fast");
+    host(&["losetup", "--detach", &device]).ok();
+}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tasks::{Cx, Request, Step, Task, step};
 use wire::StoragePoolsPost;
 
+use super::source;
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -61,13 +62,14 @@ impl Create {
 /// Makes a pool.
 pub async fn create(world: &World, caller: &Caller, new: StoragePoolsPost) -> Result<()> {
     let task = Create::new(world, new)?;
-    let source = url::of("storage-pools", &task.name, crate::names::DEFAULT_PROJECT);
+    source::check_free(world, &task.name, &task.config).await?;
+    let address = url::of("storage-pools", &task.name, crate::names::DEFAULT_PROJECT);
     let request = Request::new("Creating storage pool")
-        .resource("storage-pools", source.clone())
+        .resource("storage-pools", address.clone())
         .requestor(caller.requestor.clone())
         .lock(format!("pool/{}", task.name));
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
-    world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-created", source);
+    world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-created", address);
     Ok(())
 }
 
@@ -84,6 +86,10 @@ fn as_row(input: &Create) -> Pool {
 
 async fn row(cx: &mut Cx<Create>) -> Result<()> {
     let input = cx.input.clone();
+    // Another pool may have come since the request was looked at: one at a time looks and writes.
+    let claim = [tasks::Claim::alone(source::CLAIM)];
+    let _turn = cx.world.locks().lock(&claim, "the making of a pool").await;
+    source::check_free(&cx.world, &input.name, &input.config).await?;
     cx.world
         .store
         .write(|db| {
@@ -107,6 +113,10 @@ async fn make(cx: &mut Cx<Create>) -> Result<()> {
 }
 
 async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
+    // After a power cut this runs though nothing was made: what another pool has is not ours to remove.
+    if source::owner(&cx.world, &cx.input.name, &cx.input.config).await?.is_some() {
+        return Ok(());
+    }
     let (driver, spec) =
         (super::driver(&cx.input.driver)?, super::spec(&cx.world, &as_row(&cx.input))?);
     blocking("unmake pool", move || driver.delete(&spec)).await

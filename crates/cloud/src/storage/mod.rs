@@ -24,6 +24,7 @@ use crate::{
 
 mod create;
 mod delete;
+mod source;
 mod update;
 mod usage;
 pub mod volume;
