@@ -5,6 +5,7 @@ mod copies;
 mod images;
 mod instances;
 mod networks;
+mod plug;
 mod pools;
 mod scene;
 mod snapshots;
