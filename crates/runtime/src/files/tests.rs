@@ -164,3 +164,37 @@ fn a_link_is_written_through_and_links_are_replaced() {
     assert_eq!(names, ["etc", "link"]);
     assert_eq!(fs::metadata(inside.path().join("etc")).unwrap().mode() & 0o7777, 0o755);
 }
+
+#[test]
+fn switches_of_the_kernel_are_read_and_not_changed() {
+    let Some(group) = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .into_iter()
+        .find(|path| Path::new(path).join("cgroup.procs").exists())
+    else {
+        return eprintln!("SKIP: no control groups of version 2");
+    };
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("SKIP: needs root");
+    }
+    let (files, theirs) = Files::pair().unwrap();
+    let root = fs::File::open(group).unwrap();
+    thread::spawn(move || serve(root.into(), std::os::fd::AsFd::as_fd(&theirs)));
+    let name = format!("microcloud-files-{}", std::process::id());
+    let (new, there) = (Path::new("/").join(&name), Path::new("/").join(format!("{name}-there")));
+    let on_disk = |path: &Path| Path::new(group).join(path.strip_prefix("/").unwrap());
+    fs::create_dir(on_disk(&there)).unwrap();
+    let all = [
+        files.make_folder(&new, Owner::default()),
+        files.make_link(&new, Path::new("x"), Owner::default()),
+        files.rename(&there, &new, false),
+        files.remove(&there, None),
+        files.write(&there.join("cgroup.freeze"), Writing::Append, Owner::default()).map(drop),
+    ];
+    let (made, kept) = (on_disk(&new).exists(), on_disk(&there).exists());
+    for path in [&new, &there] {
+        let _ = fs::remove_dir(on_disk(path));
+    }
+    assert_eq!(all.map(errno), [libc::EROFS; 5]);
+    assert!(!made && kept, "made {made}, kept {kept}");
+    assert!(text(&files, "/cgroup.controllers").is_ok());
+}

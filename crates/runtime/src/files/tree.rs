@@ -45,6 +45,12 @@ impl Tree {
         find(self.root.as_fd(), path, follow)
     }
 
+    /// A place where something may be made, renamed or removed.
+    fn place_to_change(&self, path: &Path, follow: bool) -> Result<Place, Errno> {
+        let place = self.place(path, follow)?;
+        writable(place.folder.as_fd()).map(|()| place)
+    }
+
     pub(super) fn look(&self, path: &Path, follow: bool) -> Result<Seen, Errno> {
         Ok(Seen::from(&self.place(path, follow)?.stat()?))
     }
@@ -84,7 +90,7 @@ impl Tree {
 
     /// One that is there is fine; its owner is changed where one is given.
     pub(super) fn make_folder(&self, path: &Path, owner: Owner) -> Result<(), Errno> {
-        let place = self.place(path, true)?;
+        let place = self.place_to_change(path, true)?;
         if place.name == "." {
             return Ok(());
         }
@@ -105,7 +111,7 @@ impl Tree {
 
     /// Takes the place of a link that is there.
     pub(super) fn make_link(&self, path: &Path, to: &Path, owner: Owner) -> Result<(), Errno> {
-        let place = self.place(path, false)?;
+        let place = self.place_to_change(path, false)?;
         match symlinkat(to, &place.folder, &place.name) {
             Err(Errno::EXIST) if is_link(&place)? => {
                 unlinkat(&place.folder, &place.name, AtFlags::empty())?;
@@ -118,14 +124,14 @@ impl Tree {
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path, replace: bool) -> Result<(), Errno> {
-        let (from, to) = (self.place(from, false)?, self.place(to, false)?);
+        let (from, to) = (self.place_to_change(from, false)?, self.place_to_change(to, false)?);
         let flags = if replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         renameat_with(&from.folder, &from.name, &to.folder, &to.name, flags)
     }
 
     /// Removes a file, a link, or a folder that is empty; with a kind only such a thing.
     pub(super) fn remove(&self, path: &Path, kind: Option<FileKind>) -> Result<(), Errno> {
-        let place = self.place(path, false)?;
+        let place = self.place_to_change(path, false)?;
         if place.name == "." {
             return Err(Errno::BUSY);
         }
