@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lab::{Daemon, host};
+use lab::{Daemon, host, until};
 
 /// A daemon with a pool `fast` on btrfs; `None`, and a word why, where there is no btrfs.
 fn daemon() -> Option<Daemon> {
@@ -156,4 +156,88 @@ fn two_pools_never_share_a_disk() {
     nothing_left_of_a_pool(&daemon, "a");
     nothing_left_of_a_pool(&daemon, "fast");
     host(&["losetup", "--detach", &device]).ok();
+}
+
+#[test]
+fn a_pool_whose_source_is_gone_comes_back_and_so_do_its_instances() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    let (folder, away) = (daemon.scratch().join("one"), daemon.scratch().join("away"));
+    std::fs::create_dir(&folder).unwrap();
+    let source = format!("source={}", folder.display());
+    daemon.lxc(["storage", "create", "a", "dir", &source]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    daemon.sh("x", "echo kept > /root/file && sync").ok();
+    daemon.power_down();
+    std::fs::rename(&folder, &away).unwrap();
+    // What a mount point is without its disk.
+    std::fs::create_dir(&folder).unwrap();
+    daemon.launch();
+    let unavailable = |daemon: &Daemon| {
+        let list = daemon.lxc(["storage", "list", "--format", "csv"]).text();
+        let line = list.lines().find(|line| line.starts_with("a,")).map(str::to_owned);
+        line.is_some_and(|line| line.contains("UNAVAILABLE"))
+    };
+    until("it is seen", || unavailable(&daemon).then_some(()));
+    daemon.lxc(["start", "x"]).fails_with("storage pool \"a\" is unavailable");
+    daemon.lxc(["launch", "busybox", "z", "-s", "a"]).fails_with("unavailable");
+    daemon.lxc(["launch", "busybox", "y"]).ok();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    daemon.await_status("x", "Running");
+    assert!(!unavailable(&daemon));
+    assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "a"]).ok();
+}
+
+#[test]
+fn a_pool_of_another_server_is_not_taken() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let Some(other) = Daemon::with(&daemon.beside()) else { return };
+    let folder = daemon.scratch().join("one");
+    std::fs::create_dir(&folder).unwrap();
+    let source = format!("source={}", folder.display());
+    daemon.lxc(["storage", "create", "a", "dir", &source]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    other.lxc(["storage", "create", "b", "dir", &source]).fails_with("another storage pool");
+    assert!(!other.lxc(["storage", "list"]).text().contains("| b "));
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    daemon.lxc(["start", "x"]).ok();
+    let id = daemon.lxc(["storage", "get", "a", "volatile.uuid"]).text();
+    daemon.lxc(["storage", "set", "a", "user.note", "hello"]).ok();
+    assert_eq!(daemon.lxc(["storage", "get", "a", "volatile.uuid"]).text(), id);
+    daemon.lxc(["storage", "set", "a", "volatile.uuid", "another"]).fails_with("cannot change");
+    daemon.lxc(["storage", "create", "c", "dir", &source, "size=1GiB"]).fails_with("size");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "a"]).ok();
+}
+
+#[test]
+fn a_disk_is_found_whatever_its_name_is_after_a_boot() {
+    let Some(mut daemon) = daemon() else { return };
+    let file = |name: &str| {
+        let path = daemon.scratch().join(name);
+        std::fs::File::create(&path).and_then(|file| file.set_len(300 << 20)).unwrap();
+        path.display().to_string()
+    };
+    let (disk, stranger) = (file("disk"), file("stranger"));
+    let first = host(&["losetup", "--find", "--show", &disk]).text();
+    daemon.lxc(["storage", "create", "a", "btrfs", &format!("source={first}")]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "a"]).ok();
+    daemon.sh("x", "echo kept > /root/file && sync").ok();
+    daemon.power_down();
+    host(&["umount", &daemon.folder().join("storage-pools/a").to_string_lossy()]).ok();
+    host(&["losetup", "--detach", &first]).ok();
+    until("it is detached", || (host(&["losetup", &first, &stranger]).status == 0).then_some(()));
+    let second = host(&["losetup", "--find", "--show", &disk]).text();
+    assert_ne!(first, second);
+    daemon.launch();
+    daemon.await_status("x", "Running");
+    assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    nothing_left_of_a_pool(&daemon, "a");
+    nothing_left_of_a_pool(&daemon, "fast");
+    host(&["losetup", "--detach", &first, &second]).ok();
 }

@@ -75,6 +75,14 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A storage pool's source is not there.
+    #[error("storage pool \"{pool}\" is unavailable")]
+    Unavailable {
+        /// The pool.
+        pool: String,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A protection was set on it.
     #[error("{what} \"{name}\" is protected by {key}")]
     Protected {

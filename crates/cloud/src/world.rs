@@ -12,7 +12,7 @@ use std::{
 use network::Plane;
 use serde_json::{Map, Value};
 use store::Store;
-use tasks::{Bus, Locks, Operation, Operations, Request, Runner, Task};
+use tasks::{Bus, Locks, Operation, Operations, Request, Runner, Stuck, Task};
 use tokio::sync::mpsc;
 use wire::{EventLifecycle, Requestor};
 
@@ -131,6 +131,19 @@ impl World {
         let runner =
             self.runner.get().ok_or(crate::Error::Unsupported("a task before the start"))?;
         Ok(runner.submit(task, request)?)
+    }
+
+    /// What tries tasks again whose undo failed; `None` before [`World::set_runner`].
+    pub fn stuck(&self) -> Option<Stuck<World>> {
+        self.runner.get().map(Stuck::new)
+    }
+
+    /// Tries tasks again whose undo failed, as what hindered them is gone.
+    pub(crate) async fn retry_stuck(&self) -> Result<()> {
+        if let Some(runner) = self.runner.get() {
+            runner.retry().await?;
+        }
+        Ok(())
     }
 
     /// Waits for the tasks under way; says how many are left.

@@ -19,9 +19,12 @@ pub enum Old {
     Wipe,
 }
 
-/// Makes a file system with that label on a device or in a file.
-pub fn make(target: &Path, label: &str, old: Old) -> Result<()> {
+/// Makes a file system with that label, and that UUID if one is given, on a device or in a file.
+pub fn make(target: &Path, label: &str, uuid: Option<&str>, old: Old) -> Result<()> {
     let mut tool = Tool::new(PROGRAM, "btrfs-progs").args(["--quiet", "--label", label]);
+    if let Some(uuid) = uuid {
+        tool = tool.args(["--uuid", uuid]);
+    }
     if old == Old::Wipe {
         tool = tool.arg("--force");
     }
@@ -44,9 +47,9 @@ mod tests {
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(128 << 20).unwrap();
-        make(file.path(), "one", Old::Keep).unwrap();
-        let error = make(file.path(), "two", Old::Keep).unwrap_err();
+        make(file.path(), "one", None, Old::Keep).unwrap();
+        let error = make(file.path(), "two", None, Old::Keep).unwrap_err();
         assert!(holds_something(&error), "{error}");
-        make(file.path(), "two", Old::Wipe).unwrap();
+        make(file.path(), "two", None, Old::Wipe).unwrap();
     }
 }

@@ -134,6 +134,10 @@ async fn run(arguments: Arguments) -> Result<()> {
     let mut reconcilers = Reconcilers::new(world.clone());
     reconcilers.start(reconcile::Networks);
     reconcilers.start(reconcile::Snapshots::default());
+    reconcilers.start(reconcile::Pools);
+    if let Some(stuck) = world.stuck() {
+        reconcilers.start(stuck);
+    }
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
     systemd::tell("READY=1");

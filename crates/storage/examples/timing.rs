@@ -26,8 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let path = args.next().ok_or("which folder?")?;
     let rootfs = args.next().ok_or("which root?")?;
-    let spec =
-        PoolSpec { name: "timing".into(), path, source: None, options: PoolOptions::default() };
+    let spec = PoolSpec {
+        name: "timing".into(),
+        id: None,
+        disk: None,
+        path,
+        source: None,
+        options: PoolOptions::default(),
+    };
     let dir = driver("dir").ok_or("no driver dir")?;
     let (control, shape) = (Control::none(), Shape::filesystem());
     timed("create pool", 1, || dir.create(&spec))?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use exec::Control;
+use uuid::Uuid;
 
 use crate::{Content, Error, Result, Shape, VolumeId};
 
@@ -44,6 +45,11 @@ pub struct PoolOptions {
 pub struct PoolSpec {
     /// The pool's name, for messages.
     pub name: String,
+    /// Its identity, which is written into it: a pool with another is never opened, changed or removed.
+    /// None for one that was made before pools had any.
+    pub id: Option<Uuid>,
+    /// What [`Driver::identify`] said when it was made.
+    pub disk: Option<Uuid>,
     /// Its folder in the state folder. With a `source` this becomes a link to it.
     pub path: PathBuf,
     /// Where the pool lives instead: an empty folder, or for some drivers a disk.
@@ -60,8 +66,20 @@ pub trait Driver: Send + Sync {
     fn create(&self, spec: &PoolSpec) -> Result<()>;
     /// Opens a pool and removes what a crash left in it.
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>>;
-    /// Removes a pool with its images; refuses while it has other volumes. An absent pool is Ok.
+    /// Removes a pool with its images; refuses while it has other volumes. An absent pool is Ok, and what
+    /// is another's stays.
     fn delete(&self, spec: &PoolSpec) -> Result<()>;
+    /// Lets go of a pool whose source went away, so that it can be opened when it is there again.
+    fn close(&self, spec: &PoolSpec) -> Result<()> {
+        let _ = spec;
+        Ok(())
+    }
+    /// By what the disk that a pool was made on is found again, as its name may be another's after
+    /// the next boot; None where the pool is not on a disk.
+    fn identify(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
+        let _ = spec;
+        Ok(None)
+    }
     /// Why the driver cannot be used on this machine, if so.
     fn unable(&self) -> Option<String> {
         None
@@ -140,6 +158,8 @@ pub type Fill<'a> = &'a mut dyn FnMut(&Path) -> Result<(), FillError>;
 pub trait Pool: Send + Sync {
     /// What is true of it.
     fn info(&self) -> PoolInfo;
+    /// Fails when its source is no longer there.
+    fn check(&self) -> Result<()>;
     /// Room in it.
     fn usage(&self) -> Result<Usage>;
     /// The volumes on disk, sorted.

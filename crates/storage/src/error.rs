@@ -125,6 +125,15 @@ pub enum Error {
         /// The version of its layout.
         version: u32,
     },
+    /// A pool that is not the one that was meant is in that place.
+    #[error(
+        "{path} holds another storage pool, of another server or from a time before: \
+         give a source that holds none"
+    )]
+    ForeignPool {
+        /// The pool's folder, file or disk.
+        path: PathBuf,
+    },
     /// The folder for a new pool has something in it.
     #[error("{path} is not an empty folder")]
     NotEmpty {
@@ -199,7 +208,8 @@ impl Error {
     pub fn is_of_request(&self) -> bool {
         matches!(
             self,
-            Error::NotEmpty { .. }
+            Error::ForeignPool { .. }
+                | Error::NotEmpty { .. }
                 | Error::NotGrowing { .. }
                 | Error::OtherPool { .. }
                 | Error::PoolSize { .. }

@@ -55,12 +55,25 @@ impl Scratch {
         folder: Option<tempfile::TempDir>,
     ) -> Scratch {
         own_namespace();
-        let path = path.to_owned();
         // For those in a file: as little as file systems take, and some room.
         let options = PoolOptions { size: Some(512 << 20), ..PoolOptions::default() };
-        let spec = PoolSpec { name: "scratch".into(), path, source: None, options };
+        let spec = PoolSpec {
+            name: "scratch".into(),
+            id: Some(uuid::Uuid::new_v4()),
+            disk: None,
+            path: path.to_owned(),
+            source: None,
+            options,
+        };
         driver.create(&spec).unwrap();
         Scratch { pool: driver.open(&spec).unwrap(), spec, driver, _folder: folder }
+    }
+
+    /// The pool as it is found on a copy of its disk.
+    pub(crate) fn found_on(&self, disk: &Disk) -> Scratch {
+        let spec = PoolSpec { path: disk.mounted.path.join("pool"), ..self.spec.clone() };
+        let pool = self.driver.open(&spec).unwrap();
+        Scratch { pool, spec, driver: self.driver, _folder: None }
     }
 
     /// The pool as the next run of the daemon finds it.

@@ -171,7 +171,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
     super::apparmor::unload(world, &id).await
 }
 
-/// Ends the attach of the root; nothing attached is Ok.
+/// Ends the attach of the root; nothing attached is Ok, as where the pool is gone.
 pub(crate) async fn detach_root(
     world: &World,
     project: &str,
@@ -179,7 +179,10 @@ pub(crate) async fn detach_root(
     expanded: &Expanded,
 ) -> Result<()> {
     let typed = Typed::parse(expanded)?;
-    let pool = world.pools.open(world, typed.root_pool()?).await?;
+    let pool = match world.pools.open(world, typed.root_pool()?).await {
+        Err(Error::Unavailable { .. }) => return Ok(()),
+        open => open?,
+    };
     let volume = root_volume(project, name)?;
     blocking("detach root", move || pool.detach(&volume)).await
 }

@@ -113,6 +113,8 @@ pub async fn launch(
         return Err(Error::Unsupported("a virtual machine"));
     }
     let task = Launch::new(world, caller, project, &post)?;
+    // Said at once: a task that fails on a pool that is gone cannot tidy up in it either.
+    world.pools.open(world, &task.pool).await?;
     let words = if post.start { "Launching instance" } else { "Creating instance" };
     let request = super::request(world, words, caller, project, &task.instance.name);
     world.submit(task, request)

@@ -145,10 +145,7 @@ impl Autostart {
         let mut pause = Duration::ZERO;
         for Due { row, delay, .. } in self.due {
             tokio::time::sleep(std::mem::replace(&mut pause, delay)).await;
-            if let Err(error) = start_one(world, &row).await {
-                let (project, name) = (row.project, row.name);
-                tracing::error!(project, name, error = %tasks::chain(&error), "autostart");
-            }
+            start_or_wait(world, &row).await;
         }
         if self.booted && !world.closing() {
             let noted = tokio::fs::write(world.dirs.boot_id(), &world.host.boot_id).await;
@@ -157,6 +154,21 @@ impl Autostart {
             }
         }
     }
+}
+
+/// Starts what could not be started while a storage pool was gone.
+pub(super) async fn start_waiting(world: &World) {
+    for row in world.pools.waiting() {
+        start_or_wait(world, &row).await;
+    }
+}
+
+/// Starts an instance that should run. One that fails while a storage pool is gone is tried again when
+/// the pool is back.
+async fn start_or_wait(world: &World, row: &Instance) {
+    let Err(error) = start_one(world, row).await else { return };
+    let (project, name, waits) = (&row.project, &row.name, world.pools.wait(row));
+    tracing::error!(project, name, waits, error = %tasks::chain(&error), "autostart");
 }
 
 async fn start_one(world: &World, row: &Instance) -> Result<()> {

@@ -3,9 +3,11 @@
 mod boot;
 mod instances;
 mod networks;
+mod pools;
 mod shutdown;
 mod snapshots;
 
 pub use self::{
-    boot::boot, instances::Autostart, networks::Networks, shutdown::shutdown, snapshots::Snapshots,
+    boot::boot, instances::Autostart, networks::Networks, pools::Pools, shutdown::shutdown,
+    snapshots::Snapshots,
 };

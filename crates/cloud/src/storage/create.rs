@@ -3,6 +3,7 @@
 use options::Raw;
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Request, Step, Task, step};
+use uuid::Uuid;
 use wire::StoragePoolsPost;
 
 use super::source;
@@ -15,6 +16,9 @@ use crate::{
     },
     url,
 };
+
+/// The key of the source that was asked for.
+const INITIAL: &str = "volatile.initial_source";
 
 /// What is done to make a pool.
 #[derive(Serialize, Deserialize)]
@@ -48,8 +52,18 @@ impl Create {
         }
         let mut config: Raw = new.config.into();
         super::parse_options(&new.driver, &config)?;
-        let own = super::own_source(world, &new.driver, &new.name);
-        config.set_default("source", own.display().to_string());
+        let own = super::own_source(world, &new.driver, &new.name).display().to_string();
+        if let Some(source) = config.get("source").map(str::to_owned).filter(|path| *path != own) {
+            if config.has("size") {
+                let why = format!(
+                    "\"{source}\" has one already: only a pool without a source is given one"
+                );
+                return Err(Error::invalid("size", why));
+            }
+            config.set(INITIAL, source);
+        }
+        config.set_default("source", own);
+        config.set(super::ID, Uuid::new_v4().to_string());
         world.store.read(|db| match rows::get(db, &new.name)? {
             Some(_) => Err(Error::exists("storage pool", &new.name)),
             None => Ok(()),
@@ -123,6 +137,19 @@ async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
 }
 
 async fn ready(cx: &mut Cx<Create>) -> Result<()> {
-    let input = cx.input.clone();
-    cx.world.store.write(|db| Ok::<_, Error>(rows::set_made(db, &input.name, Made::Ready)?)).await
+    let mut row = as_row(&cx.input);
+    let (driver, spec) = (super::driver(&row.driver)?, super::spec(&cx.world, &row)?);
+    let disk = blocking("identify disk", move || Ok::<_, Error>(driver.identify(&spec)?)).await?;
+    if let Some(disk) = disk {
+        row.config.set(super::DISK, disk.to_string());
+    }
+    cx.world
+        .store
+        .write(|db| {
+            if let Some(made) = rows::get(db, &row.name)? {
+                rows::update(db, made.id, &row.description, &row.config)?;
+            }
+            Ok::<_, Error>(rows::set_made(db, &row.name, Made::Ready)?)
+        })
+        .await
 }

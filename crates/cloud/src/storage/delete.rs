@@ -53,6 +53,8 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
     let Some(row) = world.store.read(|db| Ok::<_, Error>(rows::get(db, name)?))? else {
         return Ok(());
     };
+    // Nobody opens it while it goes.
+    let _turn = world.pools.turn(world, name).await;
     world.pools.forget(name);
     let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row)?);
     blocking("unmake pool", move || driver.delete(&spec)).await
@@ -60,5 +62,8 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     let input = cx.input.clone();
-    cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.name)?)).await
+    cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.name)?)).await?;
+    // Somebody may have looked for it meanwhile.
+    cx.world.pools.forget(&input.name);
+    Ok(())
 }

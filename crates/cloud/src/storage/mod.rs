@@ -1,19 +1,15 @@
 //! Storage pools and the volumes in them.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::path::PathBuf;
 
 use options::Options;
 use storage::{PoolOptions, PoolSpec};
 use store::Read;
+use uuid::Uuid;
 use wire::{StoragePool, StoragePoolPut};
 
 use crate::{
     Error, Result, World,
-    blocking::blocking,
     db::{
         instances::Made,
         pools as rows, profiles,
@@ -24,49 +20,25 @@ use crate::{
 
 mod create;
 mod delete;
+mod pools;
 mod source;
 mod update;
 mod usage;
 pub mod volume;
 
 pub(crate) use self::{create::Create, delete::Delete};
-pub use self::{create::create, delete::delete, update::update, usage::usage};
+pub use self::{
+    create::create,
+    delete::delete,
+    pools::{OpenPool, Pools},
+    update::update,
+    usage::usage,
+};
 
-/// An open pool.
-pub type OpenPool = Arc<dyn storage::Pool>;
-
-/// The pools that are open. Each is opened once, at its first use.
-#[derive(Default)]
-pub struct Pools(Mutex<HashMap<String, OpenPool>>);
-
-impl Pools {
-    /// The pool of that name, opened if it is not yet.
-    pub async fn open(&self, world: &World, name: &str) -> Result<OpenPool> {
-        if let Some(pool) = self.map().get(name) {
-            return Ok(pool.clone());
-        }
-        // Two may come at once; a pool that is opened twice would clean up under the other's feet.
-        let claim = [tasks::Claim::alone(format!("open-pool/{name}"))];
-        let _guard = world.locks().lock(&claim, "the opening of the pool").await;
-        if let Some(pool) = self.map().get(name) {
-            return Ok(pool.clone());
-        }
-        let row = world.store.read(|db| find(db, name))?;
-        let (driver, spec) = (driver(&row.driver)?, spec(world, &row)?);
-        let pool: OpenPool = blocking("open pool", move || driver.open(&spec)).await?.into();
-        self.map().insert(name.to_owned(), pool.clone());
-        Ok(pool)
-    }
-
-    /// Forgets a pool that is going away.
-    pub(crate) fn forget(&self, name: &str) {
-        self.map().remove(name);
-    }
-
-    fn map(&self) -> MutexGuard<'_, HashMap<String, OpenPool>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The key of a pool's identity.
+const ID: &str = "volatile.uuid";
+/// The key of the identity of the file system on a pool's disk.
+const DISK: &str = "volatile.source.uuid";
 
 pub(crate) fn driver(name: &str) -> Result<&'static dyn storage::Driver> {
     storage::driver(name).ok_or_else(|| {
@@ -79,7 +51,15 @@ fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
     let own = own_source(world, &row.driver, &row.name);
     let source = row.config.get("source").map(PathBuf::from).filter(|source| *source != own);
     let options = parse_options(&row.driver, &row.config)?;
-    Ok(PoolSpec { name: row.name.clone(), path: world.dirs.pool(&row.name), source, options })
+    let uuid = |key| row.config.get(key).and_then(|text| Uuid::parse_str(text).ok());
+    Ok(PoolSpec {
+        name: row.name.clone(),
+        id: uuid(ID),
+        disk: uuid(DISK),
+        path: world.dirs.pool(&row.name),
+        source,
+        options,
+    })
 }
 
 /// What a pool has as its source that was given none.
@@ -101,22 +81,26 @@ pub(crate) fn find(db: &Read<'_>, name: &str) -> Result<rows::Pool> {
 pub fn list(world: &World) -> Result<Vec<StoragePool>> {
     world.store.read(|db| {
         let rows = rows::all(db)?.into_iter().filter(|row| row.made == Made::Ready);
-        rows.map(|row| render(db, row)).collect()
+        rows.map(|row| render(world, db, row)).collect()
     })
 }
 
 /// One pool.
 pub fn get(world: &World, name: &str) -> Result<StoragePool> {
-    world.store.read(|db| render(db, find(db, name)?))
+    world.store.read(|db| render(world, db, find(db, name)?))
 }
 
-fn render(db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> {
+fn render(world: &World, db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> {
     Ok(StoragePool {
         used_by: users(db, &row.name)?,
+        status: String::from(if world.pools.is_gone(&row.name) {
+            "Unavailable"
+        } else {
+            "Created"
+        }),
         name: row.name,
         description: row.description,
         driver: row.driver,
-        status: String::from("Created"),
         config: row.config.0,
         locations: vec![String::from("none")],
     })

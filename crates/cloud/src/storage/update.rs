@@ -21,6 +21,8 @@ pub async fn update(
     seen: IfMatch,
     change: impl Fn(StoragePoolPut) -> Result<StoragePoolPut> + Send,
 ) -> Result<()> {
+    let claim = [tasks::Claim::alone(format!("pool/{name}"))];
+    let _turn = world.locks().lock(&claim, "a change of the pool").await;
     let (before, after) = world.store.read(|db| changed(db, name, &seen, &change))?;
     if before.config.get("size") != after.config.get("size") {
         let _open = world.pools.open(world, name).await?;
@@ -50,10 +52,15 @@ fn changed(
     let old = super::writable(&row);
     etag::check(seen, &old, "storage pool", name)?;
     let new = change(old)?;
-    let config: Raw = new.config.into();
+    let mut config: Raw = new.config.into();
+    for (key, value) in row.config.iter().filter(|(key, _)| key.starts_with("volatile.")) {
+        config.set_default(key, value);
+    }
     super::parse_options(&row.driver, &config)?;
-    if config.get("source") != row.config.get("source") {
-        return Err(Error::invalid("configuration", "source cannot change"));
+    for key in ["source", super::ID, super::DISK] {
+        if config.get(key) != row.config.get(key) {
+            return Err(Error::invalid("configuration", format!("{key} cannot change")));
+        }
     }
     let changed = rows::Pool { description: new.description, config, ..row.clone() };
     Ok((row, changed))

@@ -31,6 +31,11 @@ pub struct DirPoolOptions {
         scope = local
     )]
     pub initial_source: Option<String>,
+    /// Identity of the pool, which is also written into it.
+    ///
+    /// A pool with another identity is never taken for this one.
+    #[option(key = "volatile.uuid")]
+    pub uuid: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]
     pub volume: VolumeOptions,
@@ -66,6 +71,21 @@ pub struct BtrfsPoolOptions {
     /// Options of the pool's mount, separated by commas.
     #[option(key = "btrfs.mount_options")]
     pub mount_options: Option<String>,
+    /// Disk or folder that was asked for when the pool was made.
+    #[option(
+        key = "volatile.initial_source",
+        since = "storage_volatile_initial_source",
+        scope = local
+    )]
+    pub initial_source: Option<String>,
+    /// Identity of the pool, which is also written into it.
+    ///
+    /// A pool with another identity is never taken for this one.
+    #[option(key = "volatile.uuid")]
+    pub uuid: Option<String>,
+    /// Identity of the file system on the disk, by which it is found whatever the disk's name is.
+    #[option(key = "volatile.source.uuid", scope = local)]
+    pub source_uuid: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]
     pub volume: VolumeOptions,

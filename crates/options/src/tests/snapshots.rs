@@ -11,14 +11,18 @@ const HEAD: &str =
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
-const BESIDE_THE_SURFACE: [&str; 8] = [
+const BESIDE_THE_SURFACE: [&str; 12] = [
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
     "instance volatile volatile.<name>.name",
     "server miscellaneous user.*",
     "storage-btrfs pool-conf user.*",
+    "storage-btrfs pool-conf volatile.initial_source",
+    "storage-btrfs pool-conf volatile.source.uuid",
+    "storage-btrfs pool-conf volatile.uuid",
     "storage-dir pool-conf user.*",
     "storage-dir pool-conf volatile.initial_source",
+    "storage-dir pool-conf volatile.uuid",
     "storage-dir volume-conf user.*",
 ];
 

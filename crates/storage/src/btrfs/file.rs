@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use exec::mkfs_btrfs::{self, Old};
 
-use super::mount;
+use super::{mount, superblock};
 use crate::error::At;
 use crate::{Error, PoolSpec, Result, fsio};
 
@@ -21,17 +21,25 @@ pub(super) fn path(spec: &PoolSpec) -> PathBuf {
     spec.path.with_file_name(format!("{}.img", spec.name))
 }
 
-/// Makes it with an empty file system; one that is there is Ok.
+/// Whether the file was made for this pool, whose identity its file system has.
+pub(super) fn is_ours(spec: &PoolSpec, file: &Path) -> Result<bool> {
+    Ok(spec.id.is_none() || superblock::uuid(file)? == spec.id)
+}
+
+/// Makes it with an empty file system; one that is this pool's already is Ok.
 pub(super) fn make(spec: &PoolSpec, file: &Path) -> Result<()> {
     if fsio::exists(file)? {
-        return Ok(());
+        return match is_ours(spec, file)? {
+            true => Ok(()),
+            false => Err(Error::ForeignPool { path: file.to_owned() }),
+        };
     }
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder).at("make folder", folder)?;
     let size = size(spec, folder)?;
     let new = file.with_extension("img.new");
     fsio::remove_file(&new)?;
-    let made = fill(&new, size, &spec.name);
+    let made = fill(&new, size, spec);
     if made.is_err() {
         // The first error is the one that matters.
         let _ = fsio::remove_file(&new);
@@ -41,13 +49,19 @@ pub(super) fn make(spec: &PoolSpec, file: &Path) -> Result<()> {
     fsio::sync_dir(folder)
 }
 
-fn fill(new: &Path, size: u64, label: &str) -> Result<()> {
+fn fill(new: &Path, size: u64, spec: &PoolSpec) -> Result<()> {
     let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new);
     let file = open.at("create", new)?;
     file.set_len(size).at("resize", new)?;
-    let made = mkfs_btrfs::make(new, label, Old::Keep);
-    made.map_err(|source| Error::Format { path: new.to_owned(), source: Box::new(source) })?;
+    format(spec, new, Old::Keep)
+        .map_err(|source| Error::Format { path: new.to_owned(), source: Box::new(source) })?;
     file.sync_all().at("sync", new)
+}
+
+/// Makes the pool's file system in a file or on a disk.
+pub(super) fn format(spec: &PoolSpec, target: &Path, old: Old) -> exec::Result<()> {
+    let uuid = spec.id.map(|id| id.to_string());
+    mkfs_btrfs::make(target, &spec.name, uuid.as_deref(), old)
 }
 
 fn size(spec: &PoolSpec, folder: &Path) -> Result<u64> {

@@ -11,11 +11,14 @@
 
 use std::path::Path;
 
+use uuid::Uuid;
+
 use crate::dir::{self, trees::Trees};
-use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result};
+use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, fsio};
 
 mod file;
 mod mount;
+mod superblock;
 
 #[cfg(test)]
 mod tests;
@@ -40,21 +43,26 @@ impl Driver for Btrfs {
             }
             Source::Disk(disk) => mount::format_and_mount(spec, &disk)?,
             Source::Folder(folder) => {
-                dir::make(&folder, &INFO)?;
+                dir::make(&folder, &INFO, spec.id)?;
                 return dir::link(spec);
             }
         }
         mount::enable_quotas(&spec.path)?;
-        dir::make(&spec.path, &INFO)
+        dir::make(&spec.path, &INFO, spec.id)
     }
 
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
         match Source::of(spec)? {
             Source::File(file) => mount::attach_file(spec, &file)?,
             Source::Disk(disk) => mount::mount(spec, &disk)?,
-            Source::Folder(folder) => return dir::open(&folder, &INFO, Trees::Subvolumes),
+            Source::Folder(folder) => return open_in(spec, &folder),
         }
-        dir::open(&spec.path, &INFO, Trees::Subvolumes)
+        let opened = open_in(spec, &spec.path);
+        if let Err(Error::ForeignPool { .. }) = &opened {
+            // It was mounted for nothing.
+            mount::unmount(&spec.path)?;
+        }
+        opened
     }
 
     fn delete(&self, spec: &PoolSpec) -> Result<()> {
@@ -68,15 +76,35 @@ impl Driver for Btrfs {
                 dir::empty(spec, &spec.path, &INFO)?;
             }
             // There is nothing, or nothing of ours: a disk with something else cannot be mounted.
-            Err(Error::NoPool { .. } | Error::Source { .. } | Error::Io { doing: "mount", .. }) => {
-            }
+            Err(
+                Error::NoPool { .. }
+                | Error::ForeignPool { .. }
+                | Error::Source { .. }
+                | Error::Io { doing: "mount", .. },
+            ) => {}
             Err(error) => return Err(error),
         }
         mount::unmount(&spec.path)?;
-        if spec.source.is_none() {
-            crate::fsio::remove_file(&file::path(spec))?;
+        let file = file::path(spec);
+        if spec.source.is_none() && fsio::exists(&file)? && file::is_ours(spec, &file)? {
+            fsio::remove_file(&file)?;
         }
         dir::remove_dir(&spec.path)
+    }
+
+    fn close(&self, spec: &PoolSpec) -> Result<()> {
+        match &spec.source {
+            // Somebody else's mount.
+            Some(source) if source.is_dir() => Ok(()),
+            _ => mount::unmount(&spec.path),
+        }
+    }
+
+    fn identify(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
+        match Source::of(spec)? {
+            Source::Disk(disk) => superblock::uuid(&disk),
+            _ => Ok(None),
+        }
     }
 
     fn unable(&self) -> Option<String> {
@@ -96,6 +124,10 @@ impl Driver for Btrfs {
             _ => Err(Error::NotGrowing { pool: spec.name.clone() }),
         }
     }
+}
+
+fn open_in(spec: &PoolSpec, folder: &Path) -> Result<Box<dyn Pool>> {
+    dir::open(folder, &INFO, spec.id, Trees::Subvolumes)
 }
 
 /// Whether the running kernel has a folder of modules that may be loaded.

@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use exec::mkfs_btrfs::{self, Old};
+use exec::mkfs_btrfs::{Old, holds_something};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
-use super::file;
+use super::{file, superblock};
 use crate::error::At;
 use crate::{Error, PoolSpec, Result, fsio};
 
@@ -33,6 +33,9 @@ pub(super) enum Source {
 impl Source {
     pub(super) fn of(spec: &PoolSpec) -> Result<Source> {
         let Some(path) = &spec.source else { return Ok(Source::File(file::path(spec))) };
+        if let Some(disk) = spec.disk {
+            return superblock::find(path, disk).map(Source::Disk);
+        }
         let refuse = |why| Err(Error::Source { path: path.clone(), why });
         let Ok(stat) = fs::metadata(path) else {
             return refuse("there is no such disk or folder");
@@ -100,28 +103,41 @@ pub(super) fn format_and_mount(spec: &PoolSpec, disk: &Path) -> Result<()> {
     if mounted(&spec.path)? {
         return Ok(());
     }
-    let old = if spec.options.wipe { Old::Wipe } else { Old::Keep };
-    if !spec.options.wipe && mount(spec, disk).is_ok() {
-        let foreign = fsio::names(&spec.path)?.into_iter().any(|name| name != "pool.json");
-        if !foreign || spec.path.join("pool.json").exists() {
-            return Ok(());
-        }
-        unmount(&spec.path)?;
-    } else {
-        match mkfs_btrfs::make(disk, &spec.name, old) {
-            Ok(()) => return mount(spec, disk),
-            Err(error) if !mkfs_btrfs::holds_something(&error) => {
-                // The mount point of a pool that does not come to be.
-                let _ = fs::remove_dir(&spec.path);
-                let source = Box::new(error);
-                return Err(Error::Format { path: disk.to_owned(), source });
-            }
-            Err(_) => {}
-        }
+    let formatted = superblock::uuid(disk)?;
+    if formatted.is_some() && formatted == spec.id {
+        return mount(spec, disk);
     }
-    let _ = fs::remove_dir(&spec.path);
+    let old = if spec.options.wipe { Old::Wipe } else { Old::Keep };
+    let taken = if formatted.is_some() && old == Old::Keep {
+        mount(spec, disk).and_then(|()| usable(spec, disk))
+    } else {
+        match file::format(spec, disk, old) {
+            Ok(()) => mount(spec, disk),
+            Err(error) if holds_something(&error) => Err(full(disk)),
+            Err(error) => Err(Error::Format { path: disk.to_owned(), source: Box::new(error) }),
+        }
+    };
+    if taken.is_err() {
+        // The mount, and its place, of a pool that does not come to be; the first error matters.
+        let _ = unmount(&spec.path);
+        let _ = fs::remove_dir(&spec.path);
+    }
+    taken
+}
+
+/// Whether a mounted file system that was there before holds nothing, or this pool.
+fn usable(spec: &PoolSpec, disk: &Path) -> Result<()> {
+    let names = fsio::names(&spec.path)?;
+    match names.iter().all(|name| name == "pool.json") || spec.path.join("pool.json").exists() {
+        // Whose it is will be looked at when the pool is made in it.
+        true => Ok(()),
+        false => Err(full(disk)),
+    }
+}
+
+fn full(disk: &Path) -> Error {
     let why = "it holds something already: empty it, or say source.wipe=true";
-    Err(Error::Source { path: disk.to_owned(), why })
+    Error::Source { path: disk.to_owned(), why }
 }
 
 /// Ends the mount; none is Ok. Namespaces that have a copy keep the disk busy until they end.

@@ -14,28 +14,15 @@ fn scratch() -> Option<Scratch> {
     Scratch::able(&Btrfs)
 }
 
-fn sized(size: u64) -> Shape {
-    Shape { size: Some(size), ..Shape::filesystem() }
-}
-
 fn path(s: &Scratch, id: &VolumeId) -> std::path::PathBuf {
     let Attached::Path(path) = s.pool.attach(id).unwrap() else { panic!() };
     path
 }
 
 #[test]
-fn a_size_is_enforced_and_follows_a_resize() {
+fn a_pool_of_its_own_enforces_sizes() {
     let Some(s) = scratch() else { return };
     assert!(s.pool.info().quotas);
-    s.pool.create(&custom("a"), &sized(8 << 20), None, &Control::none()).unwrap();
-    let root = path(&s, &custom("a"));
-    let error = fs::write(root.join("big"), vec![1; 16 << 20]).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::QuotaExceeded, "{error}");
-    fs::remove_file(root.join("big")).unwrap();
-    s.pool.resize(&custom("a"), Some(64 << 20)).unwrap();
-    fs::write(root.join("big"), vec![1; 16 << 20]).unwrap();
-    s.pool.resize(&custom("a"), None).unwrap();
-    fs::write(root.join("bigger"), vec![1; 70 << 20]).unwrap();
 }
 
 #[test]
@@ -136,12 +123,19 @@ fn a_disk_that_holds_something_is_not_taken_unless_it_may_be_wiped() {
     let made = exec::Tool::new("mkfs.ext4", "e2fsprogs").arg("-q").arg(&device);
     exec::run(made, &Control::none()).unwrap();
     let path = s.spec.path.with_file_name("other");
-    let mut spec = PoolSpec { path, source: Some(device), ..s.spec.clone() };
+    let id = Some(uuid::Uuid::new_v4());
+    let mut spec = PoolSpec { path, id, source: Some(device), ..s.spec.clone() };
     let refused = Btrfs.create(&spec);
     assert!(matches!(refused, Err(Error::Source { .. })), "{refused:?}");
     assert!(!spec.path.exists());
     spec.options.wipe = true;
     Btrfs.create(&spec).unwrap();
+    let precious = spec.path.join("precious");
+    fs::write(&precious, "x").unwrap();
+    // Done again after a crash, it does not wipe what it made.
+    super::mount::unmount(&spec.path).unwrap();
+    Btrfs.create(&spec).unwrap();
+    fs::remove_file(&precious).unwrap();
     spec.options.wipe = false;
     let pool = Btrfs.open(&spec).unwrap();
     pool.create(&custom("c"), &Shape::filesystem(), None, &Control::none()).unwrap();
@@ -166,4 +160,50 @@ fn a_size_that_cannot_be_is_refused_and_nothing_is_left() {
         assert!(matches!(Btrfs.create(&spec), Err(Error::PoolSize { .. })));
         assert!(!spec.path.exists() && !super::file::path(&spec).exists());
     }
+}
+
+#[test]
+fn a_disk_is_found_again_by_another_name_and_another_disk_is_not_taken_for_it() {
+    let Some(s) = scratch() else { return };
+    let disk = || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(300 << 20).unwrap();
+        let (device, open) = sys::attach_loop(std::os::fd::AsFd::as_fd(file.as_file())).unwrap();
+        (file, device, open)
+    };
+    let ((_one, first, _first), (_two, second, _second)) = (disk(), disk());
+    let path = s.spec.path.with_file_name("other");
+    let mut spec = PoolSpec { path, source: Some(first.clone()), ..s.spec.clone() };
+    spec.id = Some(uuid::Uuid::new_v4());
+    Btrfs.create(&spec).unwrap();
+    spec.disk = Btrfs.identify(&spec).unwrap();
+    assert_eq!(spec.disk, spec.id);
+    let foreign = PoolSpec { id: Some(uuid::Uuid::new_v4()), disk: None, ..spec.clone() };
+    Btrfs.open(&spec).unwrap();
+
+    // After a boot the names are swapped.
+    for name in [second, "/dev/not-there".into()] {
+        super::mount::unmount(&spec.path).unwrap();
+        spec.source = Some(name);
+        let pool = Btrfs.open(&spec).unwrap();
+        assert_eq!(super::mount::device(&spec.path).unwrap(), first);
+        pool.check().unwrap();
+    }
+    super::mount::unmount(&spec.path).unwrap();
+    assert!(matches!(Btrfs.create(&foreign), Err(Error::ForeignPool { .. })));
+    Btrfs.delete(&foreign).unwrap();
+    Btrfs.open(&spec).unwrap();
+    Btrfs.delete(&spec).unwrap();
+}
+
+#[test]
+fn a_file_that_was_not_made_for_the_pool_stays() {
+    let Some(s) = scratch() else { return };
+    let path = s.spec.path.with_file_name("other");
+    let spec = PoolSpec { name: "other".into(), path, ..s.spec.clone() };
+    let file = super::file::path(&spec);
+    fs::write(&file, "precious").unwrap();
+    assert!(matches!(Btrfs.create(&spec), Err(Error::ForeignPool { .. })));
+    Btrfs.delete(&spec).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::At;
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, VolumeKind, fallback, fsio};
@@ -44,6 +45,9 @@ static INFO: DriverInfo = DriverInfo { name: "dir", remote: false, version: 1 };
 struct Marker {
     version: u32,
     driver: String,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
 }
 
 impl Driver for Dir {
@@ -55,12 +59,12 @@ impl Driver for Dir {
         if spec.source.is_none() {
             fs::create_dir_all(&spec.path).at("make folder", &spec.path)?;
         }
-        make(&root(spec), &INFO)?;
+        make(&root(spec), &INFO, spec.id)?;
         link(spec)
     }
 
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
-        open(&root(spec), &INFO, Trees::Folders)
+        open(&root(spec), &INFO, spec.id, Trees::Folders)
     }
 
     fn delete(&self, spec: &PoolSpec) -> Result<()> {
@@ -74,30 +78,44 @@ fn root(spec: &PoolSpec) -> PathBuf {
     spec.source.clone().unwrap_or_else(|| spec.path.clone())
 }
 
-/// Makes a folder that is there and empty a pool; one that is a pool of that driver already is Ok.
-pub(crate) fn make(root: &Path, info: &DriverInfo) -> Result<()> {
+/// Makes a folder that is there and empty a pool; one that is that pool already is Ok.
+pub(crate) fn make(root: &Path, info: &'static DriverInfo, id: Option<Uuid>) -> Result<()> {
     let layout = Layout::new(root);
-    if read_marker(&layout, info)?.is_none() {
-        start(&layout, info)?;
+    if !has_marker(&layout, info, id)? {
+        start(&layout, info, id)?;
     }
     layout.folders().try_for_each(|folder| fsio::ensure_dir(&folder, 0o700))
 }
 
 /// Opens the pool in a folder and removes what a crash left in it.
-pub(crate) fn open(root: &Path, info: &DriverInfo, trees: Trees) -> Result<Box<dyn Pool>> {
+pub(crate) fn open(
+    root: &Path,
+    info: &'static DriverInfo,
+    id: Option<Uuid>,
+    trees: Trees,
+) -> Result<Box<dyn Pool>> {
     let layout = Layout::new(root);
-    if read_marker(&layout, info)?.is_none() {
-        return Err(Error::NoPool { path: layout.root });
-    }
+    check(&layout, info, id)?;
     layout.folders().try_for_each(|folder| fsio::ensure_dir(&folder, 0o700))?;
-    Ok(Box::new(DirPool::open(layout, trees)?))
+    Ok(Box::new(DirPool::open(layout, info, id, trees)?))
+}
+
+/// Fails unless that pool is there.
+fn check(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<()> {
+    match has_marker(layout, info, id)? {
+        true => Ok(()),
+        false => Err(Error::NoPool { path: layout.root.clone() }),
+    }
 }
 
 /// Removes a pool's files from a folder, which stays; refuses while it has volumes that are no images.
+/// Another pool's files stay.
 pub(crate) fn empty(spec: &PoolSpec, root: &Path, info: &DriverInfo) -> Result<()> {
     let layout = Layout::new(root);
-    if read_marker(&layout, info)?.is_none() {
-        return Ok(());
+    match has_marker(&layout, info, spec.id) {
+        Ok(true) => {}
+        Ok(false) | Err(Error::ForeignPool { .. }) => return Ok(()),
+        Err(error) => return Err(error),
     }
     let kept = pool::list(&layout)?.into_iter().filter(|id| id.kind != VolumeKind::Image);
     match kept.count() {
@@ -106,22 +124,23 @@ pub(crate) fn empty(spec: &PoolSpec, root: &Path, info: &DriverInfo) -> Result<(
     }
 }
 
-fn start(layout: &Layout, info: &DriverInfo) -> Result<()> {
+fn start(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<()> {
     let foreign = |name: &String| name != "lost+found" && name != "pool.new";
     if fsio::names(&layout.root)?.iter().any(foreign) {
         return Err(Error::NotEmpty { path: layout.root.clone() });
     }
-    let marker = Marker { version: info.version, driver: info.name.to_owned() };
+    let marker = Marker { version: info.version, driver: info.name.to_owned(), id };
     let text = serde_json::to_vec(&marker)
         .map_err(|source| Error::Damaged { path: layout.marker(), source })?;
     fsio::replace(&layout.marker(), &text)
 }
 
-fn read_marker(layout: &Layout, info: &DriverInfo) -> Result<Option<Marker>> {
+/// Whether that pool is in the folder; false where there is none.
+fn has_marker(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<bool> {
     let path = layout.marker();
     let data = match fs::read(&path) {
         Ok(data) => data,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e).at("read", path),
     };
     let marker: Marker = serde_json::from_slice(&data)
@@ -130,7 +149,10 @@ fn read_marker(layout: &Layout, info: &DriverInfo) -> Result<Option<Marker>> {
         let (driver, version) = (marker.driver, marker.version);
         return Err(Error::OtherPool { path: layout.root.clone(), driver, version });
     }
-    Ok(Some(marker))
+    match marker.id == id {
+        true => Ok(true),
+        false => Err(Error::ForeignPool { path: layout.root.clone() }),
+    }
 }
 
 /// With a source, the pool's folder in the state folder is a link to it.
@@ -158,9 +180,11 @@ fn remove(layout: &Layout) -> Result<()> {
     fsio::remove_file(&layout.marker())
 }
 
+/// Removes a folder; one that is absent, or has others' files in it, is Ok.
 pub(crate) fn remove_dir(path: &Path) -> Result<()> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotFound};
     match fs::remove_dir(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) if matches!(e.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
         other => other.at("remove", path),
     }
 }

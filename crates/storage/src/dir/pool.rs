@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use exec::Control;
+use uuid::Uuid;
 
 use super::build::{self, Build};
 use super::layout::{Layout, Place};
@@ -16,13 +17,15 @@ use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
-    Attached, Clones, Content, Error, Fill, Pool, PoolInfo, Result, Shape, Snapshots, Usage,
-    VolumeId, VolumeInfo, VolumeKind, copy, fallback,
+    Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Shape, Snapshots,
+    Usage, VolumeId, VolumeInfo, VolumeKind, copy, fallback,
 };
 
 /// An open pool.
 pub(crate) struct DirPool {
     pub(super) layout: Layout,
+    driver: &'static DriverInfo,
+    id: Option<Uuid>,
     pub(super) trees: Trees,
     pub(super) trash: Trash,
     reflink: bool,
@@ -31,7 +34,12 @@ pub(crate) struct DirPool {
 }
 
 impl DirPool {
-    pub(super) fn open(layout: Layout, trees: Trees) -> Result<DirPool> {
+    pub(super) fn open(
+        layout: Layout,
+        driver: &'static DriverInfo,
+        id: Option<Uuid>,
+        trees: Trees,
+    ) -> Result<DirPool> {
         build::clean(&layout)?;
         let trash = Trash::new(&layout);
         trash.empty()?;
@@ -39,7 +47,7 @@ impl DirPool {
         let reflink = copy::can_reflink(&layout.tmp())?;
         let layers = trees == Trees::Folders && layers::work(&layout)?;
         let quotas = trees == Trees::Subvolumes && can_limit(&layout)?;
-        Ok(DirPool { layout, trees, trash, reflink, quotas, layers })
+        Ok(DirPool { layout, driver, id, trees, trash, reflink, quotas, layers })
     }
 
     /// The place of a volume that is there, with its metadata.
@@ -84,6 +92,10 @@ impl DirPool {
 impl Pool for DirPool {
     fn info(&self) -> PoolInfo {
         PoolInfo { quotas: self.quotas, reflink: self.reflink, layers: self.layers }
+    }
+
+    fn check(&self) -> Result<()> {
+        super::check(&self.layout, self.driver, self.id)
     }
 
     fn usage(&self) -> Result<Usage> {

@@ -56,3 +56,24 @@ fn a_folder_with_something_in_it_does_not_become_a_pool() {
         assert!(fs::symlink_metadata(&spec.path).is_err());
     });
 }
+
+#[test]
+fn another_pool_is_never_taken_opened_or_removed() {
+    every_driver(|mut s| {
+        let shape = Shape::filesystem();
+        s.pool.create(&image("f00"), &shape, Some(&mut fill_image), &Control::none()).unwrap();
+        let mut other = s.spec.clone();
+        other.id = Some(uuid::Uuid::new_v4());
+        let foreign = |error| matches!(error, Some(Error::ForeignPool { .. }));
+        let made = s.driver.create(&other);
+        assert!(foreign(made.err()));
+        // What follows a failed making.
+        s.driver.delete(&other).unwrap();
+        s.reopen();
+        assert_eq!(s.pool.list().unwrap(), [image("f00")]);
+        assert!(foreign(s.driver.open(&other).err()));
+        s.reopen();
+        s.pool.check().unwrap();
+        s.driver.delete(&s.spec).unwrap();
+    });
+}

@@ -39,7 +39,7 @@ fn what_was_made_survives_a_power_cut() {
         let s = Scratch::at(driver, &disk.mounted.path.join("pool"), None);
         with_image(&*s.pool);
         let after = disk.after_power_cut();
-        let found = Scratch::at(driver, &after.mounted.path.join("pool"), None);
+        let found = s.found_on(&after);
         assert_eq!(found.pool.list().unwrap(), [image("f00")]);
         let original = s.pool.folder(&image("f00")).unwrap().join("rootfs");
         assert_same(&original, &found.pool.folder(&image("f00")).unwrap().join("rootfs"));
@@ -49,7 +49,7 @@ fn what_was_made_survives_a_power_cut() {
         s.pool.rename(&container("layered"), &container("renamed")).unwrap();
         s.pool.snapshots().unwrap().take(&container("plain"), "s", &Control::none()).unwrap();
         let after = disk.after_power_cut();
-        let found = Scratch::at(driver, &after.mounted.path.join("pool"), None);
+        let found = s.found_on(&after);
         let all = [container("plain"), container("renamed"), image("f00")];
         assert_eq!(found.pool.list().unwrap(), all);
         assert_eq!(found.pool.snapshots().unwrap().list(&container("plain")).unwrap(), ["s"]);
@@ -75,7 +75,7 @@ fn a_power_cut_in_the_middle_leaves_nothing() {
         };
         s.pool.create(&image("f00"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
         let after = after.unwrap();
-        let found = Scratch::at(driver, &after.mounted.path.join("pool"), None);
+        let found = s.found_on(&after);
         assert!(found.pool.list().unwrap().is_empty());
         assert_eq!(fs::read_dir(found.spec.path.join("tmp")).unwrap().count(), 0);
     });
@@ -89,7 +89,7 @@ fn a_deleted_image_in_use_stays_deleted_and_serves_after_a_power_cut() {
         clone(&*s.pool, "a", &Shape::filesystem());
         s.pool.delete(&image("f00")).unwrap();
         let after = disk.after_power_cut();
-        let found = Scratch::at(driver, &after.mounted.path.join("pool"), None);
+        let found = s.found_on(&after);
         assert_eq!(found.pool.list().unwrap(), [container("a")]);
         let view = View::open(&found.pool.attach(&container("a")).unwrap(), Access::Read).unwrap();
         assert_eq!(view.read(Path::new("secret")).unwrap().unwrap(), b"secret");

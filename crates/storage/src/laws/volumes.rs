@@ -225,3 +225,22 @@ fn nobody_but_root_gets_at_the_files() {
         assert_eq!(fs::metadata(kind).unwrap().permissions().mode() & 0o077, 0);
     });
 }
+
+#[test]
+fn a_size_is_enforced_where_the_pool_says_so_and_follows_a_resize() {
+    every_driver(|s| {
+        if !s.pool.info().quotas {
+            return eprintln!("SKIP: driver {} has no quotas here", s.driver.info().name);
+        }
+        let (id, shape) = (custom("a"), Shape { size: Some(8 << 20), ..Shape::filesystem() });
+        s.pool.create(&id, &shape, None, &Control::none()).unwrap();
+        let Attached::Path(root) = s.pool.attach(&id).unwrap() else { panic!("no folder") };
+        let error = fs::write(root.join("big"), vec![1; 16 << 20]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::QuotaExceeded, "{error}");
+        fs::remove_file(root.join("big")).unwrap();
+        s.pool.resize(&id, Some(64 << 20)).unwrap();
+        fs::write(root.join("big"), vec![1; 16 << 20]).unwrap();
+        s.pool.resize(&id, None).unwrap();
+        fs::write(root.join("bigger"), vec![1; 70 << 20]).unwrap();
+    });
+}
