@@ -99,6 +99,12 @@ fn delete_all(daemon: &Daemon, left: &mut Vec<String>) {
         }
     }
     for pool in names(daemon, "/1.0/storage-pools") {
+        let buckets = format!("/1.0/storage-pools/{pool}/buckets");
+        for project in &projects {
+            for name in names(daemon, &format!("{buckets}?project={project}")) {
+                delete(daemon, "buckets", &format!("{buckets}/{name}?project={project}"), left);
+            }
+        }
         delete(daemon, "pools", &format!("/1.0/storage-pools/{pool}"), left);
     }
     for project in projects.iter().filter(|name| *name != "default") {

@@ -13,6 +13,7 @@ use cloud::World;
 use tokio::net::UnixListener;
 
 mod access;
+mod buckets;
 mod error;
 mod events;
 mod filter;
@@ -71,6 +72,7 @@ fn routes() -> Routes {
         projects::routes,
         networks::routes,
         storage::routes,
+        buckets::routes,
     ];
     resources.into_iter().fold(Routes::default(), |routes, add| add(routes))
 }

@@ -115,6 +115,7 @@ pub(crate) fn absent<T: Thing>(name: &str, what: &'static str, key: &str) -> Err
 mod tests {
     use super::*;
     use crate::commands::{
+        bucket::Buckets,
         config::{Instances, TheServer},
         image::Images,
         network::Networks,
@@ -142,6 +143,7 @@ mod tests {
         example::<Profiles>();
         example::<Projects>();
         example::<Pools>();
+        example::<Buckets>();
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub use tables::{
     network::BridgeOptions,
     project::ProjectOptions,
     server::ServerOptions,
-    storage::{BtrfsPoolOptions, DirPoolOptions, VolumeOptions},
+    storage::{BtrfsPoolOptions, BucketOptions, DirPoolOptions, VolumeOptions},
 };
 pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,

@@ -67,6 +67,12 @@ pub fn check_bucket(name: &str) -> Result<(), String> {
     said(right, name, "bucket", "3 to 63 small letters, digits, dashes and single dots")
 }
 
+/// A key to a bucket.
+pub fn check_bucket_key(name: &str) -> Result<(), String> {
+    let right = is_segment(name) && !name.contains(char::is_whitespace);
+    said(right, name, "key", "1 to 63 characters without slashes and spaces")
+}
+
 /// A profile.
 pub fn check_profile(name: &str) -> Result<(), String> {
     said(is_segment(name), name, "profile", "1 to 63 characters without slashes")
@@ -160,7 +166,7 @@ mod tests {
 
     #[test]
     fn nothing_takes_a_name_that_escapes() {
-        let checks: [Check; 12] = [
+        let checks: [Check; 13] = [
             check_instance,
             check_snapshot,
             check_network,
@@ -168,6 +174,7 @@ mod tests {
             check_pool,
             check_volume,
             check_bucket,
+            check_bucket_key,
             check_profile,
             check_project,
             check_alias,

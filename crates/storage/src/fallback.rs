@@ -62,7 +62,7 @@ fn fill_from(
     to: &VolumeId,
     control: &Control,
 ) -> Result<()> {
-    let custom = to.kind == crate::VolumeKind::Custom;
+    let custom = to.kind.is_bare();
     if let Attached::Block(disk) = attached {
         copy::copy_file(disk, &into.join("root.img"), control)?;
     } else {

@@ -18,12 +18,19 @@ pub enum VolumeKind {
     Image,
     /// A volume of its own that instances attach.
     Custom,
+    /// The objects of an S3 bucket.
+    Bucket,
 }
 
 impl VolumeKind {
     /// Every kind, in the order they are listed.
-    pub const ALL: [VolumeKind; 4] =
-        [VolumeKind::Container, VolumeKind::VirtualMachine, VolumeKind::Image, VolumeKind::Custom];
+    pub const ALL: [VolumeKind; 5] = [
+        VolumeKind::Container,
+        VolumeKind::VirtualMachine,
+        VolumeKind::Image,
+        VolumeKind::Custom,
+        VolumeKind::Bucket,
+    ];
 
     /// The folder of a pool that holds volumes of this kind.
     pub fn folder(self) -> &'static str {
@@ -32,7 +39,13 @@ impl VolumeKind {
             VolumeKind::VirtualMachine => "virtual-machines",
             VolumeKind::Image => "images",
             VolumeKind::Custom => "custom",
+            VolumeKind::Bucket => "buckets",
         }
+    }
+
+    /// Whether its files are the user's alone, in a folder `data/`: no root, no metadata beside it.
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self, VolumeKind::Custom | VolumeKind::Bucket)
     }
 }
 

@@ -10,6 +10,7 @@
 #[macro_use]
 mod lenient;
 
+pub mod bucket;
 pub mod certificate;
 pub mod endpoints;
 pub mod event;
@@ -39,6 +40,10 @@ pub mod warning;
 use std::collections::BTreeMap;
 
 pub use self::{
+    bucket::{
+        StorageBucket, StorageBucketKey, StorageBucketKeyPut, StorageBucketKeysPost,
+        StorageBucketPut, StorageBucketsPost,
+    },
     certificate::{Certificate, CertificatePut, CertificatesPost},
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},

@@ -9,7 +9,7 @@ use wire::{
     query::TargetQuery,
 };
 
-use super::OK;
+use super::{OK, bucket::Bucket};
 use crate::{
     context::Context,
     error::Result,
@@ -57,6 +57,9 @@ enum Verb {
     /// Volumes of a pool
     #[command(subcommand)]
     Volume(Volume),
+    /// Buckets of a pool, for S3 clients
+    #[command(subcommand)]
+    Bucket(Bucket),
 }
 
 /// Volumes.
@@ -95,6 +98,7 @@ impl Storage {
             Verb::Common(verbs) => verbs.run::<Pools>(cx).await?,
             Verb::Info { name, bytes } => info(cx, &name, bytes).await?,
             Verb::Volume(volume) => volume.run(cx).await?,
+            Verb::Bucket(bucket) => bucket.run(cx).await?,
         }
         Ok(OK)
     }

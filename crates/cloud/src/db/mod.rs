@@ -7,6 +7,7 @@ use options::device::Devices;
 use serde::{Serialize, de::DeserializeOwned};
 use store::Migration;
 
+pub mod buckets;
 pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
@@ -26,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "instance snapshots",
         sql: include_str!("../../schema/0002_instance_snapshots.sql"),
     },
+    Migration { level: 3, name: "buckets", sql: include_str!("../../schema/0003_buckets.sql") },
 ];
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::path::Path;
 use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
-use super::{MIGRATIONS, instance_snapshots as snapshots, instances, volumes};
+use super::{MIGRATIONS, buckets, instance_snapshots as snapshots, instances, volumes};
 use crate::Error;
 
 /// Databases as older levels left them, made by `testing::dump`.
 const LEVEL_1: &str = include_str!("../../schema/dumps/level-1.sql");
+const LEVEL_2: &str = include_str!("../../schema/dumps/level-2.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -53,4 +54,54 @@ async fn a_database_without_snapshots_gets_them_and_keeps_its_rows() {
     let deleted = store.write(|db| Ok::<_, Error>(instances::delete(db, "default", "web")?));
     deleted.await.unwrap();
     assert!(store.read(snapshots::all).unwrap().is_empty(), "they go with their instance");
+}
+
+#[tokio::test]
+async fn a_database_without_buckets_gets_them_and_keeps_its_rows() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_2, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let kept = store.read(snapshots::all).unwrap();
+    assert_eq!((kept.len(), kept[0].config.get("user.note")), (1, Some("it's kept")));
+
+    let bucket = |name: &str| buckets::Bucket {
+        id: 0,
+        pool: "local".into(),
+        project: "default".into(),
+        member: "pi".into(),
+        name: name.into(),
+        description: String::new(),
+        config: [("size", "1GiB")].into_iter().collect(),
+        created_at: kept[0].created_at,
+        made: instances::Made::Ready,
+    };
+    let add = |name: &'static str| {
+        let new = bucket(name);
+        store.write(move |db| Ok::<_, Error>(buckets::insert(db, &new)?))
+    };
+    add("photos").await.unwrap();
+    assert!(add("photos").await.is_err(), "a name is there once");
+    add("music").await.unwrap();
+    let row = store.read(|db| buckets::get(db, "pi", "photos")).unwrap().unwrap();
+    assert_eq!((row.pool.as_str(), row.config.get("size")), ("local", Some("1GiB")));
+    let other = store.read(|db| buckets::get(db, "pi", "music")).unwrap().unwrap();
+    let key = |bucket_id: i64, name: &str| buckets::Key {
+        id: 0,
+        bucket_id,
+        name: name.into(),
+        description: String::new(),
+        role: buckets::Role::Admin,
+        access: name.into(),
+        secret: "12345678".into(),
+    };
+    let add =
+        |new: buckets::Key| store.write(move |db| Ok::<_, Error>(buckets::insert_key(db, &new)?));
+    add(key(row.id, "k")).await.unwrap();
+    assert!(add(key(other.id, "k")).await.is_err(), "an access key is there once");
+    let found = store.read(|db| buckets::key_of_access(db, "k")).unwrap().unwrap();
+    assert_eq!((found.bucket_id, found.role), (row.id, buckets::Role::Admin));
+    store.write(|db| Ok::<_, Error>(buckets::delete(db, row.id)?)).await.unwrap();
+    assert!(store.read(|db| buckets::key_of_access(db, "k")).unwrap().is_none(), "keys go too");
 }

@@ -157,6 +157,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                     seen.insert(format!("row volume {}/{}", row.name, volume.name));
                 }
             }
+            for row in db::buckets::all(db)? {
+                let keys = db::buckets::keys(db, row.id)?.len();
+                seen.insert(format!("row bucket {} {:?} {keys} keys", row.name, row.made));
+            }
             Ok::<_, crate::Error>(())
         })
         .unwrap();

@@ -9,7 +9,7 @@ use wire::{Project, ProjectPut};
 
 use crate::{
     Error, Result, World,
-    db::{images, instances, networks, profiles, projects as rows},
+    db::{buckets, images, instances, networks, profiles, projects as rows},
     names::DEFAULT_PROJECT,
     url,
 };
@@ -58,6 +58,10 @@ fn users(db: &Read<'_>) -> Result<Vec<(String, String)>> {
     }
     for row in networks::all(db)? {
         found.push((row.project.clone(), url::of("networks", &row.name, &row.project)));
+    }
+    for row in buckets::all(db)? {
+        let address = crate::storage::buckets::address(&row.pool, &row.project, &row.name);
+        found.push((row.project, address));
     }
     for row in profiles::all(db)? {
         found.push((row.project.clone(), url::of("profiles", &row.name, &row.project)));

@@ -36,6 +36,8 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<networks::Delete>()
         .register::<storage::Create>()
         .register::<storage::Delete>()
+        .register::<storage::buckets::Create>()
+        .register::<storage::buckets::Delete>()
         .open(&world.dirs.local_db())?;
     world.set_runner(runner.clone());
     super::networks::repair(world).await;

@@ -53,6 +53,7 @@ pub const EXTENSIONS: &[&str] = &[
     "container_exec_user_group_cwd",
     "container_syscall_filtering_allow_deny_syntax",
     "instance_all_projects",
+    "storage_buckets",
     "images_all_projects",
     "instance_bulk_state_change",
     "instance_get_full",

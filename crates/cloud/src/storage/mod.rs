@@ -11,6 +11,7 @@ use wire::{StoragePool, StoragePoolPut};
 use crate::{
     Error, Result, World,
     db::{
+        buckets as bucket_rows,
         instances::Made,
         pools as rows, profiles,
         volumes::{self, Volume},
@@ -18,6 +19,7 @@ use crate::{
     url,
 };
 
+pub mod buckets;
 mod create;
 mod delete;
 mod pools;
@@ -106,10 +108,13 @@ fn render(world: &World, db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> 
     })
 }
 
-/// What uses a pool: its volumes, and profiles with a disk on it.
+/// What uses a pool: its volumes, its buckets, and profiles with a disk on it.
 fn users(db: &Read<'_>, pool: &str) -> Result<Vec<String>> {
     let mut users: Vec<String> =
         volumes::of_pool(db, pool)?.iter().map(|volume| volume_url(pool, volume)).collect();
+    for bucket in bucket_rows::of_pool(db, pool)? {
+        users.push(buckets::address(pool, &bucket.project, &bucket.name));
+    }
     for profile in profiles::all(db)? {
         if profile.devices.0.values().any(|device| device.get("pool") == Some(pool)) {
             users.push(url::of("profiles", &profile.name, &profile.project));

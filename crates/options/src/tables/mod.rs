@@ -16,6 +16,7 @@ pub const TABLES: &[Table] = &[
     device::NicBridged::TABLE,
     device::NicP2p::TABLE,
     network::BridgeOptions::TABLE,
+    storage::BucketOptions::TABLE,
     storage::BtrfsPoolOptions::TABLE,
     storage::DirPoolOptions::TABLE,
     storage::VolumeOptions::TABLE,

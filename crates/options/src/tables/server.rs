@@ -37,6 +37,11 @@ pub struct ServerOptions {
     /// How long a token for a new client can be used.
     #[option(key = "core.remote_token_expiry", default_text = "no end")]
     pub remote_token_expiry: Option<Expiry>,
+    /// Where buckets are served to S3 clients.
+    ///
+    /// Without a port, on 8555.
+    #[option(key = "core.storage_buckets_address", scope = local, since = "storage_buckets_local")]
+    pub storage_buckets_address: Option<ListenAddress>,
     /// Minutes that running operations have to finish when the server stops.
     #[option(key = "core.shutdown_timeout", default = "5")]
     pub shutdown_timeout: u32,

@@ -94,6 +94,18 @@ pub struct BtrfsPoolOptions {
     pub user: BTreeMap<String, String>,
 }
 
+/// Options of a bucket, whatever the pool's driver.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-btrfs", group = "bucket-conf")]
+pub struct BucketOptions {
+    /// Most bytes that its objects have together.
+    #[option(key = "size", since = "storage_buckets", default_text = "no limit")]
+    pub size: Option<Size>,
+    /// Anything you want to note.
+    #[option(pattern = "user.*")]
+    pub user: BTreeMap<String, String>,
+}
+
 /// Options of a volume, whatever the pool's driver.
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "storage-dir", group = "volume-conf")]

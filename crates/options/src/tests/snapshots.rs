@@ -11,11 +11,12 @@ const HEAD: &str =
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
-const BESIDE_THE_SURFACE: [&str; 12] = [
+const BESIDE_THE_SURFACE: [&str; 13] = [
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
     "instance volatile volatile.<name>.name",
     "server miscellaneous user.*",
+    "storage-btrfs bucket-conf user.*",
     "storage-btrfs pool-conf user.*",
     "storage-btrfs pool-conf volatile.initial_source",
     "storage-btrfs pool-conf volatile.source.uuid",

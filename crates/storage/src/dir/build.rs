@@ -16,7 +16,7 @@ use super::trash;
 use super::trees::Trees;
 use crate::error::At;
 use crate::fsio::{self, Moved};
-use crate::{Content, Error, Fill, Result, VolumeId, VolumeKind};
+use crate::{Content, Error, Fill, Result, VolumeId};
 
 /// A folder in `tmp/` that its builder holds locked.
 #[derive(Debug)]
@@ -77,15 +77,16 @@ pub(super) fn fill(
     fill: Option<Fill>,
     control: &Control,
 ) -> Result<()> {
-    if meta.content == Content::Filesystem && id.kind == VolumeKind::Custom {
+    if meta.content == Content::Filesystem && id.kind.is_bare() {
         trees.make(&place.data(), 0o711)?;
     }
     match fill {
         Some(fill) => run(trees, fill, place, meta, id, control)?,
-        None if meta.content == Content::Filesystem => match id.kind {
-            VolumeKind::Custom => {}
-            _ => trees.make(&meta.contents(place), 0o755)?,
-        },
+        None if meta.content == Content::Filesystem => {
+            if !id.kind.is_bare() {
+                trees.make(&meta.contents(place), 0o755)?;
+            }
+        }
         None => new_disk(place, meta.size, id)?,
     }
     if !fsio::exists(&meta.contents(place))? {
@@ -102,8 +103,8 @@ fn run(
     id: &VolumeId,
     control: &Control,
 ) -> Result<()> {
-    let into = match (id.kind, meta.content) {
-        (VolumeKind::Custom, Content::Filesystem) => place.data(),
+    let into = match (id.kind.is_bare(), meta.content) {
+        (true, Content::Filesystem) => place.data(),
         (_, Content::Filesystem) => trees.begin_fill(place)?,
         _ => place.folder.clone(),
     };
@@ -112,11 +113,11 @@ fn run(
         return Err(Error::Fill { volume: id.clone(), source });
     }
     for name in RESERVED {
-        if id.kind != VolumeKind::Custom && fsio::exists(&into.join(name))? {
+        if !id.kind.is_bare() && fsio::exists(&into.join(name))? {
             return Err(Error::Reserved { volume: id.clone(), name });
         }
     }
-    if id.kind != VolumeKind::Custom && meta.content == Content::Filesystem {
+    if !id.kind.is_bare() && meta.content == Content::Filesystem {
         trees.end_fill(place)?;
     }
     match (meta.content, meta.size) {

@@ -9,6 +9,7 @@
 //! containers/<name>/           volume.json upper/ work/ (or rootfs/) metadata.yaml templates/
 //! virtual-machines/<name>/     volume.json root.img
 //! custom/<name>/               volume.json data/ (or root.img)
+//! buckets/<name>/              volume.json data/
 //!     .../snapshots/<name>/    the same again, without snapshots
 //! ```
 

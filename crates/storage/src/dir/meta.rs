@@ -60,7 +60,7 @@ impl Meta {
     pub(super) fn contents(&self, place: &Place) -> PathBuf {
         match (self.content, self.kind, &self.lower) {
             (Content::Block, ..) => place.disk(),
-            (_, VolumeKind::Custom, _) => place.data(),
+            (_, kind, _) if kind.is_bare() => place.data(),
             (_, _, None) => place.rootfs(),
             (_, _, Some(_)) => place.upper(),
         }

@@ -12,6 +12,7 @@ mod declare;
 
 mod permission;
 
+pub mod buckets;
 pub mod files;
 pub mod images;
 pub mod instance_snapshots;
@@ -171,7 +172,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 10] = [
+const GROUPS: [&[Info]; 11] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -182,6 +183,7 @@ const GROUPS: [&[Info]; 10] = [
     projects::LIST,
     networks::LIST,
     storage::LIST,
+    buckets::LIST,
 ];
 
 const COUNT: usize = {

@@ -21,6 +21,8 @@ pub enum Entity {
     StoragePool,
     /// A storage volume.
     StorageVolume,
+    /// A bucket of objects.
+    StorageBucket,
     /// A trusted certificate.
     Certificate,
     /// An operation.

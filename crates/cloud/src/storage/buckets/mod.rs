@@ -1,0 +1,97 @@
+//! Buckets: objects that S3 clients reach, each bucket in a volume of its own, and the keys to them.
+//! The door that serves them is the crate `s3`.
+//!
+//! A bucket lives in the home of `features.storage.buckets` of its project. Its name is there once on
+//! a member, whatever its pool and project: an S3 client names no more than that.
+
+use options::{Options, ServerOptions};
+use storage::{VolumeId, VolumeKind};
+use store::Read;
+use wire::{StorageBucket, StorageBucketPut};
+
+use crate::{
+    Error, Result, World,
+    db::{
+        buckets::{self as rows, Bucket},
+        instances::Made,
+        server,
+    },
+    names, url,
+};
+
+mod address;
+mod create;
+mod delete;
+pub mod keys;
+mod update;
+
+pub(crate) use self::{create::Create, delete::Delete};
+pub use self::{create::create, delete::delete, update::update};
+
+/// The port of `core.storage_buckets_address` when it names none.
+pub const PORT: u16 = 8555;
+
+/// The buckets of a pool, of a project or of all.
+pub fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<StorageBucket>> {
+    world.store.read(|db| {
+        super::find(db, pool)?;
+        let home = project.map(|name| home(db, name)).transpose()?;
+        let base = address::base(db)?;
+        let found = rows::of_pool(db, pool)?.into_iter();
+        let ready = found.filter(|row| row.made == Made::Ready);
+        let wanted = ready.filter(|row| home.as_ref().is_none_or(|home| *home == row.project));
+        Ok(wanted.map(|row| render(row, base.as_deref())).collect())
+    })
+}
+
+/// One bucket.
+pub fn get(world: &World, pool: &str, project: &str, name: &str) -> Result<StorageBucket> {
+    world.store.read(|db| {
+        let row = find(db, &world.me, pool, project, name)?;
+        Ok(render(row, address::base(db)?.as_deref()))
+    })
+}
+
+/// The project in which buckets of `project` live.
+fn home(db: &Read<'_>, project: &str) -> Result<String> {
+    Ok(crate::projects::find(db, project)?.home_of("features.storage.buckets").to_owned())
+}
+
+fn find(db: &Read<'_>, member: &str, pool: &str, project: &str, name: &str) -> Result<Bucket> {
+    super::find(db, pool)?;
+    let home = home(db, project)?;
+    rows::get(db, member, name)?
+        .filter(|row| row.made == Made::Ready && row.pool == pool && row.project == home)
+        .ok_or_else(|| Error::not_found("storage bucket", name))
+}
+
+fn render(row: Bucket, base: Option<&str>) -> StorageBucket {
+    StorageBucket {
+        s3_url: base.map(|base| format!("{base}/{}", row.name)).unwrap_or_default(),
+        name: row.name,
+        description: row.description,
+        config: row.config.0,
+        location: String::from("none"),
+        project: row.project,
+    }
+}
+
+fn writable(row: &Bucket) -> StorageBucketPut {
+    StorageBucketPut { config: row.config.0.clone(), description: row.description.clone() }
+}
+
+/// The address of a bucket in the API.
+pub(crate) fn address(pool: &str, project: &str, name: &str) -> String {
+    url::of(&format!("storage-pools/{pool}/buckets"), name, project)
+}
+
+/// What a bucket is called in its pool.
+pub(crate) fn volume(project: &str, name: &str) -> Result<VolumeId> {
+    Ok(VolumeId::new(VolumeKind::Bucket, names::volume(project, name))?)
+}
+
+/// Where buckets are to be served, by the server's options.
+pub fn listen_address(world: &World) -> Result<Option<options::ListenAddress>> {
+    let config = world.store.read(|db| Ok::<_, Error>(server::get(db)?))?;
+    Ok(ServerOptions::parse(&config)?.storage_buckets_address)
+}
