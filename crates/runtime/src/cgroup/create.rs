@@ -63,12 +63,13 @@ impl Group {
         File::open(&folder).map(Some).at("open", &folder)
     }
 
-    /// Puts a process into the groups of version 1. The first of a burst waits some 10 ms for the
-    /// kernel (an RCU grace period), so do it while something else goes on.
-    pub(crate) fn attach_v1(&self, pid: u32) -> Result<()> {
+    /// Puts the calling process, of one thread and still root on the host, into the groups of version 1.
+    /// Moving another process, or a whole one, would wait some 10 ms for the kernel (an RCU grace
+    /// period); a thread that moves itself does not (`cgroup_procs_write_start`, since Linux 5.5).
+    pub(crate) fn join_v1(&self) -> Result<()> {
         for hierarchy in &self.layout.v1 {
-            let file = hierarchy.path.join(&self.name).join("cgroup.procs");
-            fs::write(&file, pid.to_string()).at("write", &file)?;
+            let file = hierarchy.path.join(&self.name).join("tasks");
+            fs::write(&file, "0").at("write", &file)?;
         }
         Ok(())
     }

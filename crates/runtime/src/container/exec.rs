@@ -148,7 +148,7 @@ fn output() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// The first child.
 fn join(inheritance: &Inheritance<'_>) -> Result<i32> {
-    inheritance.group.attach_v1(std::process::id())?;
+    inheritance.group.join_v1()?;
     set_rlimits(None, &inheritance.instance.rlimits);
     let mut all = ThreadNameSpaceType::MOUNT
         | ThreadNameSpaceType::PROCESS_ID

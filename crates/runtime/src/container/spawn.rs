@@ -31,6 +31,7 @@ use super::{
     init, mounts, path, root,
 };
 use crate::{
+    cgroup::Group,
     confine::Confinement,
     error::{At, Error, Result},
     plan::Plan,
@@ -65,6 +66,7 @@ pub(super) struct Inheritance<'a> {
     pub(super) confinement: Confinement,
     pub(super) program: sys::Image,
     pub(super) link: Link,
+    group: &'a Group,
     /// Where the root is mounted.
     pub(super) stage: PathBuf,
 }
@@ -73,7 +75,7 @@ pub(super) struct Inheritance<'a> {
 pub(crate) fn spawn(
     spec: &InstanceSpec,
     plan: &Plan,
-    group: Option<BorrowedFd>,
+    group: &Group,
     meanwhile: impl FnOnce() -> Result<()>,
 ) -> Result<Spawned> {
     let home = File::open("/proc/self/ns/mnt").at("open", "/proc/self/ns/mnt")?;
@@ -88,10 +90,12 @@ pub(crate) fn spawn(
         confinement: Confinement::of(spec)?,
         program: image(&spec.process.argv, &spec.process.env)?,
         link: theirs,
+        group,
         stage: root::place(plan, &spec.run_dir),
     };
     let namespaces = if plan.id_maps.is_some() { libc::CLONE_NEWUSER } else { 0 };
-    let how = Fork { namespaces, cgroup: group, ..Fork::default() };
+    let born_in = group.open()?;
+    let how = Fork { namespaces, cgroup: born_in.as_ref().map(File::as_fd), ..Fork::default() };
     let between = sys::fork(&how, || {
         // Only the monitor may hold this end, or nobody would notice that it died.
         ours.take();
@@ -162,6 +166,8 @@ fn map_ids(plan: &Plan, process: i32) -> Result<Option<File>> {
 /// The child in between: first of the user namespace, maker of the others.
 fn between(inheritance: &Inheritance<'_>) -> Result<i32> {
     die_with_parent()?;
+    // While it is root on the host.
+    inheritance.group.join_v1()?;
     let late = match packet::recv(inheritance.link.first.as_fd())? {
         Some((Go { late }, mounts)) => late_disks(inheritance.plan, late, mounts),
         None => return Err(Error::Gone),

@@ -25,7 +25,7 @@ use crate::{
         gate::FromSecond,
         spawn::{Spawned, set_init_rlimits, spawn},
     },
-    error::{At, Error, Fault, Result},
+    error::{At, Error, Result},
     plan::{Host, OPTIONAL_DEVICES, Plan},
     protocol::{Reply, SOCKET, packet},
 };
@@ -92,8 +92,7 @@ fn create(
     }
     let filter = if spec.privileged() { group.allow_devices(&spec.devices, None)? } else { None };
     let mut listener = None;
-    let born_in = group.open()?;
-    let spawned = spawn(spec, &plan, born_in.as_ref().map(File::as_fd), || {
+    let spawned = spawn(spec, &plan, &group, || {
         write_spec(&folder, spec)?;
         listener = Some(listen_in(&folder)?);
         Ok(())
@@ -109,7 +108,7 @@ fn create(
     spawned.go_home()?;
     let Spawned { pidfd, gate, dev, .. } = spawned;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut instance = Instance {
+    Ok(Instance {
         spec: spec.clone(),
         group,
         folder,
@@ -126,10 +125,7 @@ fn create(
         connections: Connections::default(),
         jobs: Jobs::default(),
         files: FileServers::default(),
-    };
-    // Slow, so only now: init sets itself up, and the daemon makes network devices.
-    instance.attach_v1();
-    Ok(instance)
+    })
 }
 
 /// Why init died before anybody listened to it.
@@ -181,15 +177,6 @@ fn listen_in(folder: &File) -> Result<OwnedFd> {
 }
 
 impl Instance {
-    /// An init that died meanwhile has said why, or will be missed.
-    fn attach_v1(&mut self) {
-        match self.group.attach_v1(self.pid.unsigned_abs()) {
-            Err(Error::Step { source, .. }) if source.raw_os_error() == Some(libc::ESRCH) => {}
-            Err(error) => self.fail(Fault::from(&error)),
-            Ok(()) => {}
-        }
-    }
-
     /// Removes a file of the run folder; a missing one is no error.
     pub(super) fn remove_file(&self, name: &str) {
         let _ = unlinkat(&self.folder, name, AtFlags::empty());
