@@ -46,6 +46,8 @@ pub(crate) struct Spawned {
     pub(crate) gate: OwnedFd,
     /// The root of its `/dev`.
     pub(crate) dev: OwnedFd,
+    /// Its root: as long as this is open, nobody who leaves the mount waits for its end.
+    pub(crate) root: OwnedFd,
     /// The host's mount namespace.
     home: File,
 }
@@ -105,12 +107,12 @@ pub(crate) fn spawn(
     // Its end of the gate is the child's only.
     drop(inheritance);
     let link = ours.take().ok_or(Error::Gone)?;
-    let dev = prepare(spec, plan, between.pid, link.first.as_fd())?;
+    let (root, dev) = prepare(spec, plan, between.pid, link.first.as_fd())?;
     meanwhile()?;
     let pid = link.born()?;
     waitid(WaitId::PidFd(between.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
     let pidfd = open_pidfd(pid)?;
-    Ok(Spawned { pid, pidfd, gate: link.second, dev, home })
+    Ok(Spawned { pid, pidfd, gate: link.second, dev, root, home })
 }
 
 /// Resource limits of init, from outside: in its user namespace it may not raise them.
@@ -124,7 +126,13 @@ pub(super) fn open_pidfd(pid: i32) -> Result<OwnedFd> {
 }
 
 /// The monitor's part while the child in between waits: ids, root, `/dev`, disks.
-fn prepare(spec: &InstanceSpec, plan: &Plan, between: i32, gate: BorrowedFd) -> Result<OwnedFd> {
+/// Gives the root and its `/dev`.
+fn prepare(
+    spec: &InstanceSpec,
+    plan: &Plan,
+    between: i32,
+    gate: BorrowedFd,
+) -> Result<(OwnedFd, OwnedFd)> {
     let userns = map_ids(plan, between)?;
     let userns = userns.as_ref().map(File::as_fd);
     root::mount(plan, userns, &spec.run_dir)?;
@@ -150,7 +158,7 @@ fn prepare(spec: &InstanceSpec, plan: &Plan, between: i32, gate: BorrowedFd) -> 
     }
     let mounts: Vec<_> = mounts.iter().map(AsFd::as_fd).collect();
     packet::send(gate, &Go { late }, &mounts, true)?;
-    Ok(dev)
+    Ok((root, dev))
 }
 
 /// Fills the user namespace of a process and opens it.

@@ -30,8 +30,9 @@ use crate::{
     protocol::{Reply, SOCKET, packet},
 };
 
-/// How long the last start's monitor may take to clean up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the last start's monitor may take to clean up: it writes what the instance left in memory to
+/// a disk that may be a slow card.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everything the monitor knows.
 pub(super) struct Instance {
@@ -43,6 +44,8 @@ pub(super) struct Instance {
     pub(super) pid: i32,
     pub(super) pidfd: OwnedFd,
     pub(super) dev: OwnedFd,
+    /// Held until all were told that the instance stopped; see `tear_down`.
+    pub(super) root: Option<OwnedFd>,
     /// What lets a privileged container use no other devices (version 2).
     pub(super) filter: Option<OwnedFd>,
     pub(super) state: State,
@@ -106,7 +109,7 @@ fn create(
     // A daemon that died meanwhile finds us by our socket.
     let _ = packet::send(daemon.as_fd(), &Reply::Created { pid }, &[netns.as_fd()], false);
     spawned.go_home()?;
-    let Spawned { pidfd, gate, dev, .. } = spawned;
+    let Spawned { pidfd, gate, dev, root, .. } = spawned;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Ok(Instance {
         spec: spec.clone(),
@@ -116,6 +119,7 @@ fn create(
         pid,
         pidfd,
         dev,
+        root: Some(root),
         filter,
         state: State::Created,
         killed: false,

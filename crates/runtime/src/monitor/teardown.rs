@@ -48,6 +48,9 @@ impl Instance {
         self.remove_file(SPEC_FILE);
         self.remove_file(SOCKET);
         self.connections.tell(&Reply::Stopped { reason });
+        // The end of an overlay writes all that its disk has in memory, which may take seconds. Nobody
+        // who stopped the instance has to wait for that; its next start does, for our lock.
+        self.root = None;
     }
 
     fn keep_console_log(&mut self) -> Result<()> {
