@@ -104,6 +104,10 @@ fn delete_all(daemon: &Daemon, left: &mut Vec<String>) {
             for name in names(daemon, &format!("{buckets}?project={project}")) {
                 delete(daemon, "buckets", &format!("{buckets}/{name}?project={project}"), left);
             }
+            let path = format!("/1.0/storage-pools/{pool}/volumes/custom");
+            for name in names(daemon, &format!("{path}?project={project}")) {
+                delete(daemon, "volumes", &format!("{path}/{name}?project={project}"), left);
+            }
         }
         delete(daemon, "pools", &format!("/1.0/storage-pools/{pool}"), left);
     }

@@ -30,6 +30,7 @@ mod server;
 mod sockets;
 mod storage;
 mod upload;
+mod volumes;
 
 use routes::Routes;
 
@@ -73,6 +74,7 @@ fn routes() -> Routes {
         networks::routes,
         storage::routes,
         buckets::routes,
+        volumes::routes,
     ];
     resources.into_iter().fold(Routes::default(), |routes, add| add(routes))
 }

@@ -1,14 +1,7 @@
-//! `/1.0/storage-pools` and the volumes in them.
+//! `/1.0/storage-pools`; the volumes in them are in [`super::volumes`].
 
-use cloud::{
-    etag,
-    names::DEFAULT_PROJECT,
-    storage::{self, volume},
-};
-use wire::{
-    Empty, Listing, ResourcesStoragePool, StoragePool, StorageVolume, StorageVolumePut,
-    endpoints::storage::*, query::ListQuery,
-};
+use cloud::{etag, names::DEFAULT_PROJECT, storage};
+use wire::{Empty, Listing, ResourcesStoragePool, StoragePool, endpoints::storage::*};
 
 use crate::{
     error::Result,
@@ -25,9 +18,6 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<StoragePoolPatch, _>(patch)
         .sync::<StoragePoolDelete, _>(delete)
         .sync::<StoragePoolResourcesGet, _>(resources)
-        .sync::<StorageVolumesList, _>(volumes)
-        .sync::<StorageVolumesOfKindList, _>(volumes_of_kind)
-        .tagged::<StorageVolumeGet, _>(volume)
 }
 
 async fn list(call: Call<StoragePoolsList>) -> Result<Listing<StoragePool>> {
@@ -68,37 +58,4 @@ async fn delete(call: Call<StoragePoolDelete>) -> Result<Empty> {
 
 async fn resources(call: Call<StoragePoolResourcesGet>) -> Result<ResourcesStoragePool> {
     Ok(storage::usage(&call.world, call.path("pool")).await?)
-}
-
-async fn volumes(call: Call<StorageVolumesList>) -> Result<Listing<StorageVolume>> {
-    let pool = call.path("pool");
-    let found = volume::list(&call.world, pool, listing::project(&call.query)).await?;
-    listed(&call.query, pool, found)
-}
-
-async fn volumes_of_kind(call: Call<StorageVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
-    let (pool, kind) = (call.path("pool"), call.path("type"));
-    volume::check_kind(kind)?;
-    let mut found = volume::list(&call.world, pool, listing::project(&call.query)).await?;
-    found.retain(|volume| volume.r#type == kind);
-    listed(&call.query, pool, found)
-}
-
-fn listed(
-    query: &ListQuery,
-    pool: &str,
-    found: Vec<StorageVolume>,
-) -> Result<Listing<StorageVolume>> {
-    listing::of(query, found, |one| {
-        let path = format!("storage-pools/{pool}/volumes/{}", one.r#type);
-        listing::url(&path, &one.name, &one.project)
-    })
-}
-
-async fn volume(call: Call<StorageVolumeGet>) -> Result<Tagged<StorageVolume>> {
-    let (pool, kind, name) = (call.path("pool"), call.path("type"), call.path("volumeName"));
-    let found = volume::get(&call.world, pool, call.query.project(), kind, name).await?;
-    let (config, description) = (found.config.clone(), found.description.clone());
-    let tag = etag::of(&StorageVolumePut { config, description, restore: String::new() });
-    Ok(Tagged(found, tag))
 }

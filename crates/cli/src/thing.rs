@@ -122,6 +122,7 @@ mod tests {
         profile::Profiles,
         project::Projects,
         storage::Pools,
+        volume::Volumes,
     };
 
     /// The example as a PUT, and what a field that the PUT does not know is dropped from.
@@ -144,6 +145,7 @@ mod tests {
         example::<Projects>();
         example::<Pools>();
         example::<Buckets>();
+        example::<Volumes>();
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod reconcile;
 pub mod server;
 pub mod storage;
 pub mod url;
+pub mod volumes;
 mod watched;
 mod world;
 

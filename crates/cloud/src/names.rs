@@ -11,6 +11,12 @@ pub fn volume(project: &str, name: &str) -> String {
     if project == DEFAULT_PROJECT { name.to_owned() } else { format!("{project}_{name}") }
 }
 
+/// The name of a custom volume on disk. It always has its project's: volumes' names may have a `_`,
+/// projects' may not.
+pub fn custom_volume(project: &str, name: &str) -> String {
+    format!("{project}_{name}")
+}
+
 /// The id of an instance on this machine: run folder, cgroup, logs.
 pub fn instance_id(project: &str, name: &str) -> String {
     format!("{project}_{name}")

@@ -61,7 +61,7 @@ pub use tables::{
 };
 pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,
-    Domain, Expiry, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range,
+    Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range,
     KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone, Setting, Size,
     SnapshotPattern, UplinkSubnet, Url, Value, Weight,
 };

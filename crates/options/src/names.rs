@@ -49,10 +49,12 @@ pub fn check_pool(name: &str) -> Result<(), String> {
     )
 }
 
-/// A custom storage volume.
+/// A custom storage volume: it becomes a folder's name, behind its project's.
 pub fn check_volume(name: &str) -> Result<(), String> {
-    let right = is_segment(name) && !name.contains(char::is_whitespace);
-    said(right, name, "volume", "1 to 63 characters without slashes and spaces")
+    let good = |c: char| c.is_alphanumeric() || "-_.+@=%".contains(c);
+    let right = is_segment(name) && !name.starts_with('-') && name.chars().all(good);
+    let allowed = "1 to 63 letters, digits and any of -_.+@=%, no dash first";
+    said(right, name, "volume", allowed)
 }
 
 /// A bucket: what S3 allows.
@@ -216,6 +218,7 @@ mod tests {
     fn the_rest() {
         all(check_pool, &["default", "local"], &["-a", "a b", "a/b"]);
         all(check_profile, &["default", "two words"], &["a/b"]);
+        all(check_volume, &["data", "a_b.old", "ü"], &["a/b", "a b", "a:b", "-a", "a,b"]);
         let snapshots = ["snap0", "before-upgrade_1.2", "2026-03-01_10-00"];
         all(check_snapshot, &snapshots, &["a/b", "a b", "a:b", ".a", "-a", &"x".repeat(201)]);
         all(check_device, &["eth0", "root", "eth0.100"], &["a/b", "a b"]);

@@ -85,7 +85,11 @@ pub use self::{
     status::StatusCode,
     storage::{StoragePool, StoragePoolPut, StoragePoolsPost},
     time::Timestamp,
-    volume::{StorageVolume, StorageVolumePut, StorageVolumesPost},
+    volume::{
+        StorageVolume, StorageVolumePost, StorageVolumePut, StorageVolumeSnapshot,
+        StorageVolumeSnapshotPost, StorageVolumeSnapshotPut, StorageVolumeSnapshotsPost,
+        StorageVolumeSource, StorageVolumeState, StorageVolumeStateUsage, StorageVolumesPost,
+    },
     warning::{Warning, WarningPut},
 };
 

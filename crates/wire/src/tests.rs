@@ -119,7 +119,7 @@ fn control_messages_of_exec() {
 
 #[test]
 fn paths_are_filled_and_escaped() {
-    use endpoints::{images::ImageAliasGet, storage::StorageVolumeGet};
+    use endpoints::{images::ImageAliasGet, volumes::StorageVolumeGet};
     assert_eq!(endpoints::path::<ImageAliasGet>(&["debian/12"]), "/1.0/images/aliases/debian%2F12");
     let path = endpoints::path::<StorageVolumeGet>(&["default", "custom", "a b"]);
     assert_eq!(path, "/1.0/storage-pools/default/volumes/custom/a%20b");

@@ -29,6 +29,7 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod storage;
 pub(crate) mod version;
+pub(crate) mod volume;
 
 use std::future::Future;
 

@@ -1,19 +1,19 @@
-//! `storage`: pools, and the volumes in them.
+//! `storage`: pools; the volumes in them are in [`super::volume`].
 
 use wire::{
-    ConfigMap, StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume,
+    ConfigMap, StoragePool, StoragePoolPut, StoragePoolsPost,
     endpoints::storage::{
         StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolReplace,
-        StoragePoolResourcesGet, StoragePoolsList, StorageVolumeGet, StorageVolumesList,
+        StoragePoolResourcesGet, StoragePoolsList,
     },
     query::TargetQuery,
 };
 
-use super::{OK, bucket::Bucket};
+use super::{OK, bucket::Bucket, volume::Volume};
 use crate::{
     context::Context,
     error::Result,
-    output::{self, FormatArg, Table, human},
+    output::{FormatArg, Table, human},
     pairs,
     thing::Thing,
     verbs::{Named, Verbs},
@@ -62,26 +62,6 @@ enum Verb {
     Bucket(Bucket),
 }
 
-/// Volumes.
-#[derive(Debug, clap::Subcommand)]
-enum Volume {
-    /// List the volumes of a pool
-    #[command(visible_alias = "ls")]
-    List {
-        /// Pool
-        pool: String,
-        #[command(flatten)]
-        format: FormatArg,
-    },
-    /// Show a volume
-    Show {
-        /// Pool
-        pool: String,
-        /// Volume: data (a custom one), container/web, image/FINGERPRINT
-        volume: String,
-    },
-}
-
 impl Storage {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         match self.verb {
@@ -101,23 +81,6 @@ impl Storage {
             Verb::Bucket(bucket) => bucket.run(cx).await?,
         }
         Ok(OK)
-    }
-}
-
-impl Volume {
-    async fn run(self, cx: &Context) -> Result<()> {
-        match self {
-            Self::List { pool, format } => {
-                let all =
-                    cx.client.get::<StorageVolumesList>(&[&pool], &cx.list()).await?.into_full();
-                format.print(&all, volume_table)
-            }
-            Self::Show { pool, volume } => {
-                let (kind, name) = volume.split_once('/').unwrap_or(("custom", &volume));
-                let path = [pool.as_str(), kind, name];
-                output::yaml(&cx.client.get::<StorageVolumeGet>(&path, &cx.target()).await?)
-            }
-        }
     }
 }
 
@@ -150,20 +113,6 @@ fn table(pools: &[StoragePool]) -> Table {
             pool.description.clone(),
             pool.used_by.len().to_string(),
             pool.status.to_uppercase(),
-        ]);
-    }
-    table
-}
-
-fn volume_table(volumes: &[StorageVolume]) -> Table {
-    let mut table = Table::new(["TYPE", "NAME", "DESCRIPTION", "CONTENT-TYPE", "USED BY"]);
-    for volume in volumes {
-        table.row([
-            volume.r#type.clone(),
-            volume.name.clone(),
-            volume.description.clone(),
-            volume.content_type.clone(),
-            volume.used_by.len().to_string(),
         ]);
     }
     table

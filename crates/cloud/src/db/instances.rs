@@ -206,6 +206,12 @@ pub fn set_config(db: &mut Write<'_>, id: i64, config: &Raw) -> store::Result<()
     Ok(())
 }
 
+/// Keeps only an instance's own devices: what follows the rename of a volume.
+pub fn set_devices(db: &mut Write<'_>, id: i64, devices: &Devices) -> store::Result<()> {
+    db.execute("UPDATE instances SET devices = ?2 WHERE id = ?1", params![id, json(devices)])?;
+    Ok(())
+}
+
 /// Notes when it was started.
 pub fn set_last_used(db: &mut Write<'_>, id: i64, now: DateTime<Utc>) -> store::Result<()> {
     db.execute(

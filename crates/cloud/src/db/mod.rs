@@ -17,6 +17,7 @@ pub mod pools;
 pub mod profiles;
 pub mod projects;
 pub mod server;
+pub mod volume_snapshots;
 pub mod volumes;
 
 /// Every step of the schema, oldest first; a step is never edited once released.
@@ -28,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../schema/0002_instance_snapshots.sql"),
     },
     Migration { level: 3, name: "buckets", sql: include_str!("../../schema/0003_buckets.sql") },
+    Migration { level: 4, name: "volumes", sql: include_str!("../../schema/0004_volumes.sql") },
 ];
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ use std::path::Path;
 use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
-use super::{MIGRATIONS, buckets, instance_snapshots as snapshots, instances, volumes};
+use super::{
+    MIGRATIONS, buckets, instance_snapshots as snapshots, instances, volume_snapshots, volumes,
+};
 use crate::Error;
 
 /// Databases as older levels left them, made by `testing::dump`.
 const LEVEL_1: &str = include_str!("../../schema/dumps/level-1.sql");
 const LEVEL_2: &str = include_str!("../../schema/dumps/level-2.sql");
+const LEVEL_3: &str = include_str!("../../schema/dumps/level-3.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -104,4 +107,40 @@ async fn a_database_without_buckets_gets_them_and_keeps_its_rows() {
     assert_eq!((found.bucket_id, found.role), (row.id, buckets::Role::Admin));
     store.write(|db| Ok::<_, Error>(buckets::delete(db, row.id)?)).await.unwrap();
     assert!(store.read(|db| buckets::key_of_access(db, "k")).unwrap().is_none(), "keys go too");
+}
+
+#[tokio::test]
+async fn a_database_without_custom_volumes_gets_them_and_keeps_its_rows() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_3, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let seen = store.read(snapshots::all).unwrap();
+    assert_eq!((seen.len(), seen[0].name.as_str()), (1, "snap0"));
+    let root = store.read(|db| volumes::of_instance(db, "default", "container", "web"));
+    let root = root.unwrap().unwrap();
+    assert_eq!(root.made, instances::Made::Ready, "a root that is there is whole");
+    assert!(store.read(volumes::custom).unwrap().is_empty());
+
+    let new = volumes::Volume { kind: "custom".into(), name: "data".into(), ..root };
+    store.write(|db| Ok::<_, Error>(volumes::insert(db, &new)?)).await.unwrap();
+    let kept = store.read(|db| volumes::get(db, "local", "default", "data")).unwrap().unwrap();
+    let snapshot = volume_snapshots::Snapshot {
+        id: 0,
+        volume_id: kept.id,
+        name: "snap0".into(),
+        description: String::new(),
+        config: kept.config.clone(),
+        created_at: kept.created_at,
+        expires_at: None,
+        made: instances::Made::Ready,
+    };
+    store.write(|db| Ok::<_, Error>(volume_snapshots::insert(db, &snapshot)?)).await.unwrap();
+    let twice = store.write(|db| Ok::<_, Error>(volume_snapshots::insert(db, &snapshot)?)).await;
+    assert!(twice.is_err(), "a name is there once");
+    assert_eq!(store.read(|db| volume_snapshots::of_volume(db, kept.id)).unwrap().len(), 1);
+    let deleted = store.write(|db| Ok::<_, Error>(volumes::remove(db, kept.id)?));
+    deleted.await.unwrap();
+    assert!(store.read(volume_snapshots::all).unwrap().is_empty(), "they go with their volume");
 }

@@ -293,6 +293,7 @@ pub(super) fn volume_row(instance: &Instance, pool: &str) -> Volume {
         description: String::new(),
         config: options::Raw::new(),
         created_at: instance.created_at,
+        made: Made::Ready,
     }
 }
 

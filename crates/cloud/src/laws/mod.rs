@@ -10,3 +10,4 @@ mod plug;
 mod pools;
 mod scene;
 mod snapshots;
+mod volumes;

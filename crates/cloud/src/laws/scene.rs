@@ -154,7 +154,9 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
             for row in db::pools::all(db)? {
                 seen.insert(format!("row pool {} {:?}", row.name, row.made));
                 for volume in db::volumes::of_pool(db, &row.name)? {
-                    seen.insert(format!("row volume {}/{}", row.name, volume.name));
+                    let size = volume.config.get("size").unwrap_or("-");
+                    let made = volume.made;
+                    seen.insert(format!("row volume {}/{} {made:?} {size}", row.name, volume.name));
                 }
             }
             for row in db::buckets::all(db)? {

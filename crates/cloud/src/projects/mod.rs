@@ -9,7 +9,7 @@ use wire::{Project, ProjectPut};
 
 use crate::{
     Error, Result, World,
-    db::{buckets, images, instances, networks, profiles, projects as rows},
+    db::{buckets, images, instances, networks, profiles, projects as rows, volumes},
     names::DEFAULT_PROJECT,
     url,
 };
@@ -62,6 +62,9 @@ fn users(db: &Read<'_>) -> Result<Vec<(String, String)>> {
     for row in buckets::all(db)? {
         let address = crate::storage::buckets::address(&row.pool, &row.project, &row.name);
         found.push((row.project, address));
+    }
+    for row in volumes::custom(db)? {
+        found.push((row.project.clone(), crate::volumes::key_of(&row).url()));
     }
     for row in profiles::all(db)? {
         found.push((row.project.clone(), url::of("profiles", &row.name, &row.project)));

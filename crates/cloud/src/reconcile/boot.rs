@@ -9,7 +9,7 @@ use super::Autostart;
 use crate::{
     Error, Result, World,
     db::{members, profiles, projects},
-    images, instances, names, networks, storage,
+    images, instances, names, networks, storage, volumes,
 };
 
 /// Brings the world up: what must be there from the first day, what a crash left half-made, the
@@ -38,6 +38,10 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<storage::Delete>()
         .register::<storage::buckets::Create>()
         .register::<storage::buckets::Delete>()
+        .register::<volumes::Create>()
+        .register::<volumes::Update>()
+        .register::<volumes::Rename>()
+        .register::<volumes::Delete>()
         .open(&world.dirs.local_db())?;
     world.set_runner(runner.clone());
     super::networks::repair(world).await;

@@ -65,4 +65,9 @@ pub const EXTENSIONS: &[&str] = &[
     "profiles_all_projects",
     "networks_all_projects",
     "storage_volumes_all_projects",
+    "storage_volumes_all",
+    "storage_api_volume_rename",
+    "storage_volume_state",
+    "custom_block_volumes",
+    "storage_volumes_created_at",
 ];

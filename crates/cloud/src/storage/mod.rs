@@ -26,7 +26,6 @@ mod pools;
 mod source;
 mod update;
 mod usage;
-pub mod volume;
 
 pub(crate) use self::{create::Create, delete::Delete};
 pub use self::{

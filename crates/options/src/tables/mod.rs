@@ -20,6 +20,7 @@ pub const TABLES: &[Table] = &[
     storage::BtrfsPoolOptions::TABLE,
     storage::DirPoolOptions::TABLE,
     storage::VolumeOptions::TABLE,
+    storage::VolumeOptions::BTRFS,
     project::ProjectOptions::TABLE,
     server::ServerOptions::TABLE,
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cron, Expiry, Options, Size};
+use crate::{Cron, Expiry, FileMode, Options, Problem, Size, SnapshotPattern, Table};
 
 /// Options of a pool that is a folder.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -108,8 +108,32 @@ pub struct BucketOptions {
 
 /// Options of a volume, whatever the pool's driver.
 #[derive(Debug, Clone, PartialEq, Options)]
-#[options(entity = "storage-dir", group = "volume-conf")]
+#[options(entity = "storage-dir", group = "volume-conf", check = Self::consistent)]
 pub struct VolumeOptions {
+    /// Mode of the new volume's folder.
+    #[option(
+        key = "initial.mode",
+        apply = create,
+        condition = "custom volume of files",
+        default = "0711"
+    )]
+    pub initial_mode: FileMode,
+    /// Owner of the new volume's folder.
+    #[option(
+        key = "initial.uid",
+        apply = create,
+        condition = "custom volume of files",
+        default = "0"
+    )]
+    pub initial_uid: u32,
+    /// Group of the new volume's folder.
+    #[option(
+        key = "initial.gid",
+        apply = create,
+        condition = "custom volume of files",
+        default = "0"
+    )]
+    pub initial_gid: u32,
     /// Whether several instances may have the block volume at the same time.
     #[option(key = "security.shared", condition = "custom block volume", default = "false")]
     pub security_shared: bool,
@@ -129,11 +153,13 @@ pub struct VolumeOptions {
     pub snapshots_expiry: Option<Expiry>,
     /// Names of snapshots that are given none.
     ///
-    /// `%d` stands for a number that counts up; `creation_date` and other template words may be
-    /// used in braces.
+    /// `%d` stands for a number that counts up, `{{ creation_date|date:'2006-01-02' }}` for the
+    /// date, written as that one.
     #[option(key = "snapshots.pattern", condition = "custom volume", default = "snap%d")]
-    pub snapshots_pattern: String,
+    pub snapshots_pattern: SnapshotPattern,
     /// When snapshots are taken.
+    ///
+    /// Local time of the server; within about a minute.
     #[option(key = "snapshots.schedule", condition = "custom volume")]
     pub snapshots_schedule: Option<Cron>,
     /// Id map by which the files are owned, as JSON.
@@ -148,4 +174,17 @@ pub struct VolumeOptions {
     /// Anything you want to note.
     #[option(pattern = "user.*")]
     pub user: BTreeMap<String, String>,
+}
+
+impl VolumeOptions {
+    /// The same options, as they are documented for pools on btrfs.
+    pub const BTRFS: Table = Table { entity: "storage-btrfs", ..Self::TABLE };
+
+    fn consistent(&self) -> Vec<Problem> {
+        if self.security_shifted && self.security_unmapped {
+            let why = "cannot be set together with security.unmapped";
+            return vec![Problem::conflict("security.shifted", why)];
+        }
+        Vec::new()
+    }
 }

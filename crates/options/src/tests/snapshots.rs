@@ -11,7 +11,7 @@ const HEAD: &str =
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
-const BESIDE_THE_SURFACE: [&str; 13] = [
+const BESIDE_THE_SURFACE: &[&str] = &[
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
     "instance volatile volatile.<name>.name",
@@ -21,9 +21,16 @@ const BESIDE_THE_SURFACE: [&str; 13] = [
     "storage-btrfs pool-conf volatile.initial_source",
     "storage-btrfs pool-conf volatile.source.uuid",
     "storage-btrfs pool-conf volatile.uuid",
+    "storage-btrfs volume-conf initial.gid",
+    "storage-btrfs volume-conf initial.mode",
+    "storage-btrfs volume-conf initial.uid",
+    "storage-btrfs volume-conf user.*",
     "storage-dir pool-conf user.*",
     "storage-dir pool-conf volatile.initial_source",
     "storage-dir pool-conf volatile.uuid",
+    "storage-dir volume-conf initial.gid",
+    "storage-dir volume-conf initial.mode",
+    "storage-dir volume-conf initial.uid",
     "storage-dir volume-conf user.*",
 ];
 

@@ -43,6 +43,24 @@ async fn a_stored_older_database_is_brought_to_the_newest_level() {
 }
 
 #[tokio::test]
+async fn a_strict_table_can_be_given_a_column() {
+    const WIDER: &[Migration] = &[
+        V1,
+        Migration {
+            level: 2,
+            name: "zones",
+            sql: "ALTER TABLE projects ADD COLUMN zone TEXT NOT NULL DEFAULT 'home'",
+        },
+    ];
+    let dir = temp();
+    testing::restore_dump(LEVEL_1, dir.path()).unwrap();
+    let store = open_with(dir.path(), WIDER).await.unwrap();
+    let sql = "SELECT DISTINCT zone FROM projects";
+    let zones = store.read(|r| r.query(sql, &[], |row| row.get::<String>(0))).unwrap();
+    assert_eq!(zones, ["home"]);
+}
+
+#[tokio::test]
 async fn a_dump_gives_the_same_database_back() {
     let (dir, copy) = (temp(), temp());
     testing::restore_dump(LEVEL_1, dir.path()).unwrap();

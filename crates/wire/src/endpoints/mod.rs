@@ -23,6 +23,7 @@ pub mod profiles;
 pub mod projects;
 pub mod server;
 pub mod storage;
+pub mod volumes;
 
 pub use self::permission::{Entity, Permission, Verb};
 
@@ -172,7 +173,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 11] = [
+const GROUPS: [&[Info]; 12] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -184,6 +185,7 @@ const GROUPS: [&[Info]; 11] = [
     networks::LIST,
     storage::LIST,
     buckets::LIST,
+    volumes::LIST,
 ];
 
 const COUNT: usize = {

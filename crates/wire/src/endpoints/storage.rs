@@ -1,10 +1,9 @@
-//! Storage pools and volumes.
+//! Storage pools.
 
 use crate::{
     Empty, Listing, Patch, ResourcesStoragePool, StoragePool, StoragePoolPut, StoragePoolsPost,
-    StorageVolume,
     endpoints::{
-        Entity::{StoragePool as APool, StorageVolume as AVolume},
+        Entity::StoragePool as APool,
         Permission::{Authenticated, Can},
         Verb::{Create, Delete, Edit, View},
     },
@@ -39,16 +38,4 @@ endpoints! {
     /// Shows the room in a storage pool.
     StoragePoolResourcesGet: Get "/1.0/storage-pools/{pool}/resources" since "resources", needs Can(View, APool),
         Sync, TargetQuery, Empty => ResourcesStoragePool;
-
-    /// Lists the volumes of a pool.
-    StorageVolumesList: Get "/1.0/storage-pools/{pool}/volumes" since "storage", needs Authenticated,
-        Sync, ListQuery, Empty => Listing<StorageVolume>;
-
-    /// Lists the volumes of a kind.
-    StorageVolumesOfKindList: Get "/1.0/storage-pools/{pool}/volumes/{type}" since "storage", needs Authenticated,
-        Sync, ListQuery, Empty => Listing<StorageVolume>;
-
-    /// Shows a volume.
-    StorageVolumeGet: Get "/1.0/storage-pools/{pool}/volumes/{type}/{volumeName}" since "storage",
-        needs Can(View, AVolume), Sync, TargetQuery, Empty => StorageVolume;
 }

@@ -1,26 +1,45 @@
-//! The volumes of a pool: roots of instances, and images as the pool holds them.
+//! What clients see of volumes: custom ones, roots of instances, and images as a pool holds them.
 
 use storage::VolumeKind;
 use wire::StorageVolume;
 
+use super::{Uses, users::User};
 use crate::{
     Error, Result, World,
     blocking::blocking,
     db::{
         images,
+        instances::Made,
+        pools,
         volumes::{self as rows, Volume},
     },
+    url,
 };
 
 /// Every volume of a pool, of a project or of all.
 pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<StorageVolume>> {
     let mut found: Vec<StorageVolume> = world.store.read(|db| {
-        super::find(db, pool)?;
+        crate::storage::find(db, pool)?;
+        let home = project.map(|name| super::home(db, name)).transpose()?;
+        let uses = Uses::read(db)?;
         let rows = rows::of_pool(db, pool)?.into_iter();
-        let wanted = rows.filter(|row| project.is_none_or(|name| name == row.project));
-        Ok::<_, Error>(wanted.map(|row| render(pool, row)).collect())
+        let wanted = rows.filter(|row| match row.kind.as_str() {
+            "custom" => row.made == Made::Ready && home.as_ref().is_none_or(|h| *h == row.project),
+            _ => project.is_none_or(|name| name == row.project),
+        });
+        Ok::<_, Error>(wanted.map(|row| render(row, &uses)).collect())
     })?;
     found.extend(image_volumes(world, pool, project).await?);
+    Ok(found)
+}
+
+/// The same of all pools.
+pub async fn all(world: &World, project: Option<&str>) -> Result<Vec<StorageVolume>> {
+    let pools = world.store.read(|db| Ok::<_, Error>(pools::all(db)?))?;
+    let mut found = Vec::new();
+    for pool in pools.into_iter().filter(|pool| pool.made == Made::Ready) {
+        found.extend(list(world, &pool.name, project).await?);
+    }
     Ok(found)
 }
 
@@ -75,12 +94,12 @@ async fn image_volumes(
     Ok(found)
 }
 
-fn render(pool: &str, row: Volume) -> StorageVolume {
+/// A volume as clients see it.
+fn render(row: Volume, uses: &Uses) -> StorageVolume {
     let used_by = match row.kind.as_str() {
-        "custom" => Vec::new(),
-        _ => vec![super::volume_url(pool, &row)],
+        "custom" => uses.of(&super::key_of(&row)).iter().map(User::url).collect(),
+        _ => vec![url::instance(&row.project, &row.name)],
     };
-
     StorageVolume {
         used_by,
         name: row.name,
@@ -91,6 +110,6 @@ fn render(pool: &str, row: Volume) -> StorageVolume {
         location: String::from("none"),
         project: row.project,
         created_at: row.created_at.into(),
-        pool: pool.to_owned(),
+        pool: row.pool,
     }
 }

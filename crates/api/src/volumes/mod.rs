@@ -1,0 +1,159 @@
+//! `/1.0/storage-volumes`, and the volumes of each pool.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use cloud::{Error, etag, volumes};
+use wire::{
+    Empty, Listing, StorageVolume, StorageVolumePost, StorageVolumeState, StorageVolumesPost,
+    endpoints::volumes::*,
+    query::{ListQuery, TargetQuery},
+};
+
+use crate::{
+    error::Result,
+    listing,
+    routes::{self, Call, RawCall, Routes, Tagged},
+};
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes
+        .sync::<AllVolumesList, _>(all)
+        .sync::<AllVolumesOfKindList, _>(all_of_kind)
+        .sync::<StorageVolumesList, _>(list)
+        .raw::<StorageVolumeMake, _>(make)
+        .sync::<StorageVolumesOfKindList, _>(list_of_kind)
+        .raw::<StorageVolumeCreate, _>(create)
+        .tagged::<StorageVolumeGet, _>(get)
+        .sync::<StorageVolumeReplace, _>(replace)
+        .sync::<StorageVolumePatch, _>(patch)
+        .raw::<StorageVolumeRename, _>(rename)
+        .sync::<StorageVolumeDelete, _>(delete)
+        .sync::<StorageVolumeStateGet, _>(state)
+}
+
+async fn all(call: Call<AllVolumesList>) -> Result<Listing<StorageVolume>> {
+    listed(&call.query, volumes::all(&call.world, listing::project(&call.query)).await?)
+}
+
+async fn all_of_kind(call: Call<AllVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
+    let found = volumes::all(&call.world, listing::project(&call.query)).await?;
+    listed(&call.query, of_kind(found, call.path("type"))?)
+}
+
+async fn list(call: Call<StorageVolumesList>) -> Result<Listing<StorageVolume>> {
+    let project = listing::project(&call.query);
+    listed(&call.query, volumes::list(&call.world, call.path("pool"), project).await?)
+}
+
+async fn list_of_kind(call: Call<StorageVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
+    let project = listing::project(&call.query);
+    let found = volumes::list(&call.world, call.path("pool"), project).await?;
+    listed(&call.query, of_kind(found, call.path("type"))?)
+}
+
+fn of_kind(mut found: Vec<StorageVolume>, kind: &str) -> Result<Vec<StorageVolume>> {
+    volumes::check_kind(kind)?;
+    found.retain(|volume| volume.r#type == kind);
+    Ok(found)
+}
+
+fn listed(query: &ListQuery, found: Vec<StorageVolume>) -> Result<Listing<StorageVolume>> {
+    listing::of(query, found, |one| {
+        let path = format!("storage-pools/{}/volumes/{}", one.pool, one.r#type);
+        match one.name.split_once('/') {
+            Some((volume, snapshot)) => {
+                listing::url(&format!("{path}/{volume}/snapshots"), snapshot, &one.project)
+            }
+            None => listing::url(&path, &one.name, &one.project),
+        }
+    })
+}
+
+async fn make(RawCall { call, request }: RawCall<StorageVolumeMake>) -> Result<Response> {
+    let post: StorageVolumesPost = routes::read_json(request).await?;
+    let kind = if post.r#type.is_empty() { String::from("custom") } else { post.r#type.clone() };
+    made(call, kind, post).await
+}
+
+async fn create(RawCall { call, request }: RawCall<StorageVolumeCreate>) -> Result<Response> {
+    let kind = call.path("type").to_owned();
+    made(call, kind, routes::read_json(request).await?).await
+}
+
+async fn made<E: wire::Endpoint<Query = TargetQuery>>(
+    call: Call<E>,
+    kind: String,
+    post: StorageVolumesPost,
+) -> Result<Response> {
+    if !post.source.is_nothing() {
+        return Err(Error::Unsupported("a copy of a storage volume").into());
+    }
+    let (pool, project) = (call.path("pool").to_owned(), call.query.project().to_owned());
+    whole(async move {
+        volumes::create(&call.world, &call.caller, &pool, &project, &kind, post).await
+    })
+    .await
+}
+
+/// Does a change to its end even if the client goes away meanwhile.
+async fn whole(work: impl Future<Output = cloud::Result<()>> + Send + 'static) -> Result<Response> {
+    tokio::spawn(work).await.unwrap_or(Err(Error::Broken("the request")))?;
+    Ok(Json(wire::Response::sync(Empty {})).into_response())
+}
+
+async fn get(call: Call<StorageVolumeGet>) -> Result<Tagged<StorageVolume>> {
+    let (pool, kind, name) = (call.path("pool"), call.path("type"), call.path("volumeName"));
+    let found = volumes::get(&call.world, pool, call.query.project(), kind, name).await?;
+    let tag = etag::of(&found.writable());
+    Ok(Tagged(found, tag))
+}
+
+/// Pool, project, kind and name of the volume that is meant.
+fn place<E: wire::Endpoint<Query = TargetQuery>>(call: &Call<E>) -> (&str, &str, &str, &str) {
+    (call.path("pool"), call.query.project(), call.path("type"), call.path("volumeName"))
+}
+
+async fn replace(call: Call<StorageVolumeReplace>) -> Result<Empty> {
+    if !call.body.restore.is_empty() {
+        return Err(Error::Unsupported("a restore of a storage volume").into());
+    }
+    let change = |_| Ok(call.body.clone());
+    let seen = call.if_match.clone();
+    volumes::update(&call.world, &call.caller, place(&call), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn patch(call: Call<StorageVolumePatch>) -> Result<Empty> {
+    let change = |old| call.body.apply(&old).map_err(|error| Error::invalid("body", error));
+    let seen = call.if_match.clone();
+    volumes::update(&call.world, &call.caller, place(&call), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn rename(RawCall { call, request }: RawCall<StorageVolumeRename>) -> Result<Response> {
+    let post: StorageVolumePost = routes::read_json(request).await?;
+    let (pool, project, ..) = place(&call);
+    let is_here = |given: &str, here: &str| given.is_empty() || given == here;
+    if !is_here(&post.pool, pool) || !is_here(&post.project, project) {
+        return Err(Error::Unsupported("a move of a storage volume").into());
+    }
+    whole(async move {
+        let (pool, project, kind, name) = place(&call);
+        let to = &post.name;
+        volumes::rename(&call.world, &call.caller, (pool, project, kind, name), to).await
+    })
+    .await
+}
+
+async fn delete(call: Call<StorageVolumeDelete>) -> Result<Empty> {
+    let (pool, project, kind, name) = place(&call);
+    volumes::delete(&call.world, &call.caller, pool, project, kind, name).await?;
+    Ok(Empty {})
+}
+
+async fn state(call: Call<StorageVolumeStateGet>) -> Result<StorageVolumeState> {
+    let (pool, project, kind, name) = place(&call);
+    Ok(volumes::state(&call.world, pool, project, kind, name).await?)
+}

@@ -1,0 +1,107 @@
+//! What a volume's options may be, which depends on what it holds.
+
+use options::{Options, Raw, VolumeOptions};
+use storage::{Content, Shape};
+use uuid::Uuid;
+
+use crate::{Error, Result};
+
+/// Size of a disk that is given none, as with LXD.
+const DISK: &str = "10GiB";
+/// Disks are whole multiples of this: what guests take as a sector.
+const SECTOR: u64 = 4096;
+
+/// Keys that mean nothing to a disk.
+const OF_FILES: [&str; 5] =
+    ["initial.gid", "initial.mode", "initial.uid", "security.shifted", "security.unmapped"];
+/// Keys that mean nothing to files.
+const OF_DISKS: [&str; 1] = ["security.shared"];
+
+/// The contents a volume can be made with, and how the pool keeps them.
+pub(super) fn content(word: &str) -> Result<(&'static str, Content)> {
+    match word {
+        "" | "filesystem" => Ok(("filesystem", Content::Filesystem)),
+        "block" => Ok(("block", Content::Block)),
+        "iso" => {
+            let why = "\"iso\": such a volume is made by importing the file";
+            Err(Error::invalid("content type", why))
+        }
+        _ => Err(Error::invalid("content type", format!("\"{word}\": filesystem, block"))),
+    }
+}
+
+/// How the pool keeps what a row says.
+pub(super) fn kept_as(content: &str) -> Content {
+    match content {
+        "filesystem" => Content::Filesystem,
+        _ => Content::Block,
+    }
+}
+
+/// Whether the key does not fit what the volume holds.
+fn is_foreign(key: &str, content: &str) -> bool {
+    match content {
+        "filesystem" => OF_DISKS.contains(&key),
+        _ => OF_FILES.contains(&key),
+    }
+}
+
+/// Completes a new volume's options from those of its pool, and gives it an identity.
+pub(super) fn complete(config: &mut Raw, pool: &Raw, content: &str) {
+    for (key, value) in pool.under("volume.").iter() {
+        if !is_foreign(key, content) {
+            config.set_default(key, value);
+        }
+    }
+    if content == "block" {
+        config.set_default("size", DISK);
+    }
+    config.set("volatile.uuid", Uuid::new_v4().to_string());
+}
+
+/// Parses options and refuses those that do not fit what the volume holds.
+pub(super) fn check(config: &Raw, content: &str) -> Result<VolumeOptions> {
+    let typed = VolumeOptions::parse(config)?;
+    if let Some(key) = config.keys().find(|key| is_foreign(key, content)) {
+        let why = format!("{key} means nothing to a volume of content type {content}");
+        return Err(Error::invalid("configuration", why));
+    }
+    Ok(typed)
+}
+
+/// What the pool is to make.
+pub(super) fn shape(options: &VolumeOptions, content: Content) -> Shape {
+    Shape { content, size: size(options, content), plain: true }
+}
+
+/// The size a volume is to have, in bytes.
+pub(super) fn size(options: &VolumeOptions, content: Content) -> Option<u64> {
+    let size = options.size.map(|size| size.bytes())?;
+    match content {
+        Content::Block => Some(size.next_multiple_of(SECTOR)),
+        Content::Filesystem => (size > 0).then_some(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pools_defaults_come_only_where_they_mean_something() {
+        let pool = Raw::from([
+            ("volume.size", "1GiB"),
+            ("volume.initial.uid", "33"),
+            ("volume.security.shared", "true"),
+            ("source", "/x"),
+        ]);
+        let mut files = Raw::from([("size", "2GiB")]);
+        complete(&mut files, &pool, "filesystem");
+        let keys: Vec<_> = files.iter().filter(|(key, _)| *key != "volatile.uuid").collect();
+        assert_eq!(keys, [("initial.uid", "33"), ("size", "2GiB")]);
+        let mut disk = Raw::new();
+        complete(&mut disk, &pool, "block");
+        let keys: Vec<_> = disk.iter().filter(|(key, _)| *key != "volatile.uuid").collect();
+        assert_eq!(keys, [("security.shared", "true"), ("size", "1GiB")]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Changes a custom volume: its options, its size too while it is in use.
+
+use options::{Options, Raw, VolumeOptions};
+use serde::{Deserialize, Serialize};
+use store::Read;
+use tasks::{Cx, Step, Task, step};
+use wire::StorageVolumePut;
+
+use super::{Key, config, users};
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::volumes::{self as rows, Volume},
+    etag::{self, IfMatch},
+};
+
+/// What is done to change a volume.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Update {
+    before: Volume,
+    after: Volume,
+}
+
+impl Task for Update {
+    const KIND: &'static str = "volume-update";
+    type World = World;
+    type Notes = ();
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Update>> {
+        vec![step("write row", write).undo(write_back), step("resize", resize).undo(resize_back)]
+    }
+}
+
+impl Update {
+    pub(crate) fn new(
+        db: &Read<'_>,
+        key: &Key,
+        seen: &IfMatch,
+        change: &impl Fn(StorageVolumePut) -> Result<StorageVolumePut>,
+    ) -> Result<Update> {
+        let before = key.find(db)?;
+        let old = writable(&before);
+        etag::check(seen, &old, "storage volume", &key.name)?;
+        let new = change(old)?;
+        let mut options: Raw = new.config.into();
+        keep_volatile(&before.config, &mut options);
+        config::check(&options, &before.content)?;
+        let changes = VolumeOptions::changes(&before.config, &options);
+        if let Some(fixed) = changes.forbidden().next() {
+            let why = format!("{} only counts when a volume is made", fixed.key);
+            return Err(Error::invalid("configuration", why));
+        }
+        let description = new.description;
+        let after = Volume { description, config: options, ..before.clone() };
+        Ok(Update { before, after })
+    }
+
+    fn remounts(&self) -> bool {
+        let differs = |key| self.before.config.get(key) != self.after.config.get(key);
+        differs("security.shifted") || differs("security.unmapped")
+    }
+}
+
+/// What the server remembers is not a client's to change.
+fn keep_volatile(old: &Raw, new: &mut Raw) {
+    new.retain(|key, _| !key.starts_with("volatile."));
+    for (key, value) in old.iter().filter(|(key, _)| key.starts_with("volatile.")) {
+        new.set(key, value);
+    }
+}
+
+/// What a client may edit of a volume.
+pub(super) fn writable(row: &Volume) -> StorageVolumePut {
+    StorageVolumePut {
+        config: row.config.0.clone(),
+        description: row.description.clone(),
+        restore: String::new(),
+    }
+}
+
+/// Changes a volume to what `change` makes of its editable part.
+pub async fn update(
+    world: &World,
+    caller: &Caller,
+    (pool, project, kind, name): (&str, &str, &str, &str),
+    seen: IfMatch,
+    change: impl Fn(StorageVolumePut) -> Result<StorageVolumePut> + Send,
+) -> Result<()> {
+    super::custom(kind)?;
+    let key = world.store.read(|db| Key::of(db, pool, project, name))?;
+    let task = world.store.read(|db| Update::new(db, &key, &seen, &change))?;
+    if task.remounts() {
+        users::check_not_mounted(world, &task.before).await?;
+    }
+    check_room(world, &key, &task).await?;
+    let request = key.request("Updating storage volume", caller).uncancellable();
+    world.submit(task, request)?.result().await.map_err(Error::failed)?;
+    key.tell(world, caller, "storage-volume-updated");
+    Ok(())
+}
+
+/// Refuses a size that what is in the volume does not fit in: every write would fail from then on.
+async fn check_room(world: &World, key: &Key, task: &Update) -> Result<()> {
+    let (old, new) = (bytes(&task.before)?, bytes(&task.after)?);
+    let Some(new) = new.filter(|new| old.is_none_or(|old| *new < old)) else { return Ok(()) };
+    let (pool, id) = (world.pools.open(world, &key.pool).await?, key.on_disk()?);
+    let used = blocking("measure volume", move || match pool.info().quotas {
+        true => pool.volume_usage(&id),
+        false => Ok(None),
+    })
+    .await?;
+    match used {
+        Some(used) if used > new => {
+            let why = format!("{new} bytes: {used} are in use");
+            Err(Error::invalid("size", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The size that a row says, in bytes.
+fn bytes(row: &Volume) -> Result<Option<u64>> {
+    Ok(config::size(&super::typed(&row.config)?, config::kept_as(&row.content)))
+}
+
+async fn write(cx: &mut Cx<Update>) -> Result<()> {
+    put(cx, &cx.input.before, &cx.input.after).await
+}
+
+async fn write_back(cx: &mut Cx<Update>) -> Result<()> {
+    let Update { before, after } = &*cx.input;
+    let key = super::key_of(after);
+    match cx.world.store.read(|db| key.row(db))? {
+        Some(row) if is_same(&row, after) => put(cx, after, before).await,
+        _ => Ok(()),
+    }
+}
+
+fn is_same(one: &Volume, other: &Volume) -> bool {
+    (one.id, &one.config, &one.description) == (other.id, &other.config, &other.description)
+}
+
+/// Writes a row over the one that was there; run again it finds its own.
+async fn put(cx: &Cx<Update>, old: &Volume, new: &Volume) -> Result<()> {
+    let key = super::key_of(new);
+    let written = cx.world.store.write(|db| match key.row(db)? {
+        Some(row) if is_same(&row, new) => Ok(()),
+        Some(row) if is_same(&row, old) => {
+            Ok(rows::update(db, row.id, &new.description, &new.config)?)
+        }
+        Some(_) => Err(Error::Changed { what: "storage volume", name: key.name.clone() }),
+        None => Err(Error::not_found("storage volume", &key.name)),
+    });
+    written.await
+}
+
+async fn resize(cx: &mut Cx<Update>) -> Result<()> {
+    resize_to(cx, &cx.input.before, &cx.input.after).await
+}
+
+async fn resize_back(cx: &mut Cx<Update>) -> Result<()> {
+    match resize_to(cx, &cx.input.after, &cx.input.before).await {
+        // A disk that grew stays so: nothing is lost, and it can be given its size again.
+        Err(Error::Storage(storage::Error::Shrink { .. })) => Ok(()),
+        done => done,
+    }
+}
+
+async fn resize_to(cx: &Cx<Update>, from: &Volume, to: &Volume) -> Result<()> {
+    let (old, new) = (bytes(from)?, bytes(to)?);
+    if old == new {
+        return Ok(());
+    }
+    let key = super::key_of(to);
+    let (pool, id) = (cx.world.pools.open(&cx.world, &key.pool).await?, key.on_disk()?);
+    blocking("resize volume", move || pool.resize(&id, new)).await
+}

@@ -1,0 +1,171 @@
+//! Custom storage volumes, with both clients.
+
+use lab::{Client, Daemon};
+use serde_json::{Value, json};
+
+const VOLUMES: &str = "/1.0/storage-pools/default/volumes";
+
+fn names(daemon: &Daemon, path: &str) -> Vec<String> {
+    let list = daemon.get(&format!("{path}?recursion=1"));
+    let name = |one: &Value| one["name"].as_str().unwrap_or_default().to_owned();
+    list.as_array().into_iter().flatten().map(name).collect()
+}
+
+/// What a pool has on disk of custom volumes.
+fn on_disk(daemon: &Daemon, pool: &str) -> Vec<String> {
+    let folder = daemon.folder().join("storage-pools").join(pool).join("custom");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_volume_from_its_making_to_its_end() {
+    let Some(daemon) = Daemon::ready() else { return };
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        volume(&["create", "default", "data", "user.note=first", "size=1GiB"]).ok();
+        volume(&["create", "default", "data"]).fails_with("already exists");
+        let shown = volume(&["show", "default", "data"]).text();
+        for words in ["content_type: filesystem", "user.note: first", "type: custom"] {
+            assert!(shown.contains(words), "{words} in {shown}");
+        }
+        let list = volume(&["list", "default"]).text();
+        assert!(list.contains("custom") && list.contains("data"), "{list}");
+        assert_eq!(on_disk(&daemon, "default"), ["default_data"]);
+
+        volume(&["set", "default", "data", "user.note=second"]).ok();
+        assert_eq!(volume(&["get", "default", "data", "user.note"]).text(), "second");
+        volume(&["unset", "default", "data", "user.note"]).ok();
+        assert_eq!(volume(&["get", "default", "data", "user.note"]).text(), "");
+        let text = b"description: of the family\nconfig:\n  size: 2GiB\n".to_vec();
+        daemon.run_with(client, &["storage", "volume", "edit", "default", "data"], text).ok();
+        let now = daemon.get(&format!("{VOLUMES}/custom/data"));
+        assert_eq!(now["description"], "of the family", "{now}");
+        assert_eq!(now["config"]["size"], "2GiB", "{now}");
+        assert!(now["config"]["volatile.uuid"].is_string(), "what the server notes stays: {now}");
+
+        volume(&["rename", "default", "data", "photos_2026"]).ok();
+        assert_eq!(names(&daemon, &format!("{VOLUMES}/custom")), ["photos_2026"]);
+        assert_eq!(on_disk(&daemon, "default"), ["default_photos_2026"]);
+        let info = daemon.cli(["storage", "volume", "info", "default", "photos_2026"]).text();
+        assert!(info.contains("Usage: "), "{info}");
+        daemon.lxc(["storage", "delete", "default"]).fails_with("in use");
+        volume(&["delete", "default", "photos_2026"]).ok();
+        volume(&["delete", "default", "photos_2026"]).fails_with("not found");
+        assert_eq!(on_disk(&daemon, "default"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_new_volumes_folder_has_the_owner_and_mode_that_were_asked_for() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(daemon) = Daemon::ready() else { return };
+    let create = ["storage", "volume", "create", "default", "data"];
+    let options = ["initial.uid=33", "initial.gid=44", "initial.mode=1770"];
+    daemon.run(Client::Lxc, &[&create[..], &options].concat()).ok();
+    let folder = daemon.folder().join("storage-pools/default/custom/default_data/data");
+    let seen = std::fs::metadata(folder).unwrap();
+    assert_eq!((seen.uid(), seen.gid(), seen.mode() & 0o7777), (33, 44, 0o1770));
+    let set = |option| daemon.lxc(["storage", "volume", "set", "default", "data", option]);
+    set("initial.uid=0").fails_with("initial.uid");
+}
+
+#[test]
+fn a_disk_is_a_sparse_file_that_grows_and_does_not_shrink() {
+    let Some(daemon) = Daemon::ready() else { return };
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        volume(&["create", "default", "disk", "--type=block", "size=100MiB"]).ok();
+        let file = daemon.folder().join("storage-pools/default/custom/default_disk/root.img");
+        let length = || std::fs::metadata(&file).unwrap().len();
+        assert_eq!(length(), 100 << 20);
+        volume(&["set", "default", "disk", "size=200MiB"]).ok();
+        assert_eq!(length(), 200 << 20);
+        volume(&["set", "default", "disk", "size=50MiB"]).fails_with("cannot shrink");
+        assert_eq!(volume(&["get", "default", "disk", "size"]).text(), "200MiB");
+        let state = daemon.get(&format!("{VOLUMES}/custom/disk/state"));
+        assert_eq!(state["usage"]["total"], 200 << 20, "{state}");
+        assert!(state["usage"]["used"].as_u64().unwrap_or(u64::MAX) < 1 << 20, "{state}");
+        volume(&["set", "default", "disk", "security.shifted=true"]).fails_with("security.shifted");
+        volume(&["delete", "default", "disk"]).ok();
+        volume(&["create", "default", "disk", "--type=block"]).ok();
+        assert_eq!(volume(&["get", "default", "disk", "size"]).text(), "10GiB");
+        volume(&["delete", "default", "disk"]).ok();
+    }
+}
+
+#[test]
+fn pools_give_defaults_and_projects_keep_volumes_apart() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.lxc(["storage", "set", "default", "volume.size", "3GiB"]).ok();
+    daemon.lxc(["project", "create", "own"]).ok();
+    daemon.lxc(["project", "create", "guest", "-c", "features.storage.volumes=false"]).ok();
+    let create = |project: &str, name: &str| {
+        let words = ["storage", "volume", "create", "default", name, "--project", project];
+        daemon.run(Client::Lxc, &words)
+    };
+    create("own", "data").ok();
+    create("default", "data").ok();
+    create("guest", "data").fails_with("already exists");
+    create("guest", "more").ok();
+    assert_eq!(on_disk(&daemon, "default"), ["default_data", "default_more", "own_data"]);
+    let list = |query: &str| {
+        let list = daemon.get(&format!("{VOLUMES}/custom?recursion=1&{query}"));
+        let pair = |one: &Value| format!("{}/{}", one["project"], one["name"]).replace('"', "");
+        list.as_array().into_iter().flatten().map(pair).collect::<Vec<_>>()
+    };
+    assert_eq!(list("project=own"), ["own/data"]);
+    assert_eq!(list("project=guest"), ["default/data", "default/more"]);
+    assert_eq!(list("all-projects=true"), ["default/data", "default/more", "own/data"]);
+    let all = daemon.get("/1.0/storage-volumes/custom?all-projects=true");
+    assert_eq!(all.as_array().map(Vec::len), Some(3), "{all}");
+    assert!(all.to_string().contains("/volumes/custom/data?project=own"), "{all}");
+    let size = daemon.lxc(["storage", "volume", "get", "default", "data", "size"]).text();
+    assert_eq!(size, "3GiB");
+    daemon.lxc(["project", "delete", "own"]).fails_with("in use");
+    let words = ["storage", "volume", "delete", "default", "data", "--project", "own"];
+    daemon.run(Client::Lxc, &words).ok();
+    daemon.lxc(["project", "delete", "own"]).ok();
+}
+
+#[test]
+fn what_cannot_be_a_volume_is_refused_and_leaves_nothing() {
+    let Some(daemon) = Daemon::ready() else { return };
+    for client in Client::BOTH {
+        let create = |words: &[&str]| {
+            daemon.run(client, &[&["storage", "volume", "create"], words].concat())
+        };
+        create(&["default", "data", "size=ten"]).fails_with("size");
+        create(&["default", "data", "sise=1GiB"]).fails_with("sise");
+        create(&["default", "data", "initial.mode=999"]).fails_with("initial.mode");
+        create(&["default", "data", "security.shared=true"]).fails_with("security.shared");
+        create(&["default", "data", "snapshots.schedule=often"]).fails_with("snapshots.schedule");
+        let both = ["default", "data", "security.shifted=true", "security.unmapped=true"];
+        create(&both).fails_with("security.unmapped");
+        create(&["nowhere", "data"]).fails_with("not found");
+        create(&["default", "da ta"]).fails_with("volume name");
+    }
+    let post = |kind: &str, body: Value| {
+        daemon.request("POST", &format!("{VOLUMES}/{kind}"), &body.to_string()).status
+    };
+    assert_eq!(post("custom", json!({ "name": "a/b" })), 400);
+    assert_eq!(post("custom", json!({ "name": "a", "content_type": "tape" })), 400);
+    assert_eq!(post("container", json!({ "name": "a" })), 501);
+    assert_eq!(post("floppy", json!({ "name": "a" })), 400);
+    assert_eq!(on_disk(&daemon, "default"), Vec::<String>::new());
+
+    daemon.lxc(["storage", "volume", "create", "default", "data"]).ok();
+    let path = format!("{VOLUMES}/custom/data");
+    let patch = json!({ "config": { "user.a": "b" } }).to_string();
+    assert_eq!(daemon.request("PATCH", &path, &patch).status, 200);
+    assert_eq!(daemon.get(&path)["config"]["user.a"], "b");
+    // A folder that nobody knows of is not overwritten, and not deleted either.
+    let stray = daemon.folder().join("storage-pools/default/custom/default_stray");
+    std::fs::rename(stray.with_file_name("default_data"), &stray).unwrap();
+    daemon.lxc(["storage", "volume", "create", "default", "stray"]).fails_with("already exists");
+    assert!(stray.join("data").is_dir());
+    std::fs::rename(&stray, stray.with_file_name("default_data")).unwrap();
+}
