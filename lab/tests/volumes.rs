@@ -169,3 +169,143 @@ fn what_cannot_be_a_volume_is_refused_and_leaves_nothing() {
     assert!(stray.join("data").is_dir());
     std::fs::rename(&stray, stray.with_file_name("default_data")).unwrap();
 }
+
+/// A daemon with a volume "data".
+fn with_volume() -> Option<Daemon> {
+    let daemon = Daemon::ready()?;
+    daemon.lxc(["storage", "volume", "create", "default", "data"]).ok();
+    Some(daemon)
+}
+
+#[test]
+fn a_volume_comes_and_goes_while_an_instance_runs() {
+    let Some(daemon) = with_volume() else { return };
+    daemon.busybox("web");
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        volume(&["attach", "default", "data", "web", "/srv/data"]).ok();
+        daemon.sh("web", "echo kept > /srv/data/file && chown 33:33 /srv/data/file").ok();
+        assert_eq!(daemon.sh("web", "stat -c %u:%g /srv/data /srv/data/file").text(), "0:0\n33:33");
+        let users = &daemon.get(&format!("{VOLUMES}/custom/data"))["used_by"];
+        assert_eq!(*users, json!(["/1.0/instances/web"]));
+        volume(&["delete", "default", "data"]).fails_with("instance default/web");
+        volume(&["rename", "default", "data", "more"]).fails_with("instance default/web");
+        volume(&["attach", "default", "data", "web", "/srv/data"]).fails_with("data");
+        volume(&["detach", "default", "data", "web"]).ok();
+        assert_eq!(daemon.sh("web", "ls /srv/data").text(), "");
+        let users = &daemon.get(&format!("{VOLUMES}/custom/data"))["used_by"];
+        assert_eq!(*users, json!([]));
+    }
+    // Owners on disk are those inside.
+    use std::os::unix::fs::MetadataExt;
+    let file = daemon.folder().join("storage-pools/default/custom/default_data/data/file");
+    let seen = std::fs::metadata(file).unwrap();
+    assert_eq!((seen.uid(), seen.gid()), (33, 33));
+}
+
+#[test]
+fn instances_with_different_ids_share_a_volume() {
+    let Some(daemon) = with_volume() else { return };
+    let launch = |name: &str, option: &str| {
+        daemon.run(Client::Lxc, &["init", "busybox", name, "-c", option]).ok();
+        daemon.lxc(["storage", "volume", "attach", "default", "data", name, "/data"]).ok();
+        daemon.lxc(["start", name]).ok();
+    };
+    launch("a", "user.x=y");
+    launch("b", "security.idmap.isolated=true");
+    launch("c", "security.privileged=true");
+    daemon.sh("a", "echo from-a > /data/a && chmod 600 /data/a").ok();
+    for name in ["b", "c"] {
+        let line = format!("cat /data/a && stat -c %u /data/a && touch /data/{name}");
+        assert_eq!(daemon.sh(name, &line).text(), "from-a\n0");
+    }
+    assert_eq!(daemon.sh("a", "stat -c %u /data/b /data/c").text(), "0\n0");
+    // Read-only for one of them.
+    daemon.lxc(["stop", "b", "--force"]).ok();
+    daemon.lxc(["config", "device", "set", "b", "data", "readonly=true"]).ok();
+    daemon.lxc(["start", "b"]).ok();
+    daemon.sh("b", "touch /data/more").fails_with("read-only");
+    daemon.sh("b", "mount -o remount,rw /data; touch /data/more").fails_with("read-only");
+    // The ids of the host, on demand.
+    let set = ["storage", "volume", "set", "default", "data", "security.unmapped=true"];
+    daemon.run(Client::Lxc, &set).fails_with("stop it first");
+    for name in ["a", "b", "c"] {
+        daemon.lxc(["stop", name, "--force"]).ok();
+    }
+    daemon.run(Client::Lxc, &set).ok();
+    daemon.lxc(["start", "a"]).ok();
+    assert_eq!(daemon.sh("a", "stat -c %u /data/a").text(), "65534");
+    daemon.sh("a", "cat /data/a").fails_with("denied");
+}
+
+#[test]
+fn a_profile_brings_a_volume_and_a_rename_is_followed() {
+    let Some(mut daemon) = with_volume() else { return };
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        daemon.busybox("web");
+        volume(&["attach-profile", "default", "data", "default", "disk", "/data"]).ok();
+        daemon.sh("web", "touch /data/by-profile").ok();
+        let users = daemon.get(&format!("{VOLUMES}/custom/data"))["used_by"].clone();
+        assert_eq!(users, json!(["/1.0/instances/web", "/1.0/profiles/default"]));
+        volume(&["delete", "default", "data"]).fails_with("profile default/default");
+        daemon.lxc(["stop", "web", "--force"]).ok();
+        volume(&["rename", "default", "data", "more"]).ok();
+        let source = ["profile", "device", "get", "default", "disk", "source"];
+        assert_eq!(daemon.run(client, &source).text(), "more");
+        daemon.lxc(["start", "web"]).ok();
+        assert_eq!(daemon.sh("web", "ls /data").text(), "by-profile");
+        // It was started with it: the profile gives it up, and it keeps it until it stops.
+        volume(&["detach-profile", "default", "more", "default"]).ok();
+        volume(&["delete", "default", "more"]).fails_with("stop it first");
+        daemon.lxc(["delete", "web", "--force"]).ok();
+        volume(&["rename", "default", "more", "data"]).ok();
+    }
+    // Nothing of it needs the daemon that began it.
+    daemon.busybox("web");
+    daemon.lxc(["storage", "volume", "attach", "default", "data", "web", "/data"]).ok();
+    daemon.restart();
+    daemon.sh("web", "touch /data/after").ok();
+    daemon.lxc(["storage", "volume", "delete", "default", "data"]).fails_with("default/web");
+    daemon.lxc(["storage", "volume", "detach", "default", "data", "web"]).ok();
+    assert_eq!(daemon.sh("web", "ls /data").text(), "");
+    daemon.lxc(["storage", "volume", "delete", "default", "data"]).ok();
+}
+
+#[test]
+fn what_cannot_be_attached_is_refused_in_one_line() {
+    let Some(daemon) = with_volume() else { return };
+    daemon
+        .run(
+            Client::Lxc,
+            &["storage", "volume", "create", "default", "disk", "--type=block", "size=1MiB"],
+        )
+        .ok();
+    daemon.busybox("web");
+    for client in Client::BOTH {
+        let attach = |words: &[&str]| {
+            let run = daemon.run(client, &[&["storage", "volume", "attach"], words].concat());
+            let error = run.fails();
+            assert_eq!(error.trim().lines().count(), 1, "{error}");
+            error
+        };
+        assert!(attach(&["default", "disk", "web"]).contains("content type block"));
+        assert!(attach(&["default", "none", "web", "/x"]).contains("not found"));
+        assert!(attach(&["nowhere", "data", "web", "/x"]).contains("not found"));
+        let add = |source: &str, path: &str| {
+            let device = ["config", "device", "add", "web", "d", "disk", "pool=default"];
+            daemon.run(client, &[&device[..], &[source, path]].concat())
+        };
+        add("source=data/../../../etc", "path=/x").fails_with("source");
+        add("source=data/inner", "path=/x").fails_with("not supported");
+        add("source=data", "path=/bin/busybox").fails();
+        add("source=data", "readonly=true").fails_with("path");
+        add("source=none", "path=/x").fails_with("not found");
+        assert!(!daemon.lxc(["config", "show", "web"]).text().contains("source"), "no device");
+    }
+    // One that may be missing is left out.
+    let device = ["config", "device", "add", "web", "d", "disk", "pool=default"];
+    let more = ["source=none", "path=/x", "required=false"];
+    daemon.run(Client::Lxc, &[&device[..], &more].concat()).ok();
+    daemon.lxc(["restart", "web", "--force"]).ok();
+}

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, Host, Result, World, blocking::blocking, db::instances::Instance, expand::Expanded,
-    names, networks::ports,
+    names, networks::ports, volumes::attach,
 };
 
 /// What the steps of a start learn.
@@ -55,8 +55,11 @@ impl Starting<'_> {
         }
         notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
         let (world, id) = (self.world, self.id());
+        let (project, name) = (&self.instance.project, &self.instance.name);
+        let _volumes = attach::share(world, project, &self.expanded.devices).await?;
+        let mounts = attach::mounts(world, project, &typed.devices).await?;
         let pool = world.pools.open(world, typed.root_pool()?).await?;
-        let volume = root_volume(&self.instance.project, &self.instance.name)?;
+        let volume = root_volume(project, name)?;
         let root = blocking("attach root", move || pool.attach(&volume)).await?;
         let apparmor = super::apparmor::load(world, &id, &typed).await?;
         let spec = resolve(
@@ -71,6 +74,7 @@ impl Starting<'_> {
                 log_dir: world.dirs.log(&id),
                 apparmor,
                 idmap: idmap(&world.host, &typed, self.instance),
+                mounts,
             },
             &typed,
         );
@@ -83,7 +87,6 @@ impl Starting<'_> {
             Ok::<_, Error>(monitor)
         })
         .await?;
-        let (project, name) = (&self.instance.project, &self.instance.name);
         world.guests.hold(Guest::new(project, name, monitor, spec, Phase::Starting));
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Launch {
             let instance = draft(db, world, project, post)?;
             let expanded = expand::expand(db, &instance)?;
             let typed = Typed::parse_whole(&expanded)?;
-            super::check_networks(db, project, &instance.name, &typed)?;
+            super::check_devices(db, project, &instance.name, &typed)?;
             let pool = typed.root_pool()?.to_owned();
             crate::storage::find(db, &pool)?;
             image.iter().try_for_each(|wanted| wanted.check(db))?;

@@ -110,8 +110,8 @@ pub(crate) fn check_profiles(db: &Read<'_>, home: &str, profiles: &[String]) -> 
     Ok(())
 }
 
-/// Fails when a network device names a network that is not there, or an address it cannot have.
-pub(crate) fn check_networks(
+/// Fails when a device names a network or a volume that is not there, or an address it cannot have.
+pub(crate) fn check_devices(
     db: &Read<'_>,
     project: &str,
     instance: &str,
@@ -125,5 +125,5 @@ pub(crate) fn check_networks(
             crate::networks::addresses::check(db, &network, nic, (project, instance))?;
         }
     }
-    Ok(())
+    crate::volumes::attach::check(db, project, &typed.devices)
 }

@@ -23,11 +23,15 @@ use std::{
 use options::Raw;
 use runtime::Monitor;
 use serde::{Deserialize, Serialize};
-use spec::Mount;
 
-use super::{options::Typed, spec::disks};
+use super::options::Typed;
 use crate::{
-    Error, Result, World, blocking::blocking, expand::Expanded, names, networks::port::Port,
+    Error, Result, World,
+    blocking::blocking,
+    expand::Expanded,
+    names,
+    networks::port::Port,
+    volumes::attach::{Plan, plans},
 };
 
 /// Which way a change goes.
@@ -47,14 +51,14 @@ pub(crate) struct Touched(Option<BTreeSet<String>>);
 /// What of an instance's devices can come and go while it runs.
 #[derive(PartialEq)]
 struct Kit<'a> {
-    disks: Vec<(&'a str, Mount)>,
+    disks: Vec<(&'a str, Plan)>,
     cards: BTreeMap<&'a str, Port<'a>>,
 }
 
 impl<'a> Kit<'a> {
     fn of(world: &World, id: &str, typed: &'a Typed, config: &Raw) -> Result<Kit<'a>> {
         let cards = Port::all(&world.tag, id, &typed.devices, config)?;
-        Ok(Kit { disks: disks(&typed.devices), cards })
+        Ok(Kit { disks: plans(&typed.devices), cards })
     }
 }
 
@@ -85,9 +89,9 @@ pub(crate) async fn swap(
     let run = world.dirs.run(&id);
     // Not by the guest: after a crash this comes before those are found again.
     let monitor = blocking("find monitor", move || Monitor::connect(&run)).await?.map(Arc::new);
-    let swap = Swap { world, monitor, way, id };
+    let swap = Swap { world, monitor, way, project, id };
     if way == Way::Forth && swap.monitor.is_some() {
-        check(world, &old, &new).await?;
+        check(world, project, &old, &new).await?;
     }
     let done = swap.run(&old, &new, touched).await;
     match done {
@@ -102,8 +106,9 @@ pub(crate) async fn swap(
 }
 
 /// Finds what cannot work before anything is touched.
-async fn check(world: &World, old: &Kit<'_>, new: &Kit<'_>) -> Result<()> {
-    for (device, mount) in new.disks.iter().filter(|disk| !old.disks.contains(disk)) {
+async fn check(world: &World, project: &str, old: &Kit<'_>, new: &Kit<'_>) -> Result<()> {
+    for (device, plan) in new.disks.iter().filter(|disk| !old.disks.contains(disk)) {
+        let mount = plan.resolve(world, project).await?;
         if let Err(error) = tokio::fs::metadata(&mount.source).await
             && !mount.optional
         {
@@ -128,13 +133,14 @@ struct Swap<'a> {
     world: &'a World,
     monitor: Option<Arc<Monitor>>,
     way: Way,
+    project: &'a str,
     id: String,
 }
 
 impl Swap<'_> {
     async fn run(&self, old: &Kit<'_>, new: &Kit<'_>, touched: &mut Touched) -> Result<()> {
-        for (device, mount) in old.disks.iter().rev().filter(|disk| !new.disks.contains(disk)) {
-            let target = mount.target.clone();
+        for (device, plan) in old.disks.iter().rev().filter(|disk| !new.disks.contains(disk)) {
+            let target = plan.mount.target.clone();
             let done = self.ask(move |monitor| monitor.remove_mount(&target)).await;
             self.note(device, "removed", done)?;
         }
@@ -144,10 +150,8 @@ impl Swap<'_> {
                 self.note(device, "removed", card.unplug(self.world).await)?;
             }
         }
-        for (device, mount) in new.disks.iter().filter(|disk| !old.disks.contains(disk)) {
-            let mount = mount.clone();
-            let done = self.ask(move |monitor| monitor.add_mount(&mount)).await;
-            self.note(device, "added", done)?;
+        for (device, plan) in new.disks.iter().filter(|disk| !old.disks.contains(disk)) {
+            self.note(device, "added", self.mount(plan).await)?;
         }
         for (device, card) in &new.cards {
             let done = match old.cards.get(device) {
@@ -159,6 +163,14 @@ impl Swap<'_> {
             self.note(device, "added", done)?;
         }
         Ok(())
+    }
+
+    async fn mount(&self, plan: &Plan) -> Result<()> {
+        if self.monitor.is_none() {
+            return Ok(());
+        }
+        let mount = plan.resolve(self.world, self.project).await?;
+        self.ask(move |monitor| monitor.add_mount(&mount)).await
     }
 
     async fn plug(&self, card: &Port<'_>) -> Result<()> {

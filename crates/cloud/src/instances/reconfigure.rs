@@ -7,6 +7,8 @@
 //! ```
 //! Nothing to plug: the rows are written at once, without a task.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use store::{Read, Write};
 use tasks::{Cx, Request, Step, Task, step};
@@ -25,6 +27,7 @@ use crate::{
     expand::{self, Expanded},
     names,
     networks::{port::Port, ports},
+    volumes::attach,
 };
 
 /// A row as it was and as it is to be.
@@ -115,9 +118,15 @@ impl Reconfigure {
             .requestor(caller.requestor.clone())
             .uncancellable()
             .wait_when_busy();
+        let mut volumes = BTreeSet::new();
         for of in &self.instances {
             let (project, name) = of.name();
             request = request.lock(super::lock_name(project, name));
+            let claims = |db: &Read<'_>| attach::claims(db, project, &of.whole.after.devices);
+            volumes.extend(world.store.read(claims)?);
+        }
+        for claim in volumes {
+            request = request.share(claim);
         }
         world.submit(self, request)?.result().await.map_err(Error::failed)
     }
@@ -156,6 +165,7 @@ impl Of {
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
         let after = expand::lay(profiles, &new);
+        attach::check(db, &new.project, &typed.devices)?;
         Port::check_names(&typed.devices, &after.config)?;
         Ok(Of {
             row: Change { before: old.clone(), after: new },

@@ -87,7 +87,7 @@ impl Relocate {
             super::check_profiles(db, &home, &new.profiles)?;
             new.devices = draft::in_pool(db, &new, &pool)?;
             let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
-            super::check_networks(db, &new.project, &new.name, &typed)?;
+            super::check_devices(db, &new.project, &new.name, &typed)?;
             let old_snapshots = snapshots::of_instance(db, old.id)?;
             let new_snapshots = draft::kept(db, &old, &new.project, &pool)?;
             let (project, instance) = (old.project.clone(), old.name.clone());

@@ -1,10 +1,9 @@
 //! From options and devices to what runs: the specification a monitor is given. Pure.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use options::{
     CpuAllowance, CpuLimit as Cpus, IdmapEntry, IdmapSide,
-    device::{Device, Disk},
     instance::{InstanceOptions, Limits as LimitOptions, MemoryEnforce},
 };
 use spec::{
@@ -27,6 +26,7 @@ pub(crate) struct Given<'a> {
     pub(crate) log_dir: PathBuf,
     pub(crate) apparmor: Option<String>,
     pub(crate) idmap: IdMap,
+    pub(crate) mounts: Vec<Mount>,
 }
 
 /// The specification of a container.
@@ -41,7 +41,7 @@ pub(crate) fn resolve(given: Given<'_>, typed: &Typed) -> InstanceSpec {
         hostname: given.name.to_owned(),
         idmap: (!privileged).then_some(given.idmap),
         raw_idmap: raw_idmap(options),
-        mounts: disks(&typed.devices).into_iter().map(|(_, mount)| mount).collect(),
+        mounts: given.mounts,
         seccomp: seccomp(options),
         limits: limits(&options.limits, given.host, given.id),
         rlimits: rlimits(&options.limits),
@@ -136,31 +136,6 @@ fn seccomp(options: &InstanceOptions) -> Seccomp {
         deny_compat: calls.deny_compat,
         deny_default: calls.deny_default,
     }
-}
-
-/// Disks other than the root with their devices, in the order of their paths, so that one may lie in
-/// another.
-pub(crate) fn disks(devices: &BTreeMap<String, Device>) -> Vec<(&str, Mount)> {
-    let mut mounts: Vec<(&str, Mount)> = devices
-        .iter()
-        .filter_map(|(name, device)| Some((name.as_str(), mount(device.disk()?)?)))
-        .collect();
-    mounts.sort_by(|a, b| a.1.target.cmp(&b.1.target));
-    mounts
-}
-
-fn mount(disk: &Disk) -> Option<Mount> {
-    if disk.is_root() {
-        return None;
-    }
-    Some(Mount {
-        source: PathBuf::from(disk.source.as_deref()?),
-        target: PathBuf::from(disk.path.as_deref()?),
-        readonly: disk.readonly,
-        shift: disk.shift,
-        recursive: disk.recursive,
-        optional: !disk.required,
-    })
 }
 
 fn root(attached: Attached) -> Root {

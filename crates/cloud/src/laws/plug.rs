@@ -69,6 +69,34 @@ fn devices_of_an_instance_are_all_or_nothing() {
 }
 
 #[test]
+fn a_volume_of_an_instance_is_all_or_nothing() {
+    play(async |world| {
+        let source = source(&world);
+        super::volumes::with_volume(&world, "filesystem").await;
+        laws::check::<Reconfigure, _>(
+            async || {
+                running(&world, &source).await;
+                world.clone()
+            },
+            || {
+                let disk =
+                    [("type", "disk"), ("pool", "default"), ("source", "data"), ("path", "/law2")];
+                let after = devices(&[("second", &disk)]);
+                let made = world.store.read(|db| {
+                    let old = instances::find(db, "default", "web")?;
+                    Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+                });
+                made.unwrap()
+            },
+            observe,
+        )
+        .await;
+        clear(&world).await;
+        super::volumes::without(&world).await;
+    });
+}
+
+#[test]
 fn devices_of_a_profile_are_all_or_nothing() {
     play(async |world| {
         let source = source(&world);

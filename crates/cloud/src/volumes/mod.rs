@@ -27,6 +27,7 @@ use crate::{
     names, url,
 };
 
+pub(crate) mod attach;
 mod config;
 mod create;
 mod delete;

@@ -11,6 +11,7 @@ use wire::{
     query::ListQuery,
 };
 
+use super::{config::Instances, profile::Profiles};
 use crate::{
     context::Context,
     error::Result,
@@ -18,6 +19,8 @@ use crate::{
     pairs,
     thing::{self, Thing},
 };
+
+mod attach;
 
 /// Volumes.
 #[derive(Debug, clap::Subcommand)]
@@ -107,6 +110,52 @@ pub(crate) enum Volume {
         /// Its new name
         to: String,
     },
+    /// Give an instance a volume, at once if it runs
+    Attach {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Instance
+        instance: String,
+        /// Name of the device, otherwise that of the volume; where it is to be mounted
+        #[arg(num_args = 0..=2, value_names = ["DEVICE", "PATH"])]
+        words: Vec<String>,
+    },
+    /// Take a volume from an instance
+    Detach {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Instance
+        instance: String,
+        /// Name of the device, where it has the volume more than once
+        device: Option<String>,
+    },
+    /// Give a profile a volume
+    AttachProfile {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Profile
+        profile: String,
+        /// Name of the device, otherwise that of the volume; where it is to be mounted
+        #[arg(num_args = 0..=2, value_names = ["DEVICE", "PATH"])]
+        words: Vec<String>,
+    },
+    /// Take a volume from a profile
+    DetachProfile {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Profile
+        profile: String,
+        /// Name of the device, where it has the volume more than once
+        device: Option<String>,
+    },
     /// Delete custom volumes, with their snapshots
     #[command(visible_alias = "rm")]
     Delete {
@@ -151,6 +200,20 @@ impl Volume {
                 thing::unset::<Volumes>(cx, &at(&pool, &volume), &key).await
             }
             Self::Rename { pool, volume, to } => rename(cx, &pool, &volume, to).await,
+            Self::Attach { pool, volume, instance, words } => {
+                attach::attach::<Instances>(cx, pool, volume, &instance, &words).await
+            }
+            Self::Detach { pool, volume, instance, device } => {
+                let device = device.as_deref();
+                attach::detach::<Instances>(cx, &pool, &volume, &instance, device).await
+            }
+            Self::AttachProfile { pool, volume, profile, words } => {
+                attach::attach::<Profiles>(cx, pool, volume, &profile, &words).await
+            }
+            Self::DetachProfile { pool, volume, profile, device } => {
+                let device = device.as_deref();
+                attach::detach::<Profiles>(cx, &pool, &volume, &profile, device).await
+            }
             Self::Delete { pool, volumes } => {
                 for volume in volumes {
                     let (kind, name) = kind_of(&volume);

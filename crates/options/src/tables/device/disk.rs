@@ -85,7 +85,9 @@ impl Disk {
 
     fn consistent(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if self.path.is_none() {
+        // A volume that is a disk has none; what it is, the options do not say.
+        let of_volume = matches!(self.origin(), Some(DiskSource::Volume { .. }));
+        if self.path.is_none() && !of_volume {
             problems.push(Problem::missing(
                 "path",
                 "the mount point in the instance, / for the root disk",

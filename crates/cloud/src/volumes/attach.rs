@@ -1,0 +1,191 @@
+//! Volumes as disks of instances: which are named, whether they can be had, and how they are mounted.
+//!
+//! Files keep on disk the owners they have inside: root's are root's. An unprivileged instance gets a
+//! mount that maps them, so instances with different maps, and privileged ones, share a volume and see
+//! the same owners. `security.unmapped` leaves the host's ids as they are. A volume is claimed, shared,
+//! by whoever starts with it or plugs it, until the instance is known to run: so nobody restores it
+//! or renames it meanwhile.
+
+use std::collections::BTreeMap;
+
+use options::{
+    Options, VolumeOptions,
+    device::{Device, Devices, Disk, DiskSource},
+};
+use spec::Mount;
+use storage::Attached;
+use store::Read;
+use tasks::Claim;
+
+use super::{Key, users};
+use crate::{Error, Result, World, blocking::blocking};
+
+/// A disk that an instance is to have mounted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// Its mount; of a volume it is not known yet from where.
+    pub(crate) mount: Mount,
+    /// The pool and the volume behind it; `None` is a path of the host.
+    volume: Option<(String, String)>,
+}
+
+impl Plan {
+    /// What a disk device asks for; `None` where nothing is mounted for it, such as the root.
+    pub(crate) fn of(disk: &Disk) -> Option<Plan> {
+        let (source, volume) = match disk.origin()? {
+            DiskSource::Root { .. } => return None,
+            DiskSource::Host(path) => (path.into(), None),
+            DiskSource::Volume { pool, volume, .. } => {
+                (Default::default(), Some((pool.to_owned(), volume.to_owned())))
+            }
+        };
+        let mount = Mount {
+            source,
+            target: disk.path.as_ref()?.as_path().to_owned(),
+            readonly: disk.readonly,
+            shift: disk.shift,
+            recursive: disk.recursive,
+            optional: !disk.required,
+        };
+        Some(Plan { mount, volume })
+    }
+
+    /// The mount of a disk of an instance in `project`.
+    pub(crate) async fn resolve(&self, world: &World, project: &str) -> Result<Mount> {
+        let Some((pool, name)) = &self.volume else { return Ok(self.mount.clone()) };
+        let found = world.store.read(|db| {
+            let key = Key::of(db, pool, project, name)?;
+            let row = key.find(db)?;
+            Ok::<_, Error>((key, row))
+        });
+        let (key, row) = match found {
+            // The runtime leaves out what is optional and not there.
+            Err(Error::NotFound { .. }) if self.mount.optional => return Ok(self.absent(name)),
+            found => found?,
+        };
+        check_files(&row.content, name)?;
+        let options = VolumeOptions::parse(&row.config)?;
+        let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
+        match blocking("attach volume", move || open.attach(&id)).await? {
+            Attached::Path(source) => {
+                let shift = !options.security_unmapped;
+                Ok(Mount { source, shift, recursive: false, ..self.mount.clone() })
+            }
+            Attached::Overlay { .. } | Attached::Block(_) => {
+                Err(Error::Unsupported("a volume of this kind as a folder of a container"))
+            }
+        }
+    }
+
+    /// A mount from a place where nothing can be.
+    fn absent(&self, name: &str) -> Mount {
+        let source = format!("/proc/self/no-such-volume/{name}").into();
+        Mount { source, ..self.mount.clone() }
+    }
+}
+
+/// Disks other than the root with their devices, in the order of their paths, so that one may lie in
+/// another.
+pub(crate) fn plans(devices: &BTreeMap<String, Device>) -> Vec<(&str, Plan)> {
+    let mut plans: Vec<(&str, Plan)> = devices
+        .iter()
+        .filter_map(|(name, device)| Some((name.as_str(), Plan::of(device.disk()?)?)))
+        .collect();
+    plans.sort_by(|a, b| a.1.mount.target.cmp(&b.1.mount.target));
+    plans
+}
+
+/// The mounts that an instance of `project` starts with.
+pub(crate) async fn mounts(
+    world: &World,
+    project: &str,
+    devices: &BTreeMap<String, Device>,
+) -> Result<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    for (device, plan) in plans(devices) {
+        mounts
+            .push(plan.resolve(world, project).await.map_err(|source| of_device(device, source))?);
+    }
+    Ok(mounts)
+}
+
+/// Names the device in an error about it.
+fn of_device(device: &str, source: Error) -> Error {
+    let (device, source) = (device.to_owned(), Box::new(source));
+    Error::Device { device, verb: "added", source }
+}
+
+/// Fails when a device names a volume that is not there, or that a container cannot have.
+pub(crate) fn check(
+    db: &Read<'_>,
+    project: &str,
+    devices: &BTreeMap<String, Device>,
+) -> Result<()> {
+    for (name, device) in devices {
+        let Some(disk) = device.disk() else { continue };
+        if let Some(DiskSource::Volume { pool, volume, path }) = disk.origin() {
+            check_one(db, project, (pool, volume, path), disk)
+                .map_err(|source| of_device(name, source))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_one(
+    db: &Read<'_>,
+    project: &str,
+    (pool, volume, path): (&str, &str, Option<&str>),
+    disk: &Disk,
+) -> Result<()> {
+    if path.is_some() {
+        return Err(Error::Unsupported("a path within a storage volume"));
+    }
+    let row = match Key::of(db, pool, project, volume)?.find(db) {
+        Err(Error::NotFound { .. }) if !disk.required => return Ok(()),
+        found => found?,
+    };
+    check_files(&row.content, volume)?;
+    match disk.path {
+        Some(_) => Ok(()),
+        None => Err(Error::invalid("path", "it is missing: where the volume is to be mounted")),
+    }
+}
+
+/// A container has no use for a disk.
+fn check_files(content: &str, name: &str) -> Result<()> {
+    if content == "filesystem" {
+        return Ok(());
+    }
+    let why = format!(
+        "\"{name}\" is of content type {content}: only a virtual machine can have it, a container \
+         takes one of content type filesystem"
+    );
+    Err(Error::invalid("storage volume", why))
+}
+
+/// What claims the volumes that devices of an instance of `project` name.
+pub(crate) fn claims(db: &Read<'_>, project: &str, devices: &Devices) -> Result<Vec<String>> {
+    let home = super::home(db, project)?;
+    let named = devices.0.values().filter_map(users::named_by);
+    let claim = |(pool, name): (&str, &str)| {
+        Key { pool: pool.into(), project: home.clone(), name: name.into() }.claim()
+    };
+    let mut claims: Vec<String> = named.map(claim).collect();
+    claims.sort();
+    claims.dedup();
+    Ok(claims)
+}
+
+/// Shares the volumes of an instance that is about to start; the guard is kept until it is held.
+pub(crate) async fn share(
+    world: &World,
+    project: &str,
+    devices: &Devices,
+) -> Result<Option<tasks::Guard>> {
+    let names = world.store.read(|db| claims(db, project, devices))?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let claims: Vec<Claim> = names.into_iter().map(Claim::shared).collect();
+    Ok(Some(world.locks().lock(&claims, "the start of an instance").await))
+}
