@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 12] = [
+const TESTS: [Needed; 14] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
@@ -18,6 +18,8 @@ const TESTS: [Needed; 12] = [
     ("mksquashfs", "squashfs-tools"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),
+    ("/usr/lib/python3/dist-packages/boto3/__init__.py", "python3-boto3"),
+    ("s3cmd", "s3cmd"),
     ("tar", "tar"),
     ("unsquashfs", "squashfs-tools"),
     ("xz", "xz-utils"),

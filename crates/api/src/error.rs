@@ -81,6 +81,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::InUse { .. }
         | E::State { .. }
         | E::Protected { .. }
+        | E::Listen { .. }
         | E::Timeout { .. }
         | E::Cancelled(_)
         | E::Image(_) => StatusCode::BAD_REQUEST,

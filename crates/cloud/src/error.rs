@@ -157,6 +157,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody can be let in there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Work on a thread of its own panicked; the panic is in the log.
     #[error("{0} broke off unexpectedly: see the daemon's log")]
     Broken(&'static str),

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,7 +20,7 @@ use crate::{
     Dirs, Host, Result,
     instances::guests::{Guest, Guests},
     names,
-    storage::Pools,
+    storage::{Pools, buckets::door::Door},
 };
 
 /// Everything a verb needs.
@@ -48,6 +48,7 @@ pub struct World {
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
     runner: OnceLock<Runner<World>>,
+    buckets_door: OnceLock<Arc<dyn Door>>,
     closing: AtomicBool,
 }
 
@@ -91,6 +92,7 @@ impl World {
             guests: Guests::default(),
             started,
             runner: OnceLock::new(),
+            buckets_door: OnceLock::new(),
             closing: AtomicBool::new(false),
         };
         (world, receiver)
@@ -101,6 +103,18 @@ impl World {
         if self.runner.set(runner).is_err() {
             tracing::error!("the world has a task runner already");
         }
+    }
+
+    /// Gives the world the door to its buckets; once, at start.
+    pub fn set_buckets_door(&self, door: Arc<dyn Door>) {
+        if self.buckets_door.set(door).is_err() {
+            tracing::error!("the world has a door to its buckets already");
+        }
+    }
+
+    /// The door to its buckets, where there is one.
+    pub(crate) fn buckets_door(&self) -> Option<&Arc<dyn Door>> {
+        self.buckets_door.get()
     }
 
     /// From now on no task is taken that a client asks for: the instances are about to stop with

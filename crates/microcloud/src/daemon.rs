@@ -31,8 +31,8 @@ const MOST_THREADS: usize = 4;
 /// An idle thread that was made for blocking work goes away after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
-/// What is logged when nobody says.
-const LOG: &str = "info,openraft=error";
+/// What is logged when nobody says. What s3s has to say goes to its client.
+const LOG: &str = "info,openraft=error,s3s=off";
 
 const USAGE: &str = "\
 Usage: microcloud daemon [--group NAME]
@@ -140,6 +140,9 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
+    let door = s3::Door::new(world.clone());
+    world.set_buckets_door(door.clone());
+    let opening = tokio::spawn(door.start());
     systemd::tell("READY=1");
     tracing::info!(version = cloud::server::VERSION, folder = %world.dirs.root().display(), "ready");
     let starting = tokio::spawn({
@@ -149,6 +152,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let ending = serve(&world, listener, &starting.abort_handle()).await?;
     drop(reconcilers);
     followed.abort();
+    opening.abort();
     end(&world, ending).await
 }
 

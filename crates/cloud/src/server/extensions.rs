@@ -54,6 +54,7 @@ pub const EXTENSIONS: &[&str] = &[
     "container_syscall_filtering_allow_deny_syntax",
     "instance_all_projects",
     "storage_buckets",
+    "storage_buckets_local",
     "images_all_projects",
     "instance_bulk_state_change",
     "instance_get_full",

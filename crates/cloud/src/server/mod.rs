@@ -1,6 +1,7 @@
 //! The server itself: what it is, what it can, its options.
 
-use options::{Options, Raw, server::ServerOptions};
+use options::{ListenAddress, Options, Raw, server::ServerOptions};
+use store::Read;
 use wire::{Server, ServerEnvironment, ServerPut, ServerStorageDriver};
 
 use crate::{
@@ -77,26 +78,53 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> ServerEnvi
     }
 }
 
-/// Changes the server's options to what `change` makes of them.
+/// Changes the server's options to what `change` makes of them. First the door to the buckets goes where it
+/// is to be: if it cannot, nothing has changed.
 pub async fn update(
     world: &World,
     caller: &Caller,
     seen: IfMatch,
     change: impl Fn(ServerPut) -> Result<ServerPut> + Send,
 ) -> Result<()> {
-    world
-        .store
-        .write(|db| {
-            let old = ServerPut { config: rows::get(db)?.0 };
-            etag::check(&seen, &old, "server", "configuration")?;
-            let config: Raw = change(old)?.config.into();
-            let typed = ServerOptions::parse(&config)?;
-            if typed.https_address.is_some() {
-                return Err(Error::Unsupported("core.https_address"));
-            }
-            Ok(rows::replace(db, &config)?)
-        })
-        .await?;
+    let claim = [tasks::Claim::alone("server-options")];
+    let _turn = world.locks().lock(&claim, "the server's options").await;
+    let (before, after) = world.store.read(|db| changed(db, &seen, &change))?;
+    listen(world, parse(&after)?.storage_buckets_address).await?;
+    let written = world.store.write(|db| {
+        let (_, new) = changed(db, &seen, &change)?;
+        Ok::<_, Error>(rows::replace(db, &new)?)
+    });
+    if let Err(error) = written.await {
+        listen(world, parse(&before)?.storage_buckets_address).await?;
+        return Err(error);
+    }
     world.tell(caller, crate::names::DEFAULT_PROJECT, "config-updated", String::from("/1.0"));
     Ok(())
+}
+
+/// The options as they are, and as they are to be.
+fn changed(
+    db: &Read<'_>,
+    seen: &IfMatch,
+    change: &impl Fn(ServerPut) -> Result<ServerPut>,
+) -> Result<(Raw, Raw)> {
+    let before = rows::get(db)?;
+    let old = ServerPut { config: before.0.clone() };
+    etag::check(seen, &old, "server", "configuration")?;
+    let after: Raw = change(old)?.config.into();
+    match parse(&after)?.https_address {
+        Some(_) => Err(Error::Unsupported("core.https_address")),
+        None => Ok((before, after)),
+    }
+}
+
+fn parse(config: &Raw) -> Result<ServerOptions> {
+    Ok(ServerOptions::parse(config)?)
+}
+
+async fn listen(world: &World, address: Option<ListenAddress>) -> Result<()> {
+    let Some(door) = world.buckets_door() else { return Ok(()) };
+    let shown = address.as_ref().map(ToString::to_string).unwrap_or_default();
+    let listening = door.listen(address).await;
+    listening.map_err(|source| Error::Listen { address: shown, source })
 }

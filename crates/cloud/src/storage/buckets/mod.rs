@@ -22,6 +22,7 @@ use crate::{
 mod address;
 mod create;
 mod delete;
+pub mod door;
 pub mod keys;
 mod update;
 

@@ -1,0 +1,160 @@
+//! The index: its schema, how it is opened, and the few queries that several verbs share.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::error::{At, Doing};
+use crate::object::from_json;
+use crate::{Error, Object, Result, Tags};
+
+/// The version of the schema below.
+const VERSION: u32 = 1;
+
+/// Keys are BLOBs so that they are sorted by their bytes, as S3 lists them. Small contents stand last in
+/// their row: a list does not read them. An
+/// object's number never comes again: whoever reads by it reads that object or none.
+const SCHEMA: &str = "
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key BLOB NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified INTEGER NOT NULL,
+    attributes TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    contents BLOB
+) STRICT;
+CREATE TABLE pieces (
+    blob TEXT PRIMARY KEY,
+    object INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    size INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pieces_object ON pieces (object, place);
+CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    key BLOB NOT NULL,
+    started INTEGER NOT NULL,
+    attributes TEXT NOT NULL,
+    tags TEXT NOT NULL
+) STRICT;
+CREATE INDEX uploads_key ON uploads (key, id);
+CREATE TABLE parts (
+    upload TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    blob TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified INTEGER NOT NULL,
+    PRIMARY KEY (upload, number)
+) STRICT;
+CREATE TABLE garbage (blob TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE totals (bytes INTEGER NOT NULL) STRICT;
+INSERT INTO totals VALUES (0);
+";
+
+/// How long one waits for another; only a checkpoint makes it wait at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// KiB of pages that a connection keeps.
+const CACHE: i32 = -512;
+
+/// Opens the index, and makes it if it is not there.
+pub(crate) fn open(path: &Path) -> Result<Connection> {
+    // SQLite gives its other files the mode of this one.
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.at("open", path)?;
+    let conn = connect(path)?;
+    let version: u32 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .doing("read the version of the index")?;
+    match version {
+        VERSION => Ok(conn),
+        0 => {
+            let text = format!("BEGIN;{SCHEMA}PRAGMA user_version = {VERSION};COMMIT;");
+            conn.execute_batch(&text).doing("make the index")?;
+            Ok(conn)
+        }
+        version => Err(Error::Version { path: path.to_owned(), version }),
+    }
+}
+
+/// One more connection to it.
+pub(crate) fn connect(path: &Path) -> Result<Connection> {
+    let opened = || -> rusqlite::Result<Connection> {
+        let conn = Connection::open(path)?;
+        conn.busy_timeout(PATIENCE)?;
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        // What is committed is on disk.
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "foreign_keys", "ON")?;
+        conn.pragma_update(None, "cache_size", CACHE)?;
+        Ok(conn)
+    };
+    opened().doing("open the index")
+}
+
+/// The columns that [`object`] reads.
+pub(crate) const OBJECT: &str = "id, key, size, etag, modified, attributes, tags";
+
+pub(crate) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
+    Ok(Object {
+        id: row.get(0)?,
+        key: text(row.get(1)?),
+        size: row.get(2)?,
+        etag: row.get(3)?,
+        modified: row.get(4)?,
+        attributes: from_json(&row.get::<_, String>(5)?),
+        tags: from_json::<Tags>(&row.get::<_, String>(6)?).len(),
+    })
+}
+
+/// Keys come in as text, so they are text.
+pub(crate) fn text(key: Vec<u8>) -> String {
+    String::from_utf8_lossy(&key).into_owned()
+}
+
+/// The object of that key.
+pub(crate) fn find(conn: &Connection, key: &str) -> Result<Option<Object>> {
+    let sql = format!("SELECT {OBJECT} FROM objects WHERE key = ?1");
+    let found = conn
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row(params![key.as_bytes()], object).optional());
+    found.doing("look for an object")
+}
+
+/// Bytes of all objects and parts.
+pub(crate) fn total(conn: &Connection) -> Result<u64> {
+    let sql = "SELECT bytes FROM totals";
+    conn.query_row(sql, [], |row| row.get(0)).doing("read the total")
+}
+
+/// Takes an object away; its blobs become garbage.
+pub(crate) fn remove(tx: &Transaction<'_>, object: &Object) -> Result<()> {
+    let work = || -> rusqlite::Result<()> {
+        let sql = "INSERT INTO garbage SELECT blob FROM pieces WHERE object = ?1";
+        tx.prepare_cached(sql)?.execute([object.id])?;
+        tx.prepare_cached("DELETE FROM objects WHERE id = ?1")?.execute([object.id])?;
+        Ok(())
+    };
+    work().doing("take an object away")?;
+    grow(tx, 0, object.size)
+}
+
+/// Notes that bytes came and went.
+pub(crate) fn grow(tx: &Transaction<'_>, more: u64, less: u64) -> Result<()> {
+    let sql = "UPDATE totals SET bytes = MAX(0, bytes + ?1 - ?2)";
+    let changed = tx.prepare_cached(sql).and_then(|mut s| s.execute(params![more, less]));
+    changed.map(drop).doing("write the total")
+}
+
+/// Refuses what would pass the limit.
+pub(crate) fn check_limit(conn: &Connection, limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(limit) if total(conn)? > limit => Err(Error::Full { limit }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,49 @@
+//! Objects in a folder: names of any kind, each with contents, attributes and tags. What a bucket is made of;
+//! nothing here knows S3's protocol, users or pools.
+//!
+//! ```text
+//! index.db          what objects there are (SQLite); small ones are in it whole
+//! incoming/<blob>   contents that are being written, and those that were named a moment ago
+//! blobs/<xx>/<blob> contents of all other objects
+//! ```
+//! A put writes its contents into `incoming/`, syncs file and folder, and then names them in one transaction of
+//! the index, which is synced too. So it is durable when it returns, and a crash leaves the old object or the new
+//! one, whole. What is in `incoming/` without a name, and what lost its name, goes at the next open. Why:
+//! `docs/decisions/buckets.md`.
+//!
+//! All calls block: they are for threads that may.
+
+mod blob;
+mod copy;
+mod delete;
+mod draft;
+mod error;
+mod get;
+mod index;
+mod list;
+mod multipart;
+mod object;
+mod put;
+mod store;
+mod tags;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    draft::{Draft, Written},
+    error::{Error, Result},
+    get::Reader,
+    list::{Page, Query},
+    multipart::{Part, Upload},
+    object::{Attributes, Object, Tags},
+    put::New,
+    store::Store,
+};
+
+/// Bytes of the longest key, as S3 has it.
+pub const LONGEST_KEY: usize = 1024;
+/// Bytes of the smallest part of an object in parts, but for the last one, as S3 has it.
+pub const SMALLEST_PART: u64 = 5 << 20;
+/// The highest number of a part, as S3 has it.
+pub const MOST_PARTS: u32 = 10_000;

@@ -1,0 +1,279 @@
+//! What a user of a store sees, on real files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+
+fn open(folder: &Path) -> Arc<Store> {
+    Arc::new(Store::open(folder).unwrap())
+}
+
+fn write(store: &Store, bytes: &[u8]) -> Written {
+    let mut draft = store.draft();
+    bytes.chunks(10_000).for_each(|chunk| draft.write(chunk).unwrap());
+    draft.finish().unwrap()
+}
+
+fn new<'a>(key: &'a str, written: Written) -> New<'a> {
+    New { key, written, attributes: Attributes::default(), tags: Tags::new() }
+}
+
+fn put(store: &Store, key: &str, bytes: &[u8]) -> Object {
+    store.put(new(key, write(store, bytes)), None, |_| true).unwrap()
+}
+
+fn read(store: &Arc<Store>, key: &str) -> Vec<u8> {
+    let object = store.get(key).unwrap();
+    all(store.reader(&object, 0..object.size).unwrap())
+}
+
+fn all(mut reader: Reader) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        match reader.next(7_000).unwrap() {
+            more if more.is_empty() => return bytes,
+            more => bytes.extend(more),
+        }
+    }
+}
+
+/// Files with contents.
+fn blobs(folder: &Path) -> usize {
+    let mut count = std::fs::read_dir(folder.join("incoming")).unwrap().count();
+    for shard in std::fs::read_dir(folder.join("blobs")).unwrap() {
+        count += std::fs::read_dir(shard.unwrap().path()).unwrap().count();
+    }
+    count
+}
+
+const LARGE: usize = 100_000;
+
+#[test]
+fn objects_of_all_sizes_come_back_and_stay_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for size in [0, 1, 16 << 10, (16 << 10) + 1, LARGE] {
+        let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+        let object = put(&store, &format!("of/{size}"), &bytes);
+        assert_eq!(object.size, size as u64);
+    }
+    assert_eq!(store.get("of/0").unwrap().etag, "d41d8cd98f00b204e9800998ecf8427e");
+    drop(store);
+    let store = open(folder.path());
+    for size in [0, 1, 16 << 10, (16 << 10) + 1, LARGE] {
+        let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+        assert!(read(&store, &format!("of/{size}")) == bytes, "{size}");
+    }
+    let object = store.get(&format!("of/{LARGE}")).unwrap();
+    let part = all(store.reader(&object, 50_000..50_010).unwrap());
+    assert_eq!(part, (50_000..50_010).map(|n| (n % 251) as u8).collect::<Vec<_>>());
+    assert_eq!(all(store.reader(&object, 99_999..1 << 40).unwrap()).len(), 1);
+    assert_eq!(store.total().unwrap(), 1 + (16 << 10) * 2 + 1 + LARGE as u64);
+}
+
+#[test]
+fn keys_of_every_kind_are_names_and_not_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let long = "k".repeat(LONGEST_KEY);
+    let keys =
+        ["a", "a/b", "a/", "/", "//", "../../etc/passwd", ".", "ä/ö", "a b\n%2F", "\u{0}", &long];
+    for key in keys {
+        put(&store, key, key.as_bytes());
+    }
+    for key in keys {
+        assert_eq!(read(&store, key), key.as_bytes(), "{key:?}");
+    }
+    for bad in ["", &"k".repeat(LONGEST_KEY + 1)] {
+        let refused = store.put(new(bad, write(&store, b"x")), None, |_| true);
+        assert!(matches!(refused, Err(Error::Key { .. })), "{refused:?}");
+    }
+    let page = store.list(Query { most: 100, ..Query::default() }).unwrap();
+    let mut sorted = keys.map(str::to_owned).to_vec();
+    sorted.sort();
+    assert_eq!(page.objects.iter().map(|o| o.key.clone()).collect::<Vec<_>>(), sorted);
+}
+
+#[test]
+fn replaced_and_deleted_contents_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "a", &[1; LARGE]);
+    let old = store.get("a").unwrap();
+    let reader = store.reader(&old, 0..old.size).unwrap();
+    put(&store, "a", &[2; LARGE]);
+    assert!(all(reader) == [1; LARGE], "what is being read stays what it was");
+    assert!(read(&store, "a") == [2; LARGE]);
+    assert_eq!((blobs(folder.path()), store.total().unwrap()), (1, LARGE as u64));
+    drop(write(&store, &[3; LARGE]));
+    assert!(store.reader(&old, 0..1).is_err(), "the old one is gone");
+    assert!(store.delete("a", |_| true).unwrap() && !store.delete("a", |_| true).unwrap());
+    assert_eq!((blobs(folder.path()), store.total().unwrap()), (0, 0));
+    assert!(matches!(store.get("a"), Err(Error::NoObject { .. })));
+}
+
+#[test]
+fn what_a_crash_left_goes_and_what_had_its_name_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "a", &[1; LARGE]);
+    // A crash before the file was moved, and one in the middle of a put.
+    let shard = std::fs::read_dir(folder.path().join("blobs")).unwrap().next().unwrap().unwrap();
+    let blob = std::fs::read_dir(shard.path()).unwrap().next().unwrap().unwrap();
+    std::fs::rename(blob.path(), folder.path().join("incoming").join(blob.file_name())).unwrap();
+    std::mem::forget(write(&store, &[2; LARGE]));
+    assert!(read(&store, "a") == [1; LARGE], "found where it is");
+    assert_eq!(blobs(folder.path()), 2);
+    drop(store);
+    let store = open(folder.path());
+    assert!(read(&store, "a") == [1; LARGE]);
+    assert_eq!(blobs(folder.path()), 1);
+    assert_eq!(std::fs::read_dir(folder.path().join("incoming")).unwrap().count(), 0);
+}
+
+#[test]
+fn conditions_and_limits_leave_the_old_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let old = put(&store, "a", &[1; LARGE]);
+    let refused = store.put(new("a", write(&store, b"new")), None, |old| old.is_none());
+    assert!(matches!(refused, Err(Error::Condition { .. })), "{refused:?}");
+    let limit = Some(LARGE as u64 + 10);
+    let full = store.put(new("b", write(&store, &[2; LARGE])), limit, |_| true);
+    assert!(matches!(full, Err(Error::Full { .. })), "{full:?}");
+    store.put(new("b", write(&store, b"ten bytes!")), limit, |_| true).unwrap();
+    store.put(new("a", write(&store, &[3; LARGE])), limit, |_| true).unwrap();
+    assert_ne!(store.get("a").unwrap().etag, old.etag);
+    assert_eq!(blobs(folder.path()), 1);
+}
+
+#[test]
+fn lists_come_in_parts_with_common_beginnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 0..600 {
+        put(&store, &format!("many/{n:04}"), b"");
+    }
+    for key in ["a", "b/1", "b/2", "b0", "c/d/e", "zz"] {
+        put(&store, key, b"");
+    }
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    loop {
+        let query = Query { delimiter: "/", after: &after, most: 2, ..Query::default() };
+        let page = store.list(query).unwrap();
+        let mut names: Vec<_> = page.objects.into_iter().map(|object| object.key).collect();
+        names.extend(page.prefixes);
+        names.sort();
+        seen.extend(names);
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["a", "b/", "b0", "c/", "many/", "zz"]);
+    let query = Query { prefix: "many/0", most: 1000, ..Query::default() };
+    let page = store.list(query).unwrap();
+    assert_eq!((page.objects.len(), page.next), (600, None));
+    let query = Query { prefix: "many/", after: "many/0597", most: 1, ..Query::default() };
+    let page = store.list(query).unwrap();
+    assert_eq!(
+        (page.objects[0].key.as_str(), page.next.as_deref()),
+        ("many/0598", Some("many/0598"))
+    );
+    let query = Query { prefix: "b", delimiter: "/", most: 9, ..Query::default() };
+    assert_eq!(store.list(query).unwrap().prefixes, ["b/"]);
+}
+
+#[test]
+fn parts_become_one_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let tags = Tags::from([("a".into(), "b".into())]);
+    let attributes =
+        Attributes { user: BTreeMap::from([("k".into(), "v".into())]), ..Attributes::default() };
+    let id = store.begin("big", &attributes, &tags).unwrap();
+    let of = ("big", id.as_str());
+    let five = vec![5; SMALLEST_PART as usize];
+    let part = |number: u32, bytes: &[u8]| {
+        let mut draft = store.draft_part();
+        draft.write(bytes).unwrap();
+        let written = draft.finish().unwrap();
+        let etag = written.etag().to_owned();
+        store.put_part(of, number, written, None).unwrap();
+        (number, etag)
+    };
+    part(1, b"first try");
+    let (one, two, three) = (part(1, &five), part(2, b"end"), part(9, b"not used"));
+    assert_eq!(store.parts("big", &id, 0, 100).unwrap().len(), 3);
+    let small = store.complete(of, &[one.clone(), two.clone(), three.clone()], |_| true);
+    assert!(matches!(small, Err(Error::PartTooSmall { number: 2, .. })), "{small:?}");
+    let order = store.complete(of, &[two.clone(), one.clone()], |_| true);
+    assert!(matches!(order, Err(Error::PartOrder { number: 1 })), "{order:?}");
+    let unknown = store.complete(of, &[(1, "0".repeat(32))], |_| true);
+    assert!(matches!(unknown, Err(Error::NoPart { number: 1 })), "{unknown:?}");
+    assert!(store.get("big").is_err());
+    assert_eq!(store.uploads("", ("", ""), 10).unwrap().len(), 1);
+    assert_eq!(store.uploads("c", ("", ""), 10).unwrap().len(), 0);
+    let object = store.complete(of, &[one, two], |_| true).unwrap();
+    assert!(object.etag.ends_with("-2"), "{}", object.etag);
+    assert!(read(&store, "big") == [&five[..], b"end"].concat());
+    let middle = store.reader(&object, SMALLEST_PART - 1..SMALLEST_PART + 1).unwrap();
+    assert_eq!(all(middle), [5, b'e']);
+    assert_eq!(
+        (store.tags("big").unwrap(), store.get("big").unwrap().attributes),
+        (tags, attributes)
+    );
+    assert_eq!((blobs(folder.path()), store.total().unwrap()), (2, SMALLEST_PART + 3));
+    assert!(store.uploads("", ("", ""), 10).unwrap().is_empty());
+
+    let copy = store.copy(&object).unwrap();
+    store.put(new("copy", copy), None, |_| true).unwrap();
+    let slow = store.reader(&object, 0..object.size).unwrap();
+    store.delete("big", |_| true).unwrap();
+    assert_eq!(blobs(folder.path()), 4, "it is being read");
+    assert!(all(slow) == read(&store, "copy"));
+    assert_eq!(blobs(folder.path()), 2);
+    let id = store.begin("big", &Attributes::default(), &Tags::new()).unwrap();
+    let mut draft = store.draft_part();
+    draft.write(b"x").unwrap();
+    store.put_part(("big", &id), 1, draft.finish().unwrap(), None).unwrap();
+    store.abort("big", &id).unwrap();
+    assert!(matches!(store.abort("big", &id), Err(Error::NoUpload { .. })));
+    assert_eq!((blobs(folder.path()), store.total().unwrap()), (2, SMALLEST_PART + 3));
+}
+
+#[test]
+fn many_at_once_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let threads: Vec<_> = (0..4_u8)
+        .map(|n| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                for i in 0..10 {
+                    put(&store, "shared", &[n; LARGE]);
+                    put(&store, &format!("own/{n}/{i}"), &[n; 100]);
+                    let bytes = read_any(&store, "shared");
+                    assert!(bytes.iter().all(|byte| *byte == bytes[0]), "of one put alone");
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let page = store.list(Query { prefix: "own/", most: 100, ..Query::default() }).unwrap();
+    assert_eq!(page.objects.len(), 40);
+    assert_eq!(blobs(folder.path()), 1);
+}
+
+/// An object that others replace: again until it can be read.
+fn read_any(store: &Arc<Store>, key: &str) -> Vec<u8> {
+    loop {
+        let object = store.get(key).unwrap();
+        if let Ok(reader) = store.reader(&object, 0..object.size) {
+            return all(reader);
+        }
+    }
+}

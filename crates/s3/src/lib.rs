@@ -1,0 +1,24 @@
+//! The door to buckets for S3 clients: one file a verb over the crate `objects`. The library s3s speaks the
+//! protocol and checks signatures; here is what they may do and what is done.
+//!
+//! ```text
+//! Door         listens where `core.storage_buckets_address` says, while it says so
+//!   serve      a connection: TLS, then HTTP
+//!   access     who asks, by the key that signed; may it?
+//!   verbs/     get, put, list, ...: a store of `objects` in the bucket's volume
+//! ```
+//! Nothing of it is in memory before the option is set. Errors become S3's in [`error`] alone.
+
+mod access;
+mod body;
+mod convert;
+mod door;
+mod error;
+mod host;
+mod serve;
+mod service;
+mod stores;
+mod tls;
+mod verbs;
+
+pub use self::door::Door;

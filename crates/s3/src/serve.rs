@@ -1,0 +1,82 @@
+//! Takes connections and serves them.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::service::S3Service;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::stores::Stores;
+
+/// Connections at a time; more wait.
+const MOST: usize = 512;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between looks for stores that nobody uses.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Takes connections until the sender of `stopped` is gone; then the listener is closed.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    service: S3Service,
+    stores: Arc<Stores>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let room = Arc::new(Semaphore::new(MOST));
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let next = async {
+            let permit = room.clone().acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = look.tick() => stores.tidy(),
+            (taken, permit) = next => match (taken, permit) {
+                (Ok((stream, _)), Ok(permit)) => {
+                    let (acceptor, service) = (acceptor.clone(), service.clone());
+                    tokio::spawn(connection(stream, acceptor, service, permit, stopped.clone()));
+                }
+                (Err(error), _) => {
+                    // Mostly too many open files: they go with connections that end.
+                    tracing::warn!(%error, "cannot take a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+                (_, Err(_)) => return,
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    service: S3Service,
+    _permit: OwnedSemaphorePermit,
+    mut stopped: watch::Receiver<()>,
+) {
+    // Answers are written whole: waiting for more of one only costs time.
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let done = tokio::select! {
+        done = &mut serving => done,
+        _ = stopped.changed() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = done {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}

@@ -1,0 +1,185 @@
+//! Gets an object, a part of it, or what is said of it.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::stream;
+use objects::{Object, Reader};
+use s3s::{
+    S3Request, S3Result,
+    dto::{
+        ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+        Range as Wish, StreamingBlob, Timestamp,
+    },
+    s3_error,
+};
+
+use super::check_version;
+use crate::{
+    convert::{self, CONTENT_TYPE},
+    error::off_thread,
+    service::Opened,
+};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 256 << 10;
+
+pub(crate) async fn get(
+    opened: Opened,
+    req: S3Request<GetObjectInput>,
+) -> S3Result<GetObjectOutput> {
+    let input = req.input;
+    check_version(input.version_id.as_ref())?;
+    let (key, store) = (input.key, opened.store.clone());
+    let object = off_thread(move || store.get(&key)).await?;
+    let if_ = If {
+        matching: input.if_match.as_ref(),
+        none_matching: input.if_none_match.as_ref(),
+        modified: input.if_modified_since.as_ref(),
+        unmodified: input.if_unmodified_since.as_ref(),
+    };
+    if_.check(&object)?;
+    let (range, content_range) = range(&object, input.range, input.part_number)?;
+    let (store, wanted) = (opened.store, (object.clone(), range.clone()));
+    let reader = off_thread(move || store.reader(&wanted.0, wanted.1)).await?;
+    let sum = |name: &str| sum(&object, name, content_range.is_none());
+    Ok(GetObjectOutput {
+        accept_ranges: Some(String::from("bytes")),
+        body: Some(blob(reader)),
+        cache_control: convert::header(&object, "cache-control"),
+        checksum_crc32: sum("crc32"),
+        checksum_crc32c: sum("crc32c"),
+        checksum_crc64nvme: sum("crc64nvme"),
+        checksum_sha1: sum("sha1"),
+        checksum_sha256: sum("sha256"),
+        content_disposition: convert::header(&object, "content-disposition"),
+        content_encoding: convert::header(&object, "content-encoding"),
+        content_language: convert::header(&object, "content-language"),
+        content_length: Some(convert::size(range.end - range.start)),
+        content_range,
+        content_type: Some(content_type(&object)),
+        e_tag: Some(convert::etag(&object)),
+        expires: convert::expires(&object),
+        last_modified: Some(convert::time(object.modified)),
+        metadata: convert::metadata(&object),
+        tag_count: i32::try_from(object.tags).ok().filter(|count| *count > 0),
+        ..GetObjectOutput::default()
+    })
+}
+
+pub(crate) async fn head(
+    opened: Opened,
+    req: S3Request<HeadObjectInput>,
+) -> S3Result<HeadObjectOutput> {
+    let input = req.input;
+    check_version(input.version_id.as_ref())?;
+    let (key, store) = (input.key, opened.store);
+    let object = off_thread(move || store.get(&key)).await?;
+    let if_ = If {
+        matching: input.if_match.as_ref(),
+        none_matching: input.if_none_match.as_ref(),
+        modified: input.if_modified_since.as_ref(),
+        unmodified: input.if_unmodified_since.as_ref(),
+    };
+    if_.check(&object)?;
+    let (range, content_range) = range(&object, input.range, input.part_number)?;
+    let sum = |name: &str| sum(&object, name, content_range.is_none());
+    Ok(HeadObjectOutput {
+        accept_ranges: Some(String::from("bytes")),
+        cache_control: convert::header(&object, "cache-control"),
+        checksum_crc32: sum("crc32"),
+        checksum_crc32c: sum("crc32c"),
+        checksum_crc64nvme: sum("crc64nvme"),
+        checksum_sha1: sum("sha1"),
+        checksum_sha256: sum("sha256"),
+        content_disposition: convert::header(&object, "content-disposition"),
+        content_encoding: convert::header(&object, "content-encoding"),
+        content_language: convert::header(&object, "content-language"),
+        content_length: Some(convert::size(range.end - range.start)),
+        content_range,
+        content_type: Some(content_type(&object)),
+        e_tag: Some(convert::etag(&object)),
+        expires: convert::expires(&object),
+        last_modified: Some(convert::time(object.modified)),
+        metadata: convert::metadata(&object),
+        ..HeadObjectOutput::default()
+    })
+}
+
+fn content_type(object: &Object) -> String {
+    convert::header(object, "content-type").unwrap_or_else(|| CONTENT_TYPE.to_owned())
+}
+
+/// A checksum is of the whole.
+fn sum(object: &Object, name: &str, whole: bool) -> Option<String> {
+    object.attributes.checksums.get(name).filter(|_| whole).cloned()
+}
+
+/// Conditions of whoever may have it already (RFC 9110, 13.2.2).
+pub(super) struct If<'a> {
+    pub(super) matching: Option<&'a ETagCondition>,
+    pub(super) none_matching: Option<&'a ETagCondition>,
+    pub(super) modified: Option<&'a Timestamp>,
+    pub(super) unmodified: Option<&'a Timestamp>,
+}
+
+impl If<'_> {
+    pub(super) fn check(&self, object: &Object) -> S3Result<()> {
+        let holds = match (self.matching, self.unmodified) {
+            (Some(condition), _) => convert::matches(condition, &object.etag),
+            (None, Some(time)) => !convert::newer(object, time),
+            (None, None) => true,
+        };
+        if !holds {
+            return Err(s3_error!(PreconditionFailed));
+        }
+        let news = match (self.none_matching, self.modified) {
+            (Some(condition), _) => !convert::matches(condition, &object.etag),
+            (None, Some(time)) => convert::newer(object, time),
+            (None, None) => true,
+        };
+        if news { Ok(()) } else { Err(s3_error!(NotModified)) }
+    }
+}
+
+/// The bytes that are wanted, and the header that says which they are when they are not all.
+fn range(
+    object: &Object,
+    wish: Option<Wish>,
+    part: Option<i32>,
+) -> S3Result<(Range<u64>, Option<String>)> {
+    let Some(wish) = wish else {
+        return match part {
+            None => Ok((0..object.size, None)),
+            // An object that came at once has one part, which is all of it.
+            Some(1) if !object.etag.contains('-') => Ok((0..object.size, None)),
+            Some(_) => Err(s3_error!(NotImplemented, "parts of an object that is whole")),
+        };
+    };
+    let range = wish.check(object.size)?;
+    let header = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), object.size);
+    Ok((range, Some(header)))
+}
+
+/// The rest of a reader, as it is taken.
+fn blob(reader: Reader) -> StreamingBlob {
+    StreamingBlob::wrap(stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        let read = tokio::task::spawn_blocking(move || {
+            let bytes = reader.next(CHUNK)?;
+            Ok::<_, objects::Error>((bytes, reader))
+        });
+        match read.await.map_err(std::io::Error::other) {
+            Ok(Ok((bytes, reader))) if bytes.is_empty() => {
+                // Fewer bytes than there should be break the connection off, and are noticed.
+                if reader.left() > 0 {
+                    tracing::error!(left = reader.left(), "an object is shorter than it should be");
+                }
+                None
+            }
+            Ok(Ok((bytes, reader))) => Some((Ok(Bytes::from(bytes)), Some(reader))),
+            Ok(Err(error)) => Some((Err(std::io::Error::other(error)), None)),
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}

@@ -1,0 +1,191 @@
+//! Lists objects: both versions of the list, and the list of versions, of which there is one each.
+
+use objects::{Object, Page, Query};
+use s3s::{
+    S3Request, S3Result,
+    dto::{
+        self, CommonPrefix, EncodingType, ListObjectVersionsInput, ListObjectVersionsOutput,
+        ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+        ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Owner,
+    },
+    s3_error,
+};
+
+use crate::{convert, error::off_thread, service::Opened};
+
+/// Keys in one answer at most, as S3 has it.
+const MOST: i32 = 1000;
+
+/// What all three have in common.
+struct Wish {
+    prefix: Option<String>,
+    delimiter: Option<String>,
+    after: String,
+    most: Option<i32>,
+    encoding: Option<EncodingType>,
+}
+
+impl Wish {
+    fn most(&self) -> S3Result<i32> {
+        match self.most {
+            Some(most) if most < 0 => Err(s3_error!(InvalidArgument, "a negative number of keys")),
+            most => Ok(most.unwrap_or(MOST).min(MOST)),
+        }
+    }
+
+    /// A key as the client wants it.
+    fn key(&self, key: &str) -> String {
+        match &self.encoding {
+            Some(encoding) if encoding.as_str() == EncodingType::URL => convert::encoded(key),
+            _ => key.to_owned(),
+        }
+    }
+
+    fn optional(&self, text: Option<&String>) -> Option<String> {
+        text.map(|text| self.key(text))
+    }
+
+    fn prefixes(&self, page: &Page) -> Vec<CommonPrefix> {
+        let one = |prefix: &String| CommonPrefix { prefix: Some(self.key(prefix)) };
+        page.prefixes.iter().map(one).collect()
+    }
+
+    fn objects(&self, page: &Page, owner: bool) -> Vec<dto::Object> {
+        page.objects.iter().map(|object| self.object(object, owner)).collect()
+    }
+
+    fn object(&self, object: &Object, owner: bool) -> dto::Object {
+        dto::Object {
+            key: Some(self.key(&object.key)),
+            e_tag: Some(convert::etag(object)),
+            last_modified: Some(convert::time(object.modified)),
+            size: Some(convert::size(object.size)),
+            storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+            owner: owner.then(Owner::default),
+            ..dto::Object::default()
+        }
+    }
+
+    async fn page(&self, opened: &Opened) -> S3Result<Page> {
+        let most = usize::try_from(self.most()?).unwrap_or(0);
+        if most == 0 {
+            return Ok(Page::default());
+        }
+        let store = opened.store.clone();
+        let (prefix, delimiter) = (self.prefix.clone(), self.delimiter.clone());
+        let after = self.after.clone();
+        off_thread(move || {
+            store.list(Query {
+                prefix: prefix.as_deref().unwrap_or_default(),
+                delimiter: delimiter.as_deref().unwrap_or_default(),
+                after: &after,
+                most,
+            })
+        })
+        .await
+    }
+}
+
+pub(crate) async fn v1(
+    opened: Opened,
+    req: S3Request<ListObjectsInput>,
+) -> S3Result<ListObjectsOutput> {
+    let input = req.input;
+    let wish = Wish {
+        prefix: input.prefix,
+        delimiter: input.delimiter,
+        after: input.marker.clone().unwrap_or_default(),
+        most: input.max_keys,
+        encoding: input.encoding_type,
+    };
+    let page = wish.page(&opened).await?;
+    Ok(ListObjectsOutput {
+        contents: Some(wish.objects(&page, true)),
+        common_prefixes: Some(wish.prefixes(&page)),
+        is_truncated: Some(page.next.is_some()),
+        marker: wish.optional(input.marker.as_ref()),
+        max_keys: Some(wish.most()?),
+        next_marker: wish.optional(page.next.as_ref()),
+        prefix: wish.optional(wish.prefix.as_ref()),
+        delimiter: wish.optional(wish.delimiter.as_ref()),
+        encoding_type: wish.encoding.clone(),
+        name: Some(opened.name),
+        ..ListObjectsOutput::default()
+    })
+}
+
+pub(crate) async fn v2(
+    opened: Opened,
+    req: S3Request<ListObjectsV2Input>,
+) -> S3Result<ListObjectsV2Output> {
+    let input = req.input;
+    let token = input.continuation_token.clone();
+    let after = match &token {
+        Some(token) => convert::decoded(&token.replace('+', "%2B")),
+        None => input.start_after.clone().unwrap_or_default(),
+    };
+    let wish = Wish {
+        prefix: input.prefix,
+        delimiter: input.delimiter,
+        after,
+        most: input.max_keys,
+        encoding: input.encoding_type,
+    };
+    let page = wish.page(&opened).await?;
+    Ok(ListObjectsV2Output {
+        key_count: i32::try_from(page.objects.len() + page.prefixes.len()).ok(),
+        contents: Some(wish.objects(&page, input.fetch_owner.unwrap_or(false))),
+        common_prefixes: Some(wish.prefixes(&page)),
+        is_truncated: Some(page.next.is_some()),
+        continuation_token: token,
+        next_continuation_token: page.next.as_deref().map(convert::encoded),
+        max_keys: Some(wish.most()?),
+        prefix: wish.optional(wish.prefix.as_ref()),
+        delimiter: wish.optional(wish.delimiter.as_ref()),
+        start_after: wish.optional(input.start_after.as_ref()),
+        encoding_type: wish.encoding.clone(),
+        name: Some(opened.name),
+        ..ListObjectsV2Output::default()
+    })
+}
+
+pub(crate) async fn versions(
+    opened: Opened,
+    req: S3Request<ListObjectVersionsInput>,
+) -> S3Result<ListObjectVersionsOutput> {
+    let input = req.input;
+    let wish = Wish {
+        prefix: input.prefix,
+        delimiter: input.delimiter,
+        after: input.key_marker.clone().unwrap_or_default(),
+        most: input.max_keys,
+        encoding: input.encoding_type,
+    };
+    let page = wish.page(&opened).await?;
+    let class = ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD);
+    let version = |object: &Object| ObjectVersion {
+        key: Some(wish.key(&object.key)),
+        e_tag: Some(convert::etag(object)),
+        last_modified: Some(convert::time(object.modified)),
+        size: Some(convert::size(object.size)),
+        storage_class: Some(class.clone()),
+        version_id: Some(String::from("null")),
+        is_latest: Some(true),
+        owner: Some(Owner::default()),
+        ..ObjectVersion::default()
+    };
+    Ok(ListObjectVersionsOutput {
+        versions: Some(page.objects.iter().map(version).collect()),
+        common_prefixes: Some(wish.prefixes(&page)),
+        is_truncated: Some(page.next.is_some()),
+        key_marker: wish.optional(input.key_marker.as_ref()),
+        max_keys: Some(wish.most()?),
+        next_key_marker: wish.optional(page.next.as_ref()),
+        next_version_id_marker: page.next.as_ref().map(|_| String::from("null")),
+        prefix: wish.optional(wish.prefix.as_ref()),
+        delimiter: wish.optional(wish.delimiter.as_ref()),
+        encoding_type: wish.encoding.clone(),
+        name: Some(opened.name),
+        ..ListObjectVersionsOutput::default()
+    })
+}

@@ -1,0 +1,361 @@
+"""What boto3 sees of a bucket; each function is one call of the tests. The environment says which bucket."""
+
+import base64
+import hashlib
+import io
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ENDPOINT, BUCKET = os.environ["ENDPOINT"], os.environ["BUCKET"]
+CERTIFICATE = os.environ["CERTIFICATE"]
+
+
+def client(key="ACCESS", secret="SECRET", style="path", endpoint=ENDPOINT, verify=CERTIFICATE):
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=os.environ[key],
+        aws_secret_access_key=os.environ[secret],
+        region_name="us-east-1",
+        verify=verify,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": style},
+            retries={"max_attempts": 0},
+        ),
+    )
+
+
+def refused(code, call, **words):
+    try:
+        call(**words)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return error.response
+    raise AssertionError(f"{code} did not come")
+
+
+def keys(s3, **words):
+    found = s3.list_objects_v2(Bucket=BUCKET, **words)
+    names = [one["Key"] for one in found.get("Contents", [])]
+    return names, [one["Prefix"] for one in found.get("CommonPrefixes", [])], found
+
+
+def objects():
+    s3, b = client(), BUCKET
+    s3.put_object(Bucket=b, Key="a", Body=b"first", Metadata={"who": "me"}, ContentType="text/plain", CacheControl="no-cache")
+    s3.put_object(Bucket=b, Key="a/b", Body=b"second")
+    got = s3.get_object(Bucket=b, Key="a")
+    assert got["Body"].read() == b"first" and got["Metadata"] == {"who": "me"}, got
+    assert got["ContentType"] == "text/plain" and got["CacheControl"] == "no-cache", got
+    assert got["ETag"] == '"%s"' % hashlib.md5(b"first").hexdigest(), got
+    head = s3.head_object(Bucket=b, Key="a/b")
+    assert head["ContentLength"] == 6 and head["ContentType"] == "binary/octet-stream", head
+    assert s3.get_object(Bucket=b, Key="a", Range="bytes=1-2")["Body"].read() == b"ir"
+    assert s3.get_object(Bucket=b, Key="a", Range="bytes=-2")["Body"].read() == b"st"
+    refused("InvalidRange", s3.get_object, Bucket=b, Key="a", Range="bytes=9-")
+    refused("NoSuchKey", s3.get_object, Bucket=b, Key="none")
+    refused("404", s3.head_object, Bucket=b, Key="none")
+
+    refused("304", s3.get_object, Bucket=b, Key="a", IfNoneMatch=got["ETag"])
+    refused("304", s3.get_object, Bucket=b, Key="a", IfModifiedSince=got["LastModified"])
+    refused("PreconditionFailed", s3.get_object, Bucket=b, Key="a", IfMatch='"0"')
+    s3.get_object(Bucket=b, Key="a", IfMatch=got["ETag"], IfUnmodifiedSince=got["LastModified"])
+    assert s3.get_object(Bucket=b, Key="a")["Body"].read() == b"first"
+
+    s3.copy_object(Bucket=b, Key="c", CopySource={"Bucket": b, "Key": "a"})
+    assert s3.get_object(Bucket=b, Key="c")["Metadata"] == {"who": "me"}
+    s3.copy_object(Bucket=b, Key="c", CopySource={"Bucket": b, "Key": "a"}, MetadataDirective="REPLACE", Metadata={"n": "1"})
+    assert s3.get_object(Bucket=b, Key="c")["Metadata"] == {"n": "1"}
+    refused("InvalidRequest", s3.copy_object, Bucket=b, Key="c", CopySource={"Bucket": b, "Key": "c"})
+    refused("NoSuchKey", s3.copy_object, Bucket=b, Key="d", CopySource={"Bucket": b, "Key": "none"})
+
+    s3.put_object_tagging(Bucket=b, Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v w"}]})
+    assert s3.get_object_tagging(Bucket=b, Key="a")["TagSet"] == [{"Key": "k", "Value": "v w"}]
+    s3.put_object(Bucket=b, Key="t", Body=b"", Tagging="x=1&y=%20")
+    assert len(s3.get_object_tagging(Bucket=b, Key="t")["TagSet"]) == 2
+    s3.delete_object_tagging(Bucket=b, Key="a")
+    assert s3.get_object_tagging(Bucket=b, Key="a")["TagSet"] == []
+
+    s3.delete_object(Bucket=b, Key="a")
+    s3.delete_object(Bucket=b, Key="a")
+    assert s3.get_object(Bucket=b, Key="a/b")["Body"].read() == b"second"
+    gone = s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": k} for k in ["a/b", "c", "t", "none"]]})
+    assert len(gone["Deleted"]) == 4 and "Errors" not in gone, gone
+    assert keys(s3)[0] == []
+    s3.head_bucket(Bucket=b)
+    assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == [b]
+    assert s3.get_bucket_location(Bucket=b).get("LocationConstraint") in (None, "")
+
+
+def names():
+    s3, b = client(), BUCKET
+    strange = ["a", "a/", "a/b", "..", "../../etc/passwd", "a//b", "//", "with space", "ä/ö", "a+b%20&c=d?e#f", "new\nline", "k" * 1024]
+    for key in strange:
+        s3.put_object(Bucket=b, Key=key, Body=key.encode())
+    for key in strange:
+        assert s3.get_object(Bucket=b, Key=key)["Body"].read() == key.encode(), key
+    assert sorted(keys(s3)[0]) == sorted(strange), keys(s3)[0]
+    refused("KeyTooLongError", s3.put_object, Bucket=b, Key="k" * 1025, Body=b"")
+    s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": key} for key in strange]})
+    assert keys(s3)[0] == []
+
+
+def lists():
+    s3, b = client(), BUCKET
+    for key in ["a", "b/1", "b/2", "b0", "c/d/e"] + [f"z/{n:03}" for n in range(30)]:
+        s3.put_object(Bucket=b, Key=key, Body=b"x")
+    assert keys(s3, Delimiter="/")[:2] == (["a", "b0"], ["b/", "c/", "z/"])
+    assert keys(s3, Prefix="b/", Delimiter="/")[0] == ["b/1", "b/2"]
+    assert keys(s3, StartAfter="z/027")[0] == ["z/028", "z/029"]
+    seen, words = [], {}
+    while True:
+        got, prefixes, page = keys(s3, MaxKeys=2, Delimiter="/", **words)
+        seen += got + prefixes
+        assert page["KeyCount"] <= 2
+        if not page["IsTruncated"]:
+            break
+        words = {"ContinuationToken": page["NextContinuationToken"]}
+    assert sorted(seen) == ["a", "b/", "b0", "c/", "z/"], seen
+    pages = s3.get_paginator("list_objects").paginate(Bucket=b, PaginationConfig={"PageSize": 7})
+    assert sum(len(page.get("Contents", [])) for page in pages) == 35
+    assert len(s3.list_object_versions(Bucket=b)["Versions"]) == 35
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=b):
+        s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": o["Key"]} for o in page["Contents"]], "Quiet": True})
+    assert keys(s3)[0] == []
+
+
+def parts():
+    s3, b = client(), BUCKET
+    five = os.urandom(5 << 20)
+    begun = s3.create_multipart_upload(Bucket=b, Key="big", Metadata={"n": "1"}, ContentType="x/y")
+    of = {"Bucket": b, "Key": "big", "UploadId": begun["UploadId"]}
+    one = s3.upload_part(PartNumber=1, Body=five, **of)["ETag"]
+    two = s3.upload_part(PartNumber=2, Body=b"end", **of)["ETag"]
+    assert [p["Size"] for p in s3.list_parts(**of)["Parts"]] == [5 << 20, 3]
+    assert [u["Key"] for u in s3.list_multipart_uploads(Bucket=b)["Uploads"]] == ["big"]
+    refused("NoSuchKey", s3.get_object, Bucket=b, Key="big")
+    wrong = {"Parts": [{"PartNumber": 2, "ETag": two}, {"PartNumber": 1, "ETag": one}]}
+    refused("InvalidPartOrder", s3.complete_multipart_upload, MultipartUpload=wrong, **of)
+    wrong = {"Parts": [{"PartNumber": 1, "ETag": two}]}
+    refused("InvalidPart", s3.complete_multipart_upload, MultipartUpload=wrong, **of)
+    right = {"Parts": [{"PartNumber": 1, "ETag": one}, {"PartNumber": 2, "ETag": two}]}
+    assert s3.complete_multipart_upload(MultipartUpload=right, **of)["ETag"].endswith('-2"')
+    got = s3.get_object(Bucket=b, Key="big")
+    assert got["Body"].read() == five + b"end" and got["Metadata"] == {"n": "1"}, got
+    middle = f"bytes={(5 << 20) - 1}-{5 << 20}"
+    assert s3.get_object(Bucket=b, Key="big", Range=middle)["Body"].read() == five[-1:] + b"e"
+    refused("NoSuchUpload", s3.upload_part, PartNumber=1, Body=b"", **of)
+
+    begun = s3.create_multipart_upload(Bucket=b, Key="copy")
+    of = {"Bucket": b, "Key": "copy", "UploadId": begun["UploadId"]}
+    source = {"Bucket": b, "Key": "big"}
+    etag = s3.upload_part_copy(PartNumber=1, CopySource=source, CopySourceRange="bytes=0-9", **of)
+    right = {"Parts": [{"PartNumber": 1, "ETag": etag["CopyPartResult"]["ETag"]}]}
+    s3.complete_multipart_upload(MultipartUpload=right, **of)
+    assert s3.get_object(Bucket=b, Key="copy")["Body"].read() == five[:10]
+    begun = s3.create_multipart_upload(Bucket=b, Key="none")
+    of = {"Bucket": b, "Key": "none", "UploadId": begun["UploadId"]}
+    s3.upload_part(PartNumber=1, Body=b"x", **of)
+    s3.abort_multipart_upload(**of)
+    refused("NoSuchUpload", s3.abort_multipart_upload, **of)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=b)
+    s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": "big"}, {"Key": "copy"}]})
+
+
+def large():
+    """An object of some hundred megabytes, put at once and got in pieces."""
+    s3, b, size = client(), BUCKET, 300 << 20
+
+    class Zeros(io.RawIOBase):
+        at = 0
+
+        def seekable(self):
+            return True
+
+        def tell(self):
+            return self.at
+
+        def seek(self, to, whence=0):
+            self.at = to if whence == 0 else (size if whence == 2 else self.at) + to
+            return self.at
+
+        def read(self, most=-1):
+            count = size - self.at if most < 0 else min(most, size - self.at)
+            self.at += count
+            return b"\0" * count
+
+    s3.put_object(Bucket=b, Key="large", Body=Zeros(), ContentLength=size)
+    got, count = s3.get_object(Bucket=b, Key="large"), 0
+    for chunk in got["Body"].iter_chunks(1 << 20):
+        count += len(chunk)
+    assert count == size, count
+    s3.delete_object(Bucket=b, Key="large")
+
+
+def presigned():
+    s3, b = client(), BUCKET
+    s3.put_object(Bucket=b, Key="p q", Body=b"shared")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "p q"}, ExpiresIn=60)
+    assert fetched(url) == (200, b"shared")
+    head, tail = url.split("X-Amz-Signature=")
+    status, text = fetched(f"{head}X-Amz-Signature={'1' if tail[0] == '0' else '0'}{tail[1:]}")
+    assert status == 403 and b"SignatureDoesNotMatch" in text, text
+    assert fetched(url.replace("p%20q", "other"))[0] == 403
+    put = s3.generate_presigned_url("put_object", Params={"Bucket": b, "Key": "put"}, ExpiresIn=60)
+    assert fetched(put, b"by url")[0] == 200
+    assert s3.get_object(Bucket=b, Key="put")["Body"].read() == b"by url"
+    status, text = fetched(f"{ENDPOINT}/{b}/put")
+    assert status == 403 and b"AccessDenied" in text, text
+    s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": "p q"}, {"Key": "put"}]})
+
+
+def fetched(url, body=None):
+    import ssl
+
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    request = urllib.request.Request(url, data=body, method="GET" if body is None else "PUT")
+    try:
+        with urllib.request.urlopen(request, context=context) as got:
+            return got.status, got.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def bad():
+    s3, b = client(), BUCKET
+    s3.put_object(Bucket=b, Key="kept", Body=b"old")
+    refused("SignatureDoesNotMatch", client(secret="WRONG").put_object, Bucket=b, Key="kept", Body=b"new")
+    refused("InvalidAccessKeyId", client(key="WRONG").get_object, Bucket=b, Key="kept")
+    refused("NoSuchBucket", s3.get_object, Bucket="nowhere", Key="kept")
+    refused("AccessDenied", s3.get_object, Bucket=os.environ["OTHER"], Key="kept")
+    refused("AccessDenied", s3.copy_object, Bucket=b, Key="x", CopySource={"Bucket": os.environ["OTHER"], "Key": "k"})
+    refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket=b)
+    refused("NoSuchBucket", s3.create_bucket, Bucket="new-bucket")
+    reader = client(key="READER", secret="READER_SECRET")
+    assert reader.get_object(Bucket=b, Key="kept")["Body"].read() == b"old"
+    assert reader.list_objects_v2(Bucket=b)["KeyCount"] == 1
+    refused("AccessDenied", reader.put_object, Bucket=b, Key="kept", Body=b"new")
+    refused("AccessDenied", reader.delete_object, Bucket=b, Key="kept")
+    refused("AccessDenied", reader.delete_objects, Bucket=b, Delete={"Objects": [{"Key": "kept"}]})
+    refused("AccessDenied", reader.create_multipart_upload, Bucket=b, Key="kept")
+    md5 = base64.b64encode(hashlib.md5(b"another").digest()).decode()
+    refused("BadDigest", s3.put_object, Bucket=b, Key="kept", Body=b"new", ContentMD5=md5)
+
+    import datetime
+    import botocore.auth
+
+    class Late(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime.now(tz) - datetime.timedelta(hours=2)
+
+        @classmethod
+        def utcnow(cls):
+            return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(hours=2)
+
+    if hasattr(botocore.auth, "get_current_datetime"):
+        late = Late.utcnow
+        botocore.auth.get_current_datetime, before = lambda *a, **k: late(), botocore.auth.get_current_datetime
+        refused("RequestTimeTooSkewed", s3.put_object, Bucket=b, Key="kept", Body=b"new")
+        botocore.auth.get_current_datetime = before
+    else:
+        class Module:
+            datetime = Late
+            timezone = datetime.timezone
+
+        botocore.auth.datetime, before = Module, botocore.auth.datetime
+        refused("RequestTimeTooSkewed", s3.put_object, Bucket=b, Key="kept", Body=b"new")
+        botocore.auth.datetime = before
+    import http.client
+    import ssl
+    import urllib.parse
+
+    put = s3.generate_presigned_url("put_object", Params={"Bucket": b, "Key": "short"}, ExpiresIn=60)
+    address = urllib.parse.urlsplit(put)
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    for sent, encoding in [(b"x" * 500_000, {}), (b"", {}), (b"x", {"Content-MD5": "nonsense"})]:
+        link = http.client.HTTPSConnection(address.netloc, context=context)
+        link.putrequest("PUT", f"{address.path}?{address.query}")
+        link.putheader("Content-Length", "1000000" if len(sent) != 1 else "1")
+        for name, value in encoding.items():
+            link.putheader(name, value)
+        link.endheaders(sent)
+        if encoding:
+            assert link.getresponse().status == 400
+        link.close()
+    refused("NoSuchKey", s3.get_object, Bucket=b, Key="short")
+    assert s3.get_object(Bucket=b, Key="kept")["Body"].read() == b"old"
+    assert keys(s3)[0] == ["kept"]
+    s3.delete_object(Bucket=b, Key="kept")
+
+
+def full():
+    s3, b = client(), BUCKET
+    s3.put_object(Bucket=b, Key="a", Body=b"x" * 600_000)
+    answer = refused("QuotaExceeded", s3.put_object, Bucket=b, Key="b", Body=b"x" * 600_000)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
+    refused("QuotaExceeded", s3.put_object, Bucket=b, Key="b", Body=b"x" * 6_000_000)
+    assert keys(s3)[0] == ["a"]
+    s3.put_object(Bucket=b, Key="a", Body=b"y" * 900_000)
+    s3.delete_object(Bucket=b, Key="a")
+    s3.put_object(Bucket=b, Key="b", Body=b"x" * 600_000)
+    s3.delete_object(Bucket=b, Key="b")
+
+
+def styles():
+    host, port = ENDPOINT.removeprefix("https://").rsplit(":", 1)
+    import socket
+
+    real = socket.getaddrinfo
+    socket.getaddrinfo = lambda name, *rest, **words: real("127.0.0.1", *rest, **words)
+    s3 = client(style="virtual", endpoint=f"https://localhost:{port}", verify=False)
+    s3.put_object(Bucket=BUCKET, Key="by/host", Body=b"x")
+    assert s3.meta.endpoint_url
+    assert s3.get_object(Bucket=BUCKET, Key="by/host")["Body"].read() == b"x"
+    s3.delete_object(Bucket=BUCKET, Key="by/host")
+
+
+def load():
+    """Puts until it is killed; says what was acknowledged."""
+    def work(n):
+        s3 = client()
+        for i in range(100_000):
+            key, size = f"load/{n}/{i % 50}", [10, 20_000, 300_000][i % 3]
+            body = f"{key}:{i}:".encode().ljust(size, b".")
+            try:
+                s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+            except Exception:
+                return
+            os.write(1, f"{key} {i}\n".encode())
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+
+def check():
+    """All that was acknowledged is there and whole: it, or what was under way when the end came."""
+    s3, last = client(), {}
+    for line in sys.stdin:
+        key, i = line.split()
+        last[key] = int(i)
+    assert last
+    for key, i in last.items():
+        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        name, seen, _ = body.split(b":", 2)
+        assert name.decode() == key and int(seen) in (i, i + 50), (key, i, seen)
+        whole = f"{key}:{int(seen)}:".encode().ljust([10, 20_000, 300_000][int(seen) % 3], b".")
+        assert body == whole, (key, len(body), len(whole))
+    print(len(last))
+
+
+globals()[sys.argv[1]]()
+print("done")
