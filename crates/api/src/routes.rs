@@ -224,8 +224,15 @@ async fn whole<E: Endpoint, T: Send + 'static>(
 ) -> Result<T> {
     match E::METHOD {
         Method::Get | Method::Head => work.await,
-        _ => tokio::spawn(work).await.unwrap_or(Err(Error::Broken)),
+        _ => to_its_end(work).await,
     }
+}
+
+/// Does work to its end even if the client goes away meanwhile.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or(Err(Error::Broken))
 }
 
 /// Reads the body; one that is missing counts as an empty object.
@@ -251,7 +258,8 @@ async fn bytes(body: Body) -> Result<Bytes> {
 /// Reads a body that is JSON although its endpoint also takes files.
 pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T> {
     let bytes = bytes(request.into_body()).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::bad("body", error))
+    let json = if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes[..] };
+    serde_json::from_slice(json).map_err(|error| Error::bad("body", error))
 }
 
 /// The first part of a request's content type, in small letters.

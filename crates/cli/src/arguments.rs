@@ -78,6 +78,10 @@ command! {
     Snapshot(commands::snapshot::Snapshot),
     /// Put an instance back to a snapshot
     Restore(commands::snapshot::Restore),
+    /// Write an instance into a file
+    Export(commands::backup::Export),
+    /// Make an instance of such a file
+    Import(commands::backup::Import),
     /// Delete instances and snapshots
     #[command(visible_alias = "rm")]
     Delete(commands::delete::Delete),

@@ -27,6 +27,7 @@ impl Dirs {
             (self.database(), 0o700),
             (self.pools(), 0o711),
             (self.images(), 0o700),
+            (self.backups(), 0o700),
             (self.networks(), 0o711),
             (self.runs(), 0o711),
             (self.logs(), 0o700),
@@ -74,6 +75,15 @@ impl Dirs {
     /// Image files as they were imported, named by fingerprint.
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
+    }
+
+    fn backups(&self) -> PathBuf {
+        self.root.join("backups").join("instances")
+    }
+
+    /// The backups of one instance.
+    pub fn backups_of(&self, id: &str) -> PathBuf {
+        self.backups().join(id)
     }
 
     fn networks(&self) -> PathBuf {

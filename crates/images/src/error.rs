@@ -72,6 +72,26 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
+    /// A part of a backup that its index promises.
+    #[error("the backup has no {part}")]
+    NoPart {
+        /// The file.
+        file: PathBuf,
+        /// What is missing.
+        part: PathBuf,
+    },
+    /// A file that does not begin as a backup does.
+    #[error("it is no backup: {why}")]
+    NoBackup {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A backup's index that does not say what it must.
+    #[error("backup/index.yaml is invalid: {reason}")]
+    Index {
+        /// Where and what.
+        reason: String,
+    },
     /// A `metadata.yaml` that does not say what it must.
     #[error("metadata.yaml is invalid: {reason}")]
     Metadata {

@@ -5,12 +5,14 @@
 //! file(s) --unpack---> rootfs/ metadata.yaml templates/   (nothing gets out of that folder)
 //! recipe  --build----> tarball and the same three, without unpacking it
 //! rootfs  --pack-----> tarball
+//! volumes <--backup--> tarball with an index
 //! ```
 //!
 //! Everything here blocks, reports and can be cancelled through a [`exec::Control`]. Where images are
 //! fetched from, kept and listed is the cloud's matter.
 
 mod archive;
+pub mod backup;
 mod build;
 mod decode;
 mod digest;
@@ -29,5 +31,5 @@ pub use format::Format;
 pub use inspect::{Files, Found, Kind, inspect};
 pub use limits::Limits;
 pub use metadata::{Metadata, Template};
-pub use pack::{Compression, Contents, Packed, pack};
-pub use unpack::{Unpacked, unpack};
+pub use pack::{Compression, Contents, Packed, Packing, Tarball, pack};
+pub use unpack::{Unpacked, unpack, unpack_instance, unpack_tree};

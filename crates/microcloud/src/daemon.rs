@@ -138,6 +138,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     if let Some(stuck) = world.stuck() {
         reconcilers.start(stuck);
     }
+    reconcilers.start(reconcile::Backups);
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
     let door = s3::Door::new(world.clone());

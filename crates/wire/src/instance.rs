@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigMap, DevicesMap, InstanceSnapshot, InstanceSource, InstanceState, StatusCode, Timestamp,
+    ConfigMap, DevicesMap, InstanceBackup, InstanceSnapshot, InstanceSource, InstanceState,
+    StatusCode, Timestamp,
 };
 
 /// Container or virtual machine. An empty string is read as container.
@@ -163,11 +164,14 @@ pub struct InstanceFull {
     /// Its snapshots; absent with `recursion=1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Vec<InstanceSnapshot>>,
+    /// Its backups; absent with `recursion=1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Vec<InstanceBackup>>,
 }
 
 impl From<Instance> for InstanceFull {
     fn from(instance: Instance) -> Self {
-        Self { instance, state: None, snapshots: None }
+        Self { instance, state: None, snapshots: None, backups: None }
     }
 }
 

@@ -10,6 +10,7 @@
 #[macro_use]
 mod lenient;
 
+pub mod backup;
 pub mod bucket;
 pub mod certificate;
 pub mod endpoints;
@@ -40,6 +41,7 @@ pub mod warning;
 use std::collections::BTreeMap;
 
 pub use self::{
+    backup::{BackupVolumeSnapshot, InstanceBackup, InstanceBackupPost, InstanceBackupsPost},
     bucket::{
         StorageBucket, StorageBucketKey, StorageBucketKeyPut, StorageBucketKeysPost,
         StorageBucketPut, StorageBucketsPost,

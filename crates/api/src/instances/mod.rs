@@ -1,5 +1,6 @@
 //! `/1.0/instances`; what they do in [`state`], what goes in and comes out in [`streams`].
 
+use axum::response::Response;
 use cloud::{
     etag,
     instances::{self, list::Depth},
@@ -11,9 +12,11 @@ use wire::{Empty, InstanceFull, Listing, endpoints::instances::*};
 use crate::{
     error::{Error, Result},
     listing,
-    routes::{Call, Routes, Tagged},
+    routes::{self, Call, RawCall, Routes, Tagged},
+    upload,
 };
 
+mod backups;
 mod files;
 mod snapshots;
 mod state;
@@ -22,13 +25,13 @@ mod streams;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = routes
         .sync::<InstancesList, _>(list)
-        .background::<InstanceCreate, _>(create)
+        .raw::<InstanceCreate, _>(create)
         .tagged::<InstanceGet, _>(get)
         .background::<InstanceReplace, _>(replace)
         .sync::<InstancePatch, _>(patch)
         .background::<InstanceRename, _>(rename)
         .background::<InstanceDelete, _>(delete);
-    files::routes(snapshots::routes(streams::routes(state::routes(routes))))
+    backups::routes(files::routes(snapshots::routes(streams::routes(state::routes(routes)))))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
@@ -37,9 +40,19 @@ async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
     listing::of(&call.query, found, |one| url::instance(&one.instance.project, &one.instance.name))
 }
 
-async fn create(call: Call<InstanceCreate>) -> Result<Operation> {
-    let project = call.query.project().to_owned();
-    Ok(instances::launch::launch(&call.world, &call.caller, &project, call.body).await?)
+async fn create(RawCall { call, request }: RawCall<InstanceCreate>) -> Result<Response> {
+    let (world, caller, project) = (&call.world, &call.caller, call.query.project());
+    if !upload::is_backup(&request) {
+        let post = routes::read_json(request).await?;
+        let (world, caller, project) = (world.clone(), caller.clone(), project.to_owned());
+        let launched =
+            async move { Ok(instances::launch::launch(&world, &caller, &project, post).await?) };
+        return Ok(routes::accepted(&routes::to_its_end(launched).await?));
+    }
+    let received = upload::receive_backup(&world.dirs.cache(), request).await?;
+    let operation = instances::backups::import(world, caller, project, received.upload()).await?;
+    received.hand_over();
+    Ok(routes::accepted(&operation))
 }
 
 async fn get(call: Call<InstanceGet>) -> Result<Tagged<InstanceFull>> {

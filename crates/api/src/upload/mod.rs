@@ -1,4 +1,4 @@
-//! An image that a client sends: straight into files of the cache folder, never into memory.
+//! An image or a backup that a client sends: straight into files of the cache folder, never into memory.
 //!
 //! One file is the body itself; a split image is a form of `metadata` and `rootfs`. What is said
 //! of the image stands in headers. Whatever goes wrong, also that the client breaks off, the files
@@ -52,6 +52,45 @@ impl Received {
 /// Whether a request carries an image, and not JSON.
 pub(crate) fn is_upload(request: &Request<Body>) -> bool {
     matches!(content_type(request).as_str(), "application/octet-stream" | FORM)
+}
+
+/// A backup of an instance that has arrived.
+pub(crate) struct ReceivedBackup {
+    files: Staged,
+    upload: cloud::instances::backups::Upload,
+}
+
+impl ReceivedBackup {
+    /// Its file, as the verb wants it.
+    pub(crate) fn upload(&self) -> &cloud::instances::backups::Upload {
+        &self.upload
+    }
+
+    /// From now on the file belongs to the operation.
+    pub(crate) fn hand_over(mut self) {
+        self.files.owned = false;
+    }
+}
+
+/// Whether a request carries a backup, and not JSON.
+pub(crate) fn is_backup(request: &Request<Body>) -> bool {
+    content_type(request) == "application/octet-stream"
+}
+
+/// Receives a backup of an instance into `folder`.
+pub(crate) async fn receive_backup(
+    folder: &Path,
+    request: Request<Body>,
+) -> Result<ReceivedBackup> {
+    let files = Staged::new(folder);
+    let upload = cloud::instances::backups::Upload {
+        file: files.main.clone(),
+        name: said(request.headers(), "x-lxd-name")?,
+        pool: said(request.headers(), "x-lxd-pool")?,
+    };
+    let body = request.into_body().into_data_stream();
+    save(&files.main, body.map_err(|error| Error::bad("body", error))).await?;
+    Ok(ReceivedBackup { files, upload })
 }
 
 /// Receives an image into `folder`.
@@ -160,8 +199,12 @@ fn described(headers: &HeaderMap) -> Result<(ImagesPost, Option<String>)> {
         properties,
         ..ImagesPost::default()
     };
-    let fingerprint = text(headers, "x-lxd-fingerprint")?.filter(|text| !text.is_empty());
-    Ok((post, fingerprint.map(str::to_owned)))
+    Ok((post, said(headers, "x-lxd-fingerprint")?))
+}
+
+/// What a header says, if it is there and says something.
+fn said(headers: &HeaderMap, name: &str) -> Result<Option<String>> {
+    Ok(text(headers, name)?.filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {

@@ -9,6 +9,7 @@ use store::Migration;
 
 pub mod buckets;
 pub mod images;
+pub mod instance_backups;
 pub mod instance_snapshots;
 pub mod instances;
 pub mod members;
@@ -30,6 +31,11 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { level: 3, name: "buckets", sql: include_str!("../../schema/0003_buckets.sql") },
     Migration { level: 4, name: "volumes", sql: include_str!("../../schema/0004_volumes.sql") },
+    Migration {
+        level: 5,
+        name: "instance backups",
+        sql: include_str!("../../schema/0005_instance_backups.sql"),
+    },
 ];
 
 #[cfg(test)]

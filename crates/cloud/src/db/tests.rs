@@ -6,7 +6,8 @@ use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
 use super::{
-    MIGRATIONS, buckets, instance_snapshots as snapshots, instances, volume_snapshots, volumes,
+    MIGRATIONS, buckets, instance_backups as backups, instance_snapshots as snapshots, instances,
+    volume_snapshots, volumes,
 };
 use crate::Error;
 
@@ -14,6 +15,7 @@ use crate::Error;
 const LEVEL_1: &str = include_str!("../../schema/dumps/level-1.sql");
 const LEVEL_2: &str = include_str!("../../schema/dumps/level-2.sql");
 const LEVEL_3: &str = include_str!("../../schema/dumps/level-3.sql");
+const LEVEL_4: &str = include_str!("../../schema/dumps/level-4.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -143,4 +145,35 @@ async fn a_database_without_custom_volumes_gets_them_and_keeps_its_rows() {
     let deleted = store.write(|db| Ok::<_, Error>(volumes::remove(db, kept.id)?));
     deleted.await.unwrap();
     assert!(store.read(volume_snapshots::all).unwrap().is_empty(), "they go with their volume");
+}
+
+#[tokio::test]
+async fn a_database_without_backups_gets_them_and_keeps_its_rows() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_4, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let web = store.read(|db| instances::get(db, "default", "web")).unwrap().unwrap();
+    let kept = store.read(|db| snapshots::of_instance(db, web.id)).unwrap();
+    assert_eq!((kept.len(), kept[0].name.as_str()), (1, "snap0"));
+
+    let new = backups::Backup {
+        id: 0,
+        instance_id: web.id,
+        name: "backup0".into(),
+        instance_only: true,
+        optimized: false,
+        created_at: web.created_at,
+        expires_at: Some(web.created_at),
+        made: instances::Made::Ready,
+    };
+    store.write(|db| Ok::<_, Error>(backups::insert(db, &new)?)).await.unwrap();
+    let twice = store.write(|db| Ok::<_, Error>(backups::insert(db, &new)?)).await;
+    assert!(twice.is_err(), "a name is there once");
+    let seen = store.read(|db| backups::of_instance(db, web.id)).unwrap();
+    assert_eq!((seen[0].expires_at, seen[0].instance_only), (Some(web.created_at), true));
+    let deleted = store.write(|db| Ok::<_, Error>(instances::delete(db, "default", "web")?));
+    deleted.await.unwrap();
+    assert!(store.read(backups::all).unwrap().is_empty(), "they go with their instance");
 }

@@ -31,6 +31,7 @@ impl Task for Delete {
         vec![
             step("delete root volume", volume).point_of_no_return(),
             step("delete logs", logs),
+            step("delete backups", backups),
             step("delete row", row),
         ]
     }
@@ -101,6 +102,10 @@ pub(crate) async fn delete_volume(
     let pool = world.pools.open(world, pool).await?;
     let volume = root_volume(project, name)?;
     blocking("delete root volume", move || pool.delete(&volume)).await
+}
+
+async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
+    super::backups::remove_all(&cx.world, &cx.input.project, &cx.input.name).await
 }
 
 async fn logs(cx: &mut Cx<Delete>) -> Result<()> {

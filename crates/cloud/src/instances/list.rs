@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use options::Raw;
-use wire::{Instance, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode};
+use wire::{
+    Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode,
+};
 
 use super::guests::{Guests, Phase};
 use crate::{
@@ -36,9 +38,9 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
         for row in rows::all(db)? {
             if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
                 let expanded = profiles.lay(&row);
-                let snapshots = snapshots(db, &row, depth)?;
+                let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
                 let full = InstanceFull::from(render(&world.guests, row, expanded));
-                found.push(InstanceFull { snapshots, ..full });
+                found.push(InstanceFull { snapshots, backups, ..full });
             }
         }
         Ok::<_, Error>(found)
@@ -55,9 +57,9 @@ pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Resu
     let full = world.store.read(|db| {
         let row = super::find(db, project, name)?;
         let expanded = expand::expand(db, &row)?;
-        let snapshots = snapshots(db, &row, depth)?;
+        let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
         let full = InstanceFull::from(render(&world.guests, row, expanded));
-        Ok::<_, Error>(InstanceFull { snapshots, ..full })
+        Ok::<_, Error>(InstanceFull { snapshots, backups, ..full })
     })?;
     if depth == Depth::Plain { Ok(full) } else { with_state(world, full).await }
 }
@@ -74,6 +76,14 @@ fn snapshots(
     depth: Depth,
 ) -> Result<Option<Vec<InstanceSnapshot>>> {
     (depth == Depth::Full).then(|| super::snapshots::rendered(db, row)).transpose()
+}
+
+fn backups(
+    db: &store::Read<'_>,
+    row: &rows::Instance,
+    depth: Depth,
+) -> Result<Option<Vec<InstanceBackup>>> {
+    (depth == Depth::Full).then(|| super::backups::rendered(db, row)).transpose()
 }
 
 /// All profiles, read once for a list.

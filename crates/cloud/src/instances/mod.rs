@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod apparmor;
+pub mod backups;
 pub(crate) mod boot;
 pub mod console;
 pub mod copy;

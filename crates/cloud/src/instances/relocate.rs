@@ -51,6 +51,7 @@ impl Task for Relocate {
             step("see that nothing is in the way", free),
             step("move root", root).undo(root_back),
             step("copy snapshots", kept).undo(delete_side),
+            step("move backups", backups).undo(backups_back),
             step("delete logs", logs),
             step("move rows", write_rows).undo(rows_back),
             step("delete old root", old_root).point_of_no_return(),
@@ -204,6 +205,27 @@ async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
 
 async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {
     if cx.input.within() { Ok(()) } else { files(cx).await?.delete_side().await }
+}
+
+async fn move_backups(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()> {
+    let (from, to) = ((&*from.project, &*from.name), (&*to.project, &*to.name));
+    if from == to {
+        return Ok(());
+    }
+    super::backups::follow(&cx.world, from, to).await
+}
+
+async fn backups(cx: &mut Cx<Relocate>) -> Result<()> {
+    move_backups(cx, &cx.input.old, &cx.input.new).await
+}
+
+async fn backups_back(cx: &mut Cx<Relocate>) -> Result<()> {
+    let Relocate { old, new, .. } = &*cx.input;
+    match cx.world.store.read(|db| not_taken(db, old, new)) {
+        Ok(()) => move_backups(cx, new, old).await,
+        // Whatever has that name is somebody else's then.
+        Err(_) => Ok(()),
+    }
 }
 
 async fn logs(cx: &mut Cx<Relocate>) -> Result<()> {

@@ -30,6 +30,7 @@ impl Task for Rename {
     fn steps() -> Vec<Step<Rename>> {
         vec![
             step("rename root volume", volume).undo(volume_back),
+            step("move backups", backups).undo(backups_back),
             step("delete logs", logs),
             step("rename row", row).undo(row_back),
         ]
@@ -92,6 +93,19 @@ async fn volume(cx: &mut Cx<Rename>) -> Result<()> {
 
 async fn volume_back(cx: &mut Cx<Rename>) -> Result<()> {
     move_volume(cx, &cx.input.to, &cx.input.from).await
+}
+
+async fn move_backups(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
+    let project = cx.input.project.as_str();
+    super::backups::follow(&cx.world, (project, from), (project, to)).await
+}
+
+async fn backups(cx: &mut Cx<Rename>) -> Result<()> {
+    move_backups(cx, &cx.input.from, &cx.input.to).await
+}
+
+async fn backups_back(cx: &mut Cx<Rename>) -> Result<()> {
+    move_backups(cx, &cx.input.to, &cx.input.from).await
 }
 
 async fn logs(cx: &mut Cx<Rename>) -> Result<()> {

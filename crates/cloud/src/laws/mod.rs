@@ -1,6 +1,7 @@
 //! The laws of tasks (`tasks::laws`), kept by every task of the cloud in a real world: a store, a
 //! pool, monitors, a bridge in a network namespace of its own.
 
+mod backups;
 mod buckets;
 mod copies;
 mod images;

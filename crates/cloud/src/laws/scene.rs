@@ -140,6 +140,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                 seen.insert(format!("row instance {} has {devices:?}", row.name));
                 let note = row.config.get("user.note").unwrap_or("-");
                 seen.insert(format!("row instance {} note={note}", row.name));
+                for backup in db::instance_backups::of_instance(db, row.id)? {
+                    let (name, made) = (&backup.name, backup.made);
+                    seen.insert(format!("row backup {}/{name} {made:?}", row.name));
+                }
                 for snapshot in db::instance_snapshots::of_instance(db, row.id)? {
                     let (name, made) = (&snapshot.name, snapshot.made);
                     seen.insert(format!("row snapshot {}/{name} {made:?}", row.name));
@@ -196,6 +200,7 @@ fn files(world: &World) -> Vec<String> {
     for (folder, depth) in [
         ("storage-pools", 3),
         ("images", 1),
+        ("backups", 3),
         ("cache", 1),
         ("run", 1),
         ("logs", 1),

@@ -1,5 +1,6 @@
 //! What brings the machine in line with the state: the same at start, after a crash, every day.
 
+mod backups;
 mod boot;
 mod instances;
 mod networks;
@@ -8,6 +9,6 @@ mod shutdown;
 mod snapshots;
 
 pub use self::{
-    boot::boot, instances::Autostart, networks::Networks, pools::Pools, shutdown::shutdown,
-    snapshots::Snapshots,
+    backups::Backups, boot::boot, instances::Autostart, networks::Networks, pools::Pools,
+    shutdown::shutdown, snapshots::Snapshots,
 };

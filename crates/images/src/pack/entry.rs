@@ -12,6 +12,7 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
+use super::holes::{self, Data};
 use super::inode;
 use crate::Result;
 use crate::error::At;
@@ -61,6 +62,18 @@ impl<W: Write> Packer<W> {
         self.write(path, header(stat, EntryType::Directory), extensions, io::empty())
     }
 
+    /// A folder that is nobody's.
+    pub(super) fn plain_folder(&mut self, path: &Path) -> Result<()> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o711);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(0);
+        self.write(path, header, Vec::new(), io::empty())
+    }
+
     /// Writes another name of a file that was written before; false when it is new.
     pub(super) fn hard_link(&mut self, path: &Path, stat: &Stat) -> Result<bool> {
         if stat.st_nlink < 2 {
@@ -97,13 +110,21 @@ impl<W: Write> Packer<W> {
         file: File,
         control: &Control,
     ) -> Result<()> {
-        let extensions = xattrs(&file).at("read the attributes of", path)?;
+        let mut extensions = xattrs(&file).at("read the attributes of", path)?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let (name, head, parts) = match holes::find(&file, stat) {
+            None => (path.to_owned(), Vec::new(), vec![(0, size)]),
+            Some(parts) => {
+                extensions.extend(sparse(path, size));
+                (stand_in(path), holes::map(&parts, size), parts)
+            }
+        };
+        let data: u64 = parts.iter().map(|(_, length)| length).sum();
         let mut header = header(stat, EntryType::Regular);
-        header.set_size(size);
-        self.bytes += size;
-        let data = Exactly { file, left: size, control };
-        let written = self.write(path, header, extensions, data);
+        header.set_size(head.len() as u64 + data);
+        self.bytes += data;
+        let data = Data::new(head, file, parts, control);
+        let written = self.write(&name, header, extensions, data);
         control.check()?;
         written
     }
@@ -152,27 +173,21 @@ fn header(stat: &Stat, kind: EntryType) -> Header {
     header
 }
 
-/// A file as long as its header says, whatever somebody does to it meanwhile.
-struct Exactly<'a> {
-    file: File,
-    left: u64,
-    control: &'a Control,
+/// The extended headers of a file with holes.
+fn sparse(path: &Path, size: u64) -> Vec<(String, Vec<u8>)> {
+    let word = |key: &str, value: &[u8]| (format!("GNU.sparse.{key}"), value.to_vec());
+    vec![
+        word("major", b"1"),
+        word("minor", b"0"),
+        word("name", path.as_os_str().as_bytes()),
+        word("realsize", size.to_string().as_bytes()),
+    ]
 }
 
-impl Read for Exactly<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.control.cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        let want = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let mut read = self.file.read(&mut buffer[..want])?;
-        if read == 0 {
-            buffer[..want].fill(0);
-            read = want;
-        }
-        self.left -= read as u64;
-        Ok(read)
-    }
+/// What a file with holes is called for programs that do not know them.
+fn stand_in(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new("")).join("GNUSparseFile.0");
+    folder.join(path.file_name().unwrap_or_default())
 }
 
 /// The attributes worth keeping, as extended headers.

@@ -7,31 +7,24 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use exec::{Control, Progress};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use crate::digest::Hashing;
 use crate::error::At;
 use crate::{Digest, Error, Metadata, Result};
 
+mod compression;
 mod entry;
+mod holes;
+mod tarball;
+
+pub use compression::{Compression, Packing};
+pub use tarball::Tarball;
 
 use entry::Packer;
-
-/// How a tarball is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// With gzip, which everything reads.
-    Gzip,
-    /// With zstd: faster and smaller than gzip.
-    Zstd,
-    /// With xz: smallest and slowest.
-    Xz,
-}
 
 /// What goes into an image.
 #[derive(Debug, Clone, Copy)]
@@ -56,40 +49,20 @@ pub struct Packed {
 /// Writes an image in one file.
 pub fn pack(
     contents: &Contents,
-    compression: Compression,
+    packing: impl Into<Packing>,
     out: impl Write,
     control: &Control,
 ) -> Result<Packed> {
     let mut digest = Digest::new();
     let out = Hashing { inner: out, digest: &mut digest };
-    let written = Path::new("image");
-    match compression {
-        Compression::None => drop(archive(contents, out, control)?),
-        Compression::Gzip => {
-            let out = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            archive(contents, out, control)?.finish().at("write", written)?;
-        }
-        Compression::Zstd => {
-            let out = zstd::stream::write::Encoder::new(out, 1).at("write", written)?;
-            archive(contents, out, control)?.finish().at("write", written)?;
-        }
-        Compression::Xz => {
-            let out = liblzma::write::XzEncoder::new(out, 6);
-            archive(contents, out, control)?.finish().at("write", written)?;
-        }
-    }
-    Ok(Packed { fingerprint: digest.fingerprint(), size: digest.bytes() })
-}
-
-fn archive<W: Write>(contents: &Contents, out: W, control: &Control) -> Result<W> {
-    let mut packer = Packer::new(tar::Builder::new(out));
-    packer.text("metadata.yaml", contents.metadata.text()?.as_bytes())?;
-    let mut walk = Walk { reported: 0, packer: &mut packer, control };
+    let mut tarball = Tarball::new(out, packing, "pack image", control)?;
+    tarball.text("metadata.yaml", contents.metadata.text()?.as_bytes())?;
     if let Some(templates) = contents.templates {
-        walk.tree(templates, "templates")?;
+        tarball.tree(templates, "templates")?;
     }
-    walk.tree(contents.rootfs, "rootfs")?;
-    packer.finish()
+    tarball.tree(contents.rootfs, "rootfs")?;
+    tarball.finish()?;
+    Ok(Packed { fingerprint: digest.fingerprint(), size: digest.bytes() })
 }
 
 /// Deeper trees are not packed: two open folders a level.
@@ -99,22 +72,13 @@ const DEPTH: usize = 256;
 const STEP: u64 = 4 << 20;
 
 struct Walk<'a, W: Write> {
-    reported: u64,
     packer: &'a mut Packer<W>,
     control: &'a Control,
+    stage: &'static str,
+    reported: &'a mut u64,
 }
 
 impl<W: Write> Walk<'_, W> {
-    fn tree(&mut self, top: &Path, name: &str) -> Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(CWD, top, flags, Mode::empty()).at("open", top)?;
-        let stat = rustix::fs::fstat(&fd).at("look at", top)?;
-        let path = PathBuf::from(name);
-        self.packer.start_tree();
-        self.packer.folder(&path, &stat, &fd)?;
-        self.folder(fd.as_fd(), &path, 0)
-    }
-
     fn folder(&mut self, folder: BorrowedFd, path: &Path, depth: usize) -> Result<()> {
         if depth > DEPTH {
             let source = io::Error::other("nested too deeply");
@@ -126,9 +90,9 @@ impl<W: Write> Walk<'_, W> {
             let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
             self.entry(folder, &name, &path, depth)?;
         }
-        if self.packer.bytes() >= self.reported + STEP {
-            self.reported = self.packer.bytes();
-            self.control.report(Progress::bytes("pack image", self.reported, None));
+        if self.packer.bytes() >= *self.reported + STEP {
+            *self.reported = self.packer.bytes();
+            self.control.report(Progress::bytes(self.stage, *self.reported, None));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use exec::Control;
-use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
+use rustix::fs::{FileType, Gid, Mode, Timespec, Timestamps, Uid};
 use tar::EntryType;
 
 use super::tree::{Owner, Tree};
@@ -19,8 +19,16 @@ const BUFFER: usize = 128 << 10;
 /// Zeros of this length become holes.
 const HOLE: usize = 4096;
 
+/// What becomes of device nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nodes {
+    LeftOut,
+    Made,
+}
+
 /// Writes entries and counts them.
 pub(super) struct Writer<'a> {
+    nodes: Nodes,
     file: &'a Path,
     limits: &'a Limits,
     control: &'a Control,
@@ -33,9 +41,10 @@ impl<'a> Writer<'a> {
         file: &'a Path,
         limits: &'a Limits,
         control: &'a Control,
+        nodes: Nodes,
         done: &'a mut Unpacked,
     ) -> Writer<'a> {
-        Writer { file, limits, control, done, buffer: vec![0; BUFFER] }
+        Writer { nodes, file, limits, control, done, buffer: vec![0; BUFFER] }
     }
 
     /// Counts an entry before it is read.
@@ -93,10 +102,15 @@ impl<'a> Writer<'a> {
                     to.strip_prefix(prefix).map_err(|_| item.hostile("links out of its tree"))?;
                 tree.hard_link(path, to).map_err(|e| item.damaged(e))
             }
-            EntryType::Fifo => tree.fifo(path, owner(item)?).at("make pipe", &shown),
-            EntryType::Char | EntryType::Block => {
+            EntryType::Fifo => {
+                tree.node(path, FileType::Fifo, 0, owner(item)?).at("make pipe", &shown)
+            }
+            kind @ (EntryType::Char | EntryType::Block) => {
                 self.done.devices += 1;
-                Ok(())
+                match self.nodes {
+                    Nodes::LeftOut => Ok(()),
+                    Nodes::Made => device(item, kind, tree, path).at("make device", &shown),
+                }
             }
             _ => Ok(()), // labels, dumps of folders: nothing a root needs
         }
@@ -144,8 +158,8 @@ impl<'a> Writer<'a> {
         header: &sparse::Header,
         extensions: &[(String, Vec<u8>)],
     ) -> Result<()> {
-        if header.size > self.limits.max_bytes {
-            return Err(self.too_large(self.limits.max_bytes, "bytes"));
+        if header.size > self.limits.max_file {
+            return Err(self.too_large(self.limits.max_file, "bytes"));
         }
         let shown = Path::new("/").join(path);
         let file = tree.file(path).at("create", &shown)?;
@@ -166,6 +180,19 @@ impl<'a> Writer<'a> {
         }
         finish_file(item, &file, extensions, &shown)
     }
+}
+
+fn device(item: &Item, kind: EntryType, tree: &mut Tree, path: &Path) -> std::io::Result<()> {
+    let number =
+        |number: std::io::Result<Option<u32>>| Ok::<_, std::io::Error>(number?.unwrap_or(0));
+    let header = item.header();
+    let (major, minor) = (number(header.device_major())?, number(header.device_minor())?);
+    let kind = match kind {
+        EntryType::Block => FileType::BlockDevice,
+        _ => FileType::CharacterDevice,
+    };
+    let owner = owner(item).map_err(std::io::Error::other)?;
+    tree.node(path, kind, rustix::fs::makedev(major, minor), owner)
 }
 
 fn folder(

@@ -223,7 +223,7 @@ fn bombs_are_stopped_at_the_limits() {
     if not_root() {
         return;
     }
-    let limits = Limits { max_bytes: 1 << 20, max_entries: 50 };
+    let limits = Limits { max_bytes: 1 << 20, max_entries: 50, max_file: 1 << 20 };
     let (mut many, trap) = (Tar::image(), Trap::new());
     for n in 0..60 {
         many = many.file(&format!("rootfs/{n}"), b"");

@@ -2,8 +2,10 @@
 //!
 //! The archive is not trusted. Every entry is put in place from an open folder that was reached
 //! inside the tree it belongs to, so neither `..` nor a link leads out. Owners, modes, times, setuid
-//! bits, file capabilities, hard links and holes are kept. Device nodes are left out: an instance
-//! gets its own /dev, and a node that an image brings could be the host's disk.
+//! bits, file capabilities, hard links and holes are kept. Device nodes of images are left out: an
+//! instance gets its own /dev, and a node that an image brings could be the host's disk. Those of
+//! backups are made: they were in the instance, whose root is mounted so that they do nothing unless
+//! it is privileged.
 //! Nothing is synced here; who keeps the folder syncs it once.
 
 use std::cell::Cell;
@@ -31,7 +33,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use entry::Writer;
+use entry::{Nodes, Writer};
 use tree::Tree;
 
 pub(crate) use xattrs::allowed as attribute_allowed;
@@ -50,12 +52,12 @@ pub struct Unpacked {
 /// Unpacks an image into an existing empty folder. What is there after an error is the caller's to
 /// remove.
 pub fn unpack(files: &Files, into: &Path, limits: &Limits, control: &Control) -> Result<Unpacked> {
-    let mut work = Work { limits, control, done: Unpacked::default() };
+    let mut work = Work::new(limits, Nodes::LeftOut, control);
     match &files.rootfs {
         None if Format::of(&files.main)? == Format::Squashfs => work.squashfs(&files.main, into)?,
-        None => work.unified(&files.main, into)?,
+        None => work.unified(&files.main, Path::new(""), into)?,
         Some(rootfs) => {
-            work.unified(&files.main, into)?;
+            work.unified(&files.main, Path::new(""), into)?;
             work.rootfs(rootfs, into)?;
         }
     }
@@ -68,29 +70,76 @@ pub fn unpack(files: &Files, into: &Path, limits: &Limits, control: &Control) ->
     Ok(work.done)
 }
 
+/// Unpacks an instance that lies beneath `part` of an archive into an existing empty folder: its
+/// `rootfs/`, and `metadata.yaml` and `templates/` where it has them. Device nodes are made.
+pub fn unpack_instance(
+    file: &Path,
+    part: &Path,
+    into: &Path,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Unpacked> {
+    let mut work = Work::new(limits, Nodes::Made, control);
+    work.unified(file, part, into)?;
+    match into.join("rootfs").exists() {
+        true => Ok(work.done),
+        false => Err(Error::NoPart { file: file.to_owned(), part: part.join("rootfs") }),
+    }
+}
+
+/// Unpacks all that lies beneath `part` of an archive into an existing empty folder. Device nodes
+/// are made.
+pub fn unpack_tree(
+    file: &Path,
+    part: &Path,
+    into: &Path,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Unpacked> {
+    let mut work = Work::new(limits, Nodes::Made, control);
+    let mut tree = Lazy::new(into.to_owned());
+    work.each(file, &mut |writer, item| {
+        let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
+        match path.strip_prefix(part) {
+            Ok(path) => writer.put(item, tree.tree()?, path, part),
+            Err(_) => Ok(()),
+        }
+    })?;
+    if tree.tree.is_none() {
+        return Err(Error::NoPart { file: file.to_owned(), part: part.to_owned() });
+    }
+    tree.finish()?;
+    Ok(work.done)
+}
+
 struct Work<'a> {
     limits: &'a Limits,
+    nodes: Nodes,
     control: &'a Control,
     done: Unpacked,
 }
 
-impl Work<'_> {
-    /// One file with everything, or the metadata alone.
-    fn unified(&mut self, file: &Path, into: &Path) -> Result<()> {
+impl<'a> Work<'a> {
+    fn new(limits: &'a Limits, nodes: Nodes, control: &'a Control) -> Work<'a> {
+        Work { limits, nodes, control, done: Unpacked::default() }
+    }
+
+    /// One file with everything beneath `part`, or the metadata alone.
+    fn unified(&mut self, file: &Path, part: &Path, into: &Path) -> Result<()> {
         let mut rootfs = Lazy::new(into.join("rootfs"));
         let mut templates = Lazy::new(into.join("templates"));
+        let (in_rootfs, in_templates) = (part.join("rootfs"), part.join("templates"));
         self.each(file, &mut |writer, item| {
             let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
+            let Ok(path) = path.strip_prefix(part) else { return Ok(()) };
             let mut parts = path.components();
             let first = parts.next().map(|part| part.as_os_str().as_encoded_bytes().to_owned());
             match first.as_deref() {
                 Some(b"metadata.yaml") => small_file(item, &into.join("metadata.yaml")),
                 Some(b"templates") => {
-                    writer.put(item, templates.tree()?, parts.as_path(), Path::new("templates"))
+                    writer.put(item, templates.tree()?, parts.as_path(), &in_templates)
                 }
-                Some(b"rootfs") => {
-                    writer.put(item, rootfs.tree()?, parts.as_path(), Path::new("rootfs"))
-                }
+                Some(b"rootfs") => writer.put(item, rootfs.tree()?, parts.as_path(), &in_rootfs),
                 Some(b"rootfs.img") => writer.disk(item, &into.join("disk.qcow2")),
                 _ => Ok(()),
             }
@@ -127,7 +176,7 @@ impl Work<'_> {
         let (done, last) = (counting.count(), Cell::new(0));
         let report = Report { done, last, total: source.size, control: self.control };
         let unpacked = decoder(source.format, counting).at("read", file)?;
-        let mut writer = Writer::new(file, self.limits, self.control, &mut self.done);
+        let mut writer = Writer::new(file, self.limits, self.control, self.nodes, &mut self.done);
         archive::walk(file, unpacked, &mut |item| {
             report.tick();
             writer.count(item)?;

@@ -99,9 +99,16 @@ impl Tree {
         Ok(rustix::fs::utimensat(folder, name, times, flags)?)
     }
 
-    pub(super) fn fifo(&mut self, path: &Path, owner: Owner) -> io::Result<()> {
+    /// Makes a pipe or a device.
+    pub(super) fn node(
+        &mut self,
+        path: &Path,
+        kind: FileType,
+        number: rustix::fs::Dev,
+        owner: Owner,
+    ) -> io::Result<()> {
         self.replace(path, |folder, name| {
-            rustix::fs::mknodat(folder, name, FileType::Fifo, Mode::RUSR, 0)
+            rustix::fs::mknodat(folder, name, kind, Mode::RUSR, number)
         })?;
         let (folder, name) = self.parent(path)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;

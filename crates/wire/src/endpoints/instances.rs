@@ -17,9 +17,9 @@ endpoints! {
     InstancesList: Get "/1.0/instances" since "instances", needs Authenticated,
         Sync, ListQuery, Empty => Listing<InstanceFull>;
 
-    /// Makes an instance.
+    /// Makes an instance, perhaps of a backup that is sent.
     InstanceCreate: Post "/1.0/instances" since "instances", needs Can(Create, AnInstance),
-        Async, TargetQuery, InstancesPost => Operation;
+        Async, TargetQuery, InstancesPost, + upload => Operation;
 
     /// Changes the state of every instance of the project.
     InstancesSetState: Put "/1.0/instances" since "instance_bulk_state_change", needs Can(Operate, AnInstance),

@@ -15,6 +15,7 @@ mod permission;
 pub mod buckets;
 pub mod files;
 pub mod images;
+pub mod instance_backups;
 pub mod instance_snapshots;
 pub mod instances;
 pub mod networks;
@@ -173,10 +174,11 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 12] = [
+const GROUPS: [&[Info]; 13] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
+    instance_backups::LIST,
     instance_snapshots::LIST,
     files::LIST,
     images::LIST,

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
 };
 
-mod pull;
+pub(super) mod pull;
 mod push;
 
 /// Files of instances.

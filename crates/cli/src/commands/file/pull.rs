@@ -121,7 +121,7 @@ async fn save(received: Received, to: &Path) -> Result<()> {
 }
 
 /// The standard output, for bytes that must not be taken for text.
-fn stdout() -> Result<tokio::fs::File> {
+pub(in crate::commands) fn stdout() -> Result<tokio::fs::File> {
     let own = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Stdio)?;
     Ok(tokio::fs::File::from(fs::File::from(own)))
 }

@@ -166,7 +166,11 @@ pub(in crate::instances) fn in_pool(
 }
 
 /// Gives a copy what is its own: addresses, ids.
-pub(super) fn completed(db: &Read<'_>, host: &Host, new: &Instance) -> Result<Instance> {
+pub(in crate::instances) fn completed(
+    db: &Read<'_>,
+    host: &Host,
+    new: &Instance,
+) -> Result<Instance> {
     let mut new = new.clone();
     let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
     volatile::complete(&mut new.config, &typed.devices);

@@ -30,6 +30,7 @@ mod restore;
 mod take;
 mod update;
 
+pub(super) use self::update::moment;
 pub use self::{
     delete::delete,
     list::{get, list},

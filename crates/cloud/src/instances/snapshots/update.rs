@@ -33,7 +33,7 @@ pub async fn update(
 }
 
 /// The moment a client gives for a snapshot's end; `None` is never.
-pub(super) fn moment(given: Timestamp) -> Result<Option<DateTime<Utc>>> {
+pub(in crate::instances) fn moment(given: Timestamp) -> Result<Option<DateTime<Utc>>> {
     match given.utc() {
         _ if given.is_never() => Ok(None),
         time if time > Utc::now() => Ok(Some(time)),

@@ -1,0 +1,121 @@
+//! `export` and `import`.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use client::Content;
+use tokio::{fs::File, io::AsyncWriteExt};
+use wire::{
+    Empty, InstanceBackupsPost, Timestamp,
+    endpoints::{
+        instance_backups::{BackupCreate, BackupDelete, BackupExport},
+        instances::InstanceCreate,
+    },
+};
+
+use super::{OK, create, file::pull};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    output::human::name_of,
+};
+
+/// What stands for standard output.
+const STDOUT: &str = "-";
+/// Seconds until the server deletes a backup that nobody fetched.
+const KEPT: i64 = 24 * 60 * 60;
+
+/// Writes an instance with its snapshots into a file. One that runs goes on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    /// Instance
+    instance: String,
+    /// File, "-" for standard output; by default INSTANCE.tar.gz here
+    file: Option<PathBuf>,
+    /// Leave the snapshots out
+    #[arg(long)]
+    instance_only: bool,
+    /// Let the storage driver use a form of its own, where it has one
+    #[arg(long)]
+    optimized_storage: bool,
+    /// How to compress it: gzip, zstd, xz, lzma or none, with a level if need be: "zstd -9"
+    #[arg(long, value_name = "ALGORITHM", default_value = "")]
+    compression: String,
+}
+
+impl Export {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let usual = || format!("{}.tar.gz", self.instance).into();
+        let path = self.file.clone().unwrap_or_else(usual);
+        if path.as_os_str() == STDOUT && std::io::stdout().is_terminal() {
+            return Err(Error::Usage("a backup is not written to a terminal: name a file"));
+        }
+        let request = InstanceBackupsPost {
+            expires_at: Some(Timestamp::from_unix(Timestamp::now().utc().timestamp() + KEPT)),
+            instance_only: self.instance_only,
+            optimized_storage: self.optimized_storage,
+            compression_algorithm: self.compression.clone(),
+            ..InstanceBackupsPost::default()
+        };
+        let query = cx.query();
+        let operation = cx.client.call::<BackupCreate>(&[&self.instance], &query, &request).await?;
+        let done = cx.finish(&operation).await?;
+        let made = done.resources.get("backups").and_then(|urls| urls.first());
+        let name = made.map_or("", |url| name_of(url)).to_owned();
+        let fetched = self.fetch(cx, &name, &path).await;
+        let place = [self.instance.as_str(), &name];
+        let deleted = cx.client.call::<BackupDelete>(&place, &query, &Empty {}).await;
+        fetched?;
+        cx.finish(&deleted?).await?;
+        if path.as_os_str() != STDOUT {
+            cx.say(format!("Backup written to {}", path.display()));
+        }
+        Ok(OK)
+    }
+
+    async fn fetch(&self, cx: &Context, name: &str, path: &PathBuf) -> Result<()> {
+        let request = cx.client.request::<BackupExport>(&[&self.instance, name]);
+        let request = request.query(&cx.query())?;
+        let failed = |source| Error::File { path: path.clone(), source };
+        if path.as_os_str() == STDOUT {
+            let mut out = pull::stdout()?;
+            request.download(&mut out).await?;
+            return out.flush().await.map_err(failed);
+        }
+        let mut file = File::create(path).await.map_err(failed)?;
+        let written = request.download(&mut file).await;
+        if written.is_err() {
+            // Half a backup is no backup; what is wrong is told.
+            let _ = tokio::fs::remove_file(path).await;
+        }
+        Ok(written?)
+    }
+}
+
+/// Makes an instance of a backup that this server wrote, or LXD.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// File
+    file: PathBuf,
+    /// Name for the instance, if it is to be another
+    name: Option<String>,
+    /// Storage pool for the instance, if it is to be another
+    #[arg(short, long)]
+    storage: Option<String>,
+}
+
+impl Import {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let mut request = cx.client.request::<InstanceCreate>(&[]).query(&cx.target())?;
+        let headers = [("x-lxd-name", &self.name), ("x-lxd-pool", &self.storage)];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request = request.header(name, value.as_str());
+            }
+        }
+        let sent = request.content(Content::File(self.file)).await?.send().await?;
+        let operation = sent.reply;
+        cx.finish(&operation).await?;
+        cx.say(format!("Instance name is: {}", create::made(&operation)));
+        Ok(OK)
+    }
+}
