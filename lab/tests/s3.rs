@@ -23,6 +23,11 @@ fn after(text: &str, word: &str) -> String {
 impl Door {
     /// `None`, and a word why, where there is no client.
     fn open(options: &[&str]) -> Option<Door> {
+        Door::of("default", options)
+    }
+
+    /// The bucket in that pool, which is on btrfs unless it is the usual one.
+    fn of(pool: &str, options: &[&str]) -> Option<Door> {
         let python = lab::installed("python3");
         if !python || lab::host(&["python3", "-c", "import boto3"]).status != 0 {
             lab::skip("python3 has no boto3");
@@ -30,10 +35,13 @@ impl Door {
         }
         let daemon = Daemon::ready()?;
         daemon.lxc(["config", "set", "core.storage_buckets_address", "127.0.0.1:8555"]).ok();
-        let bucket = ["storage", "bucket", "create", "default", "photos"];
+        if pool != "default" {
+            daemon.lxc(["storage", "create", pool, "btrfs", "size=512MiB"]).ok();
+        }
+        let bucket = ["storage", "bucket", "create", pool, "photos"];
         let made = daemon.run(Client::Cli, &[&bucket[..], options].concat()).text();
         daemon.cli(["storage", "bucket", "create", "default", "music"]).ok();
-        let reader = ["storage", "bucket", "key", "create", "default", "photos", "reader"];
+        let reader = ["storage", "bucket", "key", "create", pool, "photos", "reader"];
         let keys = ["--access-key=reader", "--secret-key=reader-secret"];
         daemon.run(Client::Cli, &[&reader[..], &keys].concat()).ok();
         // By a name its words stay short when it fails.
@@ -79,7 +87,7 @@ impl Door {
 #[test]
 fn objects_are_put_got_listed_copied_tagged_and_deleted() {
     let Some(door) = Door::open(&[]) else { return };
-    for function in ["objects", "names", "lists", "parts", "presigned", "styles"] {
+    for function in ["objects", "names", "lists", "parts", "presigned", "styles", "versions"] {
         door.run(function);
     }
 }
@@ -94,6 +102,20 @@ fn what_is_wrong_gets_one_error_and_changes_nothing() {
 fn a_full_bucket_says_so_and_takes_what_fits() {
     let Some(door) = Door::open(&["size=1MB"]) else { return };
     door.run("full");
+}
+
+#[test]
+fn a_bucket_on_btrfs_is_the_same() {
+    if !lab::installed("mkfs.btrfs") {
+        return lab::skip("mkfs.btrfs is not installed");
+    }
+    let Some(door) = Door::of("fast", &["size=50MB"]) else { return };
+    for function in ["objects", "names", "parts", "versions"] {
+        door.run(function);
+    }
+    door.daemon.lxc(["storage", "delete", "fast"]).fails_with("in use");
+    door.daemon.cli(["storage", "bucket", "delete", "fast", "photos"]).ok();
+    door.daemon.lxc(["storage", "delete", "fast"]).ok();
 }
 
 #[test]

@@ -323,6 +323,42 @@ def styles():
     s3.delete_object(Bucket=BUCKET, Key="by/host")
 
 
+def versions():
+    s3, b = client(), BUCKET
+    assert "Status" not in s3.get_bucket_versioning(Bucket=b)
+    s3.put_object(Bucket=b, Key="v", Body=b"zero")
+    s3.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    assert s3.get_bucket_versioning(Bucket=b)["Status"] == "Enabled"
+    one = s3.put_object(Bucket=b, Key="v", Body=b"one")["VersionId"]
+    two = s3.put_object(Bucket=b, Key="v", Body=b"two")["VersionId"]
+    body = lambda **words: s3.get_object(Bucket=b, Key="v", **words)["Body"].read()
+    assert (body(), body(VersionId=one), body(VersionId="null")) == (b"two", b"one", b"zero")
+    refused("NoSuchVersion", s3.get_object, Bucket=b, Key="v", VersionId="nonsense")
+    gone = s3.delete_object(Bucket=b, Key="v")
+    assert gone["DeleteMarker"] and gone["VersionId"], gone
+    refused("NoSuchKey", s3.get_object, Bucket=b, Key="v")
+    refused("MethodNotAllowed", s3.get_object, Bucket=b, Key="v", VersionId=gone["VersionId"])
+    assert keys(s3)[0] == []
+    listed = s3.list_object_versions(Bucket=b)
+    assert [v["VersionId"] for v in listed["Versions"]] == [two, one, "null"], listed
+    assert not any(v["IsLatest"] for v in listed["Versions"]) and listed["DeleteMarkers"][0]["IsLatest"]
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=b, PaginationConfig={"PageSize": 1})
+    found = [v["VersionId"] for page in pages for v in page.get("Versions", []) + page.get("DeleteMarkers", [])]
+    assert found == [gone["VersionId"], two, one, "null"], found
+    s3.delete_object(Bucket=b, Key="v", VersionId=gone["VersionId"])
+    assert body() == b"two"
+    s3.copy_object(Bucket=b, Key="v", CopySource={"Bucket": b, "Key": "v", "VersionId": one})
+    assert body() == b"one"
+    s3.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Suspended"})
+    s3.put_object(Bucket=b, Key="v", Body=b"null again")
+    assert body(VersionId="null") == b"null again" and body(VersionId=one) == b"one"
+    listed = s3.list_object_versions(Bucket=b)["Versions"]
+    assert [v["IsLatest"] for v in listed] == [True, False, False, False], listed
+    every = [{"Key": "v", "VersionId": v["VersionId"]} for v in listed]
+    assert len(s3.delete_objects(Bucket=b, Delete={"Objects": every})["Deleted"]) == 4
+    assert "Versions" not in s3.list_object_versions(Bucket=b)
+
+
 def load():
     """Puts until it is killed; says what was acknowledged."""
     def work(n):

@@ -15,6 +15,14 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// That version says that the object was deleted, and is none.
+    #[error("version {version:?} of object {key:?} is a delete marker")]
+    Marker {
+        /// Its key.
+        key: String,
+        /// The version.
+        version: String,
+    },
     /// No upload in parts has that id; it may be complete, or given up.
     #[error("there is no upload {id:?}")]
     NoUpload {

@@ -15,8 +15,12 @@ use crate::{Error, Object, Result, Store, index};
 impl Store {
     /// The object of that key.
     pub fn get(&self, key: &str) -> Result<Object> {
-        let found = self.read(|conn| index::find(conn, key))?;
-        found.ok_or_else(|| Error::NoObject { key: key.to_owned() })
+        self.get_version(key, None)
+    }
+
+    /// A version of an object; without one, the object.
+    pub fn get_version(&self, key: &str, version: Option<&str>) -> Result<Object> {
+        self.read(|conn| index::version(conn, key, version))
     }
 
     /// Reads a range of an object as it is now, even if it is replaced meanwhile. If it was already, it is not

@@ -20,7 +20,10 @@ const VERSION: u32 = 1;
 const SCHEMA: &str = "
 CREATE TABLE objects (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key BLOB NOT NULL UNIQUE,
+    key BLOB NOT NULL,
+    version TEXT NOT NULL,
+    latest INTEGER NOT NULL,
+    marker INTEGER NOT NULL,
     size INTEGER NOT NULL,
     etag TEXT NOT NULL,
     modified INTEGER NOT NULL,
@@ -28,6 +31,10 @@ CREATE TABLE objects (
     tags TEXT NOT NULL,
     contents BLOB
 ) STRICT;
+CREATE UNIQUE INDEX objects_latest ON objects (key) WHERE latest = 1;
+CREATE UNIQUE INDEX objects_version ON objects (key, version);
+CREATE INDEX objects_order ON objects (key, id DESC);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE pieces (
     blob TEXT PRIMARY KEY,
     object INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
@@ -98,17 +105,19 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
 }
 
 /// The columns that [`object`] reads.
-pub(crate) const OBJECT: &str = "id, key, size, etag, modified, attributes, tags";
+pub(crate) const OBJECT: &str = "id, key, version, marker, size, etag, modified, attributes, tags";
 
 pub(crate) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
     Ok(Object {
         id: row.get(0)?,
         key: text(row.get(1)?),
-        size: row.get(2)?,
-        etag: row.get(3)?,
-        modified: row.get(4)?,
-        attributes: from_json(&row.get::<_, String>(5)?),
-        tags: from_json::<Tags>(&row.get::<_, String>(6)?).len(),
+        version: row.get(2)?,
+        marker: row.get(3)?,
+        size: row.get(4)?,
+        etag: row.get(5)?,
+        modified: row.get(6)?,
+        attributes: from_json(&row.get::<_, String>(7)?),
+        tags: from_json::<Tags>(&row.get::<_, String>(8)?).len(),
     })
 }
 
@@ -119,11 +128,40 @@ pub(crate) fn text(key: Vec<u8>) -> String {
 
 /// The object of that key.
 pub(crate) fn find(conn: &Connection, key: &str) -> Result<Option<Object>> {
-    let sql = format!("SELECT {OBJECT} FROM objects WHERE key = ?1");
+    Ok(latest(conn, key)?.filter(|object| !object.marker))
+}
+
+/// The object of that key, or what says that it was deleted.
+pub(crate) fn latest(conn: &Connection, key: &str) -> Result<Option<Object>> {
+    let sql = format!("SELECT {OBJECT} FROM objects WHERE key = ?1 AND latest = 1");
     let found = conn
         .prepare_cached(&sql)
         .and_then(|mut statement| statement.query_row(params![key.as_bytes()], object).optional());
     found.doing("look for an object")
+}
+
+/// That version of an object; the one there is without a version.
+pub(crate) fn version(conn: &Connection, key: &str, version: Option<&str>) -> Result<Object> {
+    let found = match version {
+        None => find(conn, key)?,
+        Some(version) => numbered(conn, key, version)?,
+    };
+    match found {
+        Some(object) if object.marker => {
+            Err(Error::Marker { key: object.key, version: object.version })
+        }
+        Some(object) => Ok(object),
+        None => Err(Error::NoObject { key: key.to_owned() }),
+    }
+}
+
+/// That version, if it is there, whatever it is.
+pub(crate) fn numbered(conn: &Connection, key: &str, version: &str) -> Result<Option<Object>> {
+    let sql = format!("SELECT {OBJECT} FROM objects WHERE key = ?1 AND version = ?2");
+    let found = conn.prepare_cached(&sql).and_then(|mut statement| {
+        statement.query_row(params![key.as_bytes(), version], object).optional()
+    });
+    found.doing("look for a version")
 }
 
 /// Bytes of all objects and parts.

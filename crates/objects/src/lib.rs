@@ -26,6 +26,7 @@ mod object;
 mod put;
 mod store;
 mod tags;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -36,9 +37,10 @@ pub use self::{
     get::Reader,
     list::{Page, Query},
     multipart::{Part, Upload},
-    object::{Attributes, Object, Tags},
+    object::{Attributes, NULL, Object, Tags},
     put::New,
     store::Store,
+    versions::{After, Deleted, Versioning},
 };
 
 /// Bytes of the longest key, as S3 has it.

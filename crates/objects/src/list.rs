@@ -30,6 +30,8 @@ pub struct Page {
     pub prefixes: Vec<String>,
     /// What the next part comes after; `None` when this was the last.
     pub next: Option<String>,
+    /// In a list of versions: which of them.
+    pub next_version: Option<String>,
 }
 
 impl Store {
@@ -88,7 +90,7 @@ fn first(query: Query<'_>) -> Vec<u8> {
 }
 
 /// The common beginning that a key is listed as, if it is.
-fn common(query: Query<'_>, key: &str) -> Option<String> {
+pub(crate) fn common(query: Query<'_>, key: &str) -> Option<String> {
     if query.delimiter.is_empty() {
         return None;
     }
@@ -97,12 +99,12 @@ fn common(query: Query<'_>, key: &str) -> Option<String> {
     Some(key[..query.prefix.len() + at + query.delimiter.len()].to_owned())
 }
 
-fn just_after(key: &str) -> Vec<u8> {
+pub(crate) fn just_after(key: &str) -> Vec<u8> {
     [key.as_bytes(), b"\0"].concat()
 }
 
 /// The first key that does not begin with `prefix` and comes after all that do; `None` when none can.
-fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let kept = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
     let mut next = prefix[..=kept].to_vec();
     next[kept] += 1;
@@ -112,8 +114,10 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 fn rows(conn: &Connection, low: &[u8], end: Option<&[u8]>) -> Result<Vec<Object>> {
     let columns = index::OBJECT;
     let below = if end.is_some() { "AND key < ?2" } else { "AND ?2 IS NULL" };
-    let sql =
-        format!("SELECT {columns} FROM objects WHERE key >= ?1 {below} ORDER BY key LIMIT {CHUNK}");
+    let sql = format!(
+        "SELECT {columns} FROM objects
+         WHERE latest = 1 AND marker = 0 AND key >= ?1 {below} ORDER BY key LIMIT {CHUNK}"
+    );
     let work = || -> rusqlite::Result<Vec<Object>> {
         let mut statement = conn.prepare_cached(&sql)?;
         statement.query_map(params![low, end], index::object)?.collect()

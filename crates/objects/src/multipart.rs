@@ -10,7 +10,7 @@ use crate::object::{from_json, json};
 use crate::store::{check_key, now};
 use crate::{
     Attributes, Error, MOST_PARTS, Object, Result, SMALLEST_PART, Store, Tags, Written, blob,
-    index, put,
+    index, put, versions,
 };
 
 /// An upload in parts that is under way.
@@ -129,10 +129,8 @@ impl Store {
             if !wanted(old.as_ref()) {
                 return Err(Error::Condition { key: key.to_owned() });
             }
-            if let Some(old) = old {
-                index::remove(tx, &old)?;
-            }
-            insert(tx, &upload, &chosen)
+            let version = versions::supersede(tx, key)?;
+            insert(tx, &upload, version, &chosen)
         })?;
         self.sweep();
         Ok(object)
@@ -224,14 +222,19 @@ fn etag_of(parts: &[&Part]) -> String {
     format!("{}-{}", hex(&md5.finalize()), parts.len())
 }
 
-fn insert(tx: &Transaction<'_>, upload: &Upload, chosen: &[&Part]) -> Result<Object> {
+fn insert(
+    tx: &Transaction<'_>,
+    upload: &Upload,
+    version: String,
+    chosen: &[&Part],
+) -> Result<Object> {
     let (etag, modified) = (etag_of(chosen), now());
     let size: u64 = chosen.iter().map(|part| part.size).sum();
     let work = || -> rusqlite::Result<i64> {
         tx.execute(
-            "INSERT INTO objects (key, size, etag, modified, attributes, tags)
-             SELECT key, ?2, ?3, ?4, attributes, tags FROM uploads WHERE id = ?1",
-            params![upload.id, size, etag, modified],
+            "INSERT INTO objects (key, size, etag, modified, attributes, tags, version, latest, marker)
+             SELECT key, ?2, ?3, ?4, attributes, tags, ?5, 1, 0 FROM uploads WHERE id = ?1",
+            params![upload.id, size, etag, modified, version],
         )?;
         let id = tx.last_insert_rowid();
         for (place, part) in chosen.iter().enumerate() {
@@ -249,5 +252,5 @@ fn insert(tx: &Transaction<'_>, upload: &Upload, chosen: &[&Part]) -> Result<Obj
     let sql = "DELETE FROM uploads WHERE id = ?1";
     tx.execute(sql, [&upload.id]).doing("end an upload")?;
     let (key, attributes) = (upload.key.clone(), upload.attributes.clone());
-    Ok(Object { id, key, size, etag, modified, attributes, tags: 0 })
+    Ok(Object { id, key, version, marker: false, size, etag, modified, attributes, tags: 0 })
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The version of what is made while versions are not kept, as S3 has it.
+pub const NULL: &str = "null";
+
 /// An object as the index has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
@@ -11,6 +14,10 @@ pub struct Object {
     pub(crate) id: i64,
     /// Its name.
     pub key: String,
+    /// Which of those of that name: [`NULL`] for the one that is made while versions are not kept.
+    pub version: String,
+    /// Whether it is no object but says that the one before it was deleted.
+    pub marker: bool,
     /// Bytes.
     pub size: u64,
     /// MD5 of its contents in hexadecimal; with `-N` behind it that of the MD5s of its N parts.

@@ -6,7 +6,7 @@ use crate::draft::Contents;
 use crate::error::Doing;
 use crate::object::json;
 use crate::store::{check_key, now};
-use crate::{Attributes, Error, Object, Result, Store, Tags, Written, index};
+use crate::{Attributes, Error, Object, Result, Store, Tags, Written, index, versions};
 
 /// An object that is to be.
 #[derive(Debug)]
@@ -37,19 +37,15 @@ impl Store {
             if !wanted(old.as_ref()) {
                 return Err(Error::Condition { key: key.to_owned() });
             }
-            if let Some(old) = &old {
-                index::remove(tx, old)?;
-            }
-            let object = insert(tx, key, &written, &attributes, &tags)?;
+            let version = versions::supersede(tx, key)?;
+            let object = insert(tx, key, version, &written, &attributes, &tags)?;
             index::grow(tx, object.size, 0)?;
             index::check_limit(tx, limit)?;
-            Ok((object, old.is_some()))
+            Ok(object)
         });
-        let (object, replaced) = object?;
+        let object = object?;
         keep(written.contents);
-        if replaced {
-            self.sweep();
-        }
+        self.sweep();
         Ok(object)
     }
 }
@@ -64,6 +60,7 @@ pub(crate) fn keep(contents: Contents) {
 fn insert(
     tx: &Transaction<'_>,
     key: &str,
+    version: String,
     written: &Written,
     attributes: &Attributes,
     tags: &Tags,
@@ -75,11 +72,13 @@ fn insert(
     let modified = now();
     let work = || -> rusqlite::Result<i64> {
         tx.prepare_cached(
-            "INSERT INTO objects (key, size, etag, modified, attributes, tags, contents)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO objects
+                 (key, version, latest, marker, size, etag, modified, attributes, tags, contents)
+             VALUES (?1, ?2, 1, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             key.as_bytes(),
+            version,
             written.size,
             written.etag,
             modified,
@@ -97,9 +96,12 @@ fn insert(
         }
         Ok(id)
     };
+    let id = work().doing("write an object")?;
     Ok(Object {
-        id: work().doing("write an object")?,
+        id,
         key: key.to_owned(),
+        version,
+        marker: false,
         size: written.size,
         etag: written.etag.clone(),
         modified,

@@ -1,17 +1,16 @@
-//! Tags and attributes of objects that are there.
+//! Tags of objects that are there.
 
 use rusqlite::params;
 
 use crate::error::Doing;
 use crate::object::{from_json, json};
-use crate::{Error, Result, Store, Tags, index};
+use crate::{Result, Store, Tags, index};
 
 impl Store {
-    /// The tags of an object.
-    pub fn tags(&self, key: &str) -> Result<Tags> {
+    /// The tags of an object, or of a version of it.
+    pub fn tags(&self, key: &str, version: Option<&str>) -> Result<Tags> {
         self.read(|conn| {
-            let object = index::find(conn, key)?;
-            let object = object.ok_or_else(|| Error::NoObject { key: key.to_owned() })?;
+            let object = index::version(conn, key, version)?;
             let sql = "SELECT tags FROM objects WHERE id = ?1";
             let text: String =
                 conn.query_row(sql, [object.id], |row| row.get(0)).doing("read tags")?;
@@ -20,10 +19,9 @@ impl Store {
     }
 
     /// Puts tags in the place of those that were.
-    pub fn set_tags(&self, key: &str, tags: &Tags) -> Result<()> {
+    pub fn set_tags(&self, key: &str, version: Option<&str>, tags: &Tags) -> Result<()> {
         self.write(|tx| {
-            let object = index::find(tx, key)?;
-            let object = object.ok_or_else(|| Error::NoObject { key: key.to_owned() })?;
+            let object = index::version(tx, key, version)?;
             let sql = "UPDATE objects SET tags = ?2 WHERE id = ?1";
             tx.execute(sql, params![object.id, json(tags)]).map(drop).doing("write tags")
         })

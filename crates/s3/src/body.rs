@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Bytes that are gathered before they are written: few trips to another thread, little memory.
-const GATHERED: usize = 1 << 20;
+const GATHERED: usize = 256 << 10;
 
 /// What a client says of a body.
 pub(crate) struct Told {

@@ -8,6 +8,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 pub(crate) fn of_objects(error: E) -> S3Error {
     let code = match &error {
         E::NoObject { .. } => S3ErrorCode::NoSuchKey,
+        E::Marker { .. } => S3ErrorCode::MethodNotAllowed,
         E::NoUpload { .. } => S3ErrorCode::NoSuchUpload,
         E::NoPart { .. } => S3ErrorCode::InvalidPart,
         E::PartOrder { .. } => S3ErrorCode::InvalidPartOrder,

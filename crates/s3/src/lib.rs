@@ -15,6 +15,7 @@ mod convert;
 mod door;
 mod error;
 mod host;
+mod rest;
 mod serve;
 mod service;
 mod stores;

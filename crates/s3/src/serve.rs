@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::S3Service;
 use tokio::{
@@ -12,10 +12,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::stores::Stores;
+use crate::{rest, stores::Stores};
 
 /// Connections at a time; more wait.
-const MOST: usize = 512;
+const MOST: usize = 256;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between looks for stores that nobody uses.
@@ -68,7 +68,11 @@ async fn connection(
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let answer = service_fn(move |request: http::Request<Incoming>| {
+        let service = service.clone();
+        async move { service.call(rest::whole(request)).await }
+    });
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
     let done = tokio::select! {
         done = &mut serving => done,
         _ = stopped.changed() => {

@@ -77,6 +77,7 @@ verbs! {
     create_bucket CreateBucketInput CreateBucketOutput => bucket::create;
     get_bucket_location GetBucketLocationInput GetBucketLocationOutput => bucket::location;
     get_bucket_versioning GetBucketVersioningInput GetBucketVersioningOutput => bucket::versioning;
+    put_bucket_versioning PutBucketVersioningInput PutBucketVersioningOutput => bucket::set_versioning;
     get_object GetObjectInput GetObjectOutput => get::get;
     head_object HeadObjectInput HeadObjectOutput => get::head;
     put_object PutObjectInput PutObjectOutput => put::put;

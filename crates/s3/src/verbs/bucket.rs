@@ -1,16 +1,18 @@
 //! The bucket itself: buckets are made and deleted by the cloud's own API.
 
+use objects::Versioning;
 use s3s::{
     S3Request, S3Result,
     dto::{
-        Bucket, CreateBucketInput, CreateBucketOutput, GetBucketLocationInput,
-        GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
-        HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, Owner,
+        Bucket, BucketVersioningStatus, CreateBucketInput, CreateBucketOutput,
+        GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
+        GetBucketVersioningOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput,
+        ListBucketsOutput, Owner, PutBucketVersioningInput, PutBucketVersioningOutput,
     },
     s3_error,
 };
 
-use crate::{convert, service::Opened};
+use crate::{convert, error::off_thread, service::Opened};
 
 /// The one bucket that the key opens.
 pub(crate) async fn list(
@@ -43,10 +45,29 @@ pub(crate) async fn location(
     Ok(GetBucketLocationOutput::default())
 }
 
-/// It never was on.
 pub(crate) async fn versioning(
-    _: Opened,
+    opened: Opened,
     _: S3Request<GetBucketVersioningInput>,
 ) -> S3Result<GetBucketVersioningOutput> {
-    Ok(GetBucketVersioningOutput::default())
+    let status = match off_thread(move || opened.store.versioning()).await? {
+        Versioning::Never => None,
+        Versioning::Kept => Some(BucketVersioningStatus::ENABLED),
+        Versioning::Suspended => Some(BucketVersioningStatus::SUSPENDED),
+    };
+    let status = status.map(BucketVersioningStatus::from_static);
+    Ok(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() })
+}
+
+pub(crate) async fn set_versioning(
+    opened: Opened,
+    req: S3Request<PutBucketVersioningInput>,
+) -> S3Result<PutBucketVersioningOutput> {
+    let status = req.input.versioning_configuration.status;
+    let versioning = match status.as_ref().map(BucketVersioningStatus::as_str) {
+        Some(BucketVersioningStatus::ENABLED) => Versioning::Kept,
+        Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
+        _ => return Err(s3_error!(MalformedXML, "a status is Enabled or Suspended")),
+    };
+    off_thread(move || opened.store.set_versioning(versioning)).await?;
+    Ok(PutBucketVersioningOutput::default())
 }

@@ -10,7 +10,7 @@ use s3s::{
     s3_error,
 };
 
-use super::{check_version, get::If};
+use super::{get::If, version};
 use crate::{
     convert::{self, said},
     error::off_thread,
@@ -23,18 +23,19 @@ pub(crate) async fn copy(
 ) -> S3Result<CopyObjectOutput> {
     let said = said!(req.input).attributes()?;
     let input = req.input;
-    let source = source(&opened, &input.copy_source)?;
+    let (source, from) = source(&opened, &input.copy_source)?;
     let is = |given: Option<&str>, word: &str| given == Some(word);
     let directive = input.metadata_directive.as_ref().map(MetadataDirective::as_str);
     let new_attributes = is(directive, MetadataDirective::REPLACE);
     let directive = input.tagging_directive.as_ref().map(TaggingDirective::as_str);
     let new_tags = is(directive, TaggingDirective::REPLACE);
-    if source == input.key && !new_attributes && !new_tags {
+    if source == input.key && from.is_none() && !new_attributes && !new_tags {
         return Err(s3_error!(InvalidRequest, "a copy of an object to itself changes nothing"));
     }
     let tags = convert::header_tags(input.tagging.as_deref())?;
-    let (store, key) = (opened.store.clone(), source.clone());
-    let object = off_thread(move || store.get(&key)).await?;
+    let (store, key, named) = (opened.store.clone(), source.clone(), from.clone());
+    let object = off_thread(move || store.get_version(&key, named.as_deref())).await?;
+    let copy_source_version_id = version(&object);
     let if_ = If {
         matching: input.copy_source_if_match.as_ref(),
         none_matching: input.copy_source_if_none_match.as_ref(),
@@ -46,7 +47,7 @@ pub(crate) async fn copy(
     let Opened { store, limit, .. } = opened;
     let copied = off_thread(move || {
         let written = store.copy(&object)?;
-        let tags = if new_tags { tags } else { store.tags(&source)? };
+        let tags = if new_tags { tags } else { store.tags(&source, from.as_deref())? };
         let checksums = object.attributes.checksums.clone();
         let attributes = match new_attributes {
             true => objects::Attributes { checksums, ..said },
@@ -60,15 +61,19 @@ pub(crate) async fn copy(
         last_modified: Some(convert::time(object.modified)),
         ..CopyObjectResult::default()
     };
-    Ok(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() })
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id,
+        version_id: version(&object),
+        ..CopyObjectOutput::default()
+    })
 }
 
-/// The key of what is copied: of the same bucket, as a key opens one.
-pub(super) fn source(opened: &Opened, source: &CopySource) -> S3Result<String> {
+/// The key, and perhaps the version, of what is copied: of the same bucket, as a key opens one.
+pub(super) fn source(opened: &Opened, source: &CopySource) -> S3Result<(String, Option<String>)> {
     match source {
         CopySource::Bucket { bucket, key, version_id } if **bucket == *opened.name => {
-            check_version(version_id.as_deref().map(str::to_owned).as_ref())?;
-            Ok(key.to_string())
+            Ok((key.to_string(), version_id.as_deref().map(str::to_owned)))
         }
         CopySource::Bucket { .. } => Err(s3_error!(AccessDenied, "the key is of another bucket")),
         _ => Err(s3_error!(NotImplemented)),

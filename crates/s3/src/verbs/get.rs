@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use objects::{Object, Reader};
 use s3s::{
-    S3Request, S3Result,
+    S3Error, S3ErrorCode, S3Request, S3Result,
     dto::{
         ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
         Range as Wish, StreamingBlob, Timestamp,
@@ -14,7 +14,7 @@ use s3s::{
     s3_error,
 };
 
-use super::check_version;
+use super::version;
 use crate::{
     convert::{self, CONTENT_TYPE},
     error::off_thread,
@@ -29,9 +29,10 @@ pub(crate) async fn get(
     req: S3Request<GetObjectInput>,
 ) -> S3Result<GetObjectOutput> {
     let input = req.input;
-    check_version(input.version_id.as_ref())?;
+    let named = input.version_id.is_some();
     let (key, store) = (input.key, opened.store.clone());
-    let object = off_thread(move || store.get(&key)).await?;
+    let object = off_thread(move || store.get_version(&key, input.version_id.as_deref()));
+    let object = object.await.map_err(of_version(named))?;
     let if_ = If {
         matching: input.if_match.as_ref(),
         none_matching: input.if_none_match.as_ref(),
@@ -62,6 +63,7 @@ pub(crate) async fn get(
         expires: convert::expires(&object),
         last_modified: Some(convert::time(object.modified)),
         metadata: convert::metadata(&object),
+        version_id: version(&object),
         tag_count: i32::try_from(object.tags).ok().filter(|count| *count > 0),
         ..GetObjectOutput::default()
     })
@@ -72,9 +74,10 @@ pub(crate) async fn head(
     req: S3Request<HeadObjectInput>,
 ) -> S3Result<HeadObjectOutput> {
     let input = req.input;
-    check_version(input.version_id.as_ref())?;
+    let named = input.version_id.is_some();
     let (key, store) = (input.key, opened.store);
-    let object = off_thread(move || store.get(&key)).await?;
+    let object = off_thread(move || store.get_version(&key, input.version_id.as_deref()));
+    let object = object.await.map_err(of_version(named))?;
     let if_ = If {
         matching: input.if_match.as_ref(),
         none_matching: input.if_none_match.as_ref(),
@@ -102,8 +105,17 @@ pub(crate) async fn head(
         expires: convert::expires(&object),
         last_modified: Some(convert::time(object.modified)),
         metadata: convert::metadata(&object),
+        version_id: version(&object),
         ..HeadObjectOutput::default()
     })
+}
+
+/// What was looked for by a version's name is a version that is not there.
+fn of_version(named: bool) -> impl FnOnce(S3Error) -> S3Error {
+    move |error| match error.code() {
+        S3ErrorCode::NoSuchKey if named => s3_error!(NoSuchVersion),
+        _ => error,
+    }
 }
 
 fn content_type(object: &Object) -> String {

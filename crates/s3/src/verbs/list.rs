@@ -1,12 +1,12 @@
-//! Lists objects: both versions of the list, and the list of versions, of which there is one each.
+//! Lists objects: both versions of the list, and the list of versions.
 
-use objects::{Object, Page, Query};
+use objects::{After, Object, Page, Query, Store};
 use s3s::{
     S3Request, S3Result,
     dto::{
-        self, CommonPrefix, EncodingType, ListObjectVersionsInput, ListObjectVersionsOutput,
-        ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
-        ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Owner,
+        self, CommonPrefix, DeleteMarkerEntry, EncodingType, ListObjectVersionsInput,
+        ListObjectVersionsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+        ListObjectsV2Output, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Owner,
     },
     s3_error,
 };
@@ -67,6 +67,22 @@ impl Wish {
     }
 
     async fn page(&self, opened: &Opened) -> S3Result<Page> {
+        self.listed(opened, |store, query| store.list(query)).await
+    }
+
+    async fn versions(&self, opened: &Opened, version: Option<String>) -> S3Result<Page> {
+        self.listed(opened, move |store, query| {
+            let after = After { key: query.after, version: version.as_deref() };
+            store.list_versions(query, after)
+        })
+        .await
+    }
+
+    async fn listed(
+        &self,
+        opened: &Opened,
+        list: impl FnOnce(&Store, Query<'_>) -> objects::Result<Page> + Send + 'static,
+    ) -> S3Result<Page> {
         let most = usize::try_from(self.most()?).unwrap_or(0);
         if most == 0 {
             return Ok(Page::default());
@@ -75,12 +91,13 @@ impl Wish {
         let (prefix, delimiter) = (self.prefix.clone(), self.delimiter.clone());
         let after = self.after.clone();
         off_thread(move || {
-            store.list(Query {
+            let query = Query {
                 prefix: prefix.as_deref().unwrap_or_default(),
                 delimiter: delimiter.as_deref().unwrap_or_default(),
                 after: &after,
                 most,
-            })
+            };
+            list(&store, query)
         })
         .await
     }
@@ -161,27 +178,44 @@ pub(crate) async fn versions(
         most: input.max_keys,
         encoding: input.encoding_type,
     };
-    let page = wish.page(&opened).await?;
     let class = ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD);
-    let version = |object: &Object| ObjectVersion {
-        key: Some(wish.key(&object.key)),
-        e_tag: Some(convert::etag(object)),
-        last_modified: Some(convert::time(object.modified)),
-        size: Some(convert::size(object.size)),
-        storage_class: Some(class.clone()),
-        version_id: Some(String::from("null")),
-        is_latest: Some(true),
-        owner: Some(Owner::default()),
-        ..ObjectVersion::default()
-    };
+    let page = wish.versions(&opened, input.version_id_marker.clone()).await?;
+    let mut latest: Option<&str> = input.version_id_marker.as_ref().map(|_| wish.after.as_str());
+    let (mut versions, mut markers) = (Vec::new(), Vec::new());
+    for object in &page.objects {
+        // The first of a key is the newest.
+        let is_latest = Some(latest != Some(object.key.as_str()));
+        latest = Some(&object.key);
+        let (key, version_id) = (Some(wish.key(&object.key)), Some(object.version.clone()));
+        let last_modified = Some(convert::time(object.modified));
+        let owner = Some(Owner::default());
+        match object.marker {
+            true => {
+                markers.push(DeleteMarkerEntry { is_latest, key, last_modified, owner, version_id })
+            }
+            false => versions.push(ObjectVersion {
+                key,
+                version_id,
+                is_latest,
+                last_modified,
+                owner,
+                e_tag: Some(convert::etag(object)),
+                size: Some(convert::size(object.size)),
+                storage_class: Some(class.clone()),
+                ..ObjectVersion::default()
+            }),
+        }
+    }
     Ok(ListObjectVersionsOutput {
-        versions: Some(page.objects.iter().map(version).collect()),
+        versions: Some(versions),
+        delete_markers: Some(markers),
         common_prefixes: Some(wish.prefixes(&page)),
         is_truncated: Some(page.next.is_some()),
         key_marker: wish.optional(input.key_marker.as_ref()),
+        version_id_marker: input.version_id_marker,
         max_keys: Some(wish.most()?),
         next_key_marker: wish.optional(page.next.as_ref()),
-        next_version_id_marker: page.next.as_ref().map(|_| String::from("null")),
+        next_version_id_marker: page.next_version.clone(),
         prefix: wish.optional(wish.prefix.as_ref()),
         delimiter: wish.optional(wish.delimiter.as_ref()),
         encoding_type: wish.encoding.clone(),

@@ -11,16 +11,13 @@ pub(crate) mod put;
 pub(crate) mod tagging;
 
 use objects::Object;
-use s3s::{S3Result, dto::ETagCondition, s3_error};
+use s3s::dto::ETagCondition;
 
 use crate::convert;
 
-/// Nothing has versions yet: all there is of an object is what S3 calls its null version.
-fn check_version(version: Option<&String>) -> S3Result<()> {
-    match version.map(String::as_str) {
-        None | Some("null") => Ok(()),
-        Some(_) => Err(s3_error!(NoSuchVersion)),
-    }
+/// The version that a client may have to know: none where versions were never kept.
+fn version(object: &Object) -> Option<String> {
+    (object.version != objects::NULL).then(|| object.version.clone())
 }
 
 /// What a change wants of the object it replaces.

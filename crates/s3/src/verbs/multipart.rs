@@ -10,7 +10,7 @@ use s3s::{
     s3_error,
 };
 
-use super::Wanted;
+use super::{Wanted, version};
 use crate::{
     convert::{self, said},
     error::off_thread,
@@ -63,6 +63,7 @@ pub(crate) async fn complete(
         bucket: Some(opened.name),
         key: Some(input.key),
         e_tag: Some(convert::etag(&object)),
+        version_id: version(&object),
         ..CompleteMultipartUploadOutput::default()
     })
 }

@@ -56,9 +56,10 @@ pub(crate) async fn copy(
     req: S3Request<UploadPartCopyInput>,
 ) -> S3Result<UploadPartCopyOutput> {
     let input = req.input;
-    let (number, source) = (number(input.part_number)?, copy::source(&opened, &input.copy_source)?);
+    let number = number(input.part_number)?;
+    let (source, from) = copy::source(&opened, &input.copy_source)?;
     let store = opened.store.clone();
-    let object = off_thread(move || store.get(&source)).await?;
+    let object = off_thread(move || store.get_version(&source, from.as_deref())).await?;
     let if_ = If {
         matching: input.copy_source_if_match.as_ref(),
         none_matching: input.copy_source_if_none_match.as_ref(),

@@ -6,7 +6,7 @@ use s3s::{
     dto::{ETag, PutObjectInput, PutObjectOutput},
 };
 
-use super::Wanted;
+use super::{Wanted, version};
 use crate::{
     body::{self, told},
     convert::{self, said},
@@ -34,6 +34,7 @@ pub(crate) async fn put(
     let object = off_thread(put).await?;
     let sum = |name: &str| sums.get(name).cloned();
     Ok(PutObjectOutput {
+        version_id: version(&object),
         e_tag: Some(ETag::Strong(object.etag)),
         checksum_crc32: sum("crc32"),
         checksum_crc32c: sum("crc32c"),
