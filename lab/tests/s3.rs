@@ -87,7 +87,9 @@ impl Door {
 #[test]
 fn objects_are_put_got_listed_copied_tagged_and_deleted() {
     let Some(door) = Door::open(&[]) else { return };
-    for function in ["objects", "names", "lists", "parts", "presigned", "styles", "versions"] {
+    for function in
+        ["objects", "names", "lists", "parts", "presigned", "styles", "lifecycle", "versions"]
+    {
         door.run(function);
     }
 }
@@ -110,10 +112,21 @@ fn a_bucket_on_btrfs_is_the_same() {
         return lab::skip("mkfs.btrfs is not installed");
     }
     let Some(door) = Door::of("fast", &["size=50MB"]) else { return };
-    for function in ["objects", "names", "parts", "versions"] {
+    for function in ["objects", "names", "parts", "lifecycle", "versions"] {
         door.run(function);
     }
     door.daemon.lxc(["storage", "delete", "fast"]).fails_with("in use");
+    door.daemon.cli(["storage", "bucket", "delete", "fast", "photos"]).ok();
+    door.daemon.lxc(["storage", "delete", "fast"]).ok();
+}
+
+#[test]
+fn a_full_pool_says_so_and_loses_nothing() {
+    if !lab::installed("mkfs.btrfs") {
+        return lab::skip("mkfs.btrfs is not installed");
+    }
+    let Some(door) = Door::of("fast", &[]) else { return };
+    door.run("no_room");
     door.daemon.cli(["storage", "bucket", "delete", "fast", "photos"]).ok();
     door.daemon.lxc(["storage", "delete", "fast"]).ok();
 }

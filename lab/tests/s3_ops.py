@@ -310,6 +310,27 @@ def full():
     s3.delete_object(Bucket=b, Key="b")
 
 
+def no_room():
+    """A pool that is full: what was acknowledged is there, and what is deleted makes room again."""
+    s3, b, there = client(), BUCKET, []
+    try:
+        for n in range(1000):
+            s3.put_object(Bucket=b, Key=f"{n}", Body=bytes([n % 251]) * 8_000_000)
+            there.append(n)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InsufficientStorage", error
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 507, error
+    assert 3 < len(there) < 1000, there
+    for n in there:
+        assert s3.get_object(Bucket=b, Key=f"{n}")["Body"].read() == bytes([n % 251]) * 8_000_000
+    assert sorted(keys(s3)[0]) == sorted(f"{n}" for n in there)
+    s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": f"{n}"} for n in there[:-2]]})
+    s3.put_object(Bucket=b, Key="again", Body=b"x" * 8_000_000)
+    s3.put_object(Bucket=b, Key="small", Body=b"x")
+    assert len(keys(s3)[0]) == 4
+    s3.delete_objects(Bucket=b, Delete={"Objects": [{"Key": key} for key in keys(s3)[0]]})
+
+
 def styles():
     host, port = ENDPOINT.removeprefix("https://").rsplit(":", 1)
     import socket
@@ -357,6 +378,27 @@ def versions():
     every = [{"Key": "v", "VersionId": v["VersionId"]} for v in listed]
     assert len(s3.delete_objects(Bucket=b, Delete={"Objects": every})["Deleted"]) == 4
     assert "Versions" not in s3.list_object_versions(Bucket=b)
+
+
+def lifecycle():
+    s3, b = client(), BUCKET
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=b)
+    for key in ["old/a", "old/b", "new/a"]:
+        s3.put_object(Bucket=b, Key=key, Body=b"x")
+    put = lambda **rule: s3.put_bucket_lifecycle_configuration(
+        Bucket=b, LifecycleConfiguration={"Rules": [{"ID": "one", "Status": "Enabled", **rule}]}
+    )
+    put(Filter={"Prefix": "old/"}, Expiration={"Days": 3}, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1})
+    rule = s3.get_bucket_lifecycle_configuration(Bucket=b)["Rules"][0]
+    assert rule["Expiration"] == {"Days": 3} and rule["Filter"] == {"Prefix": "old/"}, rule
+    assert keys(s3)[0] == ["new/a", "old/a", "old/b"]
+    put(Filter={"Prefix": "old/"}, Expiration={"Date": "2020-01-01"})
+    assert keys(s3)[0] == ["new/a"]
+    refused("InvalidArgument", put, Filter={"Prefix": ""}, Expiration={"Days": 0})
+    refused("NotImplemented", put, Filter={"Prefix": ""}, Transitions=[{"Days": 1, "StorageClass": "GLACIER"}])
+    s3.delete_bucket_lifecycle(Bucket=b)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=b)
+    s3.delete_object(Bucket=b, Key="new/a")
 
 
 def load():

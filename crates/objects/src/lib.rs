@@ -18,12 +18,14 @@ mod copy;
 mod delete;
 mod draft;
 mod error;
+mod expire;
 mod get;
 mod index;
 mod list;
 mod multipart;
 mod object;
 mod put;
+mod settings;
 mod store;
 mod tags;
 mod versions;
@@ -34,6 +36,7 @@ mod tests;
 pub use self::{
     draft::{Draft, Written},
     error::{Error, Result},
+    expire::{Due, Expired, Rule},
     get::Reader,
     list::{Page, Query},
     multipart::{Part, Upload},

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
 
 use super::*;
@@ -340,4 +341,49 @@ fn versions_stay_until_they_are_deleted_by_name() {
     by_name(NULL);
     by_name(&one.version);
     assert_eq!((blobs(folder.path()), store.total().unwrap()), (0, 1));
+}
+
+#[test]
+fn what_is_old_enough_goes_by_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let day = 24 * 60 * 60 * 1000;
+    let now = put(&store, "logs/a", b"a").modified;
+    put(&store, "keep/a", b"a");
+    let tagged =
+        New { tags: Tags::from([("t".into(), "1".into())]), ..new("logs/t", write(&store, b"t")) };
+    store.put(tagged, None, |_| true).unwrap();
+    let upload = store.begin("logs/up", &Attributes::default(), &Tags::new()).unwrap();
+    let rule = Rule { prefix: "logs/".into(), objects: Some(Due::Days(2)), ..Rule::default() };
+    assert_eq!(
+        store.expire_at(slice::from_ref(&rule), now + 2 * day - 1).unwrap(),
+        Expired::default()
+    );
+    let of_tag = Rule { tags: Tags::from([("t".into(), "1".into())]), ..rule.clone() };
+    assert_eq!(store.expire_at(&[of_tag], now + 3 * day).unwrap().objects, 1);
+    let large = Rule { above: Some(1), ..rule.clone() };
+    assert_eq!(store.expire_at(&[large], now + 3 * day).unwrap().objects, 0);
+    assert_eq!(store.expire_at(&[rule], now + 3 * day).unwrap().objects, 1);
+    store.get("keep/a").unwrap();
+    let rule = Rule { uploads: Some(Due::Days(1)), ..Rule::default() };
+    assert_eq!(store.expire_at(&[rule], now + 2 * day).unwrap().uploads, 1);
+    assert!(store.upload("logs/up", &upload).is_err());
+
+    store.set_versioning(Versioning::Kept).unwrap();
+    for n in 0..1200 {
+        put(&store, "v", &[n as u8]);
+    }
+    store.delete("keep/a", |_| true).unwrap();
+    let kept = Rule { versions: Some(Due::Days(1)), kept: 3, markers: true, ..Rule::default() };
+    assert_eq!(store.expire_at(slice::from_ref(&kept), now).unwrap(), Expired::default());
+    // "keep/a" has one older version, which is kept, so its marker is too.
+    let expired = store.expire_at(&[kept], now + 9 * day).unwrap();
+    assert!((1196 - 3..=1196).contains(&expired.versions), "{expired:?}");
+    assert_eq!(read(&store, "v"), [1199_u32 as u8]);
+    let all = Rule { versions: Some(Due::Days(1)), markers: true, ..Rule::default() };
+    store.expire_at(slice::from_ref(&all), now + 9 * day).unwrap();
+    store.expire_at(&[all], now + 9 * day).unwrap();
+    let query = Query { most: 9, ..Query::default() };
+    let left = store.list_versions(query, After { key: "", version: None }).unwrap().objects;
+    assert_eq!(left.iter().map(|o| o.key.as_str()).collect::<Vec<_>>(), ["v"]);
 }

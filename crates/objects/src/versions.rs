@@ -6,15 +6,17 @@
 //! ```
 //! Which is newer says the row's number: it only grows.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::error::Doing;
 use crate::list::{common, just_after, successor};
 use crate::store::now;
-use crate::{Error, NULL, Object, Page, Query, Result, Store, blob, index};
+use crate::{Error, NULL, Object, Page, Query, Result, Store, blob, index, settings};
 
 /// Rows that are read at once.
 const CHUNK: usize = 256;
+/// Its name among the settings.
+const SETTING: &str = "versioning";
 
 /// Whether versions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,10 +71,7 @@ impl Store {
 
     /// Keeps versions from now on, or no longer. What is there stays.
     pub fn set_versioning(&self, versioning: Versioning) -> Result<()> {
-        self.write(|tx| {
-            let sql = "INSERT OR REPLACE INTO settings VALUES ('versioning', ?1)";
-            tx.execute(sql, [versioning.word()]).map(drop).doing("write a setting")
-        })
+        self.write(|tx| settings::set(tx, SETTING, Some(versioning.word())))
     }
 
     /// A part of the list of all versions: by key, the newest first. `after` of the query is not looked at.
@@ -82,9 +81,8 @@ impl Store {
 }
 
 fn setting(conn: &Connection) -> Result<Versioning> {
-    let sql = "SELECT value FROM settings WHERE name = 'versioning'";
-    let found = conn.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
-    Ok(found.doing("read a setting")?.map(|word| Versioning::read(&word)).unwrap_or_default())
+    let word = settings::get(conn, SETTING)?;
+    Ok(word.map(|word| Versioning::read(&word)).unwrap_or_default())
 }
 
 /// Makes room for what is to be the newest of its key, and gives its version.

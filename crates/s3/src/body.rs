@@ -62,23 +62,15 @@ pub(crate) fn announced(headers: &http::HeaderMap) -> String {
 
 /// Takes a body in, all of it or none.
 pub(crate) async fn receive(
-    mut draft: Draft,
+    draft: Draft,
     body: Option<StreamingBlob>,
     mut told: Told,
 ) -> S3Result<(Written, Sums)> {
     let mut hasher = hasher(&told);
-    let mut gathered = Vec::new();
-    if let Some(mut body) = body {
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| broken(&*error))?;
-            hasher.update(&chunk);
-            gathered.extend_from_slice(&chunk);
-            if gathered.len() >= GATHERED {
-                (draft, gathered) = write(draft, gathered).await?;
-            }
-        }
-    }
-    (draft, _) = write(draft, gathered).await?;
+    let draft = match body {
+        Some(body) => fill(draft, body, &mut hasher).await?,
+        None => draft,
+    };
     check_length(&told, draft.size())?;
     let sums = check_sums(&mut told, hasher)?;
     let written = off_thread(move || draft.finish()).await?;
@@ -88,13 +80,37 @@ pub(crate) async fn receive(
     }
 }
 
-async fn write(mut draft: Draft, mut bytes: Vec<u8>) -> S3Result<(Draft, Vec<u8>)> {
-    off_thread(move || {
+/// Writes what comes. When that fails the rest is read all the same: most clients hear no error while they send.
+async fn fill(
+    draft: Draft,
+    mut body: StreamingBlob,
+    hasher: &mut ChecksumHasher,
+) -> S3Result<Draft> {
+    let (mut filled, mut gathered) = (Ok(draft), Vec::new());
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| broken(&*error))?;
+        hasher.update(&chunk);
+        if let Ok(draft) = filled {
+            gathered.extend_from_slice(&chunk);
+            filled = match gathered.len() {
+                GATHERED.. => write(draft, &mut gathered).await,
+                _ => Ok(draft),
+            };
+        }
+    }
+    write(filled?, &mut gathered).await
+}
+
+async fn write(mut draft: Draft, gathered: &mut Vec<u8>) -> S3Result<Draft> {
+    let mut bytes = std::mem::take(gathered);
+    let written = off_thread(move || {
         draft.write(&bytes)?;
         bytes.clear();
         Ok((draft, bytes))
-    })
-    .await
+    });
+    let (draft, bytes) = written.await?;
+    *gathered = bytes;
+    Ok(draft)
 }
 
 fn check_length(told: &Told, size: u64) -> S3Result<()> {

@@ -40,14 +40,19 @@ pub(crate) fn matches(condition: &ETagCondition, etag: &str) -> bool {
     }
 }
 
-/// Whether it was changed after that time; HTTP knows whole seconds.
-pub(crate) fn newer(object: &Object, time: &Timestamp) -> bool {
+/// Milliseconds since 1970.
+pub(crate) fn milliseconds(time: &Timestamp) -> i64 {
     let mut text = Vec::new();
     // Into memory it cannot fail.
     let _ = time.format(TimestampFormat::EpochSeconds, &mut text);
     let text = String::from_utf8_lossy(&text);
     let seconds: i64 = text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(0);
-    object.modified / 1000 > seconds
+    seconds.saturating_mul(1000)
+}
+
+/// Whether it was changed after that time; HTTP knows whole seconds.
+pub(crate) fn newer(object: &Object, time: &Timestamp) -> bool {
+    object.modified / 1000 > milliseconds(time) / 1000
 }
 
 /// What the headers of a request say of its object.

@@ -22,6 +22,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// The door.
 pub struct Door {
     world: Arc<World>,
+    /// One for ever: a store is open once, also while requests end that came in elsewhere.
+    stores: Arc<Stores>,
     open: Mutex<Option<Open>>,
 }
 
@@ -44,7 +46,8 @@ impl Open {
 impl Door {
     /// A door that is closed.
     pub fn new(world: Arc<World>) -> Arc<Door> {
-        Arc::new(Door { world, open: Mutex::default() })
+        let stores = Stores::new(world.clone());
+        Arc::new(Door { world, stores, open: Mutex::default() })
     }
 
     /// Opens it where the options say. An address that is not there yet is tried again and again.
@@ -69,7 +72,7 @@ impl Door {
 
     async fn open(&self, address: ListenAddress) -> io::Result<Open> {
         let listener = bind(&address).await?;
-        let stores = Stores::new(self.world.clone());
+        let stores = self.stores.clone();
         let service = service::new(self.world.clone(), stores.clone(), &address);
         let acceptor = tls::acceptor(&self.world.dirs, &self.world.host.name)?;
         let (stop, stopped) = watch::channel(());

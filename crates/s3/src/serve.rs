@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::S3Service;
 use tokio::{
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between looks for stores that nobody uses.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Between looks for what has expired.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// Takes connections until the sender of `stopped` is gone; then the listener is closed.
 pub(crate) async fn accept(
     listener: TcpListener,
@@ -30,8 +33,11 @@ pub(crate) async fn accept(
     mut stopped: watch::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(MOST));
-    let mut look = interval(LOOK);
+    let (mut look, mut hour) = (interval(LOOK), interval(HOUR));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick comes at once.
+    hour.tick().await;
     loop {
         let next = async {
             let permit = room.clone().acquire_owned().await;
@@ -40,6 +46,10 @@ pub(crate) async fn accept(
         tokio::select! {
             _ = stopped.changed() => return,
             _ = look.tick() => stores.tidy(),
+            _ = hour.tick() => {
+                let stores = stores.clone();
+                tokio::spawn(async move { stores.expire().await });
+            }
             (taken, permit) = next => match (taken, permit) {
                 (Ok((stream, _)), Ok(permit)) => {
                     let (acceptor, service) = (acceptor.clone(), service.clone());
@@ -68,10 +78,7 @@ async fn connection(
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let answer = service_fn(move |request: http::Request<Incoming>| {
-        let service = service.clone();
-        async move { service.call(rest::whole(request)).await }
-    });
+    let answer = service_fn(move |request| rest::answer(service.clone(), request));
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
     let done = tokio::select! {
         done = &mut serving => done,

@@ -16,7 +16,7 @@ use crate::{
     access::{self, Keys},
     host::Hosts,
     stores::Stores,
-    verbs::{bucket, copy, delete, get, list, multipart, part, put, tagging},
+    verbs::{bucket, copy, delete, get, lifecycle, list, multipart, part, put, tagging},
 };
 
 /// What verbs act on.
@@ -78,6 +78,9 @@ verbs! {
     get_bucket_location GetBucketLocationInput GetBucketLocationOutput => bucket::location;
     get_bucket_versioning GetBucketVersioningInput GetBucketVersioningOutput => bucket::versioning;
     put_bucket_versioning PutBucketVersioningInput PutBucketVersioningOutput => bucket::set_versioning;
+    get_bucket_lifecycle_configuration GetBucketLifecycleConfigurationInput GetBucketLifecycleConfigurationOutput => lifecycle::get;
+    put_bucket_lifecycle_configuration PutBucketLifecycleConfigurationInput PutBucketLifecycleConfigurationOutput => lifecycle::put;
+    delete_bucket_lifecycle DeleteBucketLifecycleInput DeleteBucketLifecycleOutput => lifecycle::delete;
     get_object GetObjectInput GetObjectOutput => get::get;
     head_object HeadObjectInput HeadObjectOutput => get::head;
     put_object PutObjectInput PutObjectOutput => put::put;

@@ -11,7 +11,10 @@ use objects::Store;
 use s3s::S3Result;
 use tokio::sync::OnceCell;
 
-use crate::error::{of_cloud, off_thread};
+use crate::{
+    error::{of_cloud, off_thread},
+    verbs::lifecycle,
+};
 
 /// How long one stays open that nobody uses.
 const IDLE: Duration = Duration::from_secs(120);
@@ -46,6 +49,25 @@ impl Stores {
             off_thread(move || Store::open(&folder)).await.map(Arc::new)
         });
         store.await.cloned()
+    }
+
+    /// Does what the lifecycles of all buckets say.
+    pub(crate) async fn expire(&self) {
+        let buckets = match door::all(&self.world) {
+            Ok(buckets) => buckets,
+            Err(error) => return tracing::warn!(error = tasks::chain(&error), "no bucket expires"),
+        };
+        for bucket in buckets {
+            let done = match self.of(&bucket).await {
+                Ok(store) => off_thread(move || lifecycle::apply(&store)).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(expired) if expired == objects::Expired::default() => {}
+                Ok(expired) => tracing::info!(bucket = bucket.name, ?expired, "objects expired"),
+                Err(error) => tracing::warn!(bucket = bucket.name, ?error, "it does not expire"),
+            }
+        }
     }
 
     /// Closes those that nobody uses, and those of buckets that are gone.

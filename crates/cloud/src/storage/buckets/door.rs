@@ -52,6 +52,13 @@ pub fn grant(world: &World, access: &str) -> Result<Option<Grant>> {
     Ok(Some(Grant { bucket, role, limit }))
 }
 
+/// Every bucket that is here.
+pub fn all(world: &World) -> Result<Vec<Bucket>> {
+    let mut found = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    found.retain(|bucket| bucket.made == Made::Ready && bucket.member == world.me);
+    Ok(found)
+}
+
 /// Whether a bucket of that name is here.
 pub fn exists(world: &World, name: &str) -> Result<bool> {
     let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &world.me, name)?))?;
