@@ -25,6 +25,7 @@ mod operations;
 mod profiles;
 mod projects;
 mod raw;
+mod recover;
 mod routes;
 mod server;
 mod sockets;
@@ -75,6 +76,7 @@ fn routes() -> Routes {
         storage::routes,
         buckets::routes,
         volumes::routes,
+        recover::routes,
     ];
     resources.into_iter().fold(Routes::default(), |routes, add| add(routes))
 }

@@ -111,6 +111,8 @@ command! {
     Status(commands::status::Status),
     /// Set up a new server: a storage pool, a network, the default profile
     Init(commands::init::Init),
+    /// Take in what storage pools hold, after the database was lost
+    Recover(commands::recover::Recover),
     /// Stop all instances, then the server
     Shutdown(commands::shutdown::Shutdown),
     /// Show the versions of client and server

@@ -20,6 +20,7 @@ pub mod networks;
 pub mod profiles;
 pub mod projects;
 pub mod reconcile;
+pub mod recover;
 pub mod server;
 pub mod storage;
 pub mod url;

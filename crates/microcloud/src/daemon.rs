@@ -135,10 +135,13 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Networks);
     reconcilers.start(reconcile::Snapshots::default());
     reconcilers.start(reconcile::Pools);
+    reconcilers.start(reconcile::Records::default());
     if let Some(stuck) = world.stuck() {
         reconcilers.start(stuck);
     }
     reconcilers.start(reconcile::Backups);
+    let reconcilers = Arc::new(reconcilers);
+    let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
     let door = s3::Door::new(world.clone());
@@ -151,10 +154,21 @@ async fn run(arguments: Arguments) -> Result<()> {
         async move { due.run(&world).await }
     });
     let ending = serve(&world, listener, &starting.abort_handle()).await?;
+    waking.abort();
+    // The other holder of the reconcilers, which go now.
+    let _ = waking.await;
     drop(reconcilers);
     followed.abort();
     opening.abort();
     end(&world, ending).await
+}
+
+/// Tells the reconcilers of every change of the state.
+async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
+    let mut changed = world.store.watch();
+    while changed.changed().await.is_ok() {
+        reconcilers.wake(reconcile::STATE);
+    }
 }
 
 /// Serves until a signal, or until the database fails. While instances stop it goes on to answer.

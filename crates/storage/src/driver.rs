@@ -80,6 +80,9 @@ pub trait Driver: Send + Sync {
         let _ = spec;
         Ok(None)
     }
+    /// The identity of the pool that is at a source, to open it without knowing it; None where it has
+    /// none, or there is no pool.
+    fn recognise(&self, spec: &PoolSpec) -> Result<Option<Uuid>>;
     /// Why the driver cannot be used on this machine, if so.
     fn unable(&self) -> Option<String> {
         None
@@ -160,6 +163,10 @@ pub trait Pool: Send + Sync {
     fn info(&self) -> PoolInfo;
     /// Fails when its source is no longer there.
     fn check(&self) -> Result<()>;
+    /// Keeps something with the pool, for good when it returns, in place of what was kept before.
+    fn keep(&self, record: &[u8]) -> Result<()>;
+    /// What was kept last.
+    fn kept(&self) -> Result<Option<Vec<u8>>>;
     /// Room in it.
     fn usage(&self) -> Result<Usage>;
     /// The volumes on disk, sorted.

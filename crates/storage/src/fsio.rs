@@ -30,6 +30,15 @@ pub(crate) fn write_new(path: &Path, data: &[u8]) -> Result<()> {
     file.sync_all().at("sync", path)
 }
 
+/// A small file's bytes; None where there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(data) => Ok(Some(data)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e).at("read", path),
+    }
+}
+
 /// Replaces a file so that readers and a power cut see the old or the new one.
 pub(crate) fn replace(path: &Path, data: &[u8]) -> Result<()> {
     let new = path.with_extension("new");

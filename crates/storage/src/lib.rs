@@ -22,6 +22,7 @@ mod laws;
 mod testing;
 
 pub use copy::{Copied, copy_tree};
+pub use dir::driver_in;
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,
     PoolSpec, Snapshots, Usage, VolumeInfo, driver,

@@ -28,6 +28,7 @@ mod patch;
 pub mod profile;
 pub mod project;
 pub mod query;
+mod recover;
 pub mod resources;
 mod response;
 pub mod server;
@@ -74,6 +75,7 @@ pub use self::{
     patch::Patch,
     profile::{Profile, ProfilePost, ProfilePut, ProfilesPost},
     project::{Project, ProjectPost, ProjectPut, ProjectState, ProjectStateResource, ProjectsPost},
+    recover::{RecoverPost, Recovered, RecoveredVolume},
     resources::{
         Resources, ResourcesCpu, ResourcesMemory, ResourcesNetwork, ResourcesStorage,
         ResourcesStoragePool, ResourcesStoragePoolInodes, ResourcesStoragePoolSpace,

@@ -21,6 +21,7 @@ pub(crate) mod operation;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod query;
+pub(crate) mod recover;
 pub(crate) mod relocate;
 pub(crate) mod rename;
 pub(crate) mod shutdown;

@@ -37,7 +37,7 @@ enum Verb {
     Create {
         /// Pool
         name: String,
-        /// Driver: dir
+        /// Driver: dir, btrfs
         driver: String,
         /// Its options
         #[arg(value_name = "KEY=VALUE")]

@@ -6,7 +6,7 @@ use store::{Read, Row, Write, params};
 use super::{from_json, instances::Made, json};
 
 /// A managed network as it is stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Network {
     /// The row's key.
     pub id: i64,

@@ -7,7 +7,7 @@ use super::{from_json, json};
 use crate::names::DEFAULT_PROJECT;
 
 /// A name space.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Project {
     /// The row's key.
     pub id: i64,

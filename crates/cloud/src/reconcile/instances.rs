@@ -62,6 +62,19 @@ pub(crate) async fn find(world: &World) -> Autostart {
     Autostart { due, booted }
 }
 
+/// Holds an instance again that was recovered, if it still runs.
+pub(super) async fn find_again(world: &World, project: &str, name: &str) {
+    let row = world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?));
+    let found = match row {
+        Ok(Some(row)) => find_one(world, &row, false).await.map(drop),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = found {
+        tracing::error!(project, name, error = %tasks::chain(&error), "instance");
+    }
+}
+
 /// Whether the machine was booted since instances were started, or they were stopped with it.
 async fn booted_anew(world: &World) -> bool {
     let before = tokio::fs::read_to_string(world.dirs.boot_id()).await.unwrap_or_default();

@@ -5,10 +5,25 @@ mod boot;
 mod instances;
 mod networks;
 mod pools;
+mod records;
 mod shutdown;
 mod snapshots;
 
 pub use self::{
-    backups::Backups, boot::boot, instances::Autostart, networks::Networks, pools::Pools,
-    shutdown::shutdown, snapshots::Snapshots,
+    backups::Backups,
+    boot::boot,
+    instances::Autostart,
+    networks::Networks,
+    pools::Pools,
+    records::{Records, STATE},
+    shutdown::shutdown,
+    snapshots::Snapshots,
 };
+
+/// Brings up what a recovery has found: networks, and instances whose monitors live.
+pub(crate) async fn after_recovery(world: &crate::World, found: &[crate::recover::Unknown]) {
+    networks::repair(world).await;
+    for volume in found {
+        instances::find_again(world, &volume.project, &volume.name).await;
+    }
+}

@@ -50,19 +50,9 @@ impl Create {
         if let Some(why) = super::driver(&new.driver)?.unable() {
             return Err(Error::invalid("storage driver", format!("\"{}\": {why}", new.driver)));
         }
-        let mut config: Raw = new.config.into();
+        let mut config: Raw = new.config.clone().into();
         super::parse_options(&new.driver, &config)?;
-        let own = super::own_source(world, &new.driver, &new.name).display().to_string();
-        if let Some(source) = config.get("source").map(str::to_owned).filter(|path| *path != own) {
-            if config.has("size") {
-                let why = format!(
-                    "\"{source}\" has one already: only a pool without a source is given one"
-                );
-                return Err(Error::invalid("size", why));
-            }
-            config.set(INITIAL, source);
-        }
-        config.set_default("source", own);
+        settle_source(world, &new, &mut config)?;
         config.set(super::ID, Uuid::new_v4().to_string());
         world.store.read(|db| match rows::get(db, &new.name)? {
             Some(_) => Err(Error::exists("storage pool", &new.name)),
@@ -73,10 +63,36 @@ impl Create {
     }
 }
 
+/// The row of a pool that is there already, whose identity is not known yet.
+pub(crate) fn found_row(world: &World, post: StoragePoolsPost) -> Result<Pool> {
+    options::names::check_pool(&post.name).map_err(|why| Error::invalid("pool name", why))?;
+    let mut config: Raw = post.config.clone().into();
+    super::driver(&post.driver)?;
+    super::parse_options(&post.driver, &config)?;
+    settle_source(world, &post, &mut config)?;
+    let (name, driver, description) = (post.name, post.driver, post.description);
+    Ok(Pool { id: 0, name, driver, description, config, made: Made::Creating })
+}
+
+/// Where the pool is to be, said or not.
+fn settle_source(world: &World, new: &StoragePoolsPost, config: &mut Raw) -> Result<()> {
+    let own = super::own_source(world, &new.driver, &new.name).display().to_string();
+    if let Some(source) = config.get("source").map(str::to_owned).filter(|path| *path != own) {
+        if config.has("size") {
+            let why =
+                format!("\"{source}\" has one already: only a pool without a source is given one");
+            return Err(Error::invalid("size", why));
+        }
+        config.set(INITIAL, source);
+    }
+    config.set_default("source", own);
+    Ok(())
+}
+
 /// Makes a pool.
 pub async fn create(world: &World, caller: &Caller, new: StoragePoolsPost) -> Result<()> {
     let task = Create::new(world, new)?;
-    source::check_free(world, &task.name, &task.config).await?;
+    source::check_free(world, &as_row(&task)).await?;
     let address = url::of("storage-pools", &task.name, crate::names::DEFAULT_PROJECT);
     let request = Request::new("Creating storage pool")
         .resource("storage-pools", address.clone())
@@ -103,7 +119,7 @@ async fn row(cx: &mut Cx<Create>) -> Result<()> {
     // Another pool may have come since the request was looked at: one at a time looks and writes.
     let claim = [tasks::Claim::alone(source::CLAIM)];
     let _turn = cx.world.locks().lock(&claim, "the making of a pool").await;
-    source::check_free(&cx.world, &input.name, &input.config).await?;
+    source::check_free(&cx.world, &as_row(&input)).await?;
     cx.world
         .store
         .write(|db| {

@@ -27,13 +27,17 @@ mod source;
 mod update;
 mod usage;
 
-pub(crate) use self::{create::Create, delete::Delete};
 pub use self::{
     create::create,
     delete::delete,
     pools::{OpenPool, Pools},
     update::update,
     usage::usage,
+};
+pub(crate) use self::{
+    create::{Create, found_row},
+    delete::Delete,
+    source::check_free,
 };
 
 /// The key of a pool's identity.
@@ -48,7 +52,16 @@ pub(crate) fn driver(name: &str) -> Result<&'static dyn storage::Driver> {
     })
 }
 
-fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
+/// Notes in a row what identifies its pool.
+pub(crate) fn set_identity(row: &mut rows::Pool, spec: &PoolSpec) {
+    for (key, value) in [(ID, spec.id), (DISK, spec.disk)] {
+        if let Some(value) = value {
+            row.config.set(key, value.to_string());
+        }
+    }
+}
+
+pub(crate) fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
     let own = own_source(world, &row.driver, &row.name);
     let source = row.config.get("source").map(PathBuf::from).filter(|source| *source != own);
     let options = parse_options(&row.driver, &row.config)?;

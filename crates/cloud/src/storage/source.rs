@@ -73,13 +73,13 @@ fn places(world: &World, pool: &Pool) -> Vec<PathBuf> {
 }
 
 /// Refuses a source that another pool has.
-pub(super) async fn check_free(world: &World, name: &str, config: &Raw) -> Result<()> {
-    match owner(world, name, config).await? {
+pub(crate) async fn check_free(world: &World, pool: &Pool) -> Result<()> {
+    match owner(world, &pool.name, &pool.config).await? {
         None => Ok(()),
-        Some(pool) => {
-            let source = config.get("source").unwrap_or_default();
+        Some(owner) => {
+            let source = pool.config.get("source").unwrap_or_default();
             let why =
-                format!("\"{source}\" belongs to the storage pool \"{pool}\": choose another");
+                format!("\"{source}\" belongs to the storage pool \"{owner}\": choose another");
             Err(Error::invalid("source", why))
         }
     }

@@ -107,6 +107,15 @@ impl Driver for Btrfs {
         }
     }
 
+    fn recognise(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
+        match Source::of(spec)? {
+            Source::File(file) => mount::attach_file(spec, &file)?,
+            Source::Disk(disk) => mount::mount(spec, &disk)?,
+            Source::Folder(folder) => return dir::identity(&folder),
+        }
+        dir::identity(&spec.path)
+    }
+
     fn unable(&self) -> Option<String> {
         if !exec::installed(exec::mkfs_btrfs::PROGRAM) {
             return Some(String::from("mkfs.btrfs is not installed: apt install btrfs-progs"));

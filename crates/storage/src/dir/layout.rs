@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! pool.json                    which driver, which version
+//! recovery.json                what whoever opened the pool keeps with it
 //! .lock                        held for moments: publishing, deleting
 //! tmp/<n>/                     being built; a build holds a lock on its folder
 //! trash/<n>/                   being removed
@@ -30,6 +31,10 @@ impl Layout {
 
     pub(super) fn marker(&self) -> PathBuf {
         self.root.join("pool.json")
+    }
+
+    pub(super) fn record(&self) -> PathBuf {
+        self.root.join("recovery.json")
     }
 
     pub(super) fn lock(&self) -> PathBuf {

@@ -67,6 +67,10 @@ impl Driver for Dir {
         open(&root(spec), &INFO, spec.id, Trees::Folders)
     }
 
+    fn recognise(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
+        identity(&root(spec))
+    }
+
     fn delete(&self, spec: &PoolSpec) -> Result<()> {
         empty(spec, &root(spec), &INFO)?;
         unlink(spec)
@@ -137,14 +141,7 @@ fn start(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<()> {
 
 /// Whether that pool is in the folder; false where there is none.
 fn has_marker(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<bool> {
-    let path = layout.marker();
-    let data = match fs::read(&path) {
-        Ok(data) => data,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e).at("read", path),
-    };
-    let marker: Marker = serde_json::from_slice(&data)
-        .map_err(|source| Error::Damaged { path: path.clone(), source })?;
+    let Some(marker) = marker(layout)? else { return Ok(false) };
     if marker.driver != info.name || marker.version > info.version {
         let (driver, version) = (marker.driver, marker.version);
         return Err(Error::OtherPool { path: layout.root.clone(), driver, version });
@@ -153,6 +150,22 @@ fn has_marker(layout: &Layout, info: &DriverInfo, id: Option<Uuid>) -> Result<bo
         true => Ok(true),
         false => Err(Error::ForeignPool { path: layout.root.clone() }),
     }
+}
+
+fn marker(layout: &Layout) -> Result<Option<Marker>> {
+    let path = layout.marker();
+    let Some(data) = fsio::read(&path)? else { return Ok(None) };
+    serde_json::from_slice(&data).map(Some).map_err(|source| Error::Damaged { path, source })
+}
+
+/// The identity of the pool whose files are in a folder.
+pub(crate) fn identity(folder: &Path) -> Result<Option<Uuid>> {
+    Ok(marker(&Layout::new(folder))?.and_then(|marker| marker.id))
+}
+
+/// The driver of the pool whose files are in a folder.
+pub fn driver_in(folder: &Path) -> Result<Option<String>> {
+    Ok(marker(&Layout::new(folder))?.map(|marker| marker.driver))
 }
 
 /// With a source, the pool's folder in the state folder is a link to it.
@@ -176,6 +189,8 @@ fn remove(layout: &Layout) -> Result<()> {
     for folder in layout.folders() {
         fallback::remove_tree(&folder)?;
     }
+    fsio::remove_file(&layout.record())?;
+    fsio::remove_file(&layout.record().with_extension("new"))?;
     fsio::remove_file(&layout.lock())?;
     fsio::remove_file(&layout.marker())
 }

@@ -98,6 +98,14 @@ impl Pool for DirPool {
         super::check(&self.layout, self.driver, self.id)
     }
 
+    fn keep(&self, record: &[u8]) -> Result<()> {
+        fsio::replace(&self.layout.record(), record)
+    }
+
+    fn kept(&self) -> Result<Option<Vec<u8>>> {
+        fsio::read(&self.layout.record())
+    }
+
     fn usage(&self) -> Result<Usage> {
         let s = rustix::fs::statvfs(&self.layout.root).at("measure", &self.layout.root)?;
         Ok(Usage {

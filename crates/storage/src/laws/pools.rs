@@ -77,3 +77,17 @@ fn another_pool_is_never_taken_opened_or_removed() {
         s.driver.delete(&s.spec).unwrap();
     });
 }
+
+#[test]
+fn what_is_kept_with_a_pool_stays_until_the_pool_goes() {
+    every_driver(|mut s| {
+        assert_eq!(s.pool.kept().unwrap(), None);
+        s.pool.keep(b"first").unwrap();
+        s.pool.keep(b"second").unwrap();
+        s.reopen();
+        assert_eq!(s.pool.kept().unwrap().unwrap(), b"second");
+        assert_eq!(s.driver.recognise(&s.spec).unwrap(), s.spec.id);
+        s.driver.delete(&s.spec).unwrap();
+        assert!(!s.spec.path.exists());
+    });
+}

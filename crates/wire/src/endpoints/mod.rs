@@ -22,6 +22,7 @@ pub mod networks;
 pub mod operations;
 pub mod profiles;
 pub mod projects;
+pub mod recover;
 pub mod server;
 pub mod storage;
 pub mod volumes;
@@ -174,7 +175,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 13] = [
+const GROUPS: [&[Info]; 14] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -188,6 +189,7 @@ const GROUPS: [&[Info]; 13] = [
     storage::LIST,
     buckets::LIST,
     volumes::LIST,
+    recover::LIST,
 ];
 
 const COUNT: usize = {

@@ -154,7 +154,7 @@ fn add_devices(devices: &mut DevicesMap, pool: &str, network: Option<&str>) {
     }
 }
 
-fn answer(question: &str, default: &str) -> Result<String> {
+pub(crate) fn answer(question: &str, default: &str) -> Result<String> {
     out!("{question} [{default}]: ");
     stdout().flush().map_err(Error::Stdio)?;
     let mut line = String::new();
