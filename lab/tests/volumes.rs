@@ -50,7 +50,7 @@ fn a_volume_from_its_making_to_its_end() {
         volume(&["rename", "default", "data", "photos_2026"]).ok();
         assert_eq!(names(&daemon, &format!("{VOLUMES}/custom")), ["photos_2026"]);
         assert_eq!(on_disk(&daemon, "default"), ["default_photos_2026"]);
-        let info = daemon.cli(["storage", "volume", "info", "default", "photos_2026"]).text();
+        let info = volume(&["info", "default", "photos_2026"]).text();
         assert!(info.contains("Usage: "), "{info}");
         daemon.lxc(["storage", "delete", "default"]).fails_with("in use");
         volume(&["delete", "default", "photos_2026"]).ok();
@@ -308,4 +308,105 @@ fn what_cannot_be_attached_is_refused_in_one_line() {
     let more = ["source=none", "path=/x", "required=false"];
     daemon.run(Client::Lxc, &[&device[..], &more].concat()).ok();
     daemon.lxc(["restart", "web", "--force"]).ok();
+}
+
+#[test]
+fn a_snapshot_brings_files_back_and_leaves_the_options() {
+    let Some(daemon) = with_volume() else { return };
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        daemon.busybox("web");
+        volume(&["attach", "default", "data", "web", "/data"]).ok();
+        daemon.sh("web", "echo then > /data/note; mkdir -p /data/d; touch /data/d/x").ok();
+        volume(&["snapshot", "default", "data", "before"]).ok();
+        daemon.await_status("web", "Running");
+        daemon.sh("web", "echo now > /data/note; rm -r /data/d; touch /data/new").ok();
+        volume(&["set", "default", "data", "user.note=now"]).ok();
+        volume(&["restore", "default", "data", "before"]).fails_with("stop it first");
+        daemon.lxc(["stop", "web", "--force"]).ok();
+        volume(&["restore", "default", "data", "before"]).ok();
+        daemon.lxc(["start", "web"]).ok();
+        let seen = daemon.sh("web", "cat /data/note; ls /data /data/d").text();
+        assert_eq!(seen, "then\n/data:\nd\nnote\n\n/data/d:\nx");
+        assert_eq!(volume(&["get", "default", "data", "user.note"]).text(), "now");
+
+        volume(&["rename", "default", "data/before", "data/after"]).ok();
+        volume(&["snapshot", "default", "data"]).ok();
+        volume(&["snapshot", "default", "data"]).ok();
+        let kept = || names(&daemon, &format!("{VOLUMES}/custom/data/snapshots"));
+        assert_eq!(kept(), ["after", "snap0", "snap1"]);
+        let list = volume(&["list", "default"]).text();
+        assert!(list.contains("custom (snapshot)") && list.contains("data/snap0"), "{list}");
+        let info = volume(&["info", "default", "data"]).text();
+        assert!(info.contains("Snapshots:") && info.contains("after"), "{info}");
+        let shown = volume(&["show", "default", "data/after"]).text();
+        assert!(shown.contains("content_type: filesystem"), "{shown}");
+        volume(&["delete", "default", "data/snap0"]).ok();
+        assert_eq!(kept(), ["after", "snap1"]);
+        volume(&["snapshot", "default", "data", "after"]).fails_with("already exists");
+        volume(&["snapshot", "default", "data", "after", "--reuse"]).ok();
+        volume(&["snapshot", "default", "data", "a b"]).fails_with("snapshot name");
+        volume(&["restore", "default", "data", "none"]).fails_with("not found");
+        volume(&["delete", "default", "data/none"]).fails_with("not found");
+        volume(&["rename", "default", "data/none", "data/b"]).fails_with("not found");
+
+        daemon.lxc(["stop", "web", "--force"]).ok();
+        daemon.lxc(["delete", "web"]).ok();
+        volume(&["rename", "default", "data", "more"]).ok();
+        volume(&["restore", "default", "more", "after"]).ok();
+        volume(&["delete", "default", "more"]).ok();
+        volume(&["create", "default", "data"]).ok();
+        assert_eq!(kept(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn snapshots_of_volumes_end_as_the_options_say() {
+    let Some(daemon) = with_volume() else { return };
+    let volume =
+        |words: &[&str]| daemon.run(Client::Lxc, &[&["storage", "volume"], words].concat());
+    volume(&["set", "default", "data", "snapshots.expiry=2d", "snapshots.pattern=auto%d"]).ok();
+    volume(&["snapshot", "default", "data"]).ok();
+    volume(&["snapshot", "default", "data", "kept", "--no-expiry"]).ok();
+    let path = format!("{VOLUMES}/custom/data/snapshots");
+    let list = daemon.get(&format!("{path}?recursion=1"));
+    assert_eq!(list[0]["name"], "auto0", "{list}");
+    assert!(list[0]["expires_at"].as_str().is_some_and(|end| end.starts_with("20")), "{list}");
+    assert_eq!(list[1]["expires_at"], "0001-01-01T00:00:00Z", "{list}");
+    let text = b"description: of May\nexpires_at: 2099-01-02T03:04:05Z\n".to_vec();
+    let edit = ["storage", "volume", "edit", "default", "data/kept"];
+    daemon.run_with(Client::Lxc, &edit, text).ok();
+    let kept = daemon.get(&format!("{path}/kept"));
+    assert_eq!(kept["description"], "of May", "{kept}");
+    assert_eq!(kept["expires_at"], "2099-01-02T03:04:05Z", "{kept}");
+    let patch = json!({ "expires_at": "2001-01-01T00:00:00Z" }).to_string();
+    assert_eq!(daemon.request("PATCH", &format!("{path}/kept"), &patch).status, 400);
+}
+
+#[test]
+fn a_volume_on_btrfs_has_its_size_its_snapshots_and_its_users() {
+    if !lab::installed("mkfs.btrfs") {
+        return lab::skip("mkfs.btrfs is not installed");
+    }
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.lxc(["storage", "create", "fast", "btrfs", "size=512MiB"]).ok();
+    let volume =
+        |words: &[&str]| daemon.run(Client::Lxc, &[&["storage", "volume"], words].concat());
+    volume(&["create", "fast", "data", "size=20MiB"]).ok();
+    daemon.busybox("web");
+    volume(&["attach", "fast", "data", "web", "/data"]).ok();
+    daemon.sh("web", "dd if=/dev/zero of=/data/big bs=1M count=40").fails_with("quota exceeded");
+    daemon.sh("web", "rm /data/big; echo then > /data/note; sync").ok();
+    // It grows while it is in use, and does not shrink below what is in it.
+    volume(&["set", "fast", "data", "size=100MiB"]).ok();
+    daemon.sh("web", "dd if=/dev/zero of=/data/big bs=1M count=40 && sync").ok();
+    volume(&["set", "fast", "data", "size=20MiB"]).fails_with("in use");
+    volume(&["snapshot", "fast", "data", "a"]).ok();
+    daemon.sh("web", "echo now > /data/note; rm /data/big; sync").ok();
+    volume(&["set", "fast", "data", "size=60MiB"]).ok();
+    daemon.lxc(["stop", "web", "--force"]).ok();
+    volume(&["restore", "fast", "data", "a"]).ok();
+    daemon.lxc(["start", "web"]).ok();
+    assert_eq!(daemon.sh("web", "cat /data/note; ls /data").text(), "then\nbig\nnote");
+    daemon.sh("web", "dd if=/dev/zero of=/data/more bs=1M count=40").fails_with("quota exceeded");
 }

@@ -22,6 +22,7 @@ pub mod projects;
 pub mod reconcile;
 pub mod recover;
 pub mod server;
+mod snapshots;
 pub mod storage;
 pub mod url;
 pub mod volumes;

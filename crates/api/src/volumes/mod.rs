@@ -1,4 +1,4 @@
-//! `/1.0/storage-volumes`, and the volumes of each pool.
+//! `/1.0/storage-volumes`, and the volumes of each pool; their snapshots are in [`snapshots`].
 
 use axum::{
     Json,
@@ -17,8 +17,10 @@ use crate::{
     routes::{self, Call, RawCall, Routes, Tagged},
 };
 
+mod snapshots;
+
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    snapshots::routes(routes)
         .sync::<AllVolumesList, _>(all)
         .sync::<AllVolumesOfKindList, _>(all_of_kind)
         .sync::<StorageVolumesList, _>(list)
@@ -116,8 +118,11 @@ fn place<E: wire::Endpoint<Query = TargetQuery>>(call: &Call<E>) -> (&str, &str,
 }
 
 async fn replace(call: Call<StorageVolumeReplace>) -> Result<Empty> {
-    if !call.body.restore.is_empty() {
-        return Err(Error::Unsupported("a restore of a storage volume").into());
+    let snapshot = &call.body.restore;
+    if !snapshot.is_empty() {
+        let key = volumes::Key::asked(&call.world, place(&call))?;
+        volumes::snapshots::restore(&call.world, &call.caller, &key, snapshot).await?;
+        return Ok(Empty {});
     }
     let change = |_| Ok(call.body.clone());
     let seen = call.if_match.clone();

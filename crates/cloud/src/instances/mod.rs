@@ -37,7 +37,7 @@ pub mod list;
 pub mod live;
 pub mod logs;
 pub(crate) mod options;
-mod pause;
+pub(crate) mod pause;
 mod plug;
 pub(crate) mod reconfigure;
 pub mod record;

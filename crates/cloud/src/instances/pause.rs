@@ -6,7 +6,7 @@ use super::guests::Phase;
 use crate::{Error, Result, World, blocking::blocking, names};
 
 /// Pauses an instance that runs.
-pub(super) async fn pause(world: &World, project: &str, name: &str) -> Result<()> {
+pub(crate) async fn pause(world: &World, project: &str, name: &str) -> Result<()> {
     match world.guests.get(project, name) {
         Some(guest) if guest.phase() == Phase::Running => {
             let frozen = blocking("pause instance", move || guest.monitor().freeze(true));
@@ -17,7 +17,7 @@ pub(super) async fn pause(world: &World, project: &str, name: &str) -> Result<()
 }
 
 /// Lets it go on, unless a client paused it meanwhile. After a crash no guest is held yet.
-pub(super) async fn go_on(world: &World, project: &str, name: &str) -> Result<()> {
+pub(crate) async fn go_on(world: &World, project: &str, name: &str) -> Result<()> {
     let guest = world.guests.get(project, name);
     if guest.is_some_and(|guest| guest.phase() == Phase::Frozen) {
         return Ok(());

@@ -161,6 +161,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                     let size = volume.config.get("size").unwrap_or("-");
                     let made = volume.made;
                     seen.insert(format!("row volume {}/{} {made:?} {size}", row.name, volume.name));
+                    for kept in db::volume_snapshots::of_volume(db, volume.id)? {
+                        let (name, made) = (&kept.name, kept.made);
+                        seen.insert(format!("row snapshot {}/{name} {made:?}", volume.name));
+                    }
                 }
             }
             for row in db::buckets::all(db)? {
@@ -213,15 +217,17 @@ fn files(world: &World) -> Vec<String> {
     seen
 }
 
-/// The snapshots of every root on disk, and the note in it and in them.
+/// The snapshots of every root and custom volume on disk, and the note in it and in them.
 fn snapshots(world: &World) -> Vec<String> {
     let mut seen = Vec::new();
     let pools = children(&world.dirs.root().join("storage-pools"));
-    for volume in pools.iter().flat_map(|pool| children(&pool.join("containers"))) {
-        let kept = children(&volume.join("snapshots"));
-        for place in kept.into_iter().chain([volume]) {
-            let note = fs::read_to_string(place.join("upper/note")).unwrap_or_default();
-            seen.push(format!("files {} note={note}", place.display()));
+    for (kind, files) in [("containers", "upper"), ("custom", "data")] {
+        for volume in pools.iter().flat_map(|pool| children(&pool.join(kind))) {
+            let kept = children(&volume.join("snapshots"));
+            for place in kept.into_iter().chain([volume]) {
+                let note = fs::read_to_string(place.join(files).join("note")).unwrap_or_default();
+                seen.push(format!("files {} note={note}", place.display()));
+            }
         }
     }
     seen

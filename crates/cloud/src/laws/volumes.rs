@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use tasks::laws;
-use wire::StorageVolumesPost;
+use chrono::{Local, TimeDelta};
+use tasks::{Reconciler, laws};
+use wire::{StorageVolumeSnapshotsPost, StorageVolumesPost};
 
 use super::scene::{observe, play};
 use crate::{
     Caller, World,
     db::volumes as rows,
-    volumes::{self, Create, Delete, Key, Rename, Update},
+    reconcile::Snapshots,
+    volumes::{self, Create, Delete, Key, Rename, Update, snapshots},
 };
 
 fn post(content: &str) -> StorageVolumesPost {
@@ -112,6 +114,103 @@ fn update_is_all_or_nothing() {
             )
             .await;
         }
+        without(&world).await;
+    });
+}
+
+fn key() -> Key {
+    Key { pool: "default".into(), project: "default".into(), name: "data".into() }
+}
+
+fn named(name: &str) -> StorageVolumeSnapshotsPost {
+    StorageVolumeSnapshotsPost { name: name.into(), ..StorageVolumeSnapshotsPost::default() }
+}
+
+/// Writes into the volume from outside.
+fn write_note(world: &World, text: &str) {
+    let folder = world.dirs.root().join("storage-pools/default/custom/default_data/data");
+    std::fs::write(folder.join("note"), text).unwrap();
+}
+
+/// A volume with a snapshot, and changes after it.
+pub(super) async fn with_snapshot(world: &Arc<World>) {
+    with_volume(world, "filesystem").await;
+    write_note(world, "then");
+    let taken = snapshots::take(world, &Caller::default(), &key(), &named("a")).await.unwrap();
+    taken.result().await.unwrap();
+    write_note(world, "now");
+}
+
+#[test]
+fn snapshots_are_all_or_nothing() {
+    play(async |world| {
+        let caller = Caller::default();
+        laws::check::<snapshots::Take, _>(
+            async || {
+                with_volume(&world, "filesystem").await;
+                write_note(&world, "then");
+                world.clone()
+            },
+            || snapshots::Take::new(&world, &caller, &key(), &named("a")).unwrap(),
+            observe,
+        )
+        .await;
+        let prepare = async || {
+            with_snapshot(&world).await;
+            world.clone()
+        };
+        let delete = || snapshots::Delete::new(&world, &caller, &key(), "a").unwrap();
+        laws::check::<snapshots::Delete, _>(prepare, delete, observe).await;
+        let rename = || snapshots::Rename::new(&world, &caller, &key(), "a", "b").unwrap();
+        laws::check::<snapshots::Rename, _>(prepare, rename, observe).await;
+        without(&world).await;
+    });
+}
+
+#[test]
+fn a_restore_is_all_or_nothing() {
+    play(async |world| {
+        let prepare = async || {
+            with_snapshot(&world).await;
+            world.clone()
+        };
+        let restore = || snapshots::Restore::new(&world, &key(), "a").unwrap();
+        laws::check::<snapshots::Restore, _>(prepare, restore, observe).await;
+        without(&world).await;
+    });
+}
+
+#[test]
+fn the_clock_takes_and_deletes_snapshots_of_volumes() {
+    play(async |world| {
+        with_volume(&world, "filesystem").await;
+        let set = async |option: &str, value: &str| {
+            let change = |mut put: wire::StorageVolumePut| {
+                put.config.insert(option.into(), value.into());
+                Ok(put)
+            };
+            let (caller, place) = (Caller::default(), ("default", "default", "custom", "data"));
+            volumes::update(&world, &caller, place, None, change).await.unwrap();
+        };
+        set("snapshots.schedule", "* * * * *").await;
+        set("snapshots.expiry", "1H").await;
+        set("snapshots.pattern", "auto%d").await;
+        let before = Local::now().naive_local() - TimeDelta::minutes(2);
+        let mut clock = Snapshots::since(before);
+        let report = clock.activate(&world).await;
+        assert_eq!((report.changed, report.errors.len()), (1, 0));
+        let seen = snapshots::list(&world, &key()).unwrap();
+        assert_eq!((seen.len(), seen[0].name.as_str()), (1, "auto0"));
+        assert!(seen[0].expires_at > wire::Timestamp::now());
+        let over = Some(chrono::Utc::now() - TimeDelta::seconds(1));
+        let written = world.store.write(|db| {
+            let row = crate::db::volume_snapshots::all(db)?.remove(0);
+            Ok::<_, crate::Error>(crate::db::volume_snapshots::update(db, row.id, "", over)?)
+        });
+        written.await.unwrap();
+        set("snapshots.schedule", "@never").await;
+        clock.activate(&world).await;
+        assert!(snapshots::list(&world, &key()).unwrap().is_empty());
         without(&world).await;
     });
 }

@@ -46,6 +46,10 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<volumes::Update>()
         .register::<volumes::Rename>()
         .register::<volumes::Delete>()
+        .register::<volumes::snapshots::Take>()
+        .register::<volumes::snapshots::Delete>()
+        .register::<volumes::snapshots::Rename>()
+        .register::<volumes::snapshots::Restore>()
         .open(&world.dirs.local_db())?;
     world.set_runner(runner.clone());
     super::networks::repair(world).await;

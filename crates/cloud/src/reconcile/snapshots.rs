@@ -1,8 +1,10 @@
-//! Takes the snapshots that instances' schedules ask for, and deletes those whose time is over.
+//! Takes the snapshots that the schedules of instances and volumes ask for, and deletes those whose time
+//! is over.
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{Local, NaiveDateTime, Utc};
+use chrono::{DateTime, Local, NaiveDateTime, Utc};
+use options::{Options, VolumeOptions};
 use tasks::{Reconciler, Report};
 
 use crate::{
@@ -10,9 +12,12 @@ use crate::{
     db::{
         instance_snapshots as snapshot_rows,
         instances::{self as rows, Instance, Made},
+        volume_snapshots as volume_snapshot_rows,
+        volumes::{self as volume_rows, Volume},
     },
     expand,
     instances::{options::Typed, snapshots},
+    volumes::{Key, key_of, snapshots as of_volumes},
 };
 
 /// Looks about every minute. What was due while no daemon ran is not made up for.
@@ -51,15 +56,14 @@ impl Reconciler<World> for Snapshots {
 
     async fn activate(&mut self, world: &Arc<World>) -> Report {
         let mut report = Report::default();
-        for (row, name) in expired(world).unwrap_or_else(|error| failed(&mut report, error)) {
-            let deleted = snapshots::expire(world, &row.project, &row.name, &name).await;
-            report.note(deleted);
+        for (owner, name) in expired(world).unwrap_or_else(|error| failed(&mut report, error)) {
+            report.note(owner.expire(world, &name).await);
         }
         let now = Local::now().naive_local();
         // The clock may have been set back.
         let seen = std::mem::replace(&mut self.seen, now).min(now);
-        for row in due(world, seen, now).unwrap_or_else(|error| failed(&mut report, error)) {
-            report.note(snapshots::take_by_clock(world, &row.project, &row.name).await);
+        for owner in due(world, seen, now).unwrap_or_else(|error| failed(&mut report, error)) {
+            report.note(owner.take(world).await);
         }
         report
     }
@@ -70,29 +74,80 @@ fn failed<T>(report: &mut Report, error: Error) -> Vec<T> {
     Vec::new()
 }
 
+/// What has snapshots.
+#[derive(Clone)]
+enum Owner {
+    Instance { project: String, name: String },
+    Volume(Key),
+}
+
+impl Owner {
+    fn instance(row: &Instance) -> Owner {
+        Owner::Instance { project: row.project.clone(), name: row.name.clone() }
+    }
+
+    async fn take(&self, world: &World) -> Result<()> {
+        match self {
+            Owner::Instance { project, name } => {
+                snapshots::take_by_clock(world, project, name).await
+            }
+            Owner::Volume(key) => of_volumes::take_by_clock(world, key).await,
+        }
+    }
+
+    async fn expire(&self, world: &World, snapshot: &str) -> Result<()> {
+        match self {
+            Owner::Instance { project, name } => {
+                snapshots::expire(world, project, name, snapshot).await
+            }
+            Owner::Volume(key) => of_volumes::expire(world, key, snapshot).await,
+        }
+    }
+}
+
 fn instances(db: &store::Read<'_>, world: &World) -> Result<Vec<Instance>> {
     let own = |row: &Instance| row.made == Made::Ready && row.member == world.me;
     Ok(rows::all(db)?.into_iter().filter(own).collect())
 }
 
-/// Snapshots whose time is over, with their instances.
-fn expired(world: &World) -> Result<Vec<(Instance, String)>> {
+fn volumes(db: &store::Read<'_>, world: &World) -> Result<Vec<Volume>> {
+    let own = |row: &Volume| row.made == Made::Ready && row.member == world.me;
+    Ok(volume_rows::custom(db)?.into_iter().filter(own).collect())
+}
+
+/// Snapshots whose time is over, with their owners.
+fn expired(world: &World) -> Result<Vec<(Owner, String)>> {
     let now = Utc::now();
+    let over = |made: Made, end: Option<DateTime<Utc>>| {
+        made == Made::Ready && end.is_some_and(|time| time <= now)
+    };
     world.store.read(|db| {
-        let all = snapshot_rows::all(db)?.into_iter();
-        let over = |row: &snapshot_rows::Snapshot| row.expires_at.is_some_and(|time| time <= now);
-        let over: Vec<_> = all.filter(|row| row.made == Made::Ready && over(row)).collect();
-        if over.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        let of_instances = snapshot_rows::all(db)?.into_iter();
+        let of_instances: Vec<_> =
+            of_instances.filter(|row| over(row.made, row.expires_at)).collect();
+        if !of_instances.is_empty() {
+            let instances = instances(db, world)?;
+            let of = |id: i64| instances.iter().find(|row| row.id == id).map(Owner::instance);
+            let owned = of_instances.into_iter();
+            found.extend(owned.filter_map(|row| Some((of(row.instance_id)?, row.name))));
         }
-        let instances = instances(db, world)?;
-        let of = |id: i64| instances.iter().find(|row| row.id == id).cloned();
-        Ok(over.into_iter().filter_map(|row| Some((of(row.instance_id)?, row.name))).collect())
+        let of_volumes = volume_snapshot_rows::all(db)?.into_iter();
+        let of_volumes: Vec<_> = of_volumes.filter(|row| over(row.made, row.expires_at)).collect();
+        if !of_volumes.is_empty() {
+            let volumes = volumes(db, world)?;
+            let of = |id: i64| volumes.iter().find(|row| row.id == id).map(key_of);
+            let owned = of_volumes.into_iter();
+            found.extend(
+                owned.filter_map(|row| Some((Owner::Volume(of(row.volume_id)?), row.name))),
+            );
+        }
+        Ok(found)
     })
 }
 
-/// Instances whose schedules say a moment after `seen`.
-fn due(world: &World, seen: NaiveDateTime, now: NaiveDateTime) -> Result<Vec<Instance>> {
+/// Owners whose schedules say a moment after `seen`.
+fn due(world: &World, seen: NaiveDateTime, now: NaiveDateTime) -> Result<Vec<Owner>> {
     world.store.read(|db| {
         let mut due = Vec::new();
         for row in instances(db, world)? {
@@ -102,7 +157,13 @@ fn due(world: &World, seen: NaiveDateTime, now: NaiveDateTime) -> Result<Vec<Ins
             let runs = world.guests.get(&row.project, &row.name).is_some();
             let wanted = options.schedule.as_ref().is_some_and(|cron| cron.is_due(seen, now));
             if wanted && (runs || options.schedule_stopped) {
-                due.push(row);
+                due.push(Owner::instance(&row));
+            }
+        }
+        for row in volumes(db, world)? {
+            let Ok(options) = VolumeOptions::parse(&row.config) else { continue };
+            if options.snapshots_schedule.is_some_and(|cron| cron.is_due(seen, now)) {
+                due.push(Owner::Volume(key_of(&row)));
             }
         }
         Ok(due)

@@ -73,6 +73,8 @@ pub const EXTENSIONS: &[&str] = &[
     "storage_volumes_all_projects",
     "storage_volumes_all",
     "storage_api_volume_rename",
+    "storage_api_volume_snapshots",
+    "custom_volume_snapshot_expiry",
     "storage_volume_state",
     "custom_block_volumes",
     "storage_volumes_created_at",

@@ -4,7 +4,7 @@ use options::{Options, Raw, VolumeOptions};
 use storage::{Content, Shape};
 use uuid::Uuid;
 
-use crate::{Error, Result};
+use crate::{Error, Result, db::volumes::Volume};
 
 /// Size of a disk that is given none, as with LXD.
 const DISK: &str = "10GiB";
@@ -81,6 +81,11 @@ pub(super) fn size(options: &VolumeOptions, content: Content) -> Option<u64> {
         Content::Block => Some(size.next_multiple_of(SECTOR)),
         Content::Filesystem => (size > 0).then_some(size),
     }
+}
+
+/// The size that a row says, in bytes.
+pub(super) fn bytes(row: &Volume) -> Result<Option<u64>> {
+    Ok(size(&super::typed(&row.config)?, kept_as(&row.content)))
 }
 
 #[cfg(test)]

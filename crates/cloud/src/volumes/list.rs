@@ -27,7 +27,13 @@ pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Ve
             "custom" => row.made == Made::Ready && home.as_ref().is_none_or(|h| *h == row.project),
             _ => project.is_none_or(|name| name == row.project),
         });
-        Ok::<_, Error>(wanted.map(|row| render(row, &uses)).collect())
+        let mut found = Vec::new();
+        for row in wanted {
+            let snapshots = super::snapshots::volumes(db, &row)?;
+            found.push(render(row, &uses));
+            found.extend(snapshots);
+        }
+        Ok::<_, Error>(found)
     })?;
     found.extend(image_volumes(world, pool, project).await?);
     Ok(found)

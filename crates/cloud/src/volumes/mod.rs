@@ -33,6 +33,7 @@ mod create;
 mod delete;
 mod list;
 mod rename;
+pub mod snapshots;
 mod state;
 mod update;
 mod users;
@@ -61,6 +62,15 @@ pub struct Key {
 }
 
 impl Key {
+    /// The custom volume that a request names, by its pool, project, kind and name.
+    pub fn asked(
+        world: &World,
+        (pool, project, kind, name): (&str, &str, &str, &str),
+    ) -> Result<Key> {
+        custom(kind)?;
+        world.store.read(|db| Key::of(db, pool, project, name))
+    }
+
     /// The volume that a request names.
     pub(crate) fn of(db: &Read<'_>, pool: &str, project: &str, name: &str) -> Result<Key> {
         crate::storage::find(db, pool)?;

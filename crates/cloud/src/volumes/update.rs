@@ -102,7 +102,7 @@ pub async fn update(
 
 /// Refuses a size that what is in the volume does not fit in: every write would fail from then on.
 async fn check_room(world: &World, key: &Key, task: &Update) -> Result<()> {
-    let (old, new) = (bytes(&task.before)?, bytes(&task.after)?);
+    let (old, new) = (config::bytes(&task.before)?, config::bytes(&task.after)?);
     let Some(new) = new.filter(|new| old.is_none_or(|old| *new < old)) else { return Ok(()) };
     let (pool, id) = (world.pools.open(world, &key.pool).await?, key.on_disk()?);
     let used = blocking("measure volume", move || match pool.info().quotas {
@@ -117,11 +117,6 @@ async fn check_room(world: &World, key: &Key, task: &Update) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// The size that a row says, in bytes.
-fn bytes(row: &Volume) -> Result<Option<u64>> {
-    Ok(config::size(&super::typed(&row.config)?, config::kept_as(&row.content)))
 }
 
 async fn write(cx: &mut Cx<Update>) -> Result<()> {
@@ -168,7 +163,7 @@ async fn resize_back(cx: &mut Cx<Update>) -> Result<()> {
 }
 
 async fn resize_to(cx: &Cx<Update>, from: &Volume, to: &Volume) -> Result<()> {
-    let (old, new) = (bytes(from)?, bytes(to)?);
+    let (old, new) = (config::bytes(from)?, config::bytes(to)?);
     if old == new {
         return Ok(());
     }

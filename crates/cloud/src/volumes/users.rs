@@ -132,7 +132,7 @@ pub(super) fn in_use(volume: &Key, by: Vec<String>) -> Error {
 
 /// The instances that have a volume mounted: they name it and run, or they were started with it and
 /// keep its mount until they stop, whatever their devices say now.
-async fn running(world: &World, volume: &Volume) -> Result<Vec<Guest>> {
+pub(super) async fn running(world: &World, volume: &Volume) -> Result<Vec<Guest>> {
     let key = super::key_of(volume);
     let uses = world.store.read(Uses::read)?;
     let named = uses.of(&key).iter().filter_map(|user| match user {

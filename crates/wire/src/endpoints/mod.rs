@@ -25,6 +25,7 @@ pub mod projects;
 pub mod recover;
 pub mod server;
 pub mod storage;
+pub mod volume_snapshots;
 pub mod volumes;
 
 pub use self::permission::{Entity, Permission, Verb};
@@ -175,7 +176,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 14] = [
+const GROUPS: [&[Info]; 15] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -190,6 +191,7 @@ const GROUPS: [&[Info]; 14] = [
     buckets::LIST,
     volumes::LIST,
     recover::LIST,
+    volume_snapshots::LIST,
 ];
 
 const COUNT: usize = {

@@ -4,9 +4,12 @@ use client::Answer;
 use wire::{
     ConfigMap, Empty, Operation, StorageVolume, StorageVolumePost, StorageVolumePut,
     StorageVolumesPost,
-    endpoints::volumes::{
-        AllVolumesList, StorageVolumeCreate, StorageVolumeDelete, StorageVolumeGet,
-        StorageVolumeRename, StorageVolumeReplace, StorageVolumeStateGet, StorageVolumesList,
+    endpoints::{
+        volume_snapshots::VolumeSnapshotsList,
+        volumes::{
+            AllVolumesList, StorageVolumeCreate, StorageVolumeDelete, StorageVolumeGet,
+            StorageVolumeRename, StorageVolumeReplace, StorageVolumeStateGet, StorageVolumesList,
+        },
     },
     query::ListQuery,
 };
@@ -21,6 +24,10 @@ use crate::{
 };
 
 mod attach;
+mod snapshots;
+
+/// What volumes are of, besides custom ones.
+const KINDS: [&str; 3] = ["container", "virtual-machine", "image"];
 
 /// Volumes.
 #[derive(Debug, clap::Subcommand)]
@@ -56,7 +63,7 @@ pub(crate) enum Volume {
     Show {
         /// Pool
         pool: String,
-        /// Volume: data (a custom one), container/web, image/FINGERPRINT
+        /// Volume: data (a custom one), data/snap0, container/web, image/FINGERPRINT
         volume: String,
     },
     /// Show how much room a volume takes
@@ -101,7 +108,7 @@ pub(crate) enum Volume {
         /// Option
         key: String,
     },
-    /// Rename a custom volume
+    /// Rename a custom volume, or a snapshot: VOLUME/SNAPSHOT
     Rename {
         /// Pool
         pool: String,
@@ -156,7 +163,31 @@ pub(crate) enum Volume {
         /// Name of the device, where it has the volume more than once
         device: Option<String>,
     },
-    /// Delete custom volumes, with their snapshots
+    /// Take a snapshot of a custom volume. Instances that have it mounted are paused meanwhile
+    Snapshot {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Name; the server finds one by snapshots.pattern otherwise
+        name: Option<String>,
+        /// Keep it until it is deleted, whatever snapshots.expiry says
+        #[arg(long)]
+        no_expiry: bool,
+        /// Replace a snapshot of this name
+        #[arg(long, requires = "name")]
+        reuse: bool,
+    },
+    /// Put the files of a custom volume back to a snapshot
+    Restore {
+        /// Pool
+        pool: String,
+        /// Volume
+        volume: String,
+        /// Snapshot
+        snapshot: String,
+    },
+    /// Delete custom volumes with their snapshots, or snapshots: VOLUME/SNAPSHOT
     #[command(visible_alias = "rm")]
     Delete {
         /// Pool
@@ -187,7 +218,16 @@ impl Volume {
                 cx.say(format!("Storage volume {} created", request.name));
                 Ok(())
             }
-            Self::Show { pool, volume } => thing::show::<Volumes>(cx, &at(&pool, &volume)).await,
+            Self::Show { pool, volume } => match snapshots::split(&volume) {
+                Some(snapshot) => snapshots::show(cx, &pool, snapshot).await,
+                None => thing::show::<Volumes>(cx, &at(&pool, &volume)).await,
+            },
+            Self::Snapshot { pool, volume, name, no_expiry, reuse } => {
+                snapshots::take(cx, &pool, &volume, name, no_expiry, reuse).await
+            }
+            Self::Restore { pool, volume, snapshot } => {
+                snapshots::restore(cx, &pool, &volume, snapshot).await
+            }
             Self::Info { pool, volume } => info(cx, &at(&pool, &volume)).await,
             Self::Edit { pool, volume } => thing::edit::<Volumes>(cx, &at(&pool, &volume)).await,
             Self::Get { pool, volume, key } => {
@@ -199,7 +239,10 @@ impl Volume {
             Self::Unset { pool, volume, key } => {
                 thing::unset::<Volumes>(cx, &at(&pool, &volume), &key).await
             }
-            Self::Rename { pool, volume, to } => rename(cx, &pool, &volume, to).await,
+            Self::Rename { pool, volume, to } => match snapshots::split(&volume) {
+                Some(snapshot) => snapshots::rename(cx, &pool, snapshot, &to).await,
+                None => rename(cx, &pool, &volume, to).await,
+            },
             Self::Attach { pool, volume, instance, words } => {
                 attach::attach::<Instances>(cx, pool, volume, &instance, &words).await
             }
@@ -216,9 +259,7 @@ impl Volume {
             }
             Self::Delete { pool, volumes } => {
                 for volume in volumes {
-                    let (kind, name) = kind_of(&volume);
-                    let path = [pool.as_str(), kind, name];
-                    cx.client.call::<StorageVolumeDelete>(&path, &cx.target(), &Empty {}).await?;
+                    delete(cx, &pool, &volume).await?;
                     cx.say(format!("Storage volume {volume} deleted"));
                 }
                 Ok(())
@@ -282,6 +323,15 @@ fn table(volumes: &[StorageVolume], with_pool: bool, with_project: bool) -> Tabl
     table
 }
 
+async fn delete(cx: &Context, pool: &str, volume: &str) -> Result<()> {
+    if let Some(snapshot) = snapshots::split(volume) {
+        return snapshots::delete(cx, pool, snapshot).await;
+    }
+    let (kind, name) = kind_of(volume);
+    cx.client.call::<StorageVolumeDelete>(&[pool, kind, name], &cx.target(), &Empty {}).await?;
+    Ok(())
+}
+
 async fn info(cx: &Context, at: &str) -> Result<()> {
     let volume = Volumes::load(cx, at).await?.reply;
     let path = Volumes::path(at);
@@ -299,6 +349,17 @@ async fn info(cx: &Context, at: &str) -> Result<()> {
         }
     }
     outln!("Created: {}", volume.created_at);
+    let found = cx.client.get::<VolumeSnapshotsList>(&path, &cx.list()).await?.into_full();
+    if !found.is_empty() {
+        outln!("\nSnapshots:");
+        let mut table = Table::new(["NAME", "DESCRIPTION", "EXPIRES AT"]);
+        for one in found {
+            let end =
+                if one.expires_at.is_never() { String::new() } else { one.expires_at.to_string() };
+            table.row([one.name, one.description, end]);
+        }
+        out!("{}", table.boxed());
+    }
     Ok(())
 }
 

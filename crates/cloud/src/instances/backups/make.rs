@@ -77,7 +77,7 @@ impl Make {
             if taken(&name) {
                 return Err(Error::exists("backup", &format!("{instance}/{name}")));
             }
-            let end = post.expires_at.map(snapshots::moment).transpose()?;
+            let end = post.expires_at.map(crate::snapshots::moment).transpose()?;
             let given = &post.compression_algorithm;
             let backup = Backup {
                 id: 0,

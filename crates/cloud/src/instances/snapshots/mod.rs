@@ -14,7 +14,6 @@ use tasks::Request;
 use super::boot::root_volume;
 use crate::{
     Caller, Error, Result, World,
-    blocking::blocking,
     db::{
         instance_snapshots::{self as rows, Snapshot},
         instances::{Instance, Made},
@@ -30,7 +29,6 @@ mod restore;
 mod take;
 mod update;
 
-pub(super) use self::update::moment;
 pub use self::{
     delete::delete,
     list::{get, list},
@@ -94,11 +92,5 @@ pub(crate) async fn on_disk<T: Send + 'static>(
     work: impl FnOnce(&dyn Snapshots, &VolumeId) -> storage::Result<T> + Send + 'static,
 ) -> Result<T> {
     let pool = world.store.read(|db| pool_of(db, project, instance))?;
-    let pool = world.pools.open(world, &pool).await?;
-    let volume = root_volume(project, instance)?;
-    blocking(what, move || match pool.snapshots() {
-        Some(snapshots) => Ok(work(snapshots, &volume)?),
-        None => Err(Error::Unsupported("a snapshot in a storage pool of this driver")),
-    })
-    .await
+    crate::snapshots::on_disk(world, &pool, root_volume(project, instance)?, what, work).await
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use crate::{Caller, Error, Result, World, db::instance_snapshots as rows};
+use crate::{Caller, Error, Result, World, db::instance_snapshots as rows, snapshots};
 
 /// What is done to rename a snapshot.
 #[derive(Serialize, Deserialize)]
@@ -113,11 +113,8 @@ async fn row_back(cx: &mut Cx<Rename>) -> Result<()> {
 
 async fn move_files(cx: &Cx<Rename>, from: String, to: String) -> Result<()> {
     let Rename { project, instance, .. } = &*cx.input;
-    super::on_disk(&cx.world, project, instance, "rename snapshot", move |snapshots, volume| {
-        match snapshots.list(volume)?.contains(&from) {
-            true => snapshots.rename(volume, &from, &to),
-            false => Ok(()),
-        }
+    super::on_disk(&cx.world, project, instance, "rename snapshot", move |kept, volume| {
+        snapshots::rename(kept, volume, &from, &to)
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! Takes a snapshot. An instance that runs is paused while its files are copied, so that they are
 //! as after a power cut: of one moment.
 
-use chrono::{Local, Utc};
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceSnapshotsPost;
@@ -14,6 +14,7 @@ use crate::{
     },
     expand,
     instances::{options::Typed, pause},
+    snapshots::{self, Rules},
 };
 
 /// What is done to take a snapshot.
@@ -58,24 +59,16 @@ impl Take {
             let row = crate::instances::find(db, project, instance)?;
             let typed = Typed::parse(&expand::expand(db, &row)?)?;
             let others = rows::of_instance(db, row.id)?;
-            let taken: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
-            let name = match post.name.as_str() {
-                "" => typed.options.snapshots.pattern.name(Local::now().naive_local(), &taken),
-                given => given.to_owned(),
-            };
-            options::names::check_snapshot(&name)
-                .map_err(|why| Error::invalid("snapshot name", why))?;
-            if taken.contains(&name.as_str()) {
-                return Err(Error::exists("snapshot", &format!("{instance}/{name}")));
-            }
-            let expires_at = match post.expires_at {
-                Some(given) => super::update::moment(given)?,
-                None => typed.options.snapshots.expiry.and_then(|span| span.after(now)),
+            let rules = Rules {
+                owner: instance,
+                pattern: &typed.options.snapshots.pattern,
+                expiry: typed.options.snapshots.expiry.as_ref(),
+                taken: others.iter().map(|other| other.name.as_str()).collect(),
             };
             let snapshot = Snapshot {
                 id: 0,
                 instance_id: row.id,
-                name,
+                name: rules.name(&post.name)?,
                 description: row.description,
                 architecture: row.architecture,
                 config: row.config,
@@ -85,7 +78,7 @@ impl Take {
                 stateful: false,
                 created_at: now,
                 last_used_at: row.last_used_at,
-                expires_at,
+                expires_at: rules.end(post.expires_at, now)?,
                 made: Made::Creating,
             };
             let (project, instance) = (project.to_owned(), instance.to_owned());
@@ -163,15 +156,11 @@ async fn go_on(cx: &mut Cx<Take>) -> Result<()> {
 
 async fn files(cx: &mut Cx<Take>) -> Result<()> {
     let (input, control) = (cx.input.clone(), cx.control.clone());
-    let keep = move |snapshots: &dyn storage::Snapshots, volume: &storage::VolumeId| {
-        let name = &input.snapshot.name;
-        if snapshots.list(volume)?.contains(name) {
-            return Ok(());
-        }
-        snapshots.take(volume, name, &control)
-    };
     let (project, instance) = (&cx.input.project, &cx.input.instance);
-    super::on_disk(&cx.world, project, instance, "keep files", keep).await
+    super::on_disk(&cx.world, project, instance, "keep files", move |kept, volume| {
+        snapshots::keep(kept, volume, &input.snapshot.name, &control)
+    })
+    .await
 }
 
 async fn delete_files(cx: &mut Cx<Take>) -> Result<()> {

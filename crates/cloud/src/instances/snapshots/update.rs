@@ -1,12 +1,12 @@
 //! Changes when a snapshot is deleted by itself.
 
-use chrono::{DateTime, Utc};
-use wire::{InstanceSnapshotPut, Timestamp};
+use wire::InstanceSnapshotPut;
 
 use crate::{
     Caller, Error, Result, World,
     db::instance_snapshots as rows,
     etag::{self, IfMatch},
+    snapshots::moment,
 };
 
 /// Changes a snapshot to what `change` makes of its editable part.
@@ -30,13 +30,4 @@ pub async fn update(
     let source = super::address(project, instance, name);
     world.tell(caller, project, "instance-snapshot-updated", source);
     Ok(())
-}
-
-/// The moment a client gives for a snapshot's end; `None` is never.
-pub(in crate::instances) fn moment(given: Timestamp) -> Result<Option<DateTime<Utc>>> {
-    match given.utc() {
-        _ if given.is_never() => Ok(None),
-        time if time > Utc::now() => Ok(Some(time)),
-        time => Err(Error::invalid("expires_at", format!("{time} is in the past"))),
-    }
 }
