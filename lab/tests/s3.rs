@@ -87,9 +87,17 @@ impl Door {
 #[test]
 fn objects_are_put_got_listed_copied_tagged_and_deleted() {
     let Some(door) = Door::open(&[]) else { return };
-    for function in
-        ["objects", "names", "lists", "parts", "presigned", "styles", "lifecycle", "versions"]
-    {
+    for function in [
+        "objects",
+        "names",
+        "lists",
+        "parts",
+        "presigned",
+        "styles",
+        "cors",
+        "lifecycle",
+        "versions",
+    ] {
         door.run(function);
     }
 }

@@ -249,31 +249,24 @@ def bad():
     md5 = base64.b64encode(hashlib.md5(b"another").digest()).decode()
     refused("BadDigest", s3.put_object, Bucket=b, Key="kept", Body=b"new", ContentMD5=md5)
 
-    import datetime
+    import datetime as clock
+
     import botocore.auth
 
-    class Late(datetime.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.datetime.now(tz) - datetime.timedelta(hours=2)
+    late = lambda: clock.datetime.now(clock.timezone.utc).replace(tzinfo=None) - clock.timedelta(hours=2)
 
-        @classmethod
-        def utcnow(cls):
-            return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(hours=2)
+    class Late(clock.datetime):
+        utcnow = staticmethod(late)
 
-    if hasattr(botocore.auth, "get_current_datetime"):
-        late = Late.utcnow
-        botocore.auth.get_current_datetime, before = lambda *a, **k: late(), botocore.auth.get_current_datetime
-        refused("RequestTimeTooSkewed", s3.put_object, Bucket=b, Key="kept", Body=b"new")
-        botocore.auth.get_current_datetime = before
-    else:
-        class Module:
-            datetime = Late
-            timezone = datetime.timezone
+    class Module:
+        datetime, timezone, timedelta = Late, clock.timezone, clock.timedelta
 
-        botocore.auth.datetime, before = Module, botocore.auth.datetime
-        refused("RequestTimeTooSkewed", s3.put_object, Bucket=b, Key="kept", Body=b"new")
-        botocore.auth.datetime = before
+    # Newer ones ask a function, older ones the module.
+    name = "get_current_datetime" if hasattr(botocore.auth, "get_current_datetime") else "datetime"
+    before = getattr(botocore.auth, name)
+    setattr(botocore.auth, name, Module if name == "datetime" else lambda *a, **k: late())
+    refused("RequestTimeTooSkewed", s3.put_object, Bucket=b, Key="kept", Body=b"new")
+    setattr(botocore.auth, name, before)
     import http.client
     import ssl
     import urllib.parse
@@ -399,6 +392,41 @@ def lifecycle():
     s3.delete_bucket_lifecycle(Bucket=b)
     refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=b)
     s3.delete_object(Bucket=b, Key="new/a")
+
+
+def cors():
+    s3, b = client(), BUCKET
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=b)
+    rule = {"AllowedOrigins": ["https://*.lan"], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 60}
+    s3.put_bucket_cors(Bucket=b, CORSConfiguration={"CORSRules": [rule]})
+    assert s3.get_bucket_cors(Bucket=b)["CORSRules"] == [rule]
+    refused("InvalidRequest", s3.put_bucket_cors, Bucket=b, CORSConfiguration={"CORSRules": [{**rule, "AllowedMethods": ["PATCH"]}]})
+    s3.put_object(Bucket=b, Key="page", Body=b"x")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "page"}, ExpiresIn=60)
+    ask = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+    status, headers = asked("OPTIONS", url, {"Origin": "https://tv.lan", **ask})
+    assert status == 200 and headers["Access-Control-Allow-Origin"] == "https://tv.lan", headers
+    assert headers["Access-Control-Allow-Headers"] == "content-type" and headers["Access-Control-Max-Age"] == "60"
+    assert asked("OPTIONS", url, {"Origin": "https://evil.example", **ask})[0] == 403
+    assert asked("OPTIONS", f"{ENDPOINT}/nowhere/page", {"Origin": "https://tv.lan", **ask})[0] == 403
+    status, headers = asked("GET", url, {"Origin": "https://tv.lan"})
+    assert status == 200 and headers["Access-Control-Expose-Headers"] == "ETag", headers
+    status, headers = asked("GET", url, {"Origin": "https://evil.example"})
+    assert status == 200 and "Access-Control-Allow-Origin" not in headers, headers
+    s3.delete_bucket_cors(Bucket=b)
+    assert asked("OPTIONS", url, {"Origin": "https://tv.lan", **ask})[0] == 403
+    s3.delete_object(Bucket=b, Key="page")
+
+
+def asked(method, url, headers):
+    import ssl
+
+    request = urllib.request.Request(url, headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=CERTIFICATE)) as got:
+            return got.status, got.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers
 
 
 def load():

@@ -9,6 +9,7 @@ use s3s::{
 };
 
 /// Knows the server's own names and its buckets.
+#[derive(Clone)]
 pub(crate) struct Hosts {
     pub(crate) world: Arc<World>,
     /// The server's own names.

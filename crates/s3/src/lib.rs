@@ -12,6 +12,7 @@
 mod access;
 mod body;
 mod convert;
+mod cors;
 mod door;
 mod error;
 mod host;

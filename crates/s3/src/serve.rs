@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use s3s::service::S3Service;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -12,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{rest, stores::Stores};
+use crate::{cors::Front, stores::Stores};
 
 /// Connections at a time; more wait.
 const MOST: usize = 256;
@@ -28,7 +27,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    service: S3Service,
+    front: Arc<Front>,
     stores: Arc<Stores>,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -52,8 +51,8 @@ pub(crate) async fn accept(
             }
             (taken, permit) = next => match (taken, permit) {
                 (Ok((stream, _)), Ok(permit)) => {
-                    let (acceptor, service) = (acceptor.clone(), service.clone());
-                    tokio::spawn(connection(stream, acceptor, service, permit, stopped.clone()));
+                    let (acceptor, front) = (acceptor.clone(), front.clone());
+                    tokio::spawn(connection(stream, acceptor, front, permit, stopped.clone()));
                 }
                 (Err(error), _) => {
                     // Mostly too many open files: they go with connections that end.
@@ -69,7 +68,7 @@ pub(crate) async fn accept(
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    service: S3Service,
+    front: Arc<Front>,
     _permit: OwnedSemaphorePermit,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -78,7 +77,7 @@ async fn connection(
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let answer = service_fn(move |request| rest::answer(service.clone(), request));
+    let answer = service_fn(move |request| front.clone().answer(request));
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
     let done = tokio::select! {
         done = &mut serving => done,

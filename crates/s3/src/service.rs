@@ -7,16 +7,14 @@ use cloud::World;
 use http::Extensions;
 use objects::Store;
 use options::ListenAddress;
-use s3s::{
-    S3, S3Request, S3Response, S3Result, dto,
-    service::{S3Service, S3ServiceBuilder},
-};
+use s3s::{S3, S3Request, S3Response, S3Result, dto, service::S3ServiceBuilder};
 
 use crate::{
     access::{self, Keys},
+    cors::Front,
     host::Hosts,
     stores::Stores,
-    verbs::{bucket, copy, delete, get, lifecycle, list, multipart, part, put, tagging},
+    verbs::{bucket, copy, cors, delete, get, lifecycle, list, multipart, part, put, tagging},
 };
 
 /// What verbs act on.
@@ -32,15 +30,15 @@ pub(crate) struct Opened {
     pub(crate) limit: Option<u64>,
 }
 
-/// The service for a door at that address.
-pub(crate) fn new(world: Arc<World>, stores: Arc<Stores>, address: &ListenAddress) -> S3Service {
+/// What answers at a door at that address.
+pub(crate) fn new(world: Arc<World>, stores: Arc<Stores>, address: &ListenAddress) -> Arc<Front> {
     let own = [world.host.name.as_str(), "localhost"].into_iter().chain(address.host.as_deref());
-    let own = own.map(str::to_owned).collect();
-    let mut builder = S3ServiceBuilder::new(Service { stores });
+    let hosts = Hosts { world: world.clone(), own: own.map(str::to_owned).collect() };
+    let mut builder = S3ServiceBuilder::new(Service { stores: stores.clone() });
     builder.set_auth(Keys(world.clone()));
-    builder.set_access(Keys(world.clone()));
-    builder.set_host(Hosts { world, own });
-    builder.build()
+    builder.set_access(Keys(world));
+    builder.set_host(hosts.clone());
+    Arc::new(Front { service: builder.build(), stores, hosts })
 }
 
 impl Service {
@@ -81,6 +79,9 @@ verbs! {
     get_bucket_lifecycle_configuration GetBucketLifecycleConfigurationInput GetBucketLifecycleConfigurationOutput => lifecycle::get;
     put_bucket_lifecycle_configuration PutBucketLifecycleConfigurationInput PutBucketLifecycleConfigurationOutput => lifecycle::put;
     delete_bucket_lifecycle DeleteBucketLifecycleInput DeleteBucketLifecycleOutput => lifecycle::delete;
+    get_bucket_cors GetBucketCorsInput GetBucketCorsOutput => cors::get;
+    put_bucket_cors PutBucketCorsInput PutBucketCorsOutput => cors::put;
+    delete_bucket_cors DeleteBucketCorsInput DeleteBucketCorsOutput => cors::delete;
     get_object GetObjectInput GetObjectOutput => get::get;
     head_object HeadObjectInput HeadObjectOutput => get::head;
     put_object PutObjectInput PutObjectOutput => put::put;

@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(120);
 
 /// The stores that are open, by their buckets' rows.
 pub(crate) struct Stores {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     open: Mutex<HashMap<i64, Entry>>,
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod copy;
+pub(crate) mod cors;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod lifecycle;

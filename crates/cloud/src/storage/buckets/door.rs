@@ -59,10 +59,15 @@ pub fn all(world: &World) -> Result<Vec<Bucket>> {
     Ok(found)
 }
 
+/// The bucket of that name, if it is here.
+pub fn find(world: &World, name: &str) -> Result<Option<Bucket>> {
+    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &world.me, name)?))?;
+    Ok(found.filter(|bucket| bucket.made == Made::Ready))
+}
+
 /// Whether a bucket of that name is here.
 pub fn exists(world: &World, name: &str) -> Result<bool> {
-    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &world.me, name)?))?;
-    Ok(found.is_some_and(|bucket| bucket.made == Made::Ready))
+    Ok(find(world, name)?.is_some())
 }
 
 /// Whether a bucket is there still, by its row.
