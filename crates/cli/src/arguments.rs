@@ -82,6 +82,8 @@ command! {
     Export(commands::backup::Export),
     /// Make an instance of such a file
     Import(commands::backup::Import),
+    /// Make an image of an instance or a snapshot
+    Publish(commands::publish::Publish),
     /// Delete instances and snapshots
     #[command(visible_alias = "rm")]
     Delete(commands::delete::Delete),

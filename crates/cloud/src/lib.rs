@@ -5,6 +5,7 @@
 //! shapes of `wire`. Nothing here knows HTTP.
 
 mod blocking;
+mod compression;
 pub mod db;
 mod dirs;
 mod error;

@@ -57,7 +57,9 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
             let project = call.query.project();
             Ok(images::build(&call.world, &call.caller, project, &recipe, post)?)
         }
-        ("instance" | "snapshot", _) => unsupported("an image of an instance"),
+        ("instance" | "container" | "virtual-machine" | "snapshot", _) => {
+            Ok(images::publish(&call.world, &call.caller, call.query.project(), post)?)
+        }
         ("url", _) => unsupported("an image of an address"),
         _ => unsupported("an image of a remote server"),
     }

@@ -20,6 +20,7 @@ pub(crate) mod network;
 pub(crate) mod operation;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod publish;
 pub(crate) mod query;
 pub(crate) mod recover;
 pub(crate) mod relocate;

@@ -110,7 +110,7 @@ async fn inspect(cx: &mut Cx<Import>) -> Result<()> {
 }
 
 /// Fails when the project has the image already.
-fn refuse_twin(world: &World, image: &Image) -> Result<()> {
+pub(super) fn refuse_twin(world: &World, image: &Image) -> Result<()> {
     world.store.read(|db| match rows::get(db, &image.project, &image.fingerprint)? {
         Some(_) => Err(Error::exists("image", &image.fingerprint)),
         None => Ok(()),

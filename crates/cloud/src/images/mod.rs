@@ -26,6 +26,7 @@ pub mod export;
 mod files;
 mod import;
 mod provide;
+mod publish;
 mod update;
 pub(crate) mod volume;
 
@@ -35,11 +36,13 @@ pub(crate) use self::{
     files::clean,
     import::Import,
     provide::{Wanted, provide},
+    publish::Publish,
 };
 pub use self::{
     build::build,
     delete::delete,
     import::{Upload, import},
+    publish::publish,
     update::update,
 };
 

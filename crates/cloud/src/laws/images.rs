@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use tasks::laws;
-use wire::{ImageAlias, ImagesPost};
+use wire::{ImageAlias, ImagesPost, ImagesPostSource};
 
 use super::scene::{busybox, observe, play};
 use crate::{
     Caller, World,
-    images::{self as verbs, Build, Delete, Import, Upload},
+    images::{self as verbs, Build, Delete, Import, Publish, Upload},
 };
 
 /// A copy of the busybox image's file, as an upload.
@@ -97,6 +97,47 @@ fn build_leaves_a_whole_image_or_none() {
                 let count = verbs::list(world, None).unwrap().len();
                 let work = world.dirs.cache().join("build-busybox").exists();
                 (count, work)
+            },
+        )
+        .await;
+    });
+}
+
+#[test]
+fn publish_is_all_or_nothing() {
+    play(async |world| {
+        super::snapshots::with_snapshot(&world).await;
+        let source = ImagesPostSource {
+            r#type: "snapshot".into(),
+            name: "web/a".into(),
+            ..ImagesPostSource::default()
+        };
+        let alias = ImageAlias { name: "mine".into(), description: String::new() };
+        let post = ImagesPost {
+            aliases: vec![alias],
+            source: Some(source),
+            compression_algorithm: "none".into(),
+            ..ImagesPost::default()
+        };
+        let first = busybox(&world);
+        laws::check::<Publish, _>(
+            async || {
+                for image in verbs::list(&world, None).unwrap() {
+                    if image.fingerprint != first {
+                        let (caller, print) = (Caller::default(), &image.fingerprint);
+                        let gone = verbs::delete(&world, &caller, "default", print);
+                        gone.unwrap().result().await.unwrap();
+                    }
+                }
+                world.clone()
+            },
+            || Publish::new(&world, &Caller::default(), "default", post.clone()).unwrap(),
+            async |world| {
+                // Its fingerprint is another at every second.
+                let mut seen = observe(world).await;
+                let images = seen.iter().filter(|one| one.contains("/images/")).count();
+                seen.retain(|one| !one.contains("/images/") && !one.starts_with("row image "));
+                (seen, images, verbs::list(world, None).unwrap().len())
             },
         )
         .await;

@@ -34,6 +34,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::snapshots::Rename>()
         .register::<instances::snapshots::Restore>()
         .register::<images::Import>()
+        .register::<images::Publish>()
         .register::<images::Build>()
         .register::<images::Delete>()
         .register::<networks::Create>()

@@ -61,7 +61,7 @@ pub fn pack(
         tarball.tree(templates, "templates")?;
     }
     tarball.tree(contents.rootfs, "rootfs")?;
-    tarball.finish()?;
+    tarball.finish()?.flush().at("write", "image")?;
     Ok(Packed { fingerprint: digest.fingerprint(), size: digest.bytes() })
 }
 

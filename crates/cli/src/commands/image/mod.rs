@@ -219,7 +219,7 @@ fn build_request(image: &str, aliases: &[String], public: bool) -> ImagesPost {
 }
 
 /// The fingerprint that an operation tells.
-fn made(operation: &Operation) -> String {
+pub(super) fn made(operation: &Operation) -> String {
     let metadata: BTreeMap<_, _> = operation.metadata.clone().unwrap_or_default();
     metadata.get("fingerprint").and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }

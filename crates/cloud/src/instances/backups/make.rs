@@ -7,10 +7,11 @@ use storage::{Content, Shape, VolumeId, fallback};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceBackupsPost;
 
-use super::{Purpose, Wanted, contents};
+use super::contents;
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
+    compression::{Purpose, Wanted},
     db::{
         instance_backups::{self as rows, Backup},
         instances::Made,

@@ -21,7 +21,6 @@ use crate::{
     names, url,
 };
 
-mod compression;
 mod contents;
 mod delete;
 mod draft;
@@ -30,20 +29,19 @@ mod list;
 mod make;
 mod rename;
 
-pub(crate) use self::{
-    compression::{Purpose, Wanted},
-    delete::{Delete, expire},
-    import::Import,
-    list::rendered,
-    make::Make,
-    rename::Rename,
-};
 pub use self::{
     delete::delete,
     import::{Upload, import},
     list::{file, get, list},
     make::make,
     rename::rename,
+};
+pub(crate) use self::{
+    delete::{Delete, expire},
+    import::Import,
+    list::rendered,
+    make::Make,
+    rename::Rename,
 };
 
 /// A backup that is whole, and its instance.

@@ -11,7 +11,6 @@ use crate::{Error, Result, db::server};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Backup,
-    #[expect(dead_code, reason = "published images are next")]
     Image,
 }
 
