@@ -10,7 +10,7 @@ use wire::{
     },
 };
 
-use super::{OK, device::Device};
+use super::{OK, device::Device, snapshot};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -50,7 +50,7 @@ enum Verb {
     },
     /// Show all options
     Show {
-        /// Instance
+        /// Instance, or a snapshot of one: INSTANCE/SNAPSHOT
         instance: Option<String>,
         /// With what the profiles bring
         #[arg(short, long)]
@@ -58,7 +58,7 @@ enum Verb {
     },
     /// Change all options as YAML: in an editor, or from standard input
     Edit {
-        /// Instance
+        /// Instance, or a snapshot of one: INSTANCE/SNAPSHOT
         instance: Option<String>,
     },
     /// Devices of an instance
@@ -95,6 +95,12 @@ impl Config {
                         .await?
                 }
             },
+            Verb::Show { instance: Some(name), .. } if name.contains('/') => {
+                snapshot::show(cx, &name).await?
+            }
+            Verb::Edit { instance: Some(name) } if name.contains('/') => {
+                snapshot::edit(cx, &name).await?
+            }
             Verb::Show { instance: Some(instance), expanded } => {
                 show(cx, &instance, expanded).await?
             }

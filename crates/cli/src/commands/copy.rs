@@ -35,6 +35,12 @@ pub(crate) struct Copy {
     /// Delete the copy when it stops
     #[arg(short, long)]
     ephemeral: bool,
+    /// Bring a copy that exists up to date: its files and snapshots become those of the source
+    #[arg(long)]
+    refresh: bool,
+    /// Start the copy
+    #[arg(long, conflicts_with = "refresh")]
+    start: bool,
     /// Storage pool for the copy
     #[arg(short, long)]
     storage: Option<String>,
@@ -63,6 +69,7 @@ impl Copy {
             source: self.source.clone(),
             project: cx.project.clone().unwrap_or_else(|| wire::DEFAULT_PROJECT.into()),
             instance_only: self.instance_only,
+            refresh: self.refresh,
             ..InstanceSource::default()
         };
         let profiles = self.no_profiles || !self.profile.is_empty();
@@ -71,6 +78,7 @@ impl Copy {
             source,
             config: pairs::map(&self.config)?,
             ephemeral: self.ephemeral,
+            start: self.start,
             profiles: profiles.then(|| self.profile.clone()),
             ..InstancesPost::default()
         };

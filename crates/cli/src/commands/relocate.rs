@@ -18,6 +18,9 @@ pub(crate) struct Move {
     /// Storage pool to move to
     #[arg(short, long)]
     storage: Option<String>,
+    /// Leave the snapshots behind: they are deleted
+    #[arg(long)]
+    instance_only: bool,
     /// Project to move to
     #[arg(long, value_name = "PROJECT")]
     target_project: Option<String>,
@@ -39,6 +42,7 @@ impl Move {
             migration: true,
             pool: self.storage.unwrap_or_default(),
             project: self.target_project.unwrap_or_default(),
+            instance_only: self.instance_only,
             ..InstancePost::default()
         };
         let path = [self.name.as_str()];

@@ -1,15 +1,20 @@
-//! `snapshot` and `restore`.
+//! `snapshot` and `restore`, and `config` of a snapshot.
 
 use wire::{
-    Empty, InstancePut, InstanceSnapshotsPost, Timestamp,
+    Empty, InstancePut, InstanceSnapshotPut, InstanceSnapshotsPost, Timestamp,
     endpoints::{
-        instance_snapshots::{SnapshotCreate, SnapshotDelete},
+        instance_snapshots::{SnapshotCreate, SnapshotDelete, SnapshotGet, SnapshotReplace},
         instances::InstanceReplace,
     },
 };
 
 use super::OK;
-use crate::{context::Context, error::Result, output::human::name_of};
+use crate::{
+    context::Context,
+    edit,
+    error::{Error, Result},
+    output::{self, human::name_of},
+};
 
 /// Takes a snapshot of an instance. One that runs is paused meanwhile.
 #[derive(Debug, clap::Args)]
@@ -76,4 +81,47 @@ impl Restore {
         cx.finish(&operation).await?;
         Ok(OK)
     }
+}
+
+/// What stands above the text of a snapshot that is edited.
+const HEAD: &str = "\
+# This is what can be changed of the snapshot, as YAML. Comments like this one mean nothing.
+# Save it and leave the editor to make it so; leave it as it is to change nothing.
+#
+# expires_at: 2030-01-31T00:00:00Z     deletes it then
+# expires_at: 0001-01-01T00:00:00Z     keeps it
+#
+";
+
+/// Prints a snapshot, named INSTANCE/SNAPSHOT.
+pub(crate) async fn show(cx: &Context, name: &str) -> Result<()> {
+    let (instance, snapshot) = name.split_once('/').unwrap_or((name, ""));
+    output::yaml(&cx.client.get::<SnapshotGet>(&[instance, snapshot], &cx.query()).await?)
+}
+
+/// Changes when a snapshot is deleted by itself.
+pub(crate) async fn edit(cx: &Context, name: &str) -> Result<()> {
+    let (instance, snapshot) = name.split_once('/').unwrap_or((name, ""));
+    let path = [instance, snapshot];
+    if !edit::has_person() {
+        return store(cx, &path, &edit::given()?, None).await;
+    }
+    let seen = cx.client.request::<SnapshotGet>(&path).query(&cx.query())?.send().await?;
+    let put = seen.reply.writable();
+    let text = HEAD.to_owned() + &serde_saphyr::to_string(&put).map_err(Error::Yaml)?;
+    edit::on_terminal(cx, &text, async |put: InstanceSnapshotPut| {
+        store(cx, &path, &put, seen.etag.clone()).await
+    })
+    .await
+}
+
+async fn store(
+    cx: &Context,
+    path: &[&str],
+    put: &InstanceSnapshotPut,
+    etag: Option<String>,
+) -> Result<()> {
+    let request = cx.client.request::<SnapshotReplace>(path).query(&cx.query())?;
+    let operation = request.body(put)?.if_match(etag).send().await?.reply;
+    cx.finish(&operation).await.map(drop)
 }

@@ -107,9 +107,22 @@ impl Starting<'_> {
         let released = guest.clone();
         blocking("run init", move || released.monitor().release()).await?;
         guest.set_phase(Phase::Running);
+        self.keep_start();
         // An error means that the daemon is about to end; the next one finds the guest again.
         let _ = self.world.started.send(guest);
         Ok(())
+    }
+
+    /// Takes a snapshot, once the instance is free, when its schedule says `@startup`.
+    fn keep_start(&self) {
+        let schedule =
+            Typed::parse(self.expanded).ok().and_then(|it| it.options.snapshots.schedule);
+        if schedule.is_some_and(|schedule| schedule.at_start()) {
+            let (project, name) = (&self.instance.project, &self.instance.name);
+            if let Err(error) = super::snapshots::take_at_start(self.world, project, name) {
+                tracing::error!(project, name, error = %tasks::chain(&error), "snapshot at start");
+            }
+        }
     }
 
     fn guest(&self) -> Result<Guest> {

@@ -38,6 +38,9 @@ pub(crate) struct Relocate {
     new: Instance,
     old_snapshots: Vec<Snapshot>,
     new_snapshots: Vec<Snapshot>,
+    /// Whether the snapshots do not come along.
+    #[serde(default)]
+    instance_only: bool,
 }
 
 impl Task for Relocate {
@@ -55,6 +58,7 @@ impl Task for Relocate {
             step("delete logs", logs),
             step("move rows", write_rows).undo(rows_back),
             step("delete old root", old_root).point_of_no_return(),
+            step("delete snapshots", left_behind),
             step("tell", tell),
         ]
     }
@@ -90,7 +94,10 @@ impl Relocate {
             let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
             super::check_devices(db, &new.project, &new.name, &typed)?;
             let old_snapshots = snapshots::of_instance(db, old.id)?;
-            let new_snapshots = draft::kept(db, &old, &new.project, &pool)?;
+            let new_snapshots = match post.instance_only {
+                true => Vec::new(),
+                false => draft::kept(db, &old, &new.project, &pool)?,
+            };
             let (project, instance) = (old.project.clone(), old.name.clone());
             Ok(Relocate {
                 caller: caller.clone(),
@@ -102,6 +109,7 @@ impl Relocate {
                 new,
                 old_snapshots,
                 new_snapshots,
+                instance_only: post.instance_only,
             })
         })
     }
@@ -128,9 +136,6 @@ pub async fn relocate(
     post: &InstancePost,
 ) -> Result<Operation> {
     // Clients ask for a live move whatever the instance does; one that runs is refused below.
-    if post.instance_only {
-        return Err(Error::Unsupported("a move without snapshots"));
-    }
     let task = Relocate::new(world, caller, project, name, post)?;
     if world.guests.get(project, name).is_some() {
         let (name, hint) = (name.to_owned(), "stop it before moving it");
@@ -273,6 +278,29 @@ async fn old_root(cx: &mut Cx<Relocate>) -> Result<()> {
         true => Ok(()),
         false => super::delete::delete_volume(&cx.world, &from.pool, &old.project, &old.name).await,
     }
+}
+
+/// Deletes the snapshots that do not come along.
+async fn left_behind(cx: &mut Cx<Relocate>) -> Result<()> {
+    if !cx.input.instance_only {
+        return Ok(());
+    }
+    let (input, new) = (cx.input.clone(), &cx.input.new);
+    if cx.input.within() {
+        let delete = move |kept: &dyn storage::Snapshots, volume: &storage::VolumeId| {
+            input.old_snapshots.iter().try_for_each(|one| kept.delete(volume, &one.name))
+        };
+        let (project, name) = (&new.project, &new.name);
+        super::snapshots::on_disk(&cx.world, project, name, "delete snapshots", delete).await?;
+    }
+    let input = cx.input.clone();
+    let deleted = cx.world.store.write(|db| {
+        for snapshot in &input.old_snapshots {
+            snapshots::delete(db, snapshot.id)?;
+        }
+        Ok::<_, Error>(())
+    });
+    deleted.await
 }
 
 async fn tell(cx: &mut Cx<Relocate>) -> Result<()> {

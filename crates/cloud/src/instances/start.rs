@@ -86,7 +86,11 @@ async fn release(cx: &mut Cx<Start>) -> Result<()> {
 }
 
 async fn record(cx: &mut Cx<Start>) -> Result<()> {
-    let (world, old) = (&cx.world, &cx.input.instance);
+    note(&cx.world, &cx.input.caller, &cx.input.instance).await
+}
+
+/// Notes that an instance runs, and tells it.
+pub(super) async fn note(world: &World, caller: &Caller, old: &Instance) -> Result<()> {
     world
         .store
         .write(|db| {
@@ -97,7 +101,7 @@ async fn record(cx: &mut Cx<Start>) -> Result<()> {
         })
         .await?;
     let source = url::instance(&old.project, &old.name);
-    world.tell(&cx.input.caller, &old.project, "instance-started", source);
+    world.tell(caller, &old.project, "instance-started", source);
     Ok(())
 }
 

@@ -45,7 +45,16 @@ impl Copy {
                 false => kept(db, &source, project, &pool)?,
             };
             let (size, plain) = (typed.root_size(), typed.options.security.nesting);
-            Ok(Copy { caller: caller.clone(), from, instance, snapshots, pool, size, plain })
+            Ok(Copy {
+                caller: caller.clone(),
+                from,
+                instance,
+                snapshots,
+                pool,
+                size,
+                plain,
+                start: post.start,
+            })
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Copies an instance, or makes one from a snapshot: in its pool or another, its project or another.
 //!
 //! ```text
-//! rows (creating) ─> pause source ─> root ─> its snapshots ─> go on ─> rows (ready)
+//! rows (creating) ─> pause source ─> root ─> its snapshots ─> go on ─> rows (ready) ─> start
 //! ```
 //! What rows become is in [`draft`], how files get there in [`files`].
 
@@ -11,7 +11,10 @@ use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
 use self::files::Files;
-use super::pause;
+use super::{
+    boot::{self, Starting},
+    pause, start,
+};
 use crate::{
     Caller, Error, Result, World,
     db::{
@@ -19,6 +22,7 @@ use crate::{
         instances::{self as rows, Instance, Made},
         volumes,
     },
+    expand::{self, Expanded},
     url,
 };
 
@@ -38,6 +42,9 @@ pub(crate) struct Copy {
     size: Option<u64>,
     /// A root with files of its own rather than layers.
     plain: bool,
+    /// Whether it is started when it is whole.
+    #[serde(default)]
+    start: bool,
 }
 
 /// What is copied.
@@ -64,6 +71,10 @@ impl Task for Copy {
             step("copy snapshots", kept).undo(delete_side),
             step("resume source", go_on),
             step("mark rows as whole", whole),
+            step("start monitor", monitor).undo(abandon),
+            step("attach ports", ports),
+            step("run init", release),
+            step("note that it runs", runs),
         ]
     }
 }
@@ -77,9 +88,6 @@ pub async fn copy(
 ) -> Result<Operation> {
     if post.source.refresh {
         return Err(Error::Unsupported("a refresh of a copy"));
-    }
-    if post.start {
-        return Err(Error::Unsupported("a copy that starts at once"));
     }
     let task = Copy::new(world, caller, project, &post)?;
     let source = super::lock_name(&task.from.project, &task.from.instance);
@@ -191,4 +199,46 @@ async fn whole(cx: &mut Cx<Copy>) -> Result<()> {
     marked.await?;
     cx.world.tell(&cx.input.caller, project, "instance-created", url::instance(project, name));
     Ok(())
+}
+
+/// The copy as it was written, for its start; None where it is not to start.
+fn made(cx: &Cx<Copy>) -> Result<Option<(Instance, Expanded)>> {
+    if !cx.input.start {
+        return Ok(None);
+    }
+    cx.world.store.read(|db| match cx.input.own(db)? {
+        Some(row) => {
+            let expanded = expand::expand(db, &row)?;
+            Ok(Some((row, expanded)))
+        }
+        None => Ok(None),
+    })
+}
+
+async fn monitor(cx: &mut Cx<Copy>) -> Result<()> {
+    let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
+    let starting = Starting { world: &cx.world, instance: &instance, expanded: &expanded };
+    starting.monitor(&mut boot::Notes::default()).await
+}
+
+async fn abandon(cx: &mut Cx<Copy>) -> Result<()> {
+    let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
+    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.abandon().await
+}
+
+async fn ports(cx: &mut Cx<Copy>) -> Result<()> {
+    let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
+    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.ports().await
+}
+
+async fn release(cx: &mut Cx<Copy>) -> Result<()> {
+    let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
+    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.release().await
+}
+
+async fn runs(cx: &mut Cx<Copy>) -> Result<()> {
+    match made(cx)? {
+        Some((instance, _)) => start::note(&cx.world, &cx.input.caller, &instance).await,
+        None => Ok(()),
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) use self::{
     list::rendered,
     rename::Rename,
     restore::Restore,
-    take::{Take, take_by_clock},
+    take::{Take, take_at_start, take_by_clock},
 };
 
 /// A snapshot that is whole, and its instance.

@@ -109,11 +109,16 @@ pub async fn take(
 
 /// Takes the snapshot that a schedule asks for, once the instance is free.
 pub(crate) async fn take_by_clock(world: &World, project: &str, instance: &str) -> Result<()> {
+    take_at_start(world, project, instance)?.result().await.map_err(Error::failed)
+}
+
+/// The same, without waiting for it.
+pub(crate) fn take_at_start(world: &World, project: &str, instance: &str) -> Result<Operation> {
     let (caller, post) = (Caller::default(), InstanceSnapshotsPost::default());
     let task = Take::new(world, &caller, project, instance, &post)?;
     let (words, name) = ("Taking scheduled snapshot", &task.snapshot.name);
     let request = super::request(world, words, &caller, project, instance, name).wait_when_busy();
-    world.submit(task, request)?.result().await.map_err(Error::failed)
+    world.submit(task, request)
 }
 
 async fn row(cx: &mut Cx<Take>) -> Result<()> {
