@@ -141,3 +141,74 @@ fn a_move_takes_files_and_snapshots_along() {
     daemon.lxc(["project", "delete", "lab"]).ok();
     daemon.lxc(["storage", "delete", "second"]).ok();
 }
+
+#[test]
+fn a_copy_that_starts_at_once_and_a_move_without_snapshots() {
+    let Some(daemon) = Daemon::ready() else { return };
+    web(&daemon);
+    daemon.cli(["copy", "web", "db", "--start"]).ok();
+    daemon.await_status("db", "Running");
+    assert_eq!(daemon.sh("db", "cat /root/note").text(), "now");
+    daemon.lxc(["stop", "web", "db", "--force"]).ok();
+    daemon.lxc(["storage", "create", "second", "dir"]).ok();
+    daemon.cli(["move", "db", "--storage", "second", "--instance-only"]).ok();
+    assert_eq!(names(&daemon, "db"), Vec::<String>::new());
+    daemon.lxc(["start", "db"]).ok();
+    assert_eq!(daemon.sh("db", "cat /root/note").text(), "now");
+    // Within its pool, by a request: clients leave it out with a new name.
+    let body =
+        json!({ "name": "www", "pool": "default", "migration": true, "instance_only": true });
+    let reply = daemon.request("POST", "/1.0/instances/web", &body.to_string());
+    assert_eq!(reply.status, 202);
+    daemon.await_idle();
+    assert_eq!(names(&daemon, "www"), Vec::<String>::new());
+    let kept = daemon.folder().join("storage-pools/default/containers/www/snapshots");
+    assert_eq!(std::fs::read_dir(kept).into_iter().flatten().count(), 0);
+    daemon.lxc(["delete", "www", "db", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "second"]).ok();
+}
+
+#[test]
+fn a_copy_is_brought_up_to_date() {
+    let Some(daemon) = Daemon::ready() else { return };
+    web(&daemon);
+    daemon.lxc(["storage", "create", "second", "dir"]).ok();
+    for client in Client::BOTH {
+        let run = |words: &[&str]| daemon.run(client, words);
+        daemon.sh("web", "echo now > /root/note; mkdir -p /srv/a; echo 1 > /srv/a/f; sync").ok();
+        run(&["copy", "web", "db", "--refresh"]).ok();
+        run(&["copy", "web", "far", "--storage", "second"]).ok();
+        run(&["config", "set", "db", "user.note=own"]).ok();
+        daemon.sh("web", "echo later > /root/note; rm -r /srv/a; ln /root/note /root/twin").ok();
+        run(&["snapshot", "web", "between"]).ok();
+        run(&["delete", "web/before"]).ok();
+        daemon.sh("web", "echo last > /root/note; sync").ok();
+        for name in ["db", "far"] {
+            run(&["start", name]).ok();
+            daemon.sh(name, "echo mine > /root/mine").ok();
+            run(&["copy", "web", name, "--refresh"]).fails_with("running");
+            run(&["stop", name, "--force"]).ok();
+            let uuid = config(&daemon, &format!("/1.0/instances/{name}"), "volatile.uuid");
+            // The stock client also replaces the copy's devices, and so forgets its pool.
+            let by = if name == "far" { Client::Cli } else { client };
+            daemon.run(by, &["copy", "web", name, "--refresh"]).ok();
+            assert_eq!(daemon.status("web"), "Running", "the source goes on");
+            assert_eq!(names(&daemon, name), ["between"]);
+            let path = format!("/1.0/instances/{name}");
+            assert_eq!(config(&daemon, &path, "volatile.uuid"), uuid, "its options stay");
+            run(&["start", name]).ok();
+            let look = "cat /root/note; stat -c %h /root/note; ls -d /root/mine /srv/a 2>/dev/null";
+            assert_eq!(daemon.sh(name, look).shown().trim(), "last\n2", "{name}");
+            run(&["stop", name, "--force"]).ok();
+            run(&["restore", name, "between"]).ok();
+            run(&["start", name]).ok();
+            assert_eq!(daemon.sh(name, "cat /root/note").text(), "later", "{name}");
+        }
+        run(&["snapshot", "web", "before"]).ok();
+        run(&["delete", "web/between"]).ok();
+        daemon.sh("web", "rm /root/twin").ok();
+        run(&["delete", "db", "far", "--force"]).ok();
+    }
+    daemon.lxc(["delete", "web", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "second"]).ok();
+}

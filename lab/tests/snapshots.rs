@@ -144,3 +144,17 @@ fn names_and_ends_follow_the_options() {
     daemon.cli(["snapshot", "web", "kept", "--reuse"]).ok();
     assert_eq!(names(&daemon, "web"), [auto.as_str(), "kept"]);
 }
+
+#[test]
+fn a_start_is_kept_and_our_client_changes_the_end_of_a_snapshot() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.lxc(["init", "busybox", "web"]).ok();
+    daemon.lxc(["config", "set", "web", "snapshots.schedule", "@daily, @startup"]).ok();
+    daemon.lxc(["start", "web"]).ok();
+    until("the start is kept", || (names(&daemon, "web") == ["snap0"]).then_some(()));
+    let text = b"expires_at: 2099-01-02T03:04:05Z\n".to_vec();
+    daemon.run_with(Client::Cli, &["config", "edit", "web/snap0"], text).ok();
+    let shown = daemon.cli(["config", "show", "web/snap0"]).text();
+    assert!(shown.contains("2099-01-02T03:04:05Z"), "{shown}");
+    daemon.cli(["config", "show", "web/none"]).fails_with("not found");
+}

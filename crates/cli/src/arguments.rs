@@ -78,6 +78,8 @@ command! {
     Snapshot(commands::snapshot::Snapshot),
     /// Put an instance back to a snapshot
     Restore(commands::snapshot::Restore),
+    /// Give an instance a new root
+    Rebuild(commands::rebuild::Rebuild),
     /// Write an instance into a file
     Export(commands::backup::Export),
     /// Make an instance of such a file

@@ -109,6 +109,53 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes what has a name in an open folder, however deep it is; nothing there is Ok.
+pub(crate) fn remove_at(folder: BorrowedFd, name: &CStr) -> rustix::io::Result<()> {
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(e) => return Err(e),
+    }
+    // What lies too deep is moved up into the folder itself, and removed from there.
+    while remove_sub(folder, name, folder, 0)? {
+        for deep in Dir::read_from(folder)? {
+            let deep = deep?;
+            if deep.file_name().to_bytes().starts_with(b".deep-") {
+                remove_at(folder, deep.file_name())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Brings a volume up to date with another, or with a snapshot: only files that differ are written.
+/// The volume must not be in use; an error leaves it between the two, and can be tried again.
+pub fn refresh_volume(
+    from: (&dyn Pool, &VolumeId),
+    to: (&dyn Pool, &VolumeId),
+    control: &Control,
+) -> Result<()> {
+    let (source, target) = (from.0.attach(from.1)?, to.0.attach(to.1)?);
+    let done = refresh(&source, &target, control);
+    let detached = from.0.detach(from.1).and(to.0.detach(to.1));
+    done.and(detached)
+}
+
+fn refresh(source: &Attached, target: &Attached, control: &Control) -> Result<()> {
+    let (from, to) = (View::open(source, Access::Read)?, View::open(target, Access::Write)?);
+    copy::sync_tree(&from.path(), &to.path(), control)?;
+    rustix::fs::syncfs(
+        rustix::fs::openat(
+            to.as_fd(),
+            ".",
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .at("open", to.path())?,
+    )
+    .at("sync", to.path())
+}
+
 /// Empties a folder; true when folders were moved up to `top` and wait there.
 fn empty(folder: BorrowedFd, top: BorrowedFd, depth: usize) -> rustix::io::Result<bool> {
     let mut moved = false;

@@ -21,7 +21,7 @@ mod laws;
 #[cfg(test)]
 mod testing;
 
-pub use copy::{Copied, copy_tree};
+pub use copy::{Copied, copy_tree, sync_tree};
 pub use dir::driver_in;
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,

@@ -133,6 +133,12 @@ api! {
         pub description: String,
     }
 
+    /// A new root for an instance.
+    pub struct InstanceRebuildPost {
+        /// Of type `image`, or `none` for an empty one.
+        pub source: InstanceSource,
+    }
+
     /// A new name, or a move.
     pub struct InstancePost {
         /// The new name.

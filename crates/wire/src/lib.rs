@@ -55,7 +55,10 @@ pub use self::{
         ImageAliasesPost, ImageMetadata, ImageMetadataTemplate, ImagePut, ImageSource, ImagesPost,
         ImagesPostSource,
     },
-    instance::{Instance, InstanceFull, InstancePost, InstancePut, InstanceType, InstancesPost},
+    instance::{
+        Instance, InstanceFull, InstancePost, InstancePut, InstanceRebuildPost, InstanceType,
+        InstancesPost,
+    },
     instance_requests::{
         ConsoleKind, ExecControl, ExecMetadata, InstanceConsolePost, InstanceExecPost,
         InstanceSource, InstanceStatePut, InstancesPut, StateAction, WindowSize,

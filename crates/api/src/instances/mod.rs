@@ -30,6 +30,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<InstanceReplace, _>(replace)
         .sync::<InstancePatch, _>(patch)
         .background::<InstanceRename, _>(rename)
+        .background::<InstanceRebuild, _>(rebuild)
         .background::<InstanceDelete, _>(delete);
     backups::routes(files::routes(snapshots::routes(streams::routes(state::routes(routes)))))
 }
@@ -112,6 +113,11 @@ async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
         return Err(Error::Cloud(cloud::Error::Unsupported("a migration to another server")));
     }
     Ok(instances::rename::rename(&call.world, &call.caller, project, name, &to.name).await?)
+}
+
+async fn rebuild(call: Call<InstanceRebuild>) -> Result<Operation> {
+    let (project, name) = (call.query.project(), call.path("name"));
+    Ok(instances::rebuild::rebuild(&call.world, &call.caller, project, name, &call.body).await?)
 }
 
 async fn delete(call: Call<InstanceDelete>) -> Result<Operation> {

@@ -22,6 +22,7 @@ pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod publish;
 pub(crate) mod query;
+pub(crate) mod rebuild;
 pub(crate) mod recover;
 pub(crate) mod relocate;
 pub(crate) mod rename;

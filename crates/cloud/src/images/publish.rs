@@ -15,7 +15,7 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     compression::{Purpose, Wanted},
-    db::images::{Image, Source},
+    db::images::{self as rows, Image, Source},
     instances::{self, boot::root_volume, guests::Phase, snapshots},
     storage::OpenPool,
     url,
@@ -95,7 +95,15 @@ impl Publish {
         let given = &post.compression_algorithm;
         let compression =
             world.store.read(|db| Wanted::find(db, project, Purpose::Image, given))?;
-        let home = world.store.read(|db| super::home(db, project))?;
+        let home = world.store.read(|db| {
+            let home = super::home(db, project)?;
+            for alias in &post.aliases {
+                if rows::alias(db, &home, &alias.name)?.is_some() {
+                    return Err(Error::exists("image alias", &alias.name));
+                }
+            }
+            Ok(home)
+        })?;
         Ok(Publish { caller: caller.clone(), home, of, post, compression })
     }
 }

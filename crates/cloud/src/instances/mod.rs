@@ -39,6 +39,7 @@ pub mod logs;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;
+pub mod rebuild;
 pub(crate) mod reconfigure;
 pub mod record;
 pub mod relocate;

@@ -1,16 +1,16 @@
 //! Laws of the tasks that copy instances.
 
 use tasks::laws;
-use wire::{InstancePost, InstanceSource, InstancesPost, StoragePoolsPost};
+use wire::{InstancePost, InstanceRebuildPost, InstanceSource, InstancesPost, StoragePoolsPost};
 
 use super::{
     instances::with_instance,
-    scene::{observe, play},
-    snapshots::with_snapshot,
+    scene::{busybox, observe, play},
+    snapshots::{with_snapshot, write_note},
 };
 use crate::{
     Caller, World,
-    instances::{copy::Copy, relocate::Relocate},
+    instances::{copy::Copy, rebuild::Rebuild, relocate::Relocate},
 };
 
 fn copied(name: &str, source: &str) -> InstancesPost {
@@ -78,6 +78,28 @@ fn a_move_within_a_pool_is_all_or_nothing() {
             || {
                 let (caller, post) = (Caller::default(), moved("db", "default"));
                 Relocate::new(&world, &caller, "default", "web", &post).unwrap()
+            },
+            observe,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_rebuild_leaves_the_old_root_or_the_new() {
+    play(async |world| {
+        laws::check::<Rebuild, _>(
+            async || {
+                with_instance(&world).await;
+                write_note(&world, "old");
+                world.clone()
+            },
+            || {
+                let (caller, fingerprint) = (Caller::default(), busybox(&world));
+                let source =
+                    InstanceSource { r#type: "image".into(), fingerprint, ..Default::default() };
+                let post = InstanceRebuildPost { source };
+                Rebuild::new(&world, &caller, "default", "web", &post).unwrap()
             },
             observe,
         )

@@ -22,7 +22,7 @@ fn named(name: &str) -> InstanceSnapshotsPost {
 }
 
 /// Writes into the root of "web" from outside.
-fn write_note(world: &World, text: &str) {
+pub(super) fn write_note(world: &World, text: &str) {
     let root = world.dirs.root().join("storage-pools/default/containers/web/upper");
     fs::write(root.join("note"), text).unwrap();
 }

@@ -23,6 +23,8 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::delete::Delete>()
         .register::<instances::rename::Rename>()
         .register::<instances::copy::Copy>()
+        .register::<instances::copy::Refresh>()
+        .register::<instances::rebuild::Rebuild>()
         .register::<instances::reconfigure::Reconfigure>()
         .register::<instances::relocate::Relocate>()
         .register::<instances::backups::Make>()

@@ -87,6 +87,28 @@ fn copy_xattrs(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether two entries have the same extended attributes.
+pub(super) fn same_xattrs(a: &Path, b: &Path) -> Result<bool> {
+    let sorted = |path: &Path| -> Result<Vec<Vec<u8>>> {
+        let names = xattr_names(path)?;
+        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        let mut names: Vec<_> = names.map(<[u8]>::to_vec).collect();
+        names.retain(|name| name != b"security.selinux");
+        names.sort();
+        Ok(names)
+    };
+    let names = sorted(a)?;
+    if names != sorted(b)? {
+        return Ok(false);
+    }
+    for name in &names {
+        if xattr(a, name)? != xattr(b, name)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn xattr_names(path: &Path) -> Result<Vec<u8>> {
     let mut names = vec![0; 256];
     loop {

@@ -3,8 +3,10 @@
 
 mod attributes;
 mod file;
+mod sync;
 mod tree;
 
 pub(crate) use attributes::copy_folder_attributes;
 pub(crate) use file::{can_reflink, copy_file, disk_bytes};
+pub use sync::sync_tree;
 pub use tree::{Copied, copy_tree};

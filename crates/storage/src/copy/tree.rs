@@ -39,7 +39,7 @@ pub fn copy_tree(from: &Path, to: &Path, control: &Control) -> Result<Copied> {
     Ok(copier.done)
 }
 
-fn fd_path(fd: &OwnedFd) -> PathBuf {
+pub(super) fn fd_path(fd: &OwnedFd) -> PathBuf {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}/.", fd.as_raw_fd()).into()
 }
@@ -129,18 +129,18 @@ impl Copier<'_> {
     }
 }
 
-fn open_folder(entry: Entry) -> rustix::io::Result<OwnedFd> {
+pub(super) fn open_folder(entry: Entry) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(entry.folder, entry.name, flags, Mode::empty())
 }
 
-fn symlink(from: Entry, to: Entry) -> rustix::io::Result<()> {
+pub(super) fn symlink(from: Entry, to: Entry) -> rustix::io::Result<()> {
     let target = rustix::fs::readlinkat(from.folder, from.name, Vec::new())?;
     rustix::fs::symlinkat(&target, to.folder, to.name)
 }
 
 /// The names in a folder, read before anything is done with them.
-fn names(folder: BorrowedFd) -> rustix::io::Result<Vec<CString>> {
+pub(super) fn names(folder: BorrowedFd) -> rustix::io::Result<Vec<CString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
@@ -151,7 +151,7 @@ fn names(folder: BorrowedFd) -> rustix::io::Result<Vec<CString>> {
     Ok(names)
 }
 
-fn as_path(name: &CStr) -> &Path {
+pub(super) fn as_path(name: &CStr) -> &Path {
     use std::os::unix::ffi::OsStrExt;
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }

@@ -3,8 +3,9 @@
 use crate::{
     Empty,
     Entity::Instance as AnInstance,
-    InstanceConsolePost, InstanceExecPost, InstanceFull, InstancePost, InstancePut, InstanceState,
-    InstanceStatePut, InstancesPost, InstancesPut, Listing, Operation, Patch,
+    InstanceConsolePost, InstanceExecPost, InstanceFull, InstancePost, InstancePut,
+    InstanceRebuildPost, InstanceState, InstanceStatePut, InstancesPost, InstancesPut, Listing,
+    Operation, Patch,
     endpoints::{
         Permission::{Authenticated, Can},
         Verb::{Create, Delete, Edit, Operate, View},
@@ -40,6 +41,10 @@ endpoints! {
     /// Renames an instance.
     InstanceRename: Post "/1.0/instances/{name}" since "instances", needs Can(Edit, AnInstance),
         Async, TargetQuery, InstancePost => Operation;
+
+    /// Gives an instance that is stopped a new root; its options and devices stay.
+    InstanceRebuild: Post "/1.0/instances/{name}/rebuild" since "instances_rebuild", needs Can(Edit, AnInstance),
+        Async, ProjectQuery, InstanceRebuildPost => Operation;
 
     /// Deletes an instance that is stopped.
     InstanceDelete: Delete "/1.0/instances/{name}" since "instances", needs Can(Delete, AnInstance),

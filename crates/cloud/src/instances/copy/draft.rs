@@ -60,7 +60,7 @@ impl Copy {
 }
 
 /// What is to be copied: `web` or `web/snap0`.
-fn from(db: &Read<'_>, project: &str, post: &InstancesPost) -> Result<From> {
+pub(super) fn from(db: &Read<'_>, project: &str, post: &InstancesPost) -> Result<From> {
     let source = &post.source;
     let (instance, snapshot) = match source.source.split_once('/') {
         Some((instance, snapshot)) => (instance, Some(snapshot.to_owned())),

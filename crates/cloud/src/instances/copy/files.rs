@@ -85,6 +85,16 @@ impl Files {
         }
     }
 
+    /// Brings the copy's root up to date.
+    pub(in crate::instances) async fn refresh(&self) -> Result<()> {
+        let files = self.clone();
+        blocking("refresh root", move || {
+            let (from, to) = ((&*files.from, &files.source), (&*files.to, &files.target));
+            fallback::refresh_volume(from, to, &files.control)
+        })
+        .await
+    }
+
     /// Gives the copy a snapshot of its source's.
     pub(in crate::instances) async fn snapshot(&self, name: &str) -> Result<()> {
         let (files, name) = (self.clone(), name.to_owned());

@@ -28,6 +28,9 @@ use crate::{
 
 pub(super) mod draft;
 pub(super) mod files;
+mod refresh;
+
+pub(crate) use refresh::Refresh;
 
 /// What is done to copy an instance.
 #[derive(Serialize, Deserialize)]
@@ -86,8 +89,8 @@ pub async fn copy(
     project: &str,
     post: InstancesPost,
 ) -> Result<Operation> {
-    if post.source.refresh {
-        return Err(Error::Unsupported("a refresh of a copy"));
+    if post.source.refresh && refresh::is_there(world, project, &post.name)? {
+        return refresh::refresh(world, caller, project, &post);
     }
     let task = Copy::new(world, caller, project, &post)?;
     let source = super::lock_name(&task.from.project, &task.from.instance);
