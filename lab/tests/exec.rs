@@ -2,22 +2,8 @@
 
 use std::{thread, time::Duration};
 
-use lab::{Client, Daemon, until};
+use lab::{Client, Daemon, noise, until};
 use rustix::process::Signal;
-
-/// Bytes of no pattern that a mistake could hide behind.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
 
 /// Runs a client's `exec` on a terminal of its own, whose settings `stty` makes; what it showed.
 fn on_terminal(daemon: &Daemon, client: Client, stty: &str, words: &str, keys: &str) -> lab::Run {

@@ -7,21 +7,7 @@ use std::{
     path::Path,
 };
 
-use lab::{Client, Daemon};
-
-/// Bytes of no pattern that a mistake could hide behind.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
+use lab::{Client, Daemon, noise};
 
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
