@@ -7,7 +7,6 @@ use tasks::{Reconciler, Report};
 
 use crate::{
     Error, Result, World,
-    blocking::blocking,
     db::{
         instances::Made,
         pools::{self as rows, Pool},
@@ -69,8 +68,7 @@ impl Records {
         if self.written.get(&row.name) == Some(&digest) {
             return Ok(());
         }
-        let pool = world.pools.open(world, &row.name).await?;
-        blocking("write record", move || Ok::<_, Error>(pool.keep(&bytes)?)).await?;
+        world.pools.keep(world, &row.name, bytes).await?;
         self.written.insert(row.name.clone(), digest);
         Ok(())
     }

@@ -77,6 +77,18 @@ impl Pools {
         self.open(world, &row.name).await.map(drop)
     }
 
+    /// Keeps something with a pool. One that is going away keeps nothing more.
+    pub(crate) async fn keep(&self, world: &World, name: &str, record: Vec<u8>) -> Result<()> {
+        let pool = self.open(world, name).await?;
+        let _turn = self.turn(world, name).await;
+        match self.get(name) {
+            Some(now) if Arc::ptr_eq(&now, &pool) => {
+                blocking("keep record", move || Ok::<_, Error>(pool.keep(&record)?)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the pool's source was not there when it was last looked for.
     pub(crate) fn is_gone(&self, name: &str) -> bool {
         self.state().gone.contains(name)
