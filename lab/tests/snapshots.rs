@@ -157,4 +157,7 @@ fn a_start_is_kept_and_our_client_changes_the_end_of_a_snapshot() {
     let shown = daemon.cli(["config", "show", "web/snap0"]).text();
     assert!(shown.contains("2099-01-02T03:04:05Z"), "{shown}");
     daemon.cli(["config", "show", "web/none"]).fails_with("not found");
+    daemon.cli(["snapshot", "web", "a"]).ok();
+    daemon.cli(["delete", "web/a", "web/snap0"]).ok();
+    assert!(names(&daemon, "web").is_empty(), "several go at one word");
 }

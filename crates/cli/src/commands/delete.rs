@@ -9,7 +9,7 @@ use wire::{
     query::ThingQuery,
 };
 
-use super::{OK, each, state};
+use super::{AT_ONCE, OK, some_at_once, state};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -28,7 +28,10 @@ pub(crate) struct Delete {
 
 impl Delete {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        each(self.names, async |name| delete(cx, &name, self.force).await).await?;
+        // Snapshots of one instance go one after the other: each has the instance for itself.
+        let snapshots = self.names.iter().any(|name| name.contains('/'));
+        let most = if snapshots { 1 } else { AT_ONCE };
+        some_at_once(most, self.names, async |name| delete(cx, &name, self.force).await).await?;
         Ok(OK)
     }
 }

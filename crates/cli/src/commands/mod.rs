@@ -52,12 +52,21 @@ pub(crate) async fn each<F: Future<Output = Result<()>>>(
     names: Vec<String>,
     action: impl Fn(String) -> F,
 ) -> Result<()> {
+    some_at_once(AT_ONCE, names, action).await
+}
+
+/// The same with no more than so many at once.
+pub(crate) async fn some_at_once<F: Future<Output = Result<()>>>(
+    most: usize,
+    names: Vec<String>,
+    action: impl Fn(String) -> F,
+) -> Result<()> {
     let total = names.len();
     let outcomes = stream::iter(names).map(|name| {
         let outcome = action(name.clone());
         async move { (name, outcome.await) }
     });
-    let outcomes: Vec<_> = outcomes.buffered(AT_ONCE).collect().await;
+    let outcomes: Vec<_> = outcomes.buffered(most).collect().await;
     let mut failed: Vec<_> =
         outcomes.into_iter().filter_map(|(name, outcome)| Some((name, outcome.err()?))).collect();
     if total == 1
