@@ -37,6 +37,24 @@ fn copy_is_all_or_nothing() {
     });
 }
 
+#[test]
+fn a_copy_that_starts_is_all_or_nothing() {
+    play(async |world| {
+        laws::check::<Copy, _>(
+            async || {
+                with_instance(&world).await;
+                world.clone()
+            },
+            || {
+                let post = InstancesPost { start: true, ..copied("db", "web") };
+                Copy::new(&world, &Caller::default(), "default", &post).unwrap()
+            },
+            observe,
+        )
+        .await;
+    });
+}
+
 async fn second_pool(world: &World) {
     let pool =
         StoragePoolsPost { name: "second".into(), driver: "dir".into(), ..Default::default() };
