@@ -410,3 +410,94 @@ fn a_volume_on_btrfs_has_its_size_its_snapshots_and_its_users() {
     assert_eq!(daemon.sh("web", "cat /data/note; ls /data").text(), "then\nbig\nnote");
     daemon.sh("web", "dd if=/dev/zero of=/data/more bs=1M count=40").fails_with("quota exceeded");
 }
+
+#[test]
+fn copies_and_moves_take_snapshots_along() {
+    let Some(daemon) = with_volume() else { return };
+    let mut pools = vec!["other"];
+    daemon.lxc(["storage", "create", "other", "dir"]).ok();
+    if lab::installed("mkfs.btrfs") {
+        daemon.lxc(["storage", "create", "fast", "btrfs", "size=512MiB"]).ok();
+        pools.push("fast");
+    }
+    daemon.busybox("web");
+    daemon.lxc(["storage", "volume", "attach", "default", "data", "web", "/data"]).ok();
+    daemon.sh("web", "echo then > /data/note; chown 33:44 /data /data/note").ok();
+    daemon.lxc(["storage", "volume", "snapshot", "default", "data", "a"]).ok();
+    daemon.sh("web", "echo now > /data/note").ok();
+    let see = |pool: &str, volume: &str| {
+        daemon.lxc(["storage", "volume", "attach", pool, volume, "web", "/see"]).ok();
+        let seen = daemon.sh("web", "cat /see/note; stat -c %u:%g /see /see/note").text();
+        daemon.lxc(["storage", "volume", "detach", pool, volume, "web"]).ok();
+        seen
+    };
+    let now = "now\n33:44\n33:44";
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        let kept = |pool: &str, volume: &str| {
+            names(&daemon, &format!("/1.0/storage-pools/{pool}/volumes/custom/{volume}/snapshots"))
+        };
+        for pool in pools.iter().chain(&["default"]) {
+            let copy = format!("{pool}/copy");
+            volume(&["copy", "default/data", &copy]).ok();
+            assert_eq!(see(pool, "copy"), now, "{pool}");
+            assert_eq!(kept(pool, "copy"), ["a"]);
+            volume(&["restore", pool, "copy", "a"]).ok();
+            assert_eq!(see(pool, "copy"), now.replace("now", "then"), "{pool}");
+            volume(&["copy", "default/data/a", &format!("{pool}/old")]).ok();
+            assert_eq!(see(pool, "old"), now.replace("now", "then"), "{pool}");
+            assert_eq!(kept(pool, "old"), Vec::<String>::new());
+            volume(&["copy", "default/data", &format!("{pool}/bare"), "--volume-only"]).ok();
+            assert_eq!(kept(pool, "bare"), Vec::<String>::new());
+            volume(&["copy", "default/data", &copy]).fails_with("already exists");
+            // Of its own: the next one does not change with it.
+            for name in ["copy", "old", "bare"] {
+                volume(&["delete", pool, name]).ok();
+            }
+        }
+        let ids = |pool: &str, name: &str| {
+            let path = format!("/1.0/storage-pools/{pool}/volumes/custom/{name}");
+            daemon.get(&path)["config"]["volatile.uuid"].as_str().unwrap_or_default().to_owned()
+        };
+        volume(&["copy", "default/data", "default/copy"]).ok();
+        assert_ne!(ids("default", "data"), ids("default", "copy"));
+        let id = ids("default", "copy");
+        daemon.lxc(["init", "busybox", "user"]).ok();
+        if client == Client::Cli {
+            volume(&["attach", "default", "copy", "user", "/data"]).ok();
+        }
+        for pool in &pools {
+            volume(&["move", "default/copy", &format!("{pool}/moved")]).ok();
+            // The stock client copies it and deletes the old one, which works while nobody names it.
+            if client == Client::Lxc {
+                assert_eq!(kept(pool, "moved"), ["a"]);
+                assert_eq!(on_disk(&daemon, "default"), ["default_data"]);
+                volume(&["move", &format!("{pool}/moved"), "default/copy"]).ok();
+                continue;
+            }
+            assert_eq!(ids(pool, "moved"), id, "it is the same one");
+            assert_eq!(kept(pool, "moved"), ["a"]);
+            assert_eq!(on_disk(&daemon, "default"), ["default_data"]);
+            // Who names it follows.
+            daemon.lxc(["start", "user"]).ok();
+            assert_eq!(daemon.sh("user", "cat /data/note").text(), "now");
+            volume(&["move", &format!("{pool}/moved"), "default/copy"]).fails_with("stop it first");
+            daemon.lxc(["stop", "user", "--force"]).ok();
+            volume(&["move", &format!("{pool}/moved"), "default/copy"]).ok();
+        }
+        daemon.lxc(["project", "create", "own"]).ok();
+        let away = ["move", "default/copy", "default/copy", "--target-project", "own"];
+        if client == Client::Cli {
+            volume(&away).fails_with("instance default/user");
+        }
+        daemon.lxc(["delete", "user"]).ok();
+        volume(&away).ok();
+        assert_eq!(on_disk(&daemon, "default"), ["default_data", "own_copy"]);
+        let delete = ["storage", "volume", "delete", "default", "copy", "--project", "own"];
+        daemon.run(client, &delete).ok();
+        volume(&["copy", "default/data", "other/x", "--target-project", "own"]).ok();
+        let delete = ["storage", "volume", "delete", "other", "x", "--project", "own"];
+        daemon.run(client, &delete).ok();
+        daemon.lxc(["project", "delete", "own"]).ok();
+    }
+}

@@ -6,6 +6,7 @@
 
 mod blocking;
 mod compression;
+mod copies;
 pub mod db;
 mod dirs;
 mod error;

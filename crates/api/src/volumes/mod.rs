@@ -90,7 +90,9 @@ async fn made<E: wire::Endpoint<Query = TargetQuery>>(
     post: StorageVolumesPost,
 ) -> Result<Response> {
     if !post.source.is_nothing() {
-        return Err(Error::Unsupported("a copy of a storage volume").into());
+        let place = (call.path("pool"), call.query.project(), kind.as_str());
+        let copied = volumes::copy(&call.world, &call.caller, place, post).await?;
+        return Ok(routes::accepted(&copied));
     }
     let (pool, project) = (call.path("pool").to_owned(), call.query.project().to_owned());
     whole(async move {
@@ -142,7 +144,9 @@ async fn rename(RawCall { call, request }: RawCall<StorageVolumeRename>) -> Resu
     let (pool, project, ..) = place(&call);
     let is_here = |given: &str, here: &str| given.is_empty() || given == here;
     if !is_here(&post.pool, pool) || !is_here(&post.project, project) {
-        return Err(Error::Unsupported("a move of a storage volume").into());
+        let place = place(&call);
+        let moved = volumes::relocate(&call.world, &call.caller, place, &post).await?;
+        return Ok(routes::accepted(&moved));
     }
     whole(async move {
         let (pool, project, kind, name) = place(&call);

@@ -10,13 +10,14 @@ use wire::InstancePost;
 
 use super::{
     boot::root_volume,
-    copy::{From, draft, files::Files},
+    copy::{self, From, draft},
     guests::Phase,
     options::Typed,
 };
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
+    copies::Files,
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance},
@@ -164,7 +165,7 @@ async fn free(cx: &mut Cx<Relocate>) -> Result<()> {
 async fn files(cx: &Cx<Relocate>) -> Result<Files> {
     let Relocate { from, new, pool, size, plain, .. } = &*cx.input;
     let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
-    Files::open(&cx.world, from, (new, pool), shape, &cx.control).await
+    Files::open(&cx.world, copy::ends(from, new, pool)?, shape, &cx.control).await
 }
 
 async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()> {
@@ -181,7 +182,7 @@ async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()>
 async fn root(cx: &mut Cx<Relocate>) -> Result<()> {
     match cx.input.within() {
         true => rename(cx, &cx.input.old, &cx.input.new).await,
-        false => files(cx).await?.root().await,
+        false => files(cx).await?.whole().await,
     }
 }
 

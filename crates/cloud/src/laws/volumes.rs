@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use chrono::{Local, TimeDelta};
 use tasks::{Reconciler, laws};
-use wire::{StorageVolumeSnapshotsPost, StorageVolumesPost};
+use wire::{
+    StoragePoolsPost, StorageVolumePost, StorageVolumeSnapshotsPost, StorageVolumeSource,
+    StorageVolumesPost,
+};
 
 use super::scene::{observe, play};
 use crate::{
     Caller, World,
     db::volumes as rows,
     reconcile::Snapshots,
-    volumes::{self, Create, Delete, Key, Rename, Update, snapshots},
+    volumes::{self, Copy, Create, Delete, Key, Relocate, Rename, Update, snapshots},
 };
 
 fn post(content: &str) -> StorageVolumesPost {
@@ -212,5 +215,63 @@ fn the_clock_takes_and_deletes_snapshots_of_volumes() {
         clock.activate(&world).await;
         assert!(snapshots::list(&world, &key()).unwrap().is_empty());
         without(&world).await;
+    });
+}
+
+/// A second pool of driver `dir`.
+async fn with_pool(world: &Arc<World>) {
+    let pool =
+        StoragePoolsPost { name: "second".into(), driver: "dir".into(), ..Default::default() };
+    crate::storage::create(world, &Caller::default(), pool).await.unwrap();
+}
+
+#[test]
+fn a_copy_is_all_or_nothing() {
+    play(async |world| {
+        with_pool(&world).await;
+        for pool in ["default", "second"] {
+            laws::check::<Copy, _>(
+                async || {
+                    with_snapshot(&world).await;
+                    world.clone()
+                },
+                || {
+                    let (r#type, name) = (String::from("copy"), String::from("data"));
+                    let from = String::from("default");
+                    let source =
+                        StorageVolumeSource { r#type, name, pool: from, ..Default::default() };
+                    let post =
+                        StorageVolumesPost { name: "copy".into(), source, ..Default::default() };
+                    Copy::new(&world, &Caller::default(), pool, "default", post).unwrap()
+                },
+                observe,
+            )
+            .await;
+        }
+        without(&world).await;
+        crate::storage::delete(&world, &Caller::default(), "second").await.unwrap();
+    });
+}
+
+#[test]
+fn a_move_is_all_or_nothing() {
+    play(async |world| {
+        with_pool(&world).await;
+        laws::check::<Relocate, _>(
+            async || {
+                with_snapshot(&world).await;
+                world.clone()
+            },
+            || {
+                let (name, pool) = (String::from("moved"), String::from("second"));
+                let post = StorageVolumePost { name, pool, ..StorageVolumePost::default() };
+                let from = ("default", "default", "data");
+                Relocate::new(&world, &Caller::default(), from, &post).unwrap()
+            },
+            observe,
+        )
+        .await;
+        without(&world).await;
+        crate::storage::delete(&world, &Caller::default(), "second").await.unwrap();
     });
 }

@@ -49,6 +49,8 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<volumes::Update>()
         .register::<volumes::Rename>()
         .register::<volumes::Delete>()
+        .register::<volumes::Copy>()
+        .register::<volumes::Relocate>()
         .register::<volumes::snapshots::Take>()
         .register::<volumes::snapshots::Delete>()
         .register::<volumes::snapshots::Rename>()

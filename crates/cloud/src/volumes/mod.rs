@@ -29,9 +29,11 @@ use crate::{
 
 pub(crate) mod attach;
 mod config;
+mod copy;
 mod create;
 mod delete;
 mod list;
+mod relocate;
 mod rename;
 pub mod snapshots;
 mod state;
@@ -39,12 +41,15 @@ mod update;
 mod users;
 
 pub(crate) use self::{
-    create::Create, delete::Delete, rename::Rename, update::Update, users::Uses,
+    copy::Copy, create::Create, delete::Delete, relocate::Relocate, rename::Rename, update::Update,
+    users::Uses,
 };
 pub use self::{
+    copy::copy,
     create::create,
     delete::delete,
     list::{all, check_kind, get, list},
+    relocate::relocate,
     rename::rename,
     state::state,
     update::update,

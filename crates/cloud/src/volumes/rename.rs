@@ -163,7 +163,12 @@ async fn files_back(cx: &mut Cx<Rename>) -> Result<()> {
 }
 
 async fn move_files(cx: &Cx<Rename>, from: &Key, to: &Key) -> Result<()> {
-    let pool = cx.world.pools.open(&cx.world, &from.pool).await?;
+    on_disk(&cx.world, from, to).await
+}
+
+/// Renames a folder within a pool; one that is not there was renamed already.
+pub(super) async fn on_disk(world: &World, from: &Key, to: &Key) -> Result<()> {
+    let pool = world.pools.open(world, &from.pool).await?;
     let (from, to) = (from.on_disk()?, to.on_disk()?);
     blocking("rename volume", move || match pool.exists(&from)? {
         true => pool.rename(&from, &to),

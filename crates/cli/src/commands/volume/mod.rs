@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod attach;
+mod copy;
 mod snapshots;
 
 /// What volumes are of, besides custom ones.
@@ -178,6 +179,30 @@ pub(crate) enum Volume {
         #[arg(long, requires = "name")]
         reuse: bool,
     },
+    /// Copy a custom volume with its snapshots, or make one from a snapshot
+    Copy {
+        /// What to copy: POOL/VOLUME or POOL/VOLUME/SNAPSHOT
+        source: String,
+        /// The copy: POOL/VOLUME
+        target: String,
+        /// Project for the copy
+        #[arg(long, value_name = "PROJECT")]
+        target_project: Option<String>,
+        /// Leave the snapshots out
+        #[arg(long)]
+        volume_only: bool,
+    },
+    /// Move a custom volume to another pool or project
+    #[command(visible_alias = "mv")]
+    Move {
+        /// POOL/VOLUME
+        source: String,
+        /// Where to: POOL/VOLUME
+        target: String,
+        /// Project to move it to
+        #[arg(long, value_name = "PROJECT")]
+        target_project: Option<String>,
+    },
     /// Put the files of a custom volume back to a snapshot
     Restore {
         /// Pool
@@ -224,6 +249,12 @@ impl Volume {
             },
             Self::Snapshot { pool, volume, name, no_expiry, reuse } => {
                 snapshots::take(cx, &pool, &volume, name, no_expiry, reuse).await
+            }
+            Self::Copy { source, target, target_project, volume_only } => {
+                copy::copy(cx, &source, &target, target_project, volume_only).await
+            }
+            Self::Move { source, target, target_project } => {
+                copy::relocate(cx, &source, &target, target_project).await
             }
             Self::Restore { pool, volume, snapshot } => {
                 snapshots::restore(cx, &pool, &volume, snapshot).await

@@ -3,20 +3,20 @@
 //! ```text
 //! rows (creating) ─> pause source ─> root ─> its snapshots ─> go on ─> rows (ready) ─> start
 //! ```
-//! What rows become is in [`draft`], how files get there in [`files`].
+//! What rows become is in [`draft`], how files get there in [`crate::copies`].
 
 use serde::{Deserialize, Serialize};
 use storage::{Content, Shape};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
-use self::files::Files;
 use super::{
-    boot::{self, Starting},
+    boot::{self, Starting, root_volume},
     pause, start,
 };
 use crate::{
     Caller, Error, Result, World,
+    copies::{Ends, Files},
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance, Made},
@@ -27,7 +27,6 @@ use crate::{
 };
 
 pub(super) mod draft;
-pub(super) mod files;
 mod refresh;
 
 pub(crate) use refresh::Refresh;
@@ -159,14 +158,26 @@ async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
     }
 }
 
+/// The roots of what is copied and of the copy.
+pub(super) fn ends<'a>(from: &'a From, to: &Instance, pool: &'a str) -> Result<Ends<'a>> {
+    let target = root_volume(&to.project, &to.name)?;
+    Ok(Ends {
+        from: (&from.pool, root_volume(&from.project, &from.instance)?),
+        snapshot: from.snapshot.clone(),
+        // No instance can be called so.
+        side: format!("{}@new", target.name),
+        to: (pool, target),
+    })
+}
+
 async fn files(cx: &Cx<Copy>) -> Result<Files> {
     let Copy { from, instance, pool, size, plain, .. } = &*cx.input;
     let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
-    Files::open(&cx.world, from, (instance, pool), shape, &cx.control).await
+    Files::open(&cx.world, ends(from, instance, pool)?, shape, &cx.control).await
 }
 
 async fn root(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.root().await
+    files(cx).await?.whole().await
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {

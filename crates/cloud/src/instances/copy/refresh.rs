@@ -9,9 +9,10 @@ use storage::{Content, Shape};
 use tasks::{AfterCrash, Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
-use super::{From, draft, files::Files};
+use super::{From, draft};
 use crate::{
     Caller, Error, Result, World,
+    copies::Files,
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance, Made},
@@ -125,7 +126,7 @@ async fn stopped(cx: &mut Cx<Refresh>) -> Result<()> {
 async fn files(cx: &Cx<Refresh>) -> Result<Files> {
     let Refresh { from, copy, pool, .. } = &*cx.input;
     let shape = Shape { content: Content::Filesystem, size: None, plain: false };
-    Files::open(&cx.world, from, (copy, pool), shape, &cx.control).await
+    Files::open(&cx.world, super::ends(from, copy, pool)?, shape, &cx.control).await
 }
 
 async fn gone(cx: &mut Cx<Refresh>) -> Result<()> {

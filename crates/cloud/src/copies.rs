@@ -1,23 +1,30 @@
-//! The files of a copy: cheaply within a pool, whole into another.
+//! The files of a copy of an instance or volume: cheaply within a pool, whole into another.
 
 use exec::Control;
 use storage::{Pool, Shape, VolumeId, fallback};
 
-use super::From;
-use crate::{
-    Error, Result, World, blocking::blocking, db::instances::Instance,
-    instances::boot::root_volume, storage::OpenPool,
-};
+use crate::{Error, Result, World, blocking::blocking, storage::OpenPool};
+
+/// What is copied, and where to.
+pub(crate) struct Ends<'a> {
+    /// The pool and the volume that is copied.
+    pub(crate) from: (&'a str, VolumeId),
+    /// Only this snapshot of it.
+    pub(crate) snapshot: Option<String>,
+    /// The pool and the volume that is made.
+    pub(crate) to: (&'a str, VolumeId),
+    /// The name of a volume on its way to become a snapshot, which nothing else can have.
+    pub(crate) side: String,
+}
 
 /// Where files come from and where they go.
 #[derive(Clone)]
-pub(in crate::instances) struct Files {
+pub(crate) struct Files {
     from: OpenPool,
     source: VolumeId,
     snapshot: Option<String>,
     to: OpenPool,
     target: VolumeId,
-    /// A volume on its way to become a snapshot. No instance can be called so.
     side: VolumeId,
     /// Whether it is all one pool.
     within: bool,
@@ -26,32 +33,30 @@ pub(in crate::instances) struct Files {
 }
 
 impl Files {
-    pub(in crate::instances) async fn open(
+    pub(crate) async fn open(
         world: &World,
-        from: &From,
-        to: (&Instance, &str),
+        ends: Ends<'_>,
         shape: Shape,
         control: &Control,
     ) -> Result<Files> {
-        let (instance, pool) = to;
-        let target = root_volume(&instance.project, &instance.name)?;
+        let ((from, source), (to, target)) = (ends.from, ends.to);
         Ok(Files {
-            from: world.pools.open(world, &from.pool).await?,
-            source: root_volume(&from.project, &from.instance)?,
-            snapshot: from.snapshot.clone(),
-            to: world.pools.open(world, pool).await?,
-            side: VolumeId::new(target.kind, format!("{}@new", target.name))?,
+            from: world.pools.open(world, from).await?,
+            source,
+            snapshot: ends.snapshot,
+            to: world.pools.open(world, to).await?,
+            side: VolumeId::new(target.kind, ends.side)?,
             target,
-            within: from.pool == pool,
+            within: from == to,
             shape,
             control: control.clone(),
         })
     }
 
-    /// Makes the copy's root; one that is there is this copy's.
-    pub(in crate::instances) async fn root(&self) -> Result<()> {
+    /// Makes the copy; one that is there is this one.
+    pub(crate) async fn whole(&self) -> Result<()> {
         let files = self.clone();
-        blocking("copy root", move || {
+        blocking("copy files", move || {
             if files.to.exists(&files.target)? {
                 return Ok(());
             }
@@ -62,7 +67,6 @@ impl Files {
         })
         .await
     }
-
     fn copy_now(&self) -> storage::Result<()> {
         let (from, to) = ((&*self.from, &self.source), (&*self.to, &self.target));
         match self.from.clones() {
@@ -86,7 +90,7 @@ impl Files {
     }
 
     /// Brings the copy's root up to date.
-    pub(in crate::instances) async fn refresh(&self) -> Result<()> {
+    pub(crate) async fn refresh(&self) -> Result<()> {
         let files = self.clone();
         blocking("refresh root", move || {
             let (from, to) = ((&*files.from, &files.source), (&*files.to, &files.target));
@@ -96,7 +100,7 @@ impl Files {
     }
 
     /// Gives the copy a snapshot of its source's.
-    pub(in crate::instances) async fn snapshot(&self, name: &str) -> Result<()> {
+    pub(crate) async fn snapshot(&self, name: &str) -> Result<()> {
         let (files, name) = (self.clone(), name.to_owned());
         blocking("copy snapshot", move || {
             let Some(snapshots) = files.to.snapshots() else {
@@ -113,7 +117,7 @@ impl Files {
     }
 
     /// Deletes what did not become a snapshot.
-    pub(in crate::instances) async fn delete_side(&self) -> Result<()> {
+    pub(crate) async fn delete_side(&self) -> Result<()> {
         let (to, side) = (self.to.clone(), self.side.clone());
         blocking("delete a copy half made", move || to.delete(&side)).await
     }
