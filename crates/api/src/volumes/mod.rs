@@ -40,8 +40,10 @@ async fn all(call: Call<AllVolumesList>) -> Result<Listing<StorageVolume>> {
 }
 
 async fn all_of_kind(call: Call<AllVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
+    let kind = call.path("type");
+    volumes::check_kind(kind)?;
     let found = volumes::all(&call.world, listing::project(&call.query)).await?;
-    listed(&call.query, of_kind(found, call.path("type"))?)
+    listed(&call.query, of_kind(found, kind))
 }
 
 async fn list(call: Call<StorageVolumesList>) -> Result<Listing<StorageVolume>> {
@@ -51,14 +53,15 @@ async fn list(call: Call<StorageVolumesList>) -> Result<Listing<StorageVolume>> 
 
 async fn list_of_kind(call: Call<StorageVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
     let project = listing::project(&call.query);
+    let kind = call.path("type");
+    volumes::check_kind(kind)?;
     let found = volumes::list(&call.world, call.path("pool"), project).await?;
-    listed(&call.query, of_kind(found, call.path("type"))?)
+    listed(&call.query, of_kind(found, kind))
 }
 
-fn of_kind(mut found: Vec<StorageVolume>, kind: &str) -> Result<Vec<StorageVolume>> {
-    volumes::check_kind(kind)?;
+fn of_kind(mut found: Vec<StorageVolume>, kind: &str) -> Vec<StorageVolume> {
     found.retain(|volume| volume.r#type == kind);
-    Ok(found)
+    found
 }
 
 fn listed(query: &ListQuery, found: Vec<StorageVolume>) -> Result<Listing<StorageVolume>> {
