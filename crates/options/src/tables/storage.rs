@@ -83,7 +83,7 @@ pub struct BtrfsPoolOptions {
     /// A pool with another identity is never taken for this one.
     #[option(key = "volatile.uuid")]
     pub uuid: Option<String>,
-    /// Identity of the file system on the disk, by which it is found whatever the disk's name is.
+    /// Identity of the file system on the disk, by which it is found.
     #[option(key = "volatile.source.uuid", scope = local)]
     pub source_uuid: Option<String>,
     /// Defaults of the pool's volumes.
