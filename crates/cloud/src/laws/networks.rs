@@ -52,3 +52,24 @@ fn delete_is_all_or_nothing() {
         .await;
     });
 }
+
+#[test]
+fn a_repair_does_not_bring_back_what_is_deleted() {
+    play(async |world| {
+        let repairs = tokio::spawn({
+            let world = world.clone();
+            async move {
+                loop {
+                    crate::reconcile::repair_networks(&world).await;
+                }
+            }
+        });
+        for _ in 0..10 {
+            let before = observe(&world).await;
+            verbs::create(&world, &Caller::default(), "default", post()).await.unwrap();
+            verbs::delete(&world, &Caller::default(), "default", "lawbr1").await.unwrap();
+            assert_eq!(observe(&world).await, before);
+        }
+        repairs.abort();
+    });
+}

@@ -29,6 +29,13 @@ mod update;
 pub(crate) use self::{create::Create, delete::Delete};
 pub use self::{create::create, delete::delete, leases::leases, state::state, update::update};
 
+/// Held by whoever repairs a network or ends its last traces, so that a repair does not bring back a
+/// network that is being deleted.
+pub(crate) async fn repairing(world: &World, name: &str) -> tasks::Guard {
+    let claim = [tasks::Claim::alone(format!("network-repair/{name}"))];
+    world.locks().lock(&claim, "the repair of the network").await
+}
+
 /// Every managed network of a project, or of all; then the machine's own links.
 pub async fn list(world: &World, project: Option<&str>) -> Result<Vec<Network>> {
     let mut found = world.store.read(|db| {

@@ -20,6 +20,9 @@ pub use self::{
     snapshots::Snapshots,
 };
 
+#[cfg(test)]
+pub(crate) use self::networks::repair as repair_networks;
+
 /// Brings up what a recovery has found: networks, and instances whose monitors live.
 pub(crate) async fn after_recovery(world: &crate::World, found: &[crate::recover::Unknown]) {
     networks::repair(world).await;

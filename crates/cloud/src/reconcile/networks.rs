@@ -42,6 +42,13 @@ pub(crate) async fn repair(world: &World) {
         Err(error) => return tracing::error!(error = %tasks::chain(&error), "networks"),
     };
     for row in rows.into_iter().filter(|row| row.made == Made::Ready) {
+        let _turn = crate::networks::repairing(world, &row.name).await;
+        let still = world
+            .store
+            .read(|db| Ok::<_, Error>(rows::get(db, &row.project, &row.name)?.is_some()));
+        if matches!(still, Ok(false)) {
+            continue;
+        }
         let applied = match spec::of(world, &row) {
             Ok(spec) => world.plane.apply(&spec).await.map(drop).map_err(Error::from),
             Err(error) => Err(error),
