@@ -151,3 +151,46 @@ fn an_instance_that_no_record_names_keeps_its_files() {
     assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
     daemon.lxc(["delete", "x", "--force"]).ok();
 }
+
+#[test]
+fn volumes_and_buckets_of_every_project_come_back() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    let pool = daemon.folder().join("storage-pools/default");
+    daemon.lxc(["project", "create", "other"]).ok();
+    for project in ["default", "other"] {
+        let name = if project == "other" { "films" } else { "photos" };
+        let volume = |words: &[&str]| {
+            let of = format!("--project={project}");
+            daemon.run(Client::Lxc, &[&["storage", "volume"], words, &[&of]].concat())
+        };
+        volume(&["create", "default", "shelf", &format!("user.of={project}")]).ok();
+        volume(&["snapshot", "default", "shelf", "before"]).ok();
+        let bucket = ["storage", "bucket", "create", "default", name, "size=1GiB"];
+        daemon.run(Client::Cli, &[&bucket[..], &["--project", project]].concat()).ok();
+    }
+    let key = |daemon: &Daemon, name: &str, project: &str| {
+        let words = ["storage", "bucket", "key", "show", "default", name, "admin"];
+        daemon.run(Client::Cli, &[&words[..], &["--project", project]].concat()).text()
+    };
+    let keys = [key(&daemon, "photos", "default"), key(&daemon, "films", "other")];
+    let file = pool.join("custom/other_shelf/data/film");
+    std::fs::write(&file, "kept").unwrap();
+    recorded(&pool, "\"films\"");
+
+    lose_the_database(&mut daemon);
+    let found = daemon.cli(["recover", "--yes"]).text();
+    assert!(found.contains("Recovered: 4 volumes"), "{found}");
+    assert_eq!([key(&daemon, "photos", "default"), key(&daemon, "films", "other")], keys);
+    for project in ["default", "other"] {
+        let of = format!("--project={project}");
+        let get = ["storage", "volume", "get", "default", "shelf", "user.of", &of];
+        assert_eq!(daemon.run(Client::Lxc, &get).text(), project);
+        let show = ["storage", "volume", "show", "default", "shelf/before", &of];
+        daemon.run(Client::Lxc, &show).ok();
+        let delete = ["storage", "volume", "delete", "default", "shelf", &of];
+        daemon.run(Client::Lxc, &delete).ok();
+    }
+    assert!(!file.exists());
+    daemon.cli(["storage", "bucket", "delete", "default", "photos"]).ok();
+    daemon.cli(["storage", "bucket", "delete", "default", "films", "--project", "other"]).ok();
+}

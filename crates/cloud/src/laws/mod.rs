@@ -9,6 +9,7 @@ mod instances;
 mod networks;
 mod plug;
 mod pools;
+mod recover;
 mod scene;
 mod snapshots;
 mod volumes;

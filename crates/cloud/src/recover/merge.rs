@@ -1,25 +1,21 @@
 //! Rows for what is in a pool and not in the database.
 
-use std::collections::BTreeMap;
-
-use options::{Raw, device::Devices, instance::PowerState};
+use options::{Raw, device::Devices};
 use storage::{VolumeId, VolumeInfo, VolumeKind};
 use store::{Read, Write};
 
-use super::record::{Record, Recorded};
+use super::{record::Record, rows};
 use crate::{
-    Error, Result, World,
+    Result, World,
     db::{
-        buckets,
-        instance_snapshots::{self, Snapshot},
+        buckets::{self, Bucket},
         instances::{self, Instance, Made},
         networks,
         pools::{self, Pool},
         profiles::{self, Profile},
-        projects, volume_snapshots,
+        projects,
         volumes::{self, Volume},
     },
-    instances::volatile,
     names,
 };
 
@@ -51,6 +47,33 @@ impl Unknown {
     pub fn kind_word(&self) -> &'static str {
         word(self.kind)
     }
+
+    /// What a task that makes, moves or deletes it claims.
+    pub(super) fn claim(&self) -> tasks::Claim {
+        tasks::Claim::alone(match self.kind {
+            VolumeKind::Bucket => crate::storage::buckets::lock_name(&self.name),
+            VolumeKind::Custom => self.key().claim(),
+            _ => crate::instances::lock_name(&self.project, &self.name),
+        })
+    }
+
+    /// A custom volume's key.
+    fn key(&self) -> crate::volumes::Key {
+        let (pool, project, name) = (self.pool.clone(), self.project.clone(), self.name.clone());
+        crate::volumes::Key { pool, project, name }
+    }
+
+    /// Whether the row is of this volume, in whatever pool.
+    pub(super) fn is(&self, row: &Volume) -> bool {
+        row.kind == word(self.kind) && row.project == self.project && row.name == self.name
+    }
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Unknown { pool, project, name, .. } = self;
+        write!(f, "{} \"{name}\" of project \"{project}\" in pool \"{pool}\"", self.kind_word())
+    }
 }
 
 /// Which of the volumes the database does not have, and what is in the way of having them.
@@ -60,52 +83,70 @@ pub(super) fn unknown(
     on_disk: &[OnDisk],
 ) -> Result<(Vec<Unknown>, Vec<String>)> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
-    let rows = volumes::of_pool(db, &pool.name)?;
-    let buckets = buckets::all(db)?;
+    let known = Known { volumes: volumes::of_pool(db, &pool.name)?, buckets: buckets::all(db)? };
     for volume in on_disk.iter().filter(|volume| volume.id.kind != VolumeKind::Image) {
-        let (project, name) = whose(&volume.id);
-        let (kind, has) =
-            (volume.id.kind, |row: &Volume| row.project == project && row.name == name);
-        let known = match kind {
-            VolumeKind::Bucket => {
-                buckets.iter().any(|row| row.pool == pool.name && row.name == name)
-            }
-            _ => rows.iter().any(|row| row.kind == word(kind) && has(row)),
-        };
-        if known {
-            continue;
-        }
-        let taken = match kind {
-            VolumeKind::Bucket => buckets.iter().any(|row| row.name == name),
-            VolumeKind::Container => instances::get(db, &project, &name)?.is_some(),
-            _ => false,
-        };
-        if taken {
+        let Some((project, name)) = whose(&volume.id) else {
             problems.push(format!(
-                "{} \"{name}\" of project \"{project}\" in pool \"{}\": there is another of that name: rename it first",
-                word(kind), pool.name
+                "\"{}\" in pool \"{}\": left by a change that was broken off",
+                volume.id, pool.name
             ));
             continue;
-        }
-        if kind == VolumeKind::VirtualMachine {
-            problems.push(format!("virtual machine \"{name}\": not supported by this server"));
+        };
+        let (kind, snapshots, id) = (volume.id.kind, volume.snapshots.len(), volume.id.clone());
+        let one = Unknown { pool: pool.name.clone(), project, kind, name, snapshots, id };
+        if known.has(&one) {
             continue;
         }
-        let (pool, snapshots) = (pool.name.clone(), volume.snapshots.len());
-        found.push(Unknown { pool, project, kind, name, snapshots, id: volume.id.clone() });
+        match hindrance(db, &known, &one)? {
+            None => found.push(one),
+            Some(why) => problems.push(format!("{one}: {why}")),
+        }
     }
     Ok((found, problems))
 }
 
-/// The project and the name of a volume, which its name on disk has: see [`names::volume`] and
-/// [`names::custom_volume`].
-fn whose(id: &VolumeId) -> (String, String) {
-    let split = match id.kind {
-        VolumeKind::Custom => id.name.split_once('_'),
-        _ => names::split_instance_id(&id.name),
+/// What the database has.
+struct Known {
+    volumes: Vec<Volume>,
+    buckets: Vec<Bucket>,
+}
+
+impl Known {
+    fn has(&self, one: &Unknown) -> bool {
+        match one.kind {
+            VolumeKind::Bucket => {
+                self.buckets.iter().any(|row| row.pool == one.pool && row.name == one.name)
+            }
+            _ => self.volumes.iter().any(|row| one.is(row)),
+        }
+    }
+}
+
+/// Why a volume cannot be had, if so.
+fn hindrance(db: &Read<'_>, known: &Known, one: &Unknown) -> Result<Option<&'static str>> {
+    let taken = match one.kind {
+        VolumeKind::VirtualMachine => return Ok(Some("not supported by this server")),
+        VolumeKind::Bucket => known.buckets.iter().any(|row| row.name == one.name),
+        VolumeKind::Container => instances::get(db, &one.project, &one.name)?.is_some(),
+        VolumeKind::Custom | VolumeKind::Image => false,
     };
-    let (project, name) = split.unwrap_or((names::DEFAULT_PROJECT, &id.name));
-    (project.to_owned(), name.to_owned())
+    Ok(taken.then_some("there is another of that name: rename it first"))
+}
+
+/// The project and the name of a volume, which its name on disk has: see [`names::volume`] and
+/// [`names::custom_volume`]. None of what a task keeps beside a volume while it works.
+fn whose(id: &VolumeId) -> Option<(String, String)> {
+    let (project, name) = match id.kind {
+        VolumeKind::Custom => id.name.split_once('_')?,
+        _ => names::split_instance_id(&id.name).unwrap_or((names::DEFAULT_PROJECT, &id.name)),
+    };
+    let good = match id.kind {
+        VolumeKind::Custom => options::names::check_volume(name),
+        VolumeKind::Bucket => options::names::check_bucket(name),
+        _ => options::names::check_instance(name),
+    };
+    (good.is_ok() && options::names::check_project(project).is_ok())
+        .then(|| (project.to_owned(), name.to_owned()))
 }
 
 pub(super) fn word(kind: VolumeKind) -> &'static str {
@@ -136,9 +177,9 @@ pub(super) fn write(
     for unknown in wanted {
         let Some(volume) = on_disk.iter().find(|volume| volume.id == unknown.id) else { continue };
         match unknown.kind {
-            VolumeKind::Container => instance(db, world, record, unknown, volume)?,
-            VolumeKind::Bucket => bucket(db, world, record, unknown, volume)?,
-            _ => custom(db, world, record, unknown, volume)?,
+            VolumeKind::Container => rows::instance(db, world, record, unknown, volume)?,
+            VolumeKind::Bucket => rows::bucket(db, world, record, unknown, volume)?,
+            _ => rows::custom(db, world, record, unknown, volume)?,
         }
     }
     Ok(())
@@ -195,184 +236,4 @@ fn bring_profile(db: &mut Write<'_>, profile: &Profile) -> Result<bool> {
         Some(_) => return Ok(false),
     }
     Ok(true)
-}
-
-fn row_of(
-    db: &mut Write<'_>,
-    world: &World,
-    record: &Record,
-    unknown: &Unknown,
-    volume: &OnDisk,
-) -> Result<()> {
-    let kind = word(unknown.kind);
-    let is = |row: &&Volume| {
-        row.kind == kind && row.project == unknown.project && row.name == unknown.name
-    };
-    let content = match volume.info.content {
-        storage::Content::Filesystem => "filesystem",
-        storage::Content::Block => "block",
-    };
-    let bare = || Volume {
-        id: 0,
-        pool: String::new(),
-        project: unknown.project.clone(),
-        member: String::new(),
-        kind: kind.to_owned(),
-        name: unknown.name.clone(),
-        content: content.to_owned(),
-        description: String::new(),
-        config: Raw::new(),
-        created_at: volume.info.created.into(),
-        made: Made::Ready,
-    };
-    let mut row = record.volumes.iter().find(is).cloned().unwrap_or_else(bare);
-    (row.pool, row.member) = (unknown.pool.clone(), world.me.clone());
-    row.made = Made::Ready;
-    Ok(volumes::insert(db, &row)?)
-}
-
-fn custom(
-    db: &mut Write<'_>,
-    world: &World,
-    record: &Record,
-    unknown: &Unknown,
-    volume: &OnDisk,
-) -> Result<()> {
-    row_of(db, world, record, unknown, volume)?;
-    let made = volumes::get(db, &unknown.pool, &unknown.project, &unknown.name)?
-        .ok_or_else(|| Error::not_found("storage volume", &unknown.name))?;
-    let is = |row: &&Volume| {
-        row.kind == made.kind && row.project == unknown.project && row.name == unknown.name
-    };
-    let old = record.volumes.iter().find(is).map(|row| row.id);
-    for name in &volume.snapshots {
-        let kept = record
-            .volume_snapshots
-            .iter()
-            .find(|snapshot| Some(snapshot.volume_id) == old && snapshot.name == *name)
-            .cloned();
-        let mut snapshot = kept.unwrap_or_else(|| volume_snapshots::Snapshot {
-            id: 0,
-            volume_id: made.id,
-            name: name.clone(),
-            description: String::new(),
-            config: made.config.clone(),
-            created_at: made.created_at,
-            expires_at: None,
-            made: Made::Ready,
-        });
-        (snapshot.volume_id, snapshot.made) = (made.id, Made::Ready);
-        volume_snapshots::insert(db, &snapshot)?;
-    }
-    Ok(())
-}
-
-fn instance(
-    db: &mut Write<'_>,
-    world: &World,
-    record: &Record,
-    unknown: &Unknown,
-    volume: &OnDisk,
-) -> Result<()> {
-    let is = |recorded: &&Recorded| {
-        recorded.instance.project == unknown.project && recorded.instance.name == unknown.name
-    };
-    let recorded = record.instances.iter().find(is);
-    let mut row = match recorded {
-        Some(recorded) => recorded.instance.clone(),
-        None => unrecorded(world, unknown, volume),
-    };
-    row.member = world.me.clone();
-    row.made = Made::Ready;
-    volatile::set_power(&mut row.config, PowerState::Stopped);
-    let home = crate::profiles::home(db, &row.project)?;
-    row.profiles.retain(|name| matches!(profiles::get(db, &home, name), Ok(Some(_))));
-    instances::insert(db, &row, &home)?;
-    row_of(db, world, record, unknown, volume)?;
-    let made = instances::get(db, &row.project, &row.name)?
-        .ok_or_else(|| Error::not_found("instance", &row.name))?;
-    for name in &volume.snapshots {
-        let kept = recorded.and_then(|recorded| {
-            recorded.snapshots.iter().find(|snapshot| snapshot.name == *name).cloned()
-        });
-        let mut snapshot = kept.unwrap_or_else(|| Snapshot {
-            id: 0,
-            instance_id: made.id,
-            name: name.clone(),
-            description: row.description.clone(),
-            architecture: row.architecture.clone(),
-            config: row.config.clone(),
-            devices: row.devices.clone(),
-            profiles: row.profiles.clone(),
-            ephemeral: row.ephemeral,
-            stateful: false,
-            created_at: row.created_at,
-            last_used_at: row.last_used_at,
-            expires_at: None,
-            made: Made::Ready,
-        });
-        (snapshot.instance_id, snapshot.made) = (made.id, Made::Ready);
-        instance_snapshots::insert(db, &snapshot)?;
-    }
-    Ok(())
-}
-
-/// What can be said of an instance that no record names: it was made a moment before the end.
-fn unrecorded(world: &World, unknown: &Unknown, volume: &OnDisk) -> Instance {
-    let mut config = Raw::new();
-    volatile::complete(&mut config, &BTreeMap::new());
-    let root = [("type", "disk"), ("path", "/"), ("pool", unknown.pool.as_str())];
-    let root: BTreeMap<String, String> =
-        root.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let mut devices = Devices::default();
-    devices.0.insert(String::from("root"), root.into());
-    Instance {
-        id: 0,
-        project: unknown.project.clone(),
-        name: unknown.name.clone(),
-        kind: String::from("container"),
-        architecture: world.host.architecture.clone(),
-        member: world.me.clone(),
-        description: String::from("recovered without its options"),
-        config,
-        devices,
-        profiles: vec![crate::profiles::DEFAULT.to_owned()],
-        ephemeral: false,
-        created_at: volume.info.created.into(),
-        last_used_at: chrono::DateTime::UNIX_EPOCH,
-        made: Made::Ready,
-    }
-}
-
-fn bucket(
-    db: &mut Write<'_>,
-    world: &World,
-    record: &Record,
-    unknown: &Unknown,
-    volume: &OnDisk,
-) -> Result<()> {
-    let recorded = record.buckets.iter().find(|(row, _)| row.name == unknown.name);
-    let bare = || buckets::Bucket {
-        id: 0,
-        pool: String::new(),
-        project: unknown.project.clone(),
-        member: String::new(),
-        name: unknown.name.clone(),
-        description: String::new(),
-        config: Raw::new(),
-        created_at: volume.info.created.into(),
-        made: Made::Ready,
-    };
-    let mut row = recorded.map_or_else(bare, |(row, _)| row.clone());
-    (row.pool, row.member) = (unknown.pool.clone(), world.me.clone());
-    row.made = Made::Ready;
-    buckets::insert(db, &row)?;
-    let made = buckets::get(db, &row.member, &row.name)?
-        .ok_or_else(|| Error::not_found("storage bucket", &row.name))?;
-    for key in recorded.iter().flat_map(|(_, keys)| keys) {
-        if buckets::key_of_access(db, &key.access)?.is_none() {
-            buckets::insert_key(db, &buckets::Key { bucket_id: made.id, ..key.clone() })?;
-        }
-    }
-    Ok(())
 }

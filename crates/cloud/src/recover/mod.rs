@@ -6,6 +6,7 @@
 
 mod merge;
 pub(crate) mod record;
+mod rows;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::{
     blocking::blocking,
     db::{
         instances::Made,
-        pools::{self as rows, Pool},
+        pools::{self as table, Pool},
     },
     storage::{self as pools, OpenPool},
 };
@@ -38,6 +39,7 @@ pub struct Found {
 struct Seen {
     row: Pool,
     new: bool,
+    pool: OpenPool,
     record: Record,
     on_disk: Vec<OnDisk>,
 }
@@ -68,12 +70,12 @@ pub async fn recover(
     named: Vec<StoragePoolsPost>,
 ) -> Result<Found> {
     let mut found = Found::default();
-    let new = world.store.read(|db| Ok::<_, Error>(rows::all(db)?.is_empty()))?;
+    let new = world.store.read(|db| Ok::<_, Error>(table::all(db)?.is_empty()))?;
     for post in candidates(world, named)? {
         let claim = [tasks::Claim::alone(format!("pool/{}", post.name))];
         let _turn = world.locks().lock(&claim, "a recovery").await;
-        let seen = match see(world, post).await {
-            Ok(seen) => seen,
+        let (seen, claimed, busy) = match hold(world, post).await {
+            Ok(claimed) => claimed,
             Err(error) => {
                 found.problems.push(tasks::chain(&error));
                 continue;
@@ -82,11 +84,13 @@ pub async fn recover(
         let (volumes, problems) = world
             .store
             .write(|db| {
-                let (wanted, problems) = merge::unknown(db, &seen.row, &seen.on_disk)?;
+                let (mut wanted, problems) = merge::unknown(db, &seen.row, &seen.on_disk)?;
+                wanted.retain(|one| claimed.iter().any(|(claim, _)| *claim == one.claim()));
                 merge::write(db, world, &seen.row, &seen.record, &seen.on_disk, &wanted, new)?;
                 Ok::<_, Error>((wanted, problems))
             })
             .await?;
+        found.problems.extend(busy);
         let address =
             crate::url::of("storage-pools", &seen.row.name, crate::names::DEFAULT_PROJECT);
         world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-updated", address);
@@ -98,10 +102,30 @@ pub async fn recover(
     Ok(found)
 }
 
+/// A name that is held.
+type Held = (tasks::Claim, tasks::Guard);
+
+/// Looks into a pool and claims what the database does not have of it, so that no task makes, moves or
+/// deletes any of that meanwhile. Says what a task holds.
+async fn hold(world: &World, post: StoragePoolsPost) -> Result<(Seen, Vec<Held>, Vec<String>)> {
+    let mut seen = see(world, post).await?;
+    let (wanted, _) = world.store.read(|db| merge::unknown(db, &seen.row, &seen.on_disk))?;
+    let (mut held, mut busy) = (Vec::new(), Vec::new());
+    for one in wanted {
+        match world.locks().try_lock(&[one.claim()], "a recovery") {
+            Ok(guard) => held.push((one.claim(), guard)),
+            Err(error) => busy.push(format!("{one}: {error}")),
+        }
+    }
+    // What is there now stays.
+    seen.on_disk = on_disk(seen.pool.clone()).await?;
+    Ok((seen, held, busy))
+}
+
 /// The pools to look into, each once.
 fn candidates(world: &World, named: Vec<StoragePoolsPost>) -> Result<Vec<StoragePoolsPost>> {
     let mut all = named;
-    let known = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    let known = world.store.read(|db| Ok::<_, Error>(table::all(db)?))?;
     let known = known.into_iter().filter(|row| row.made == Made::Ready);
     let posts = known.map(|row| StoragePoolsPost {
         name: row.name,
@@ -150,7 +174,7 @@ fn linked(path: &Path) -> Option<PathBuf> {
 
 /// Opens a pool and reads what is in it.
 async fn see(world: &World, post: StoragePoolsPost) -> Result<Seen> {
-    let known = world.store.read(|db| Ok::<_, Error>(rows::get(db, &post.name)?))?;
+    let known = world.store.read(|db| Ok::<_, Error>(table::get(db, &post.name)?))?;
     if let Some(row) = known {
         let pool = world.pools.open(world, &row.name).await?;
         return inside(row, false, pool).await;
@@ -172,19 +196,8 @@ async fn see(world: &World, post: StoragePoolsPost) -> Result<Seen> {
 }
 
 async fn inside(row: Pool, new: bool, pool: OpenPool) -> Result<Seen> {
-    let (record, on_disk) = blocking("read pool", move || {
-        let record = Record::read(pool.kept()?)?;
-        let on_disk = pool.list()?.into_iter().map(|id| {
-            let info = pool.describe(&id)?;
-            let snapshots = match pool.snapshots() {
-                Some(snapshots) if id.kind != storage::VolumeKind::Image => snapshots.list(&id)?,
-                _ => Vec::new(),
-            };
-            Ok(OnDisk { id, info, snapshots })
-        });
-        Ok::<_, Error>((record, on_disk.collect::<Result<Vec<_>>>()?))
-    })
-    .await?;
+    let (kept, on_disk) = (pool.clone(), on_disk(pool.clone()).await?);
+    let record = blocking("read record of pool", move || Record::read(kept.kept()?)).await?;
     let mut row = row;
     if let Some(recorded) = record.pool.as_ref().filter(|_| new) {
         // What was set on it; where it is was said now.
@@ -193,5 +206,20 @@ async fn inside(row: Pool, new: bool, pool: OpenPool) -> Result<Seen> {
         }
         row.description.clone_from(&recorded.description);
     }
-    Ok(Seen { row, new, record, on_disk })
+    Ok(Seen { row, new, pool, record, on_disk })
+}
+
+async fn on_disk(pool: OpenPool) -> Result<Vec<OnDisk>> {
+    blocking("read pool", move || {
+        let all = pool.list()?.into_iter().map(|id| {
+            let info = pool.describe(&id)?;
+            let snapshots = match pool.snapshots() {
+                Some(snapshots) if id.kind != storage::VolumeKind::Image => snapshots.list(&id)?,
+                _ => Vec::new(),
+            };
+            Ok::<_, Error>(OnDisk { id, info, snapshots })
+        });
+        all.collect()
+    })
+    .await
 }

@@ -103,7 +103,7 @@ pub async fn create(
         .resource("storage_buckets", address.clone())
         .requestor(caller.requestor.clone())
         .share(format!("pool/{pool}"))
-        .lock(format!("bucket/{}", bucket.name));
+        .lock(super::lock_name(&bucket.name));
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &bucket.project, "storage-bucket-created", address);
     Ok(keys::render(key))

@@ -63,7 +63,7 @@ pub async fn delete(
         .resource("storage_buckets", address.clone())
         .requestor(caller.requestor.clone())
         .share(format!("pool/{pool}"))
-        .lock(format!("bucket/{name}"));
+        .lock(super::lock_name(name));
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &project, "storage-bucket-deleted", address);
     Ok(())

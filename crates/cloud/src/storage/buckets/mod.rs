@@ -86,6 +86,11 @@ pub(crate) fn address(pool: &str, project: &str, name: &str) -> String {
     url::of(&format!("storage-pools/{pool}/buckets"), name, project)
 }
 
+/// What claims a bucket for a task that changes it.
+pub(crate) fn lock_name(name: &str) -> String {
+    format!("bucket/{name}")
+}
+
 /// What a bucket is called in its pool.
 pub(crate) fn volume(project: &str, name: &str) -> Result<VolumeId> {
     Ok(VolumeId::new(VolumeKind::Bucket, names::volume(project, name))?)
