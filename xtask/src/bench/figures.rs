@@ -29,6 +29,9 @@ pub(super) enum Figure {
     SmallExec,
     SmallStop,
     SmallDelete,
+    Snapshot,
+    Copy,
+    Export,
     Client,
     Ready,
     IdleFresh,
@@ -49,7 +52,7 @@ pub(super) enum Target {
 }
 
 impl Figure {
-    pub(super) const ALL: [Figure; 19] = [
+    pub(super) const ALL: [Figure; 22] = [
         Figure::Launch,
         Figure::Start,
         Figure::Exec,
@@ -61,6 +64,9 @@ impl Figure {
         Figure::SmallExec,
         Figure::SmallStop,
         Figure::SmallDelete,
+        Figure::Snapshot,
+        Figure::Copy,
+        Figure::Export,
         Figure::Client,
         Figure::Ready,
         Figure::IdleFresh,
@@ -84,6 +90,9 @@ impl Figure {
             Figure::SmallExec => "`exec -- true` (busybox)",
             Figure::SmallStop => "`stop --force` (busybox)",
             Figure::SmallDelete => "`delete` (busybox)",
+            Figure::Snapshot => "`snapshot` on btrfs (Debian, running)",
+            Figure::Copy => "`copy` on btrfs (Debian)",
+            Figure::Export => "`export` without compression (Debian)",
             Figure::Client => "the client alone (`version`)",
             Figure::Ready => "daemon: start until ready",
             Figure::IdleFresh => "daemon: resident, just started",
@@ -103,7 +112,7 @@ impl Figure {
         Some(match self {
             Figure::Launch | Figure::Stop | Figure::Delete => Target::Times(20.0),
             Figure::Start => Target::Times(8.0),
-            Figure::Exec => Target::Times(5.0),
+            Figure::Exec | Figure::Snapshot | Figure::Copy => Target::Times(5.0),
             Figure::Ready => Target::Below(100.0),
             Figure::IdleFresh | Figure::IdleUsed => Target::Below(25.0),
             Figure::MonitorAnonymous => Target::Below(1.0),

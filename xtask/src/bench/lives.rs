@@ -66,7 +66,8 @@ pub(super) fn measure(peers: &[Peer], runs: usize, figures: &mut Figures) -> Res
     Ok(())
 }
 
-fn columns(peer: &Peer) -> Vec<(&Peer, Client, Column)> {
+/// Who drives a peer, and where that is noted.
+pub(super) fn columns(peer: &Peer) -> Vec<(&Peer, Client, Column)> {
     match peer.kind {
         Kind::Lxd => vec![(peer, Client::Stock, Column::Lxd)],
         Kind::Ours => {

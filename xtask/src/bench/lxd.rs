@@ -1,19 +1,17 @@
 //! Debian's LXD: its packages, its settings, what it may leave behind.
 
-use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
 use super::peer::{Client, Peer};
-use super::{files, say};
+use super::{files, say, services};
 use crate::packages::{self, Needed};
 use crate::shell;
 
+/// What those start.
+const UNITS: [&str; 2] = ["lxd.socket", "lxd.service"];
 const PACKAGES: [Needed; 2] = [("lxd", "lxd"), ("dnsmasq", "dnsmasq-base")];
-/// What those packages may start as a service.
-const SERVICES: [&str; 4] = ["lxd", "dnsmasq", "lxcfs", "lxc-monitord"];
-
 /// A pool and a bridge like those that `microcloud init --auto` makes.
 const PRESEED: &str = "\
 storage_pools: [{name: default, driver: dir}]
@@ -38,32 +36,13 @@ pub(super) fn install() -> Result<Option<String>> {
     }
     let before = files::pids();
     let missing = packages::ensure("bench", &PACKAGES)?;
-    stop_services(&before)?;
+    services::stop_new(&before, &UNITS)?;
     if !missing.is_empty() {
         say(&format!("not installed: {}: measuring only ours", missing.join(" ")));
         return Ok(None);
     }
     let version = shell::output("lxd", &["--version"])?.trim().to_owned();
     Ok(Some(version))
-}
-
-/// Installing must not leave a second LXD running.
-fn stop_services(before: &[u32]) -> Result<()> {
-    if Path::new("/run/systemd/system").exists() && before != files::pids() {
-        let units = ["stop", "--quiet", "lxd.socket", "lxd.service"];
-        let mut command = shell::command("systemctl", &units);
-        // They may not be there.
-        shell::succeeds(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
-    }
-    for pid in files::pids().into_iter().filter(|pid| !before.contains(pid)) {
-        let name = files::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let parent_is_init = files::children(1).contains(&pid);
-        if SERVICES.contains(&name.trim()) && parent_is_init {
-            say(&format!("stopping {}, which its package started", name.trim()));
-            shell::succeeds(&mut shell::command("kill", &[&pid.to_string()]))?;
-        }
-    }
-    Ok(())
 }
 
 /// Pool, bridge and default profile.

@@ -8,6 +8,7 @@
 //! The stock client drives both, so that like is compared with like; our own client is one column
 //! more. All of it lies in one folder and in namespaces that end with it, also when a step fails.
 
+mod beside;
 mod figures;
 mod files;
 mod floor;
@@ -21,7 +22,9 @@ mod place;
 mod report;
 mod samples;
 mod sandbox;
+mod services;
 mod starts;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,14 +39,18 @@ use peer::Peer;
 use place::Place;
 use report::Report;
 
-const PACKAGES: [Needed; 8] = [
+const PACKAGES: [Needed; 12] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
+    ("curl", "curl"),
     ("ip", "iproute2"),
     ("lxc", "lxd-client"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),
+    ("nginx", "nginx-light"),
     ("sysctl", "procps"),
+    ("tar", "tar"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
 
@@ -63,7 +70,9 @@ struct Wish {
 
 pub(crate) fn run(args: &[String]) -> Result<bool> {
     let wish = wish(args)?;
+    let before = files::pids();
     let missing = packages::ensure("bench", &PACKAGES)?;
+    services::stop_new(&before, &["nginx.service"])?;
     if !missing.is_empty() {
         bail!("install these, then run it again: {}", missing.join(" "));
     }
@@ -139,6 +148,8 @@ fn measure(wish: &Wish, binary: PathBuf, lxd: Option<String>) -> Result<Report> 
     let program = program(&binary);
     let mut report = Report::new(&program, lxd.as_deref(), floor)?;
     lives::measure(&peers, wish.runs, report.figures())?;
+    stores::measure(&peers, &place, wish.runs, report.figures())?;
+    report.beside(beside::measure(&peers, &place, wish.runs)?);
     starts::measure(&mut peers, wish.runs, report.figures())?;
     report.finish()?;
     for peer in &mut peers {

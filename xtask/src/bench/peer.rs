@@ -81,6 +81,18 @@ impl Peer {
         &self.folder
     }
 
+    /// A command that runs where the daemon does.
+    pub(super) fn inside(&self, program: &str, words: &[&str]) -> Command {
+        self.sandbox.command(Path::new(program), words)
+    }
+
+    /// What a client prints.
+    pub(super) fn says(&self, client: Client, words: &[&str]) -> Result<String> {
+        let mut command = self.client(client);
+        command.args(words);
+        shell::printed(command)
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.with_extension("log")
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
+use super::beside::Beside;
 use super::figures::{Column, Figure, Figures, Target};
 use super::samples::Samples;
 use super::{files, load};
@@ -16,6 +17,7 @@ pub(super) struct Report {
     facts: Vec<(&'static str, String)>,
     floor: Samples,
     figures: Figures,
+    beside: Vec<Beside>,
 }
 
 impl Report {
@@ -32,17 +34,21 @@ impl Report {
         let facts = vec![
             ("date", shell::output("date", &["+%Y-%m-%d %H:%M"])?.trim().to_owned()),
             ("ours", commit() + ", " + program),
-            ("LXD", lxd.unwrap_or("none here").to_owned() + ", Debian's package, driver dir"),
+            ("LXD", lxd.unwrap_or("none here").to_owned() + ", Debian's package"),
             ("processors", format!("{cpus} x {}", model.map_or("?", |(_, model)| model))),
             ("memory", format!("{} GiB", kib.unwrap_or_default() / (1 << 20))),
             ("system", format!("{}, kernel {kernel}", os.unwrap_or("?").trim_matches('"'))),
             ("load at the start", format!("{:.1}", load()?)),
         ];
-        Ok(Report { facts, floor, figures: Figures::default() })
+        Ok(Report { facts, floor, figures: Figures::default(), beside: Vec::new() })
     }
 
     pub(super) fn figures(&mut self) -> &mut Figures {
         &mut self.figures
+    }
+
+    pub(super) fn beside(&mut self, rows: Vec<Beside>) {
+        self.beside = rows;
     }
 
     pub(super) fn finish(&mut self) -> Result<()> {
@@ -97,15 +103,9 @@ impl Report {
         for (name, value) in &self.facts {
             let _ = writeln!(text, "{name}: {value}");
         }
-        let rows = self.rows();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        for row in &rows {
-            let cells = row.iter().enumerate().map(|(column, cell)| {
-                let width = width(column).unwrap_or_default();
-                if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
-            });
-            let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        }
+        text += &aligned(&self.rows());
+        text.push('\n');
+        text += &aligned(&self.plain_rows());
         text + "Median (least).\n"
     }
 
@@ -122,9 +122,49 @@ impl Report {
                 text.push_str("|---|--:|--:|--:|---|--:|--:|\n");
             }
         }
+        text.push_str("\nBeside the plain way to do the same:\n\n");
+        for (index, row) in self.plain_rows().iter().enumerate() {
+            let _ = writeln!(text, "| {} |", row.join(" | "));
+            if index == 0 {
+                text.push_str("|---|--:|--:|--:|---|\n");
+            }
+        }
         text.push('\n');
         text + words
     }
+
+    fn plain_rows(&self) -> Vec<[String; 5]> {
+        let head = ["", "plain", "ours", "speed of it", "target"].map(str::to_owned);
+        std::iter::once(head).chain(self.beside.iter().map(plain_row)).collect()
+    }
+}
+
+fn plain_row(row: &Beside) -> [String; 5] {
+    let share = row.share();
+    let target = row.target.map(|least| {
+        let reached = share.is_some_and(|share| share >= least);
+        format!("{:.0} %: {}", least * 100.0, if reached { "yes" } else { "NO" })
+    });
+    [
+        row.words.to_owned(),
+        cell(Some(&row.plain), "ms"),
+        cell(Some(&row.ours), "ms"),
+        share.map_or_else(String::new, |share| format!("{:.0} %", share * 100.0)),
+        target.unwrap_or_default(),
+    ]
+}
+
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut text = String::new();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = width(column).unwrap_or_default();
+            if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
 }
 
 const PAGE: &str = "\
@@ -173,7 +213,8 @@ mod tests {
         let mut figures = Figures::default();
         figures.of(Figure::Exec, Column::Lxd).add(50.0);
         figures.of(Figure::Exec, Column::Ours).add(25.0);
-        let report = Report { facts: Vec::new(), floor: Samples::default(), figures };
+        let report =
+            Report { facts: Vec::new(), floor: Samples::default(), figures, beside: Vec::new() };
         assert!(report.terminal().contains("2.0  5 times: NO"), "{}", report.terminal());
         assert!(report.page("").contains("| 2.0 | 5 times: NO |"));
     }
