@@ -12,6 +12,7 @@
 //! | `http` | requests no client would send |
 //! | `netns` | a network namespace, and a server in one |
 //! | `images` | images for tests, whole, split and damaged |
+//! | `tarball` | backups, honest and damaged |
 //! | `asks` | what tests ask a daemon again and again |
 //! | `leaks` | what must be gone at the end |
 #![allow(clippy::print_stderr, reason = "tests talk to people")]
@@ -24,6 +25,7 @@ mod http;
 pub mod images;
 mod leaks;
 mod netns;
+pub mod tarball;
 mod wait;
 
 pub use client::{Background, Client, Run, host, program};

@@ -27,7 +27,9 @@ impl Dirs {
             (self.database(), 0o700),
             (self.pools(), 0o711),
             (self.images(), 0o700),
-            (self.backups(), 0o700),
+            (self.backups("instances"), 0o700),
+            (self.backups("custom"), 0o700),
+            (self.backups("buckets"), 0o700),
             (self.networks(), 0o711),
             (self.runs(), 0o711),
             (self.logs(), 0o700),
@@ -77,13 +79,9 @@ impl Dirs {
         self.root.join("images")
     }
 
-    fn backups(&self) -> PathBuf {
-        self.root.join("backups").join("instances")
-    }
-
-    /// The backups of one instance.
-    pub fn backups_of(&self, id: &str) -> PathBuf {
-        self.backups().join(id)
+    /// The backups of a kind of owner: `instances`, `custom`, `buckets`.
+    pub fn backups(&self, kind: &str) -> PathBuf {
+        self.root.join("backups").join(kind)
     }
 
     fn networks(&self) -> PathBuf {

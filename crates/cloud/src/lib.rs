@@ -4,6 +4,7 @@
 //! one all-or-nothing write, or submit a task when it takes several steps. Replies have the
 //! shapes of `wire`. Nothing here knows HTTP.
 
+pub mod backups;
 mod blocking;
 mod compression;
 mod copies;

@@ -42,7 +42,10 @@ pub mod warning;
 use std::collections::BTreeMap;
 
 pub use self::{
-    backup::{BackupVolumeSnapshot, InstanceBackup, InstanceBackupPost, InstanceBackupsPost},
+    backup::{
+        BackupVolumeSnapshot, InstanceBackup, InstanceBackupPost, InstanceBackupsPost,
+        StorageVolumeBackup, StorageVolumeBackupPost, StorageVolumeBackupsPost,
+    },
     bucket::{
         StorageBucket, StorageBucketKey, StorageBucketKeyPut, StorageBucketKeysPost,
         StorageBucketPut, StorageBucketsPost,

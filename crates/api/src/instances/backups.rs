@@ -1,9 +1,16 @@
 //! `/1.0/instances/{name}/backups`.
 
 use axum::response::Response;
-use cloud::instances::backups::{self, address};
+use cloud::{
+    backups::{self, Owner, Wanted},
+    instances::backups::Of,
+};
 use tasks::Operation;
-use wire::{InstanceBackup, Listing, endpoints::instance_backups::*};
+use wire::{
+    Endpoint, InstanceBackup, Listing,
+    endpoints::instance_backups::*,
+    query::{ListQuery, ProjectQuery},
+};
 
 use crate::{
     error::Result,
@@ -21,37 +28,42 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .raw::<BackupExport, _>(export)
 }
 
+fn of<E: Endpoint<Query = ProjectQuery>>(call: &Call<E>) -> Of {
+    Of::new(call.query.project(), call.path("name"))
+}
+
 async fn list(call: Call<BackupsList>) -> Result<Listing<InstanceBackup>> {
-    let (project, instance) = (call.query.project(), call.path("name"));
-    let found = backups::list(&call.world, project, instance)?;
-    listing::of(&call.query, found, |one| address(project, instance, &one.name))
+    let of = Of::new(ListQuery::project(&call.query), call.path("name"));
+    let found = backups::list(&call.world, &of)?;
+    listing::of(&call.query, found, |one| of.url(&one.name))
 }
 
 async fn create(call: Call<BackupCreate>) -> Result<Operation> {
-    let (project, instance) = (call.query.project(), call.path("name"));
-    Ok(backups::make(&call.world, &call.caller, project, instance, &call.body).await?)
+    let post = &call.body;
+    let wanted = Wanted {
+        name: post.name.clone(),
+        expires_at: post.expires_at,
+        without_snapshots: post.instance_only || post.container_only,
+        compression: post.compression_algorithm.clone(),
+    };
+    Ok(backups::make(&call.world, &call.caller, &of(&call), &wanted).await?)
 }
 
 async fn get(call: Call<BackupGet>) -> Result<InstanceBackup> {
-    let (project, instance) = (call.query.project(), call.path("name"));
-    Ok(backups::get(&call.world, project, instance, call.path("backup"))?)
+    Ok(backups::get(&call.world, &of(&call), call.path("backup"))?)
 }
 
 async fn rename(call: Call<BackupRename>) -> Result<Operation> {
-    let (project, instance) = (call.query.project(), call.path("name"));
     let (from, to) = (call.path("backup"), &call.body.name);
-    Ok(backups::rename(&call.world, &call.caller, project, instance, from, to).await?)
+    Ok(backups::rename(&call.world, &call.caller, &of(&call), from, to).await?)
 }
 
 async fn delete(call: Call<BackupDelete>) -> Result<Operation> {
-    let (project, instance) = (call.query.project(), call.path("name"));
-    let name = call.path("backup");
-    Ok(backups::delete(&call.world, &call.caller, project, instance, name).await?)
+    Ok(backups::delete(&call.world, &call.caller, &of(&call), call.path("backup")).await?)
 }
 
 async fn export(RawCall { call, .. }: RawCall<BackupExport>) -> Result<Response> {
-    let (project, instance) = (call.query.project(), call.path("name"));
     let name = call.path("backup");
-    let file = backups::file(&call.world, &call.caller, project, instance, name)?;
-    raw::file(&file, &format!("{instance}_{name}.backup")).await
+    let file = backups::file(&call.world, &call.caller, &of(&call), name)?;
+    raw::file(&file, &format!("{}_{name}.backup", call.path("name"))).await
 }

@@ -43,14 +43,14 @@ async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
 
 async fn create(RawCall { call, request }: RawCall<InstanceCreate>) -> Result<Response> {
     let (world, caller, project) = (&call.world, &call.caller, call.query.project());
-    if !upload::is_backup(&request) {
+    if !upload::is_file(&request) {
         let post = routes::read_json(request).await?;
         let (world, caller, project) = (world.clone(), caller.clone(), project.to_owned());
         let launched =
             async move { Ok(instances::launch::launch(&world, &caller, &project, post).await?) };
         return Ok(routes::accepted(&routes::to_its_end(launched).await?));
     }
-    let received = upload::receive_backup(&world.dirs.cache(), request).await?;
+    let received = upload::receive_file(&world.dirs.cache(), request).await?;
     let operation = instances::backups::import(world, caller, project, received.upload()).await?;
     received.hand_over();
     Ok(routes::accepted(&operation))

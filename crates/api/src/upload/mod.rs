@@ -54,15 +54,15 @@ pub(crate) fn is_upload(request: &Request<Body>) -> bool {
     matches!(content_type(request).as_str(), "application/octet-stream" | FORM)
 }
 
-/// A backup of an instance that has arrived.
-pub(crate) struct ReceivedBackup {
+/// A backup, or another file that becomes something, that has arrived.
+pub(crate) struct ReceivedFile {
     files: Staged,
-    upload: cloud::instances::backups::Upload,
+    upload: cloud::backups::Upload,
 }
 
-impl ReceivedBackup {
-    /// Its file, as the verb wants it.
-    pub(crate) fn upload(&self) -> &cloud::instances::backups::Upload {
+impl ReceivedFile {
+    /// It, as the verb wants it.
+    pub(crate) fn upload(&self) -> &cloud::backups::Upload {
         &self.upload
     }
 
@@ -72,25 +72,22 @@ impl ReceivedBackup {
     }
 }
 
-/// Whether a request carries a backup, and not JSON.
-pub(crate) fn is_backup(request: &Request<Body>) -> bool {
+/// Whether a request carries a file, and not JSON.
+pub(crate) fn is_file(request: &Request<Body>) -> bool {
     content_type(request) == "application/octet-stream"
 }
 
-/// Receives a backup of an instance into `folder`.
-pub(crate) async fn receive_backup(
-    folder: &Path,
-    request: Request<Body>,
-) -> Result<ReceivedBackup> {
+/// Receives a file into `folder`.
+pub(crate) async fn receive_file(folder: &Path, request: Request<Body>) -> Result<ReceivedFile> {
     let files = Staged::new(folder);
-    let upload = cloud::instances::backups::Upload {
+    let upload = cloud::backups::Upload {
         file: files.main.clone(),
         name: said(request.headers(), "x-lxd-name")?,
         pool: said(request.headers(), "x-lxd-pool")?,
     };
     let body = request.into_body().into_data_stream();
     save(&files.main, body.map_err(|error| Error::bad("body", error))).await?;
-    Ok(ReceivedBackup { files, upload })
+    Ok(ReceivedFile { files, upload })
 }
 
 /// Receives an image into `folder`.

@@ -15,12 +15,14 @@ use crate::{
     error::Result,
     listing,
     routes::{self, Call, RawCall, Routes, Tagged},
+    upload,
 };
 
+mod backups;
 mod snapshots;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    snapshots::routes(routes)
+    backups::routes(snapshots::routes(routes))
         .sync::<AllVolumesList, _>(all)
         .sync::<AllVolumesOfKindList, _>(all_of_kind)
         .sync::<StorageVolumesList, _>(list)
@@ -84,7 +86,23 @@ async fn make(RawCall { call, request }: RawCall<StorageVolumeMake>) -> Result<R
 
 async fn create(RawCall { call, request }: RawCall<StorageVolumeCreate>) -> Result<Response> {
     let kind = call.path("type").to_owned();
+    if upload::is_file(&request) {
+        return import(&call, &kind, request).await;
+    }
     made(call, kind, routes::read_json(request).await?).await
+}
+
+async fn import(
+    call: &Call<StorageVolumeCreate>,
+    kind: &str,
+    request: http::Request<axum::body::Body>,
+) -> Result<Response> {
+    let (world, place) = (&call.world, (call.path("pool"), call.query.project(), kind));
+    let received = upload::receive_file(&world.dirs.cache(), request).await?;
+    let (form, upload) = (volumes::backups::Form::Backup, received.upload());
+    let begun = volumes::backups::import(world, &call.caller, place, form, upload).await?;
+    received.hand_over();
+    Ok(routes::accepted(&begun))
 }
 
 async fn made<E: wire::Endpoint<Query = TargetQuery>>(

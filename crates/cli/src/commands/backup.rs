@@ -2,10 +2,10 @@
 
 use std::{io::IsTerminal, path::PathBuf};
 
-use client::Content;
+use client::{Content, Request};
 use tokio::{fs::File, io::AsyncWriteExt};
 use wire::{
-    Empty, InstanceBackupsPost, Timestamp,
+    Empty, Endpoint, InstanceBackupsPost, Operation, Timestamp,
     endpoints::{
         instance_backups::{BackupCreate, BackupDelete, BackupExport},
         instances::InstanceCreate,
@@ -44,37 +44,53 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        let usual = || format!("{}.tar.gz", self.instance).into();
-        let path = self.file.clone().unwrap_or_else(usual);
+        let target = Target::of(self.file, &self.instance)?;
+        let request = InstanceBackupsPost {
+            expires_at: Some(kept()),
+            instance_only: self.instance_only,
+            optimized_storage: self.optimized_storage,
+            compression_algorithm: self.compression,
+            ..InstanceBackupsPost::default()
+        };
+        let (at, query) = ([self.instance.as_str()], cx.query());
+        let begun = cx.client.call::<BackupCreate>(&at, &query, &request).await?;
+        let name = target.made(cx, &begun).await?;
+        let at = [self.instance.as_str(), &name];
+        let fetched = target.fetch(cx.client.request::<BackupExport>(&at).query(&query)?).await;
+        let deleted = cx.client.call::<BackupDelete>(&at, &query, &Empty {}).await;
+        target.done(cx, fetched, deleted?).await?;
+        Ok(OK)
+    }
+}
+
+/// When the server deletes a backup that nobody fetched.
+pub(super) fn kept() -> Timestamp {
+    Timestamp::from_unix(Timestamp::now().utc().timestamp() + KEPT)
+}
+
+/// Where a backup goes to.
+pub(super) struct Target(PathBuf);
+
+impl Target {
+    /// The file that is named, else one called as what it is of.
+    pub(super) fn of(file: Option<PathBuf>, owner: &str) -> Result<Target> {
+        let path = file.unwrap_or_else(|| format!("{owner}.tar.gz").into());
         if path.as_os_str() == STDOUT && std::io::stdout().is_terminal() {
             return Err(Error::Usage("a backup is not written to a terminal: name a file"));
         }
-        let request = InstanceBackupsPost {
-            expires_at: Some(Timestamp::from_unix(Timestamp::now().utc().timestamp() + KEPT)),
-            instance_only: self.instance_only,
-            optimized_storage: self.optimized_storage,
-            compression_algorithm: self.compression.clone(),
-            ..InstanceBackupsPost::default()
-        };
-        let query = cx.query();
-        let operation = cx.client.call::<BackupCreate>(&[&self.instance], &query, &request).await?;
-        let done = cx.finish(&operation).await?;
-        let made = done.resources.get("backups").and_then(|urls| urls.first());
-        let name = made.map_or("", |url| name_of(url)).to_owned();
-        let fetched = self.fetch(cx, &name, &path).await;
-        let place = [self.instance.as_str(), &name];
-        let deleted = cx.client.call::<BackupDelete>(&place, &query, &Empty {}).await;
-        fetched?;
-        cx.finish(&deleted?).await?;
-        if path.as_os_str() != STDOUT {
-            cx.say(format!("Backup written to {}", path.display()));
-        }
-        Ok(OK)
+        Ok(Target(path))
     }
 
-    async fn fetch(&self, cx: &Context, name: &str, path: &PathBuf) -> Result<()> {
-        let request = cx.client.request::<BackupExport>(&[&self.instance, name]);
-        let request = request.query(&cx.query())?;
+    /// Waits until the server has made it, and says what it is called there.
+    pub(super) async fn made(&self, cx: &Context, begun: &Operation) -> Result<String> {
+        let done = cx.finish(begun).await?;
+        let made = done.resources.get("backups").and_then(|urls| urls.first());
+        Ok(made.map_or("", |url| name_of(url)).to_owned())
+    }
+
+    /// Fetches it.
+    pub(super) async fn fetch<E: Endpoint>(&self, request: Request<'_, E>) -> Result<()> {
+        let path = &self.0;
         let failed = |source| Error::File { path: path.clone(), source };
         if path.as_os_str() == STDOUT {
             let mut out = pull::stdout()?;
@@ -88,6 +104,21 @@ impl Export {
             let _ = tokio::fs::remove_file(path).await;
         }
         Ok(written?)
+    }
+
+    /// Waits until the server has deleted it.
+    pub(super) async fn done(
+        &self,
+        cx: &Context,
+        fetched: Result<()>,
+        deleted: Operation,
+    ) -> Result<()> {
+        fetched?;
+        cx.finish(&deleted).await?;
+        if self.0.as_os_str() != STDOUT {
+            cx.say(format!("Backup written to {}", self.0.display()));
+        }
+        Ok(())
     }
 }
 

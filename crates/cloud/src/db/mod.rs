@@ -7,9 +7,9 @@ use options::device::Devices;
 use serde::{Serialize, de::DeserializeOwned};
 use store::Migration;
 
+pub mod backups;
 pub mod buckets;
 pub mod images;
-pub mod instance_backups;
 pub mod instance_snapshots;
 pub mod instances;
 pub mod members;
@@ -35,6 +35,11 @@ pub const MIGRATIONS: &[Migration] = &[
         level: 5,
         name: "instance backups",
         sql: include_str!("../../schema/0005_instance_backups.sql"),
+    },
+    Migration {
+        level: 6,
+        name: "backups of volumes and buckets",
+        sql: include_str!("../../schema/0006_more_backups.sql"),
     },
 ];
 

@@ -6,8 +6,8 @@ use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
 use super::{
-    MIGRATIONS, buckets, instance_backups as backups, instance_snapshots as snapshots, instances,
-    volume_snapshots, volumes,
+    MIGRATIONS, backups, buckets, instance_snapshots as snapshots, instances, volume_snapshots,
+    volumes,
 };
 use crate::Error;
 
@@ -16,6 +16,7 @@ const LEVEL_1: &str = include_str!("../../schema/dumps/level-1.sql");
 const LEVEL_2: &str = include_str!("../../schema/dumps/level-2.sql");
 const LEVEL_3: &str = include_str!("../../schema/dumps/level-3.sql");
 const LEVEL_4: &str = include_str!("../../schema/dumps/level-4.sql");
+const LEVEL_5: &str = include_str!("../../schema/dumps/level-5.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -160,20 +161,53 @@ async fn a_database_without_backups_gets_them_and_keeps_its_rows() {
 
     let new = backups::Backup {
         id: 0,
-        instance_id: web.id,
+        owner_id: web.id,
         name: "backup0".into(),
-        instance_only: true,
+        without_snapshots: true,
         optimized: false,
         created_at: web.created_at,
         expires_at: Some(web.created_at),
         made: instances::Made::Ready,
     };
-    store.write(|db| Ok::<_, Error>(backups::insert(db, &new)?)).await.unwrap();
-    let twice = store.write(|db| Ok::<_, Error>(backups::insert(db, &new)?)).await;
+    store.write(|db| Ok::<_, Error>(backups::OF_INSTANCES.insert(db, &new)?)).await.unwrap();
+    let twice = store.write(|db| Ok::<_, Error>(backups::OF_INSTANCES.insert(db, &new)?)).await;
     assert!(twice.is_err(), "a name is there once");
-    let seen = store.read(|db| backups::of_instance(db, web.id)).unwrap();
-    assert_eq!((seen[0].expires_at, seen[0].instance_only), (Some(web.created_at), true));
+    let seen = store.read(|db| backups::OF_INSTANCES.of(db, web.id)).unwrap();
+    assert_eq!((seen[0].expires_at, seen[0].without_snapshots), (Some(web.created_at), true));
     let deleted = store.write(|db| Ok::<_, Error>(instances::delete(db, "default", "web")?));
     deleted.await.unwrap();
-    assert!(store.read(backups::all).unwrap().is_empty(), "they go with their instance");
+    assert!(
+        store.read(|db| backups::OF_INSTANCES.all(db)).unwrap().is_empty(),
+        "they go with their instance"
+    );
+}
+
+#[tokio::test]
+async fn a_database_without_backups_of_volumes_gets_them_and_keeps_its_rows() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_5, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let kept = store.read(|db| backups::OF_INSTANCES.all(db)).unwrap();
+    assert_eq!((kept.len(), kept[0].name.as_str()), (1, "backup0"));
+
+    let volume = store.read(|db| volumes::of_pool(db, "local")).unwrap().remove(0);
+    let bucket = store.read(buckets::all).unwrap().remove(0);
+    for (table, owner_id) in [(backups::OF_VOLUMES, volume.id), (backups::OF_BUCKETS, bucket.id)] {
+        let new = backups::Backup { owner_id, ..kept[0].clone() };
+        store.write(|db| Ok::<_, Error>(table.insert(db, &new)?)).await.unwrap();
+        let twice = store.write(|db| Ok::<_, Error>(table.insert(db, &new)?)).await;
+        assert!(twice.is_err(), "a name is there once");
+        let seen = store.read(|db| table.get(db, owner_id, "backup0")).unwrap().unwrap();
+        assert_eq!((seen.expires_at, seen.without_snapshots), (kept[0].expires_at, true));
+    }
+    let deleted = store.write(|db| {
+        volumes::remove(db, volume.id)?;
+        Ok::<_, Error>(buckets::delete(db, bucket.id)?)
+    });
+    deleted.await.unwrap();
+    for table in [backups::OF_VOLUMES, backups::OF_BUCKETS] {
+        assert!(store.read(|db| table.all(db)).unwrap().is_empty(), "they go with their owner");
+    }
 }

@@ -105,7 +105,8 @@ pub(crate) async fn delete_volume(
 }
 
 async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
-    super::backups::remove_all(&cx.world, &cx.input.project, &cx.input.name).await
+    let Delete { project, name, .. } = &*cx.input;
+    crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, project, name)).await
 }
 
 async fn logs(cx: &mut Cx<Delete>) -> Result<()> {

@@ -83,7 +83,9 @@ fn backups(
     row: &rows::Instance,
     depth: Depth,
 ) -> Result<Option<Vec<InstanceBackup>>> {
-    (depth == Depth::Full).then(|| super::backups::rendered(db, row)).transpose()
+    (depth == Depth::Full)
+        .then(|| crate::backups::rendered::<super::backups::Of>(db, row.id))
+        .transpose()
 }
 
 /// All profiles, read once for a list.

@@ -30,6 +30,23 @@ pub(crate) async fn go_on(world: &World, project: &str, name: &str) -> Result<()
     unless_gone(thawed.await)
 }
 
+/// Pauses those that run: project and name.
+pub(crate) async fn all(world: &World, instances: &[(String, String)]) -> Result<()> {
+    for (project, name) in instances {
+        pause(world, project, name).await?;
+    }
+    Ok(())
+}
+
+/// Lets them go on. One that cannot must not hold the others.
+pub(crate) async fn all_go_on(world: &World, instances: &[(String, String)]) -> Result<()> {
+    let mut done = Ok(());
+    for (project, name) in instances {
+        done = done.and(go_on(world, project, name).await);
+    }
+    done
+}
+
 /// One that ended meanwhile needs neither.
 fn unless_gone(done: Result<()>) -> Result<()> {
     match done {

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use tasks::{Reconciler, laws};
-use wire::{InstanceBackupsPost, Timestamp};
+use wire::Timestamp;
 
 use super::{
     instances::post,
@@ -12,31 +12,35 @@ use super::{
 };
 use crate::{
     Caller, World,
-    db::instance_backups as rows,
-    instances::backups::{self, Delete, Import, Make, Rename, Upload},
+    backups::{self, Delete, Make, Rename, Upload, Wanted},
+    db::backups::OF_INSTANCES as ROWS,
+    instances::backups::{Import, Of},
     reconcile::Backups,
 };
 
-fn named(name: &str) -> InstanceBackupsPost {
-    let compression_algorithm = "none".into();
-    InstanceBackupsPost { name: name.into(), compression_algorithm, ..Default::default() }
+pub(super) fn named(name: &str) -> Wanted {
+    Wanted { name: name.into(), compression: "none".into(), ..Wanted::default() }
+}
+
+fn web() -> Of {
+    Of::new("default", "web")
 }
 
 async fn with_backup(world: &Arc<World>) {
     with_snapshot(world).await;
-    let made = backups::make(world, &Caller::default(), "default", "web", &named("a")).await;
+    let made = backups::make(world, &Caller::default(), &web(), &named("a")).await;
     made.unwrap().result().await.unwrap();
 }
 
 #[test]
 fn make_is_all_or_nothing() {
     play(async |world| {
-        laws::check::<Make, _>(
+        laws::check::<Make<Of>, _>(
             async || {
                 with_snapshot(&world).await;
                 world.clone()
             },
-            || Make::new(&world, &Caller::default(), "default", "web", &named("a")).unwrap(),
+            || Make::new(&world, &Caller::default(), &web(), &named("a")).unwrap(),
             observe,
         )
         .await;
@@ -46,7 +50,7 @@ fn make_is_all_or_nothing() {
 #[test]
 fn make_of_one_that_runs_is_all_or_nothing() {
     play(async |world| {
-        laws::check::<Make, _>(
+        laws::check::<Make<Of>, _>(
             async || {
                 clear(&world).await;
                 let (caller, post) = (Caller::default(), post(&world, true));
@@ -55,7 +59,7 @@ fn make_of_one_that_runs_is_all_or_nothing() {
                 launched.unwrap().result().await.unwrap();
                 world.clone()
             },
-            || Make::new(&world, &Caller::default(), "default", "web", &named("a")).unwrap(),
+            || Make::new(&world, &Caller::default(), &web(), &named("a")).unwrap(),
             observe,
         )
         .await;
@@ -65,12 +69,12 @@ fn make_of_one_that_runs_is_all_or_nothing() {
 #[test]
 fn delete_is_all_or_nothing() {
     play(async |world| {
-        laws::check::<Delete, _>(
+        laws::check::<Delete<Of>, _>(
             async || {
                 with_backup(&world).await;
                 world.clone()
             },
-            || Delete::new(&world, &Caller::default(), "default", "web", "a").unwrap(),
+            || Delete::new(&world, &Caller::default(), &web(), "a").unwrap(),
             observe,
         )
         .await;
@@ -80,12 +84,12 @@ fn delete_is_all_or_nothing() {
 #[test]
 fn rename_is_all_or_nothing() {
     play(async |world| {
-        laws::check::<Rename, _>(
+        laws::check::<Rename<Of>, _>(
             async || {
                 with_backup(&world).await;
                 world.clone()
             },
-            || Rename::new(&world, &Caller::default(), "default", "web", "a", "b").unwrap(),
+            || Rename::new(&world, &Caller::default(), &web(), "a", "b").unwrap(),
             observe,
         )
         .await;
@@ -128,13 +132,13 @@ fn the_clock_deletes_what_is_over() {
     play(async |world| {
         with_backup(&world).await;
         let end = Timestamp::from(chrono::Utc::now() + chrono::TimeDelta::milliseconds(300));
-        let post = InstanceBackupsPost { expires_at: Some(end), ..named("b") };
-        let made = backups::make(&world, &Caller::default(), "default", "web", &post).await;
+        let post = Wanted { expires_at: Some(end), ..named("b") };
+        let made = backups::make(&world, &Caller::default(), &web(), &post).await;
         made.unwrap().result().await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
         let report = Backups.activate(&world).await;
         assert_eq!((report.changed, report.errors.len()), (1, 0));
-        let left = world.store.read(|db| Ok::<_, crate::Error>(rows::all(db)?)).unwrap();
+        let left = world.store.read(|db| Ok::<_, crate::Error>(ROWS.all(db)?)).unwrap();
         assert_eq!(left.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["a"]);
         let folder = world.dirs.root().join("backups/instances/default_web");
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1);

@@ -12,4 +12,5 @@ mod pools;
 mod recover;
 mod scene;
 mod snapshots;
+mod volume_backups;
 mod volumes;

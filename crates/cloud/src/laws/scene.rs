@@ -140,7 +140,7 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                 seen.insert(format!("row instance {} has {devices:?}", row.name));
                 let note = row.config.get("user.note").unwrap_or("-");
                 seen.insert(format!("row instance {} note={note}", row.name));
-                for backup in db::instance_backups::of_instance(db, row.id)? {
+                for backup in db::backups::OF_INSTANCES.of(db, row.id)? {
                     let (name, made) = (&backup.name, backup.made);
                     seen.insert(format!("row backup {}/{name} {made:?}", row.name));
                 }
@@ -161,6 +161,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                     let size = volume.config.get("size").unwrap_or("-");
                     let made = volume.made;
                     seen.insert(format!("row volume {}/{} {made:?} {size}", row.name, volume.name));
+                    for backup in db::backups::OF_VOLUMES.of(db, volume.id)? {
+                        let (name, made) = (&backup.name, backup.made);
+                        seen.insert(format!("row backup {}/{name} {made:?}", volume.name));
+                    }
                     for kept in db::volume_snapshots::of_volume(db, volume.id)? {
                         let (name, made) = (&kept.name, kept.made);
                         seen.insert(format!("row snapshot {}/{name} {made:?}", volume.name));

@@ -121,7 +121,7 @@ fn update_is_all_or_nothing() {
     });
 }
 
-fn key() -> Key {
+pub(super) fn key() -> Key {
     Key { pool: "default".into(), project: "default".into(), name: "data".into() }
 }
 

@@ -1,4 +1,4 @@
-//! Deletes the backups of instances whose time is over.
+//! Deletes the backups whose time is over.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +7,9 @@ use tasks::{Reconciler, Report};
 
 use crate::{
     Error, Result, World,
-    db::{
-        instance_backups as rows,
-        instances::{self, Made},
-    },
-    instances::backups,
+    backups::{self, Owner},
+    db::instances::Made,
+    instances, volumes,
 };
 
 /// Looks about every minute.
@@ -33,34 +31,36 @@ impl Reconciler<World> for Backups {
 
     async fn activate(&mut self, world: &Arc<World>) -> Report {
         let mut report = Report::default();
-        match over(world) {
-            Ok(found) => {
-                for (project, instance, name) in found {
-                    report.note(backups::expire(world, &project, &instance, &name).await);
-                }
-            }
-            Err(error) => report.fail(Arc::new(error)),
-        }
+        delete_over::<instances::backups::Of>(world, &mut report).await;
+        delete_over::<volumes::backups::Of>(world, &mut report).await;
         report
     }
 }
 
-/// Backups whose time is over: project, instance, name.
-fn over(world: &World) -> Result<Vec<(String, String, String)>> {
+async fn delete_over<O: Owner>(world: &Arc<World>, report: &mut Report) {
+    match over::<O>(world) {
+        Ok(found) => {
+            for (owner, name) in found {
+                report.note(backups::expire(world, &owner, &name).await);
+            }
+        }
+        Err(error) => report.fail(Arc::new(error)),
+    }
+}
+
+/// Backups whose time is over, of owners on this member.
+fn over<O: Owner>(world: &World) -> Result<Vec<(O, String)>> {
     let now = Utc::now();
     world.store.read(|db| {
-        let all = rows::all(db)?.into_iter().filter(|row| row.made == Made::Ready);
-        let over: Vec<_> =
-            all.filter(|row| row.expires_at.is_some_and(|time| time <= now)).collect();
-        if over.is_empty() {
-            return Ok(Vec::new());
+        let mut over = O::ROWS.all(db)?;
+        over.retain(|row| {
+            row.made == Made::Ready && row.expires_at.is_some_and(|time| time <= now)
+        });
+        let mut found = Vec::new();
+        for row in over {
+            let owner = O::here(db, &world.me, row.owner_id)?;
+            found.extend(owner.map(|owner| (owner, row.name)));
         }
-        let here = |row: &instances::Instance| row.made == Made::Ready && row.member == world.me;
-        let all: Vec<_> = instances::all(db)?.into_iter().filter(here).collect();
-        let named = |row: rows::Backup| {
-            let instance = all.iter().find(|instance| instance.id == row.instance_id)?;
-            Some((instance.project.clone(), instance.name.clone(), row.name))
-        };
-        Ok::<_, Error>(over.into_iter().filter_map(named).collect())
+        Ok::<_, Error>(found)
     })
 }

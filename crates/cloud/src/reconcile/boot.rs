@@ -7,7 +7,7 @@ use tasks::Runner;
 
 use super::Autostart;
 use crate::{
-    Error, Result, World,
+    Error, Result, World, backups,
     db::{members, profiles, projects},
     images, instances, names, networks, storage, volumes,
 };
@@ -27,9 +27,9 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::rebuild::Rebuild>()
         .register::<instances::reconfigure::Reconfigure>()
         .register::<instances::relocate::Relocate>()
-        .register::<instances::backups::Make>()
-        .register::<instances::backups::Delete>()
-        .register::<instances::backups::Rename>()
+        .register::<backups::Make<instances::backups::Of>>()
+        .register::<backups::Delete<instances::backups::Of>>()
+        .register::<backups::Rename<instances::backups::Of>>()
         .register::<instances::backups::Import>()
         .register::<instances::snapshots::Take>()
         .register::<instances::snapshots::Delete>()
@@ -51,6 +51,10 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<volumes::Delete>()
         .register::<volumes::Copy>()
         .register::<volumes::Relocate>()
+        .register::<backups::Make<volumes::backups::Of>>()
+        .register::<backups::Delete<volumes::backups::Of>>()
+        .register::<backups::Rename<volumes::backups::Of>>()
+        .register::<volumes::backups::Import>()
         .register::<volumes::snapshots::Take>()
         .register::<volumes::snapshots::Delete>()
         .register::<volumes::snapshots::Rename>()

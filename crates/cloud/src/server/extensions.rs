@@ -83,5 +83,6 @@ pub const EXTENSIONS: &[&str] = &[
     "custom_volume_snapshot_expiry",
     "storage_volume_state",
     "custom_block_volumes",
+    "custom_volume_backup",
     "storage_volumes_created_at",
 ];

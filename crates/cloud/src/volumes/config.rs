@@ -9,7 +9,7 @@ use crate::{Error, Result, db::volumes::Volume};
 /// Size of a disk that is given none, as with LXD.
 const DISK: &str = "10GiB";
 /// Disks are whole multiples of this: what guests take as a sector.
-const SECTOR: u64 = 4096;
+pub(super) const SECTOR: u64 = 4096;
 
 /// Keys that mean nothing to a disk.
 const OF_FILES: [&str; 5] =
@@ -27,6 +27,14 @@ pub(super) fn content(word: &str) -> Result<(&'static str, Content)> {
             Err(Error::invalid("content type", why))
         }
         _ => Err(Error::invalid("content type", format!("\"{word}\": filesystem, block"))),
+    }
+}
+
+/// The word for what a volume in a backup holds.
+pub(super) fn known(word: &str) -> Result<&'static str> {
+    match word {
+        "iso" => Ok("iso"),
+        other => Ok(content(other)?.0),
     }
 }
 

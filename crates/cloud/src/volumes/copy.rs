@@ -147,17 +147,7 @@ pub async fn copy(
 
 async fn row(cx: &mut Cx<Copy>) -> Result<()> {
     let Copy { volume, snapshots, .. } = &*cx.input;
-    create::write_row(&cx.world, volume).await?;
-    let written = cx.world.store.write(|db| {
-        let id = create::own(db, volume)?.map(|row| row.id).unwrap_or_default();
-        for one in snapshots {
-            if snapshot_rows::get(db, id, &one.name)?.is_none() {
-                snapshot_rows::insert(db, &Snapshot { volume_id: id, ..one.clone() })?;
-            }
-        }
-        Ok::<_, Error>(())
-    });
-    written.await
+    create::write_rows(&cx.world, volume, snapshots).await
 }
 
 async fn delete_row(cx: &mut Cx<Copy>) -> Result<()> {
@@ -167,26 +157,17 @@ async fn delete_row(cx: &mut Cx<Copy>) -> Result<()> {
 async fn mounted(cx: &mut Cx<Copy>) -> Result<()> {
     if cx.input.snapshot.is_none() {
         let volume = cx.world.store.read(|db| cx.input.from.find(db))?;
-        let guests = users::running(&cx.world, &volume).await?;
-        cx.notes = guests.iter().map(|one| (one.project().into(), one.name().into())).collect();
+        cx.notes = users::writers(&cx.world, &volume).await?;
     }
     Ok(())
 }
 
 async fn hold(cx: &mut Cx<Copy>) -> Result<()> {
-    for (project, name) in &cx.notes {
-        pause::pause(&cx.world, project, name).await?;
-    }
-    Ok(())
+    pause::all(&cx.world, &cx.notes).await
 }
 
 async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
-    let mut done = Ok(());
-    for (project, name) in &cx.notes {
-        // One that cannot go on must not hold the others.
-        done = done.and(pause::go_on(&cx.world, project, name).await);
-    }
-    done
+    pause::all_go_on(&cx.world, &cx.notes).await
 }
 
 async fn files(cx: &Cx<Copy>) -> Result<Files> {

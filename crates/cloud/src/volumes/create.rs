@@ -19,6 +19,7 @@ use crate::{
     blocking::blocking,
     db::{
         instances::Made,
+        volume_snapshots::{self as snapshot_rows, Snapshot},
         volumes::{self as rows, Volume},
     },
 };
@@ -143,6 +144,21 @@ pub(super) async fn write_row(world: &World, new: &Volume) -> Result<()> {
             Some(_) => Err(Error::exists("storage volume", &key.name)),
         })
         .await
+}
+
+/// The same with the rows of its snapshots.
+pub(super) async fn write_rows(world: &World, new: &Volume, snapshots: &[Snapshot]) -> Result<()> {
+    write_row(world, new).await?;
+    let written = world.store.write(|db| {
+        let id = own(db, new)?.map(|row| row.id).unwrap_or_default();
+        for one in snapshots {
+            if snapshot_rows::get(db, id, &one.name)?.is_none() {
+                snapshot_rows::insert(db, &Snapshot { volume_id: id, ..one.clone() })?;
+            }
+        }
+        Ok::<_, Error>(())
+    });
+    written.await
 }
 
 async fn delete_row(cx: &mut Cx<Create>) -> Result<()> {

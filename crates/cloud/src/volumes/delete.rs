@@ -28,6 +28,7 @@ impl Task for Delete {
             step("mark as going", mark).undo(unmark),
             step("see that it is not mounted", unmounted),
             step("delete files", files).point_of_no_return(),
+            step("delete backups", backups),
             step("delete row", row),
         ]
     }
@@ -92,6 +93,10 @@ async fn files(cx: &mut Cx<Delete>) -> Result<()> {
     let key = &cx.input.key;
     let (pool, id) = (cx.world.pools.open(&cx.world, &key.pool).await?, key.on_disk()?);
     blocking("delete volume", move || pool.delete(&id)).await
+}
+
+async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
+    crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, cx.input.id)).await
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {

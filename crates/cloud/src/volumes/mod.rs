@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub(crate) mod attach;
+pub mod backups;
 mod config;
 mod copy;
 mod create;

@@ -153,6 +153,12 @@ pub(super) async fn running(world: &World, volume: &Volume) -> Result<Vec<Guest>
     Ok(found)
 }
 
+/// The same by project and name.
+pub(super) async fn writers(world: &World, volume: &Volume) -> Result<Vec<(String, String)>> {
+    let guests = running(world, volume).await?;
+    Ok(guests.iter().map(|guest| (guest.project().into(), guest.name().into())).collect())
+}
+
 /// Fails when an instance has it mounted.
 pub(super) async fn check_not_mounted(world: &World, volume: &Volume) -> Result<()> {
     let guests = running(world, volume).await?;

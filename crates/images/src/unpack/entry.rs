@@ -116,6 +116,22 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Puts an entry, which must be a plain file or one with holes, at `path` of `tree`, whatever it is
+    /// called in the archive.
+    pub(super) fn put_file(&mut self, item: &mut Item, tree: &mut Tree, path: &Path) -> Result<()> {
+        let extensions = item.extensions()?;
+        if let Some(map) = sparse::Header::find(&extensions).map_err(|why| item.hostile(why))? {
+            return self.sparse(item, tree, path, &map, &extensions);
+        }
+        match item.header().entry_type() {
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {}
+            _ => return Err(item.hostile("is no file")),
+        }
+        let shown = Path::new("/").join(path);
+        let file = tree.file(path).at("create", &shown)?;
+        self.data(item, &file, &shown)
+    }
+
     /// Writes an entry's data to a file outside of the trees.
     pub(super) fn disk(&mut self, item: &mut Item, path: &Path) -> Result<()> {
         let file = File::create_new(path).at("create", path)?;
@@ -180,6 +196,14 @@ impl<'a> Writer<'a> {
         }
         finish_file(item, &file, extensions, &shown)
     }
+}
+
+/// What an entry is called; one with holes is so in its extended headers alone.
+pub(super) fn called(item: &mut Item) -> Result<PathBuf> {
+    let extensions = item.extensions()?;
+    let map = sparse::Header::find(&extensions).map_err(|why| item.hostile(why))?;
+    let path = map.map_or_else(|| item.path.clone(), |map| map.name);
+    name::relative(&path).map_err(|why| item.hostile(why))
 }
 
 fn device(item: &Item, kind: EntryType, tree: &mut Tree, path: &Path) -> std::io::Result<()> {

@@ -112,6 +112,30 @@ pub fn unpack_tree(
     Ok(work.done)
 }
 
+/// Unpacks the one file that is called `part` in an archive to the new file `to`: a disk, whose holes are
+/// kept.
+pub fn unpack_disk(
+    file: &Path,
+    part: &Path,
+    to: &Path,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Unpacked> {
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    let name = to.file_name().map(Path::new).unwrap_or(Path::new("disk"));
+    let mut work = Work::new(limits, Nodes::LeftOut, control);
+    let (mut tree, mut found) = (Tree::create(folder)?, false);
+    work.each(file, &mut |writer, item| {
+        let is_it = entry::called(item)? == part;
+        found |= is_it;
+        if is_it { writer.put_file(item, &mut tree, name) } else { Ok(()) }
+    })?;
+    match found {
+        true => Ok(work.done),
+        false => Err(Error::NoPart { file: file.to_owned(), part: part.to_owned() }),
+    }
+}
+
 struct Work<'a> {
     limits: &'a Limits,
     nodes: Nodes,

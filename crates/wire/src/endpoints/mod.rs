@@ -25,6 +25,7 @@ pub mod projects;
 pub mod recover;
 pub mod server;
 pub mod storage;
+pub mod volume_backups;
 pub mod volume_snapshots;
 pub mod volumes;
 
@@ -176,7 +177,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 15] = [
+const GROUPS: [&[Info]; 16] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -190,6 +191,7 @@ const GROUPS: [&[Info]; 15] = [
     storage::LIST,
     buckets::LIST,
     volumes::LIST,
+    volume_backups::LIST,
     recover::LIST,
     volume_snapshots::LIST,
 ];

@@ -32,9 +32,9 @@ endpoints! {
     StorageVolumesOfKindList: Get "/1.0/storage-pools/{pool}/volumes/{type}" since "storage", needs Authenticated,
         Sync, ListQuery, Empty => Listing<StorageVolume>;
 
-    /// Makes a volume: at once, or as an operation where it is a copy.
+    /// Makes a volume: at once, or as an operation where it is a copy or made of a file.
     StorageVolumeCreate: Post "/1.0/storage-pools/{pool}/volumes/{type}" since "storage", needs Can(Create, AVolume),
-        Async, TargetQuery, StorageVolumesPost => Operation;
+        Async, TargetQuery, StorageVolumesPost, + upload => Operation;
 
     /// Shows a volume.
     StorageVolumeGet: Get "/1.0/storage-pools/{pool}/volumes/{type}/{volumeName}" since "storage",

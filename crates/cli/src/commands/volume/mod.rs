@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod attach;
+mod backup;
 mod copy;
 mod snapshots;
 
@@ -212,6 +213,10 @@ pub(crate) enum Volume {
         /// Snapshot
         snapshot: String,
     },
+    /// Write a custom volume with its snapshots into a file
+    Export(backup::Export),
+    /// Make a custom volume of a file
+    Import(backup::Import),
     /// Delete custom volumes with their snapshots, or snapshots: VOLUME/SNAPSHOT
     #[command(visible_alias = "rm")]
     Delete {
@@ -259,6 +264,8 @@ impl Volume {
             Self::Restore { pool, volume, snapshot } => {
                 snapshots::restore(cx, &pool, &volume, snapshot).await
             }
+            Self::Export(export) => export.run(cx).await,
+            Self::Import(import) => import.run(cx).await,
             Self::Info { pool, volume } => info(cx, &at(&pool, &volume)).await,
             Self::Edit { pool, volume } => thing::edit::<Volumes>(cx, &at(&pool, &volume)).await,
             Self::Get { pool, volume, key } => {

@@ -1,36 +1,37 @@
-//! What goes into a backup's file: the rows as an index, and the files of the root and its snapshots.
+//! What goes into an instance's backup: the rows as an index, and the files of the root and its snapshots.
 
-use std::{fs::File, io::BufWriter, path::Path};
-
-use exec::Control;
-use images::{
-    Packing, Tarball,
-    backup::{Config, INDEX, Index},
-};
-use storage::{Access, Attached, View, VolumeId};
+use images::backup::{Config, Index};
+use storage::{Access, View};
 use wire::{BackupVolumeSnapshot, ConfigMap, InstanceSnapshot, StorageVolume};
 
+use super::Of;
 use crate::{
-    Error, Result, World,
+    Result, World,
+    backups::{Contents, Job, Out, Part},
+    blocking::blocking,
     instances::{
         list::{self, Depth},
         snapshots,
     },
-    storage::OpenPool,
 };
 
-/// Bytes gathered before they are written.
-const BUFFER: usize = 1 << 20;
+pub(super) async fn write(world: &World, of: &Of, job: Job) -> Result<()> {
+    let index = index(world, of, job.without_snapshots).await?;
+    let rows = index.config.as_ref().map(Config::text).transpose()?;
+    let pool = world.pools.open(world, &job.pool).await?;
+    blocking("write backup", move || {
+        let part = |tarball: &mut Out<'_>, part: &Part<'_>| pack(tarball, part, rows.as_deref());
+        let names = ["backup/container", "backup/snapshots"];
+        job.volume(&Contents { pool: &pool, index: &index, names, part: &part })
+    })
+    .await
+}
 
 /// The index of an instance as it is now.
-pub(super) async fn index(
-    world: &World,
-    project: &str,
-    name: &str,
-    instance_only: bool,
-) -> Result<Index> {
+async fn index(world: &World, of: &Of, without_snapshots: bool) -> Result<Index> {
+    let (project, name) = (of.project.as_str(), of.instance.as_str());
     let mut instance = list::get(world, project, name, Depth::Plain).await?.instance;
-    let mut kept = match instance_only {
+    let mut kept = match without_snapshots {
         true => Vec::new(),
         false => snapshots::list(world, project, name)?,
     };
@@ -84,68 +85,20 @@ fn of_volume(snapshot: &InstanceSnapshot) -> BackupVolumeSnapshot {
     }
 }
 
-/// The volumes that are read.
-pub(super) struct Source {
-    pub(super) pool: OpenPool,
-    /// The instance's root, which has the snapshots.
-    pub(super) volume: VolumeId,
-    /// What is read as its root: itself, or a copy that nobody writes to.
-    pub(super) root: VolumeId,
-}
-
-impl Source {
-    /// Writes the whole file, durably. The files are read and packed as they come: nothing of them
-    /// is held in memory.
-    pub(super) fn write(
-        &self,
-        index: &Index,
-        to: &Path,
-        packing: Packing,
-        control: &Control,
-    ) -> Result<()> {
-        let file = File::create(to).map_err(Error::file("create", to))?;
-        let out = BufWriter::with_capacity(BUFFER, file);
-        let mut tarball = Tarball::new(out, packing, "write backup", control)?;
-        tarball.text(INDEX, index.text()?.as_bytes())?;
-        if !index.snapshots.is_empty() {
-            tarball.folder("backup/snapshots")?;
-        }
-        for name in &index.snapshots {
-            let snapshots = self.pool.snapshots();
-            let snapshots = snapshots.ok_or(Error::Unsupported("a snapshot in this pool"))?;
-            let attached = snapshots.attach(&self.volume, name)?;
-            self.part(&mut tarball, &format!("backup/snapshots/{name}"), &attached, None)?;
-        }
-        let attached = self.pool.attach(&self.root)?;
-        let rows = index.config.as_ref().map(Config::text).transpose()?;
-        let written = self.part(&mut tarball, "backup/container", &attached, rows);
-        written.and(self.pool.detach(&self.root).map_err(Error::from))?;
-        let out = tarball.finish()?.into_inner();
-        let file = out.map_err(|error| Error::file("write", to)(error.into_error()))?;
-        file.sync_all().map_err(Error::file("sync", to))
+/// Packs an instance's files, and beside them as they are now its rows.
+fn pack(tarball: &mut Out<'_>, part: &Part<'_>, rows: Option<&str>) -> Result<()> {
+    let name = &part.name;
+    tarball.folder(name)?;
+    if let Some(rows) = rows.filter(|_| part.is_now) {
+        tarball.text(&format!("{name}/backup.yaml"), rows.as_bytes())?;
     }
-
-    /// An instance's files beneath `name`.
-    fn part(
-        &self,
-        tarball: &mut Tarball<'_, BufWriter<File>>,
-        name: &str,
-        attached: &Attached,
-        rows: Option<String>,
-    ) -> Result<()> {
-        tarball.folder(name)?;
-        if let Some(rows) = rows {
-            tarball.text(&format!("{name}/backup.yaml"), rows.as_bytes())?;
-        }
-        let beside = self.pool.folder(&self.volume)?;
-        let (metadata, templates) = (beside.join("metadata.yaml"), beside.join("templates"));
-        if metadata.exists() {
-            tarball.file(&metadata, &format!("{name}/metadata.yaml"))?;
-        }
-        if templates.exists() {
-            tarball.tree(&templates, &format!("{name}/templates"))?;
-        }
-        let view = View::open(attached, Access::Read)?;
-        Ok(tarball.tree(&view.path(), &format!("{name}/rootfs"))?)
+    let (metadata, templates) = (part.beside.join("metadata.yaml"), part.beside.join("templates"));
+    if metadata.exists() {
+        tarball.file(&metadata, &format!("{name}/metadata.yaml"))?;
     }
+    if templates.exists() {
+        tarball.tree(&templates, &format!("{name}/templates"))?;
+    }
+    let view = View::open(part.attached, Access::Read)?;
+    Ok(tarball.tree(&view.path(), &format!("{name}/rootfs"))?)
 }

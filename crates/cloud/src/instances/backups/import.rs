@@ -2,36 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use exec::Control;
-use images::{Limits, backup::Index};
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape, VolumeId};
+use storage::{Content, FillError, Shape, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::draft::{Draft, draft};
 use crate::{
     Caller, Error, Result, World,
-    blocking::blocking,
+    backups::{self, Unpack, Upload},
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance, Made},
         volumes,
     },
     instances::{boot::root_volume, copy, delete, launch},
-    storage::OpenPool,
     url,
 };
-
-/// A backup as a client sent it.
-#[derive(Clone, Debug, Default)]
-pub struct Upload {
-    /// The file, in the cache folder.
-    pub file: PathBuf,
-    /// The name for the instance, if it is another.
-    pub name: Option<String>,
-    /// The pool for it, if it is another.
-    pub pool: Option<String>,
-}
 
 /// What is done to make an instance of a backup.
 #[derive(Serialize, Deserialize)]
@@ -67,9 +53,7 @@ impl Import {
         project: &str,
         upload: &Upload,
     ) -> Result<Import> {
-        let file = upload.file.clone();
-        let index =
-            blocking("look into backup", move || Index::of(&file, &Control::none())).await?;
+        let index = backups::index(&upload.file).await?;
         let wanted = (upload.name.as_deref(), upload.pool.as_deref());
         let drafted = world.store.read(|db| draft(db, world, project, &index, wanted))?;
         let Draft { instance, snapshots, pool, size } = drafted;
@@ -141,37 +125,30 @@ async fn delete_rows(cx: &mut Cx<Import>) -> Result<()> {
         Ok::<_, Error>(())
     });
     deleted.await?;
-    super::remove(cx.input.file.clone()).await
+    backups::remove(&cx.input.file).await
 }
 
-/// Makes a volume of a part of the file. No more is unpacked than there is room.
-fn unpack(
-    pool: &OpenPool,
-    volume: &VolumeId,
-    file: &Path,
-    part: &str,
-    size: Option<u64>,
-    control: &Control,
-) -> storage::Result<()> {
-    let room = pool.usage()?;
-    let limits = Limits::of_backup(room.total.saturating_sub(room.used));
-    let shape = Shape { content: Content::Filesystem, size, plain: true };
-    let mut fill = |into: &Path| {
-        images::unpack_instance(file, Path::new(part), into, &limits, control)?;
-        Ok(())
-    };
-    pool.create(volume, &shape, Some(&mut fill), control)
+/// Makes an instance's files of a part of the file.
+fn write(unpack: &Unpack, part: &str, into: &Path) -> Result<(), FillError> {
+    let (limits, part) = (backups::limits(&unpack.pool)?, Path::new(part));
+    images::unpack_instance(&unpack.file, part, into, &limits, &unpack.control)?;
+    Ok(())
+}
+
+async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
+    let input = &cx.input;
+    Ok(Unpack {
+        file: input.file.clone(),
+        pool: cx.world.pools.open(&cx.world, &input.pool).await?,
+        volume: input.volume()?,
+        side: input.side()?,
+        shape: Shape { content: Content::Filesystem, size: input.size, plain: true },
+        control: cx.control.clone(),
+    })
 }
 
 async fn root(cx: &mut Cx<Import>) -> Result<()> {
-    let (input, control) = (cx.input.clone(), cx.control.clone());
-    let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
-    let volume = input.volume()?;
-    blocking("unpack root", move || match pool.exists(&volume)? {
-        true => Ok(()),
-        false => unpack(&pool, &volume, &input.file, "backup/container", input.size, &control),
-    })
-    .await
+    unpack(cx).await?.whole("backup/container", write).await
 }
 
 async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
@@ -184,34 +161,16 @@ async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
 }
 
 async fn kept(cx: &mut Cx<Import>) -> Result<()> {
-    let (input, control) = (cx.input.clone(), cx.control.clone());
-    let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
-    let (volume, side) = (input.volume()?, input.side()?);
-    blocking("unpack snapshots", move || {
-        for Snapshot { name, .. } in &input.snapshots {
-            let Some(snapshots) = pool.snapshots() else {
-                return Err(Error::Unsupported("a snapshot in a storage pool of this driver"));
-            };
-            if snapshots.list(&volume)?.contains(name) {
-                continue;
-            }
-            pool.delete(&side)?;
-            let part = format!("backup/snapshots/{name}");
-            unpack(&pool, &side, &input.file, &part, input.size, &control)?;
-            snapshots.adopt(&side, &volume, name)?;
-        }
-        Ok(())
-    })
-    .await
+    let names = cx.input.snapshots.iter().map(|one| &one.name);
+    let parts = names.map(|name| (name.clone(), format!("backup/snapshots/{name}"))).collect();
+    unpack(cx).await?.snapshots(parts, write).await
 }
 
 async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {
-    if cx.world.store.read(|db| cx.input.own(db))?.is_none() {
-        return Ok(());
+    match cx.world.store.read(|db| cx.input.own(db))? {
+        Some(_) => unpack(cx).await?.delete_side().await,
+        None => Ok(()),
     }
-    let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
-    let side = cx.input.side()?;
-    blocking("delete what is half unpacked", move || pool.delete(&side)).await
 }
 
 async fn whole(cx: &mut Cx<Import>) -> Result<()> {
@@ -221,7 +180,7 @@ async fn whole(cx: &mut Cx<Import>) -> Result<()> {
         None => Err(Error::not_found("instance", name)),
     });
     marked.await?;
-    super::remove(cx.input.file.clone()).await?;
+    backups::remove(&cx.input.file).await?;
     cx.world.tell(&cx.input.caller, project, "instance-created", url::instance(project, name));
     Ok(())
 }

@@ -1,114 +1,141 @@
-//! Backups of instances: files that are made, wait to be fetched, and go away by the clock.
-//!
-//! ```text
-//! make:   row (creating) ─> [one that runs: pause ─> a copy of its root ─> go on] ─> file ─> row (ready)
-//! import: a file that came ─> rows (creating) ─> root ─> snapshots ─> rows (ready)
-//! ```
-//! The layout of the file is `images::backup`'s. Files are in `backups/instances/<project>_<name>/`;
-//! one that is being written has a dot before its name.
+//! Backups of instances: what goes into one, and what becomes of one that is imported. How they are made
+//! and kept is in [`crate::backups`].
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use storage::VolumeId;
 use store::Read;
 use tasks::Request;
+use wire::{InstanceBackup, Timestamp};
 
+use super::{boot::root_volume, guests::Phase, snapshots};
 use crate::{
-    Caller, Error, Result, World,
+    Caller, Dirs, Result, World,
+    backups::{Job, Owner, Source, Words},
     db::{
-        instance_backups::{self as rows, Backup},
-        instances::{Instance, Made},
+        backups::{Backup, OF_INSTANCES, Table},
+        instances::{self as rows, Instance, Made},
     },
     names, url,
 };
 
 mod contents;
-mod delete;
 mod draft;
 mod import;
-mod list;
-mod make;
-mod rename;
 
-pub use self::{
-    delete::delete,
-    import::{Upload, import},
-    list::{file, get, list},
-    make::make,
-    rename::rename,
-};
-pub(crate) use self::{
-    delete::{Delete, expire},
-    import::Import,
-    list::rendered,
-    make::Make,
-    rename::Rename,
-};
+pub(crate) use self::import::Import;
+pub use self::import::import;
 
-/// A backup that is whole, and its instance.
-fn find(db: &Read<'_>, project: &str, instance: &str, name: &str) -> Result<(Instance, Backup)> {
-    let instance = super::find(db, project, instance)?;
-    let found = rows::get(db, instance.id, name)?.filter(|row| row.made == Made::Ready);
-    let missing = || Error::not_found("backup", &format!("{}/{name}", instance.name));
-    let backup = found.ok_or_else(missing)?;
-    Ok((instance, backup))
+/// The instance whose backups are meant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Of {
+    /// Its project.
+    pub project: String,
+    /// Its name.
+    pub instance: String,
 }
 
-/// The address of a backup.
-pub fn address(project: &str, instance: &str, name: &str) -> String {
-    url::of(&format!("instances/{instance}/backups"), name, project)
-}
-
-/// Where a backup's file is.
-fn path(world: &World, project: &str, instance: &str, name: &str) -> PathBuf {
-    folder(world, project, instance).join(name)
-}
-
-fn folder(world: &World, project: &str, instance: &str) -> PathBuf {
-    world.dirs.backups_of(&names::instance_id(project, instance))
-}
-
-/// An operation on a backup. The whole instance is claimed.
-fn request(
-    world: &World,
-    words: &str,
-    caller: &Caller,
-    project: &str,
-    instance: &str,
-    name: &str,
-) -> Request {
-    // Clients of LXD 5.0 take the name from this form alone.
-    super::request(world, words, caller, project, instance)
-        .resource("backups", format!("/1.0/backups/{name}"))
-}
-
-/// Removes a file; none is Ok.
-async fn remove(path: PathBuf) -> Result<()> {
-    match tokio::fs::remove_file(&path).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &path)(error))
-        }
-        _ => Ok(()),
+impl Of {
+    /// The instance of that project and name.
+    pub fn new(project: &str, instance: &str) -> Of {
+        Of { project: project.to_owned(), instance: instance.to_owned() }
     }
 }
 
-/// Removes the files of all backups of an instance; none is Ok.
-pub(super) async fn remove_all(world: &World, project: &str, instance: &str) -> Result<()> {
-    let folder = folder(world, project, instance);
-    match tokio::fs::remove_dir_all(&folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &folder)(error))
-        }
-        _ => Ok(()),
+impl Owner for Of {
+    const WORDS: Words = Words {
+        owner: "instance",
+        making: "Backing up instance",
+        make: "instance-backup-make",
+        delete: "instance-backup-delete",
+        rename: "instance-backup-rename",
+        events: [
+            "instance-backup-created",
+            "instance-backup-deleted",
+            "instance-backup-renamed",
+            "instance-backup-retrieved",
+        ],
+    };
+    const ROWS: Table = OF_INSTANCES;
+    type Shown = InstanceBackup;
+
+    fn project(&self) -> &str {
+        &self.project
     }
+
+    fn name(&self) -> &str {
+        &self.instance
+    }
+
+    fn here(db: &Read<'_>, me: &str, id: i64) -> Result<Option<Of>> {
+        let is = |row: &Instance| row.id == id && row.made == Made::Ready && row.member == me;
+        let found = rows::all(db)?.into_iter().find(is);
+        Ok(found.map(|row| Of::new(&row.project, &row.name)))
+    }
+
+    fn id(&self, db: &Read<'_>) -> Result<i64> {
+        Ok(super::find(db, &self.project, &self.instance)?.id)
+    }
+
+    fn folder(&self, dirs: &Dirs, _id: i64) -> PathBuf {
+        folder(dirs, &self.project, &self.instance)
+    }
+
+    fn url(&self, backup: &str) -> String {
+        url::of(&format!("instances/{}/backups", self.instance), backup, &self.project)
+    }
+
+    fn request(&self, world: &World, words: &str, caller: &Caller) -> Request {
+        super::request(world, words, caller, &self.project, &self.instance)
+    }
+
+    fn render(row: Backup) -> InstanceBackup {
+        InstanceBackup {
+            name: row.name,
+            created_at: row.created_at.into(),
+            expires_at: row.expires_at.map_or(Timestamp::NEVER, Timestamp::from),
+            instance_only: row.without_snapshots,
+            container_only: row.without_snapshots,
+            optimized_storage: row.optimized,
+        }
+    }
+}
+
+impl Source for Of {
+    fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)> {
+        let pool = snapshots::pool_of(db, &self.project, &self.instance)?;
+        Ok((pool, root_volume(&self.project, &self.instance)?))
+    }
+
+    /// No instance can be called so.
+    fn side(&self, _id: i64) -> Result<VolumeId> {
+        let root = root_volume(&self.project, &self.instance)?;
+        Ok(VolumeId::new(root.kind, format!("{}@backup", root.name))?)
+    }
+
+    async fn writers(&self, world: &World) -> Result<Vec<(String, String)>> {
+        let guest = world.guests.get(&self.project, &self.instance);
+        let runs = guest.is_some_and(|guest| guest.phase() != Phase::Gone);
+        Ok(self.itself().filter(|_| runs).into_iter().collect())
+    }
+
+    fn itself(&self) -> Option<(String, String)> {
+        Some((self.project.clone(), self.instance.clone()))
+    }
+
+    async fn write(&self, world: &World, job: Job) -> Result<()> {
+        contents::write(world, self, job).await
+    }
+}
+
+/// Where the files of an instance's backups are.
+pub(super) fn folder(dirs: &Dirs, project: &str, instance: &str) -> PathBuf {
+    dirs.backups("instances").join(names::instance_id(project, instance))
 }
 
 /// Moves the files of all backups along with an instance; none is Ok.
 pub(super) async fn follow(world: &World, from: (&str, &str), to: (&str, &str)) -> Result<()> {
-    let (from, to) = (folder(world, from.0, from.1), folder(world, to.0, to.1));
-    match tokio::fs::rename(&from, &to).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("move", &from)(error))
-        }
-        _ => Ok(()),
-    }
+    let folder = |(project, name): (&str, &str)| folder(&world.dirs, project, name);
+    crate::backups::follow(&folder(from), &folder(to)).await
 }

@@ -143,28 +143,16 @@ async fn delete_row(cx: &mut Cx<Take>) -> Result<()> {
 
 async fn mounted(cx: &mut Cx<Take>) -> Result<()> {
     let volume = cx.world.store.read(|db| cx.input.key.find(db))?;
-    let guests = users::running(&cx.world, &volume).await?;
-    let name = |guest: &crate::instances::guests::Guest| {
-        (guest.project().to_owned(), guest.name().to_owned())
-    };
-    cx.notes = guests.iter().map(name).collect();
+    cx.notes = users::writers(&cx.world, &volume).await?;
     Ok(())
 }
 
 async fn pause(cx: &mut Cx<Take>) -> Result<()> {
-    for (project, name) in &cx.notes {
-        pause::pause(&cx.world, project, name).await?;
-    }
-    Ok(())
+    pause::all(&cx.world, &cx.notes).await
 }
 
 async fn go_on(cx: &mut Cx<Take>) -> Result<()> {
-    let mut done = Ok(());
-    for (project, name) in &cx.notes {
-        // One that cannot go on must not hold the others.
-        done = done.and(pause::go_on(&cx.world, project, name).await);
-    }
-    done
+    pause::all_go_on(&cx.world, &cx.notes).await
 }
 
 async fn files(cx: &mut Cx<Take>) -> Result<()> {

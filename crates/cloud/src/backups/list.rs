@@ -1,0 +1,32 @@
+//! What clients see of backups.
+
+use std::path::PathBuf;
+
+use store::Read;
+
+use super::Owner;
+use crate::{Caller, Error, Result, World, db::instances::Made};
+
+/// Every backup of an owner, the oldest first.
+pub fn list<O: Owner>(world: &World, owner: &O) -> Result<Vec<O::Shown>> {
+    world.store.read(|db| rendered::<O>(db, owner.id(db)?))
+}
+
+/// One backup.
+pub fn get<O: Owner>(world: &World, owner: &O, name: &str) -> Result<O::Shown> {
+    world.store.read(|db| Ok(O::render(super::find(db, owner, name)?)))
+}
+
+/// The file of a backup, for a client that fetches it.
+pub fn file<O: Owner>(world: &World, caller: &Caller, owner: &O, name: &str) -> Result<PathBuf> {
+    let backup = world.store.read(|db| super::find(db, owner, name))?;
+    let [.., event] = O::WORDS.events;
+    world.tell(caller, owner.project(), event, owner.url(name));
+    Ok(super::path(world, owner, backup.owner_id, name))
+}
+
+/// The backups of an owner, by the key of its row, as clients see them.
+pub(crate) fn rendered<O: Owner>(db: &Read<'_>, id: i64) -> Result<Vec<O::Shown>> {
+    let found = O::ROWS.of(db, id)?.into_iter();
+    Ok::<_, Error>(found.filter(|row| row.made == Made::Ready).map(O::render).collect())
+}

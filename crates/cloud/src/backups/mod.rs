@@ -1,0 +1,202 @@
+//! Backups, whatever they are of: files that are made, wait to be fetched, and go away by the clock.
+//!
+//! ```text
+//! make:   row (creating) ─> [who writes into it is paused ─> a copy ─> goes on] ─> file ─> row (ready)
+//! import: a file that came ─> rows (creating) ─> files ─> snapshots ─> rows (ready)
+//! ```
+//! What an owner of backups must tell of itself is [`Owner`] and [`Source`]; instances, custom volumes
+//! and buckets do so in a folder `backups/` each, where also stands what becomes of a file that is
+//! imported. The layout of the file is `images::backup`'s. One that is being written has a dot before
+//! its name.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use exec::Control;
+use images::Packing;
+use serde::{Serialize, de::DeserializeOwned};
+use storage::VolumeId;
+use store::Read;
+use tasks::Request;
+use wire::Timestamp;
+
+use crate::{
+    Caller, Dirs, Error, Result, World,
+    db::{
+        backups::{Backup, Table},
+        instances::Made,
+    },
+};
+
+mod contents;
+mod delete;
+mod list;
+mod make;
+mod rename;
+mod unpack;
+
+pub(crate) use self::{
+    contents::{Contents, Out, Part},
+    delete::{Delete, expire},
+    list::rendered,
+    make::Make,
+    rename::Rename,
+    unpack::{Unpack, Write, disk, index, limits},
+};
+pub use self::{
+    delete::delete,
+    list::{file, get, list},
+    make::make,
+    rename::rename,
+};
+
+/// The words by which backups of a kind of owner are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// The owner: `instance`.
+    pub owner: &'static str,
+    /// What its making is called while it goes on.
+    pub making: &'static str,
+    /// The kinds of its tasks in journals.
+    pub make: &'static str,
+    /// Of a deletion.
+    pub delete: &'static str,
+    /// Of a renaming.
+    pub rename: &'static str,
+    /// Lifecycle events: made, deleted, renamed, fetched.
+    pub events: [&'static str; 4],
+}
+
+/// What has backups.
+pub trait Owner: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The words for them.
+    const WORDS: Words;
+    /// Where their rows are.
+    const ROWS: Table;
+    /// What clients see of one.
+    type Shown: Send;
+
+    /// Its project.
+    fn project(&self) -> &str;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// The owner with that row, if it is whole and on this member.
+    fn here(db: &Read<'_>, me: &str, id: i64) -> Result<Option<Self>>;
+    /// The key of its row; it must be whole.
+    fn id(&self, db: &Read<'_>) -> Result<i64>;
+    /// Where the files of its backups are; `id` is the key of its row.
+    fn folder(&self, dirs: &Dirs, id: i64) -> PathBuf;
+    /// The address of one.
+    fn url(&self, backup: &str) -> String;
+    /// An operation on it, which has it for itself.
+    fn request(&self, world: &World, words: &str, caller: &Caller) -> Request;
+    /// What clients see of a row.
+    fn render(row: Backup) -> Self::Shown;
+}
+
+/// What goes into a backup of an owner.
+pub trait Source: Owner {
+    /// The pool and the volume that is read.
+    fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)>;
+    /// A copy of the volume that is read while who writes into it goes on. Nothing else is called so.
+    fn side(&self, id: i64) -> Result<VolumeId>;
+    /// The instances that run and may write into it: project and name.
+    fn writers(&self, world: &World) -> impl Future<Output = Result<Vec<(String, String)>>> + Send;
+    /// The instance that it is, if it is one: it goes on even if it is not known who was paused.
+    fn itself(&self) -> Option<(String, String)> {
+        None
+    }
+    /// Writes the file, durably.
+    fn write(&self, world: &World, job: Job) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A file that is to be written.
+#[derive(Debug)]
+pub struct Job {
+    /// Where to.
+    pub to: PathBuf,
+    /// The pool that is read.
+    pub pool: String,
+    /// The owner's volume.
+    pub volume: VolumeId,
+    /// What is read in its place: itself, or a copy that nobody writes to.
+    pub root: VolumeId,
+    /// Whether the snapshots are left out.
+    pub without_snapshots: bool,
+    /// How it is compressed.
+    pub packing: Packing,
+    /// Progress and cancel.
+    pub control: Control,
+}
+
+/// A backup that is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Its name; one is found where it is empty.
+    pub name: String,
+    /// When it is deleted by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the snapshots are left out.
+    pub without_snapshots: bool,
+    /// How it is compressed; what holds otherwise where it is empty.
+    pub compression: String,
+}
+
+/// A file that a client sent.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    /// The file, in the cache folder.
+    pub file: PathBuf,
+    /// The name for what is made of it, if it is another.
+    pub name: Option<String>,
+    /// The pool for it, if it is another.
+    pub pool: Option<String>,
+}
+
+/// A backup that is whole.
+fn find<O: Owner>(db: &Read<'_>, owner: &O, name: &str) -> Result<Backup> {
+    let found = O::ROWS.get(db, owner.id(db)?, name)?.filter(|row| row.made == Made::Ready);
+    found.ok_or_else(|| Error::not_found("backup", &format!("{}/{name}", owner.name())))
+}
+
+fn path<O: Owner>(world: &World, owner: &O, id: i64, name: &str) -> PathBuf {
+    owner.folder(&world.dirs, id).join(name)
+}
+
+/// An operation on a backup. The whole owner is claimed.
+fn request<O: Owner>(
+    world: &World,
+    words: &str,
+    caller: &Caller,
+    owner: &O,
+    name: &str,
+) -> Request {
+    // Clients of LXD 5.0 take the name from this form alone.
+    owner.request(world, words, caller).resource("backups", format!("/1.0/backups/{name}"))
+}
+
+/// Removes a file; none is Ok.
+pub(crate) async fn remove(path: &Path) -> Result<()> {
+    absent_is_done(tokio::fs::remove_file(path).await, "remove", path)
+}
+
+/// Removes the files of all backups of an owner; none is Ok.
+pub(crate) async fn remove_all(folder: &Path) -> Result<()> {
+    absent_is_done(tokio::fs::remove_dir_all(folder).await, "remove", folder)
+}
+
+/// Moves a file, or the files of all backups along with their owner; none is Ok.
+pub(crate) async fn follow(from: &Path, to: &Path) -> Result<()> {
+    absent_is_done(tokio::fs::rename(from, to).await, "move", from)
+}
+
+fn absent_is_done(done: std::io::Result<()>, verb: &'static str, path: &Path) -> Result<()> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(verb, path)(error))
+        }
+        _ => Ok(()),
+    }
+}
