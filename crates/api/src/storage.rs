@@ -1,6 +1,7 @@
 //! `/1.0/storage-pools`; the volumes in them are in [`super::volumes`].
 
 use cloud::{etag, names::DEFAULT_PROJECT, storage};
+use tasks::Operation;
 use wire::{Empty, Listing, ResourcesStoragePool, StoragePool, endpoints::storage::*};
 
 use crate::{
@@ -18,6 +19,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<StoragePoolPatch, _>(patch)
         .sync::<StoragePoolDelete, _>(delete)
         .sync::<StoragePoolResourcesGet, _>(resources)
+        .background::<StoragePoolVerify, _>(verify)
 }
 
 async fn list(call: Call<StoragePoolsList>) -> Result<Listing<StoragePool>> {
@@ -58,4 +60,8 @@ async fn delete(call: Call<StoragePoolDelete>) -> Result<Empty> {
 
 async fn resources(call: Call<StoragePoolResourcesGet>) -> Result<ResourcesStoragePool> {
     Ok(storage::usage(&call.world, call.path("pool")).await?)
+}
+
+async fn verify(call: Call<StoragePoolVerify>) -> Result<Operation> {
+    Ok(storage::verify(&call.world, &call.caller, call.path("pool")).await?)
 }

@@ -19,12 +19,17 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// Makes the folders that are not there.
     pub(crate) fn open(root: &Path) -> Result<Blobs> {
-        let blobs = Blobs { root: root.to_owned() };
+        let blobs = Blobs::at(root);
         for folder in [blobs.incoming(), blobs.root.join("blobs")] {
             make_folder(&folder)?;
         }
         sync_folder(root)?;
         Ok(blobs)
+    }
+
+    /// Of folders that are there.
+    pub(crate) fn at(root: &Path) -> Blobs {
+        Blobs { root: root.to_owned() }
     }
 
     pub(crate) fn incoming(&self) -> PathBuf {

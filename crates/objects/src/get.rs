@@ -55,9 +55,9 @@ impl Store {
 }
 
 /// Small contents, or the blobs with their sizes.
-type Found = (Option<Vec<u8>>, Vec<(String, u64)>);
+pub(crate) type Found = (Option<Vec<u8>>, Vec<(String, u64)>);
 
-fn contents(conn: &Connection, object: &Object) -> Result<Found> {
+pub(crate) fn contents(conn: &Connection, object: &Object) -> Result<Found> {
     let work = || -> rusqlite::Result<Option<Found>> {
         let mut statement =
             conn.prepare_cached("SELECT contents FROM objects WHERE id = ?1 AND key = ?2")?;

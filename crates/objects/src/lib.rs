@@ -28,6 +28,7 @@ mod put;
 mod settings;
 mod store;
 mod tags;
+mod verify;
 mod versions;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use self::{
     object::{Attributes, NULL, Object, Tags},
     put::New,
     store::Store,
+    verify::{Damaged, verify},
     versions::{After, Deleted, Versioning},
 };
 

@@ -228,6 +228,7 @@ fn parts_become_one_object() {
         (tags, attributes)
     );
     assert_eq!((blobs(folder.path()), store.total().unwrap()), (2, SMALLEST_PART + 3));
+    assert_eq!(verify(folder.path(), &mut |_| true).unwrap(), []);
     assert!(store.uploads("", ("", ""), 10).unwrap().is_empty());
 
     let copy = store.copy(&object).unwrap();
@@ -386,4 +387,30 @@ fn what_is_old_enough_goes_by_rules() {
     let query = Query { most: 9, ..Query::default() };
     let left = store.list_versions(query, After { key: "", version: None }).unwrap().objects;
     assert_eq!(left.iter().map(|o| o.key.as_str()).collect::<Vec<_>>(), ["v"]);
+}
+
+#[test]
+fn objects_whose_contents_have_changed_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "small", b"small");
+    let large = put(&store, "large", &[7; LARGE]);
+    put(&store, "other", &[8; LARGE]);
+    let look = || verify(folder.path(), &mut |_| true).unwrap();
+    assert_eq!(look(), []);
+    let (blob, _) = store.reader(&large, 0..1).unwrap().blob().unwrap();
+    let places = [store.blobs().place(&blob), store.blobs().new_place(&blob)];
+    let blob = places.iter().find(|path| path.exists()).unwrap();
+    let mut bytes = std::fs::read(blob).unwrap();
+    bytes[50_000] ^= 1;
+    std::fs::write(blob, &bytes).unwrap();
+    let found = look();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&*found[0].key, &*found[0].version), ("large", NULL));
+    std::fs::write(blob, &bytes[..10]).unwrap();
+    assert!(look()[0].why.contains("10 of 100000 bytes"));
+    std::fs::remove_file(blob).unwrap();
+    assert!(look()[0].why.contains("cannot be opened"));
+    store.delete("large", |_| true).unwrap();
+    assert_eq!(look(), []);
 }

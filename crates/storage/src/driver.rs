@@ -117,6 +117,17 @@ pub struct Usage {
     pub inodes_used: u64,
 }
 
+/// What reading all of a pool and comparing with its checksums found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Places that were wrong and are right again, by a second copy.
+    pub repaired: u64,
+    /// Places that are wrong and stay so.
+    pub damaged: u64,
+}
+
 /// What a volume is, as noted beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeInfo {
@@ -201,6 +212,12 @@ pub trait Pool: Send + Sync {
     fn folder(&self, id: &VolumeId) -> Result<PathBuf>;
     /// Bytes of the volume's own files; None when counting would take too long.
     fn volume_usage(&self, id: &VolumeId) -> Result<Option<u64>>;
+    /// Reads all of it, compares with the checksums that the driver keeps and mends what it can; None
+    /// where it keeps none.
+    fn scrub(&self, control: &Control) -> Result<Option<Scrubbed>> {
+        let _ = control;
+        Ok(None)
+    }
     /// Snapshots, where the driver has them.
     fn snapshots(&self) -> Option<&dyn Snapshots> {
         None

@@ -13,6 +13,7 @@ mod driver;
 mod error;
 pub mod fallback;
 mod fsio;
+mod unreadable;
 mod view;
 mod volume;
 
@@ -25,8 +26,9 @@ pub use copy::{Copied, copy_tree, sync_tree};
 pub use dir::driver_in;
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,
-    PoolSpec, Snapshots, Usage, VolumeInfo, driver,
+    PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, driver,
 };
 pub use error::{Error, Result};
+pub use unreadable::{Unreadable, unreadable};
 pub use view::{Access, View};
 pub use volume::{Content, Shape, VolumeId, VolumeKind};

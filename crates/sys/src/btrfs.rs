@@ -73,6 +73,53 @@ struct Children {
     align: [u8; 7],
 }
 
+/// `struct btrfs_ioctl_scrub_args`, with `struct btrfs_scrub_progress` in it.
+#[repr(C)]
+struct Scrub {
+    device: u64,
+    start: u64,
+    end: u64,
+    flags: u64,
+    /// In the order of the kernel's structure; see [`Scrubbed`] for those that are used.
+    progress: [u64; 15],
+    unused: [u64; 109],
+}
+
+impl Scrub {
+    fn of(device: u64) -> Scrub {
+        Scrub { device, start: 0, end: u64::MAX, flags: 0, progress: [0; 15], unused: [0; 109] }
+    }
+}
+
+/// `struct btrfs_ioctl_fs_info_args`: the highest id of a device comes first.
+#[repr(C)]
+struct Info {
+    highest: u64,
+    unused: [u64; 127],
+}
+
+/// What a scrub of one device has found so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Places that were wrong and are right again, by a second copy.
+    pub repaired: u64,
+    /// Places that are wrong and stay so.
+    pub damaged: u64,
+}
+
+impl Scrubbed {
+    fn from(progress: &[u64; 15]) -> Scrubbed {
+        // data_bytes_scrubbed and tree_bytes_scrubbed; super_errors, uncorrectable_errors; corrected_errors.
+        Scrubbed {
+            bytes: progress[2] + progress[3],
+            damaged: progress[9] + progress[11],
+            repaired: progress[12],
+        }
+    }
+}
+
 fn call<T>(fd: BorrowedFd, request: u64, argument: &mut T) -> io::Result<()> {
     // SAFETY: every request here has the size of the structure it is called with, which outlives the
     // call and holds plain integers, so that whatever the kernel writes is valid.
@@ -135,6 +182,33 @@ pub fn limit_subvolume(subvolume: BorrowedFd, bytes: Option<u64>) -> io::Result<
 /// Makes the file system as large as its one device.
 pub fn grow_btrfs(root: BorrowedFd) -> io::Result<()> {
     call(root, request(1, 3, size_of::<Name>()), &mut Name { fd: 0, name: named(c"max")? })
+}
+
+/// The highest id that a device of the file system has; not every id beneath it is one.
+pub fn highest_device(root: BorrowedFd) -> io::Result<u64> {
+    let mut info = Info { highest: 0, unused: [0; 127] };
+    call(root, request(2, 31, size_of::<Info>()), &mut info)?;
+    Ok(info.highest)
+}
+
+/// Reads a whole device, compares with the checksums and mends from a second copy what it can. Returns when
+/// that is done, after `ECANCELED` when another thread cancels it; `ENODEV` where no device has that id.
+pub fn scrub(root: BorrowedFd, device: u64) -> io::Result<Scrubbed> {
+    let mut scrub = Scrub::of(device);
+    call(root, request(3, 27, size_of::<Scrub>()), &mut scrub)?;
+    Ok(Scrubbed::from(&scrub.progress))
+}
+
+/// How far a scrub of a device is; `ENOTCONN` where none is under way.
+pub fn scrub_progress(root: BorrowedFd, device: u64) -> io::Result<Scrubbed> {
+    let mut scrub = Scrub::of(device);
+    call(root, request(3, 29, size_of::<Scrub>()), &mut scrub)?;
+    Ok(Scrubbed::from(&scrub.progress))
+}
+
+/// Ends the scrub of a file system that is under way.
+pub fn cancel_scrub(root: BorrowedFd) -> io::Result<()> {
+    call(root, request(0, 28, 0), &mut 0_u64)
 }
 
 /// The folders below a subvolume's root in which other subvolumes lie, as relative paths; 255 at most,

@@ -23,9 +23,9 @@ mod spawn;
 
 pub use attach::attach_device_filter;
 pub use btrfs::{
-    SUBVOLUME_INODE, create_subvolume, delete_subvolume, enable_subvolume_quotas,
-    folders_with_subvolumes, grow_btrfs, limit_subvolume, make_subvolume_writable,
-    snapshot_subvolume,
+    SUBVOLUME_INODE, Scrubbed, cancel_scrub, create_subvolume, delete_subvolume,
+    enable_subvolume_quotas, folders_with_subvolumes, grow_btrfs, highest_device, limit_subvolume,
+    make_subvolume_writable, scrub, scrub_progress, snapshot_subvolume,
 };
 pub use exec::{Image, close_all_on_exec, close_others};
 pub use fork::{Child, Fork, fork};

@@ -93,7 +93,7 @@ pub use self::{
         InstanceSnapshot, InstanceSnapshotPost, InstanceSnapshotPut, InstanceSnapshotsPost,
     },
     status::StatusCode,
-    storage::{StoragePool, StoragePoolPut, StoragePoolsPost},
+    storage::{StoragePool, StoragePoolPut, StoragePoolVerified, StoragePoolsPost},
     time::Timestamp,
     volume::{
         StorageVolume, StorageVolumePost, StorageVolumePut, StorageVolumeSnapshot,

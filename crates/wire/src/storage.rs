@@ -40,6 +40,20 @@ api! {
         /// Options.
         pub config: ConfigMap,
     }
+
+    /// What a look at all of a pool found: the metadata of its operation.
+    pub struct StoragePoolVerified {
+        /// Whether the driver keeps checksums of everything.
+        pub checksums: bool,
+        /// Bytes that were compared with a checksum.
+        pub bytes: u64,
+        /// Places that were wrong and are right again, by a second copy.
+        pub repaired: u64,
+        /// Places that are wrong and stay so.
+        pub damaged: u64,
+        /// What is missing or damaged.
+        pub problems: Vec<String>,
+    }
 }
 
 impl StoragePool {

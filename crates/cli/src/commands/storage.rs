@@ -1,10 +1,10 @@
 //! `storage`: pools; the volumes in them are in [`super::volume`].
 
 use wire::{
-    ConfigMap, StoragePool, StoragePoolPut, StoragePoolsPost,
+    ConfigMap, Empty, StoragePool, StoragePoolPut, StoragePoolVerified, StoragePoolsPost,
     endpoints::storage::{
         StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolReplace,
-        StoragePoolResourcesGet, StoragePoolsList,
+        StoragePoolResourcesGet, StoragePoolVerify, StoragePoolsList,
     },
     query::TargetQuery,
 };
@@ -54,6 +54,14 @@ enum Verb {
         #[arg(long)]
         bytes: bool,
     },
+    /// Look whether all that a pool should hold is there and undamaged
+    ///
+    /// Reads all of it where the driver keeps checksums (btrfs), mends what has a second copy, and names the
+    /// files that are damaged. Objects of buckets are compared with what was put, whatever the driver.
+    Verify {
+        /// Pool
+        name: String,
+    },
     /// Volumes of a pool
     #[command(subcommand)]
     Volume(Volume),
@@ -77,6 +85,7 @@ impl Storage {
             }
             Verb::Common(verbs) => verbs.run::<Pools>(cx).await?,
             Verb::Info { name, bytes } => info(cx, &name, bytes).await?,
+            Verb::Verify { name } => return verify(cx, &name).await,
             Verb::Volume(volume) => volume.run(cx).await?,
             Verb::Bucket(bucket) => bucket.run(cx).await?,
         }
@@ -101,6 +110,25 @@ async fn info(cx: &Context, name: &str, exact: bool) -> Result<()> {
         outln!("- {url}");
     }
     Ok(())
+}
+
+/// Ends with 1 where something is missing or damaged.
+async fn verify(cx: &Context, name: &str) -> Result<u8> {
+    let begun = cx.client.call::<StoragePoolVerify>(&[name], &cx.target(), &Empty {}).await?;
+    let ended = cx.finish(&begun).await?;
+    let fields = ended.metadata.unwrap_or_default().into_iter().collect();
+    let found = serde_json::from_value(serde_json::Value::Object(fields));
+    let found: StoragePoolVerified = found.unwrap_or_default();
+    found.problems.iter().for_each(|problem| outln!("{problem}"));
+    let compared = match found.checksums {
+        true => format!("{} compared with checksums", human::bytes(found.bytes)),
+        false => String::from("its driver keeps no checksums of files"),
+    };
+    let (repaired, damaged) = (found.repaired, found.damaged);
+    cx.say(format!(
+        "Storage pool {name}: {compared}, {repaired} places repaired, {damaged} damaged"
+    ));
+    Ok(if found.problems.is_empty() && damaged == 0 { OK } else { 1 })
 }
 
 fn table(pools: &[StoragePool]) -> Table {

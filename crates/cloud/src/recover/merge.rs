@@ -16,7 +16,7 @@ use crate::{
         projects,
         volumes::{self, Volume},
     },
-    names,
+    storage::ids::{whose, word},
 };
 
 /// A volume as it is in a pool.
@@ -131,32 +131,6 @@ fn hindrance(db: &Read<'_>, known: &Known, one: &Unknown) -> Result<Option<&'sta
         VolumeKind::Custom | VolumeKind::Image => false,
     };
     Ok(taken.then_some("there is another of that name: rename it first"))
-}
-
-/// The project and the name of a volume, which its name on disk has: see [`names::volume`] and
-/// [`names::custom_volume`]. None of what a task keeps beside a volume while it works.
-fn whose(id: &VolumeId) -> Option<(String, String)> {
-    let (project, name) = match id.kind {
-        VolumeKind::Custom => id.name.split_once('_')?,
-        _ => names::split_instance_id(&id.name).unwrap_or((names::DEFAULT_PROJECT, &id.name)),
-    };
-    let good = match id.kind {
-        VolumeKind::Custom => options::names::check_volume(name),
-        VolumeKind::Bucket => options::names::check_bucket(name),
-        _ => options::names::check_instance(name),
-    };
-    (good.is_ok() && options::names::check_project(project).is_ok())
-        .then(|| (project.to_owned(), name.to_owned()))
-}
-
-pub(super) fn word(kind: VolumeKind) -> &'static str {
-    match kind {
-        VolumeKind::Container => "container",
-        VolumeKind::VirtualMachine => "virtual-machine",
-        VolumeKind::Image => "image",
-        VolumeKind::Custom => "custom",
-        VolumeKind::Bucket => "bucket",
-    }
 }
 
 /// Writes the rows of what is wanted, and of all it needs. What is there already stays as it is.

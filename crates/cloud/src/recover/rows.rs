@@ -6,7 +6,7 @@ use options::{Raw, device::Devices, instance::PowerState};
 use store::Write;
 
 use super::{
-    merge::{OnDisk, Unknown, word},
+    merge::{OnDisk, Unknown},
     record::{Record, Recorded},
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         volumes::{self, Volume},
     },
     instances::volatile,
+    storage::ids::word,
 };
 
 /// The row that was recorded of a volume.

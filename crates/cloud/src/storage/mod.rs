@@ -22,10 +22,12 @@ use crate::{
 pub mod buckets;
 mod create;
 mod delete;
+pub(crate) mod ids;
 mod pools;
 mod source;
 mod update;
 mod usage;
+mod verify;
 
 pub use self::{
     create::create,
@@ -33,6 +35,7 @@ pub use self::{
     pools::{OpenPool, Pools},
     update::update,
     usage::usage,
+    verify::verify,
 };
 pub(crate) use self::{
     create::{Create, found_row},

@@ -18,12 +18,14 @@ use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, fsio};
 
 mod file;
 mod mount;
+mod scrub;
 mod superblock;
 
 #[cfg(test)]
 mod tests;
 
 use mount::Source;
+pub(crate) use scrub::scrub;
 
 /// The driver.
 pub(crate) struct Btrfs;

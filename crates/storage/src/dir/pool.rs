@@ -17,8 +17,8 @@ use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
-    Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Shape, Snapshots,
-    Usage, VolumeId, VolumeInfo, VolumeKind, copy, fallback,
+    Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Scrubbed, Shape,
+    Snapshots, Usage, VolumeId, VolumeInfo, VolumeKind, copy, fallback,
 };
 
 /// An open pool.
@@ -114,6 +114,10 @@ impl Pool for DirPool {
             inodes_total: s.f_files,
             inodes_used: s.f_files.saturating_sub(s.f_ffree),
         })
+    }
+
+    fn scrub(&self, control: &Control) -> Result<Option<Scrubbed>> {
+        self.trees.scrub(&self.layout.root, control)
     }
 
     fn list(&self) -> Result<Vec<VolumeId>> {

@@ -10,9 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use exec::Control;
+
 use super::layout::Place;
 use crate::error::At;
-use crate::{Result, copy, fsio};
+use crate::{Result, Scrubbed, copy, fsio};
 
 /// What kind a pool has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,14 @@ impl Trees {
         }
         let subvolume = fsio::open_dir(path)?;
         sys::limit_subvolume(subvolume.as_fd(), size).at("limit the size of", path)
+    }
+
+    /// Compares the file system that a pool is on with its checksums, where it has any.
+    pub(super) fn scrub(self, root: &Path, control: &Control) -> Result<Option<Scrubbed>> {
+        match self {
+            Trees::Folders => Ok(None),
+            Trees::Subvolumes => crate::btrfs::scrub(root, control).map(Some),
+        }
     }
 
     /// Where a fill writes an image's or an instance's files: `rootfs/` and what is beside it.

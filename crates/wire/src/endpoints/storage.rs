@@ -1,7 +1,8 @@
 //! Storage pools.
 
 use crate::{
-    Empty, Listing, Patch, ResourcesStoragePool, StoragePool, StoragePoolPut, StoragePoolsPost,
+    Empty, Listing, Operation, Patch, ResourcesStoragePool, StoragePool, StoragePoolPut,
+    StoragePoolsPost,
     endpoints::{
         Entity::StoragePool as APool,
         Permission::{Authenticated, Can},
@@ -38,4 +39,8 @@ endpoints! {
     /// Shows the room in a storage pool.
     StoragePoolResourcesGet: Get "/1.0/storage-pools/{pool}/resources" since "resources", needs Can(View, APool),
         Sync, TargetQuery, Empty => ResourcesStoragePool;
+
+    /// Looks whether all that a storage pool should hold is there and undamaged.
+    StoragePoolVerify: Post "/internal/storage-pools/{pool}/verify" since "", needs Can(Edit, APool),
+        Async, TargetQuery, Empty => Operation;
 }
