@@ -8,11 +8,12 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 14] = [
+const TESTS: [Needed; 16] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
     ("ip", "iproute2"),
+    ("lvm", "lvm2"),
     ("lxc", "lxd-client"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mksquashfs", "squashfs-tools"),
@@ -21,6 +22,7 @@ const TESTS: [Needed; 14] = [
     ("/usr/lib/python3/dist-packages/boto3/__init__.py", "python3-boto3"),
     ("s3cmd", "s3cmd"),
     ("tar", "tar"),
+    ("thin_check", "thin-provisioning-tools"),
     ("unsquashfs", "squashfs-tools"),
     ("xz", "xz-utils"),
 ];

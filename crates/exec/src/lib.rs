@@ -21,12 +21,15 @@ pub mod apt_get;
 pub mod busybox;
 pub mod dpkg_deb;
 pub mod editor;
+pub mod lvm;
+pub mod mkfs;
 pub mod mkfs_btrfs;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;
 pub mod systemctl;
 pub mod unsquashfs;
+pub mod wipefs;
 
 pub use control::{Cancelled, Control, Progress};
 pub use error::{Error, Result};

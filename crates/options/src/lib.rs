@@ -50,10 +50,11 @@ pub use parse::{Options, Reader};
 pub use problem::{Problem, Problems, Why};
 pub use raw::Raw;
 pub use table::{Apply, Family, Found, Nested, Opt, Scope, Table};
-pub use tables::{TABLES, device, instance, network, project, server, storage};
+pub use tables::{TABLES, device, instance, lvm, network, project, server, storage};
 pub use tables::{
     device::{Device, Devices},
     instance::InstanceOptions,
+    lvm::{BlockOptions, LvmPoolOptions, LvmVolumeOptions},
     network::BridgeOptions,
     project::ProjectOptions,
     server::ServerOptions,

@@ -6,16 +6,30 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use exec::Control;
+use exec::lvm::Stripes;
+use exec::mkfs::FileSystem;
 use uuid::Uuid;
 
 use crate::{Content, Error, Result, Shape, VolumeId};
 
 /// The drivers of this build.
-pub static DRIVERS: &[&dyn Driver] = &[&crate::btrfs::Btrfs, &crate::dir::Dir];
+pub static DRIVERS: &[&dyn Driver] = &[&crate::btrfs::Btrfs, &crate::dir::Dir, &crate::lvm::Lvm];
 
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static dyn Driver> {
     DRIVERS.iter().copied().find(|driver| driver.info().name == name)
+}
+
+/// The driver of the pool that is in a folder or in a file, where there is one.
+pub fn driver_in(path: &Path) -> Result<Option<String>> {
+    if !path.is_file() {
+        return crate::dir::driver_in(path);
+    }
+    let name = match crate::lvm::is_in(path)? {
+        true => Some("lvm"),
+        false => crate::btrfs::is_in(path)?.then_some("btrfs"),
+    };
+    Ok(name.map(str::to_owned))
 }
 
 /// What is always true of a driver.
@@ -38,6 +52,31 @@ pub struct PoolOptions {
     pub mount_options: Option<String>,
     /// Whether what is on a source may be overwritten.
     pub wipe: bool,
+    /// Those of a volume group.
+    pub lvm: LvmOptions,
+}
+
+/// Options of a pool on a volume group.
+#[derive(Debug, Clone, Default)]
+pub struct LvmOptions {
+    /// Its name; the pool's when not said.
+    pub group: Option<String>,
+    /// Whether it may be one with volumes of others.
+    pub reuse: bool,
+    /// Whether volumes have all their room from the start, rather than take it from a thin pool.
+    pub thick: bool,
+    /// The thin pool's name.
+    pub thin_pool: Option<String>,
+    /// Bytes of the thin pool's books.
+    pub thin_pool_metadata: Option<u64>,
+    /// Bytes of a volume of files that is given no size.
+    pub volume_size: Option<u64>,
+    /// What is made in new volumes of files.
+    pub file_system: FileSystem,
+    /// Options of their mounts, separated by commas.
+    pub volume_mount_options: Option<String>,
+    /// Over how many disks new volumes, or the thin pool, are spread.
+    pub stripes: Stripes,
 }
 
 /// A pool as the cloud wants it.
@@ -262,4 +301,9 @@ pub trait Snapshots: Send + Sync {
     }
     /// The snapshot's layers, to be opened for reading only.
     fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached>;
+    /// Ends an attach; one that is not attached is Ok.
+    fn detach(&self, of: &VolumeId, name: &str) -> Result<()> {
+        let _ = (of, name);
+        Ok(())
+    }
 }

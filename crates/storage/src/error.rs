@@ -173,6 +173,25 @@ pub enum Error {
         #[source]
         source: Box<exec::Error>,
     },
+    /// A program failed that changes volume groups and logical volumes.
+    #[error("cannot {doing} {what}")]
+    Lvm {
+        /// What was tried.
+        doing: &'static str,
+        /// On which group or volume.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<exec::Error>,
+    },
+    /// A volume group cannot be used.
+    #[error("volume group {group}: {why}")]
+    Group {
+        /// Its name.
+        group: String,
+        /// What is wrong with it, and what would be right.
+        why: &'static str,
+    },
     /// The pool still has volumes that are not images.
     #[error("pool {pool} has {count} volumes")]
     PoolInUse {
@@ -209,6 +228,7 @@ impl Error {
         matches!(
             self,
             Error::ForeignPool { .. }
+                | Error::Group { .. }
                 | Error::NotEmpty { .. }
                 | Error::NotGrowing { .. }
                 | Error::OtherPool { .. }
@@ -222,6 +242,7 @@ impl Error {
     pub fn is_no_space(&self) -> bool {
         let kind = match self {
             Error::Io { source, .. } => source.kind(),
+            Error::Lvm { source, .. } => return source.stderr_has("insufficient free space"),
             _ => return false,
         };
         matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::error::At;
 use crate::{
-    Access, Attached, Content, Error, Pool, Result, Shape, View, VolumeId, copy, copy_tree, fsio,
+    Access, Attached, Content, Held, Pool, Result, Shape, View, VolumeId, copy, copy_tree, fsio,
 };
 
 /// Folders open at once while removing; what lies deeper is moved up first.
@@ -27,14 +27,12 @@ pub fn copy_volume(
     shape: &Shape,
     control: &Control,
 ) -> Result<()> {
-    let attached = from.0.attach(from.1)?;
+    let held = Held::volume(from.0, from.1)?;
     let folder = from.0.folder(from.1)?;
     let mut fill = |into: &Path| -> Result<(), crate::FillError> {
-        fill_from(&attached, &folder, into, to.1, control).map_err(Into::into)
+        fill_from(&held.attached, &folder, into, to.1, control).map_err(Into::into)
     };
-    let made = to.0.create(to.1, shape, Some(&mut fill), control);
-    let detached = from.0.detach(from.1);
-    made.and(detached)
+    to.0.create(to.1, shape, Some(&mut fill), control)
 }
 
 /// The same from a snapshot.
@@ -45,12 +43,9 @@ pub fn copy_snapshot(
     control: &Control,
 ) -> Result<()> {
     let (pool, of, name) = from;
-    let Some(snapshots) = pool.snapshots() else {
-        return Err(Error::Unsupported { what: "copy a snapshot of", volume: of.clone() });
-    };
-    let (attached, folder) = (snapshots.attach(of, name)?, pool.folder(of)?);
+    let (held, folder) = (Held::snapshot(pool, of, name)?, pool.folder(of)?);
     let mut fill = |into: &Path| -> Result<(), crate::FillError> {
-        fill_from(&attached, &folder, into, to.1, control).map_err(Into::into)
+        fill_from(&held.attached, &folder, into, to.1, control).map_err(Into::into)
     };
     to.0.create(to.1, shape, Some(&mut fill), control)
 }
@@ -135,10 +130,8 @@ pub fn refresh_volume(
     to: (&dyn Pool, &VolumeId),
     control: &Control,
 ) -> Result<()> {
-    let (source, target) = (from.0.attach(from.1)?, to.0.attach(to.1)?);
-    let done = refresh(&source, &target, control);
-    let detached = from.0.detach(from.1).and(to.0.detach(to.1));
-    done.and(detached)
+    let (source, target) = (Held::volume(from.0, from.1)?, Held::volume(to.0, to.1)?);
+    refresh(&source.attached, &target.attached, control)
 }
 
 fn refresh(source: &Attached, target: &Attached, control: &Control) -> Result<()> {

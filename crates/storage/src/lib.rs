@@ -13,6 +13,10 @@ mod driver;
 mod error;
 pub mod fallback;
 mod fsio;
+mod held;
+mod lvm;
+mod mounts;
+mod pool_file;
 mod unreadable;
 mod view;
 mod volume;
@@ -23,12 +27,20 @@ mod laws;
 mod testing;
 
 pub use copy::{Copied, copy_tree, sync_tree};
-pub use dir::driver_in;
 pub use driver::{
-    Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, Pool, PoolInfo, PoolOptions,
-    PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, driver,
+    Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
+    PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, driver, driver_in,
 };
 pub use error::{Error, Result};
+pub use exec::lvm::Stripes;
+pub use exec::mkfs::FileSystem;
+pub use held::{Held, disk_size};
 pub use unreadable::{Unreadable, unreadable};
 pub use view::{Access, View};
 pub use volume::{Content, Shape, VolumeId, VolumeKind};
+
+/// Whether the running kernel has a folder of modules that may be loaded.
+fn has_modules() -> bool {
+    let name = rustix::system::uname().release().to_string_lossy().into_owned();
+    std::path::Path::new("/lib/modules").join(name).is_dir()
+}

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid, XattrFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
-use crate::{Attached, Driver, FillError, Pool, PoolOptions, PoolSpec, VolumeId, VolumeKind};
+use crate::{
+    Attached, Driver, FillError, LvmOptions, Pool, PoolOptions, PoolSpec, VolumeId, VolumeKind,
+};
 
 /// A `security.capability` value: revision 2, effective, cap_net_raw.
 const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -44,8 +46,7 @@ impl Scratch {
     }
 
     pub(crate) fn new(driver: &'static dyn Driver) -> Scratch {
-        let folder = tempfile::Builder::new().prefix("storage-").tempdir().unwrap();
-        Scratch::at(driver, &folder.path().join("pool"), Some(folder))
+        Scratch::with(driver, |_| ())
     }
 
     /// A pool in a folder that is another's to remove.
@@ -55,16 +56,38 @@ impl Scratch {
         folder: Option<tempfile::TempDir>,
     ) -> Scratch {
         own_namespace();
+        Scratch::of(driver, Scratch::spec(path), folder)
+    }
+
+    fn spec(path: &Path) -> PoolSpec {
         // For those in a file: as little as file systems take, and some room.
-        let options = PoolOptions { size: Some(512 << 20), ..PoolOptions::default() };
-        let spec = PoolSpec {
+        let id = uuid::Uuid::new_v4();
+        let lvm = LvmOptions { group: Some(format!("scratch-{id}")), ..LvmOptions::default() };
+        let options = PoolOptions { size: Some(512 << 20), lvm, ..PoolOptions::default() };
+        PoolSpec {
             name: "scratch".into(),
-            id: Some(uuid::Uuid::new_v4()),
+            id: Some(id),
             disk: None,
             path: path.to_owned(),
             source: None,
             options,
-        };
+        }
+    }
+
+    /// A pool in a folder of its own, of another kind than the usual one.
+    pub(crate) fn with(driver: &'static dyn Driver, change: impl Fn(&mut PoolSpec)) -> Scratch {
+        own_namespace();
+        let folder = tempfile::Builder::new().prefix("storage-").tempdir().unwrap();
+        let mut spec = Scratch::spec(&folder.path().join("pool"));
+        change(&mut spec);
+        Scratch::of(driver, spec, Some(folder))
+    }
+
+    fn of(
+        driver: &'static dyn Driver,
+        spec: PoolSpec,
+        folder: Option<tempfile::TempDir>,
+    ) -> Scratch {
         driver.create(&spec).unwrap();
         Scratch { pool: driver.open(&spec).unwrap(), spec, driver, _folder: folder }
     }
@@ -82,10 +105,13 @@ impl Scratch {
     }
 }
 
-/// A test that fails leaves no mount behind.
+/// A test that fails leaves no mount behind, and no volume group.
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
+        if self.driver.info().name == "lvm" {
+            crate::lvm::forget(&self.spec);
+        }
     }
 }
 

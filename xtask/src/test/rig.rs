@@ -1,15 +1,19 @@
-//! `test --rig vm [file..]`: tests of the lab inside a virtual machine with another kernel.
+//! `test --rig <name> [word..]`: tests inside a machine with another kernel.
 //!
 //! ```text
-//! packages ─> lab/rigs/vm.sh build, once ─> the daemon and the test files built here ─> run there ─> counted
+//! packages ─> lab/rigs/<name>.sh build, once ─> the daemon and the test files built here ─> run there ─> counted
 //! ```
 //!
-//! The guest has control groups of version 2 alone and Debian's stock kernel, as most machines have that this is for.
-//! It is emulated: tests take ten times longer there, and what waits a fixed time may fail.
+//! `vm` has control groups of version 2 alone and Debian's stock kernel, as most machines have that this is for. It is
+//! emulated: tests take ten times longer there, and what waits a fixed time may fail. `uml` is an ordinary process with
+//! what kernels of containers lack: device mapper, project quotas.
+//!
+//! Words are files of the lab; others, in `uml`, choose tests of the crate `storage`.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -18,69 +22,158 @@ use super::count::Count;
 use crate::packages::{self, Needed};
 use crate::shell;
 
-const PACKAGES: [Needed; 6] = [
-    ("busybox", "busybox-static"),
-    ("cpio", "cpio"),
-    ("mke2fs", "e2fsprogs"),
-    ("mmdebstrap", "mmdebstrap"),
-    ("modprobe", "kmod"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
+/// A machine to test in.
+struct Rig {
+    name: &'static str,
+    packages: &'static [Needed],
+    /// Files of the lab that are run when nothing is named.
+    usual: &'static [&'static str],
+    /// Whether tests of the crate `storage` are run: all of them when nothing is named.
+    storage: bool,
+}
+
+static RIGS: [Rig; 2] = [
+    Rig {
+        name: "vm",
+        packages: &[
+            ("busybox", "busybox-static"),
+            ("cpio", "cpio"),
+            ("mke2fs", "e2fsprogs"),
+            ("mmdebstrap", "mmdebstrap"),
+            ("modprobe", "kmod"),
+            ("qemu-system-x86_64", "qemu-system-x86"),
+        ],
+        usual: &["limits", "boot", "first_day", "security"],
+        storage: false,
+    },
+    Rig {
+        name: "uml",
+        packages: &[("lxc", "lxd-client"), ("mmdebstrap", "mmdebstrap")],
+        usual: &["lvm"],
+        storage: true,
+    },
 ];
 
-/// Files of the lab that are run when none is named.
-const USUAL: [&str; 4] = ["limits", "boot", "first_day", "security"];
+/// What is run there.
+struct Chosen {
+    /// Files of the lab.
+    files: Vec<String>,
+    /// Words that choose tests of the crate `storage`; None where none of it are run.
+    storage: Option<Vec<String>>,
+}
 
-/// Runs files of the lab in a rig.
-pub(super) fn run(words: &[String]) -> Result<bool> {
-    let Some((rig, files)) = words.split_first() else { bail!("--rig needs a name: vm") };
-    if rig != "vm" {
-        bail!("there is no rig \"{rig}\": vm");
+impl Chosen {
+    fn of(rig: &Rig, words: &[String]) -> Chosen {
+        let is_file = |word: &str| shell::root().join(format!("lab/tests/{word}.rs")).exists();
+        if words.is_empty() {
+            let files = rig.usual.iter().filter(|file| is_file(file));
+            let files = files.map(|file| String::from(*file)).collect();
+            return Chosen { files, storage: rig.storage.then(Vec::new) };
+        }
+        let (files, words): (Vec<String>, Vec<String>) =
+            words.iter().cloned().partition(|word| !rig.storage || is_file(word));
+        Chosen { files, storage: (!words.is_empty()).then_some(words) }
     }
-    let missing = packages::ensure("test", &PACKAGES)?;
+
+    /// Builds it, and gives back the programs.
+    fn build(&self) -> Result<Vec<PathBuf>> {
+        let mut programs = Vec::new();
+        if !self.files.is_empty() {
+            programs.extend(built(&["build", "--package", "microcloud"])?);
+            programs.extend(tests(&self.files)?);
+        }
+        if self.storage.is_some() {
+            programs.extend(built(&["test", "--package", "storage", "--lib", "--no-run"])?);
+        }
+        Ok(programs)
+    }
+
+    /// What runs in the guest.
+    fn script(&self) -> String {
+        let mut text = String::from("export MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
+        text +=
+            "echo \"kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)\"\n";
+        if let Some(words) = &self.storage {
+            // One after the other: their pools are on one disk, and the guest has one processor.
+            text += "echo 'tests of storage'; ./storage --test-threads=1 --nocapture ";
+            text += &format!("{} || status=1\n", words.join(" "));
+        }
+        for file in &self.files {
+            text += &format!(
+                "echo 'test file {file}'; ./{file} --test-threads=1 --nocapture || status=1\n"
+            );
+        }
+        text + "exit $status\n"
+    }
+}
+
+/// Runs what words choose in a rig.
+pub(super) fn run(words: &[String]) -> Result<bool> {
+    let known = || RIGS.iter().map(|rig| rig.name).collect::<Vec<_>>().join(", ");
+    let Some((name, words)) = words.split_first() else { bail!("--rig needs a name: {}", known()) };
+    let Some(rig) = RIGS.iter().find(|rig| rig.name == name) else {
+        bail!("there is no rig \"{name}\": {}", known());
+    };
+    let missing = packages::ensure("test", rig.packages)?;
     if !missing.is_empty() {
         bail!("install these, then run it again: {}", missing.join(" "));
     }
-    let usual = || USUAL.map(String::from).to_vec();
-    let files = if files.is_empty() { usual() } else { files.to_vec() };
-    let share = shell::root().join("target/rigs/share");
-    // What an earlier run left must not be run again; the first time there is nothing.
-    drop(fs::remove_dir_all(&share));
-    fs::create_dir_all(&share).with_context(|| format!("make {}", share.display()))?;
-    let binaries = [built(&["build", "--package", "microcloud"])?, tests(&files)?].concat();
-    for binary in &binaries {
-        put(binary, &share)?;
-    }
-    let script = share.join("run.sh");
-    fs::write(&script, guest(&files)).with_context(|| format!("write {}", script.display()))?;
-    if !shell::succeeds(&mut shell::as_root("env", &[&variable(), &program(), "build"])?)? {
+    let chosen = Chosen::of(rig, words);
+    let share = share(rig, &chosen)?;
+    let (variable, program) = (rig.variable(), rig.program());
+    if !shell::succeeds(&mut shell::as_root("env", &[&variable, &program, "build"])?)? {
         bail!("the rig could not be built");
     }
     let folder = share.display().to_string();
-    let mut command = shell::as_root("env", &[&variable(), &program(), "run", &folder])?;
-    let output = command.stderr(Stdio::inherit()).output().context("run the rig")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    print!("{text}");
+    let mut command = shell::as_root("env", &[&variable, &program, "run", &folder])?;
+    let (text, well) = shown(&mut command).context("run the rig")?;
     let count = Count::of_output(&text);
     println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
-    Ok(output.status.success() && count.failed == 0 && count.passed > 0)
+    Ok(well && count.failed == 0 && count.passed > 0)
 }
 
-fn variable() -> String {
-    format!("RIG={}", shell::root().join("target/rigs/vm").display())
-}
-
-fn program() -> String {
-    shell::root().join("lab/rigs/vm.sh").display().to_string()
-}
-
-/// What runs in the guest.
-fn guest(files: &[String]) -> String {
-    let mut text = String::from("export MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
-    text += "echo \"kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)\"\n";
-    for file in files {
-        text += &format!("echo 'test file {file}'; ./{file} --test-threads=1 || status=1\n");
+/// Runs a command, its output on the terminal as it comes; gives that back, and whether it succeeded.
+fn shown(command: &mut Command) -> Result<(String, bool)> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut text = String::new();
+    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).split(b'\n')) {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        text += &line;
+        text.push('\n');
     }
-    text + "exit $status\n"
+    Ok((text, child.wait()?.success()))
+}
+
+/// A folder with all that runs in the guest.
+fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
+    let share = shell::root().join("target/rigs").join(rig.name).with_extension("share");
+    // What an earlier run left must not be run again; the first time there is nothing.
+    drop(fs::remove_dir_all(&share));
+    fs::create_dir_all(&share).with_context(|| format!("make {}", share.display()))?;
+    for binary in &chosen.build()? {
+        put(binary, &share)?;
+    }
+    let script = share.join("run.sh");
+    fs::write(&script, chosen.script()).with_context(|| format!("write {}", script.display()))?;
+    // The guest's packages may have no client of this kind.
+    if rig.storage {
+        fs::create_dir_all(share.join("bin")).context("make the folder of programs")?;
+        fs::copy("/usr/bin/lxc", share.join("bin/lxc")).context("copy lxc")?;
+    }
+    Ok(share)
+}
+
+impl Rig {
+    /// Its tree is kept from run to run. `RIG` in our own environment says where, so that worktrees share one.
+    fn variable(&self) -> String {
+        let usual = || shell::root().join("target/rigs").join(self.name).display().to_string();
+        format!("RIG={}", std::env::var("RIG").unwrap_or_else(|_| usual()))
+    }
+
+    fn program(&self) -> String {
+        shell::root().join(format!("lab/rigs/{}.sh", self.name)).display().to_string()
+    }
 }
 
 fn tests(files: &[String]) -> Result<Vec<PathBuf>> {

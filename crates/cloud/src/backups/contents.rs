@@ -6,7 +6,7 @@ use images::{
     Tarball,
     backup::{INDEX, Index},
 };
-use storage::Attached;
+use storage::{Attached, Held};
 
 use super::Job;
 use crate::{Error, Result, storage::OpenPool};
@@ -63,11 +63,10 @@ impl Job {
     pub(crate) fn volume(&self, contents: &Contents<'_>) -> Result<()> {
         self.file(contents.index, |tarball| {
             self.snapshots(tarball, contents)?;
-            let attached = contents.pool.attach(&self.root)?;
+            let held = Held::volume(&**contents.pool, &self.root)?;
             let [name, _] = contents.names;
-            let part = self.part(contents, name.to_owned(), &attached, true)?;
-            let written = (contents.part)(tarball, &part);
-            written.and(contents.pool.detach(&self.root).map_err(Error::from))
+            let part = self.part(contents, name.to_owned(), &held.attached, true)?;
+            (contents.part)(tarball, &part)
         })
     }
 
@@ -78,10 +77,8 @@ impl Job {
         }
         tarball.folder(folder)?;
         for name in &contents.index.snapshots {
-            let snapshots = contents.pool.snapshots();
-            let snapshots = snapshots.ok_or(Error::Unsupported("a snapshot in this pool"))?;
-            let attached = snapshots.attach(&self.volume, name)?;
-            let part = self.part(contents, format!("{folder}/{name}"), &attached, false)?;
+            let held = Held::snapshot(&**contents.pool, &self.volume, name)?;
+            let part = self.part(contents, format!("{folder}/{name}"), &held.attached, false)?;
             (contents.part)(tarball, &part)?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use exec::Control;
 use images::{Contents, Files, Found, Kind, Metadata, Packing};
 use options::names::check_alias;
 use serde::{Deserialize, Serialize};
-use storage::{Access, View, VolumeId};
+use storage::{Access, Held, View, VolumeId};
 use tasks::{Cx, Operation, Request, Step, Task, step};
 use wire::ImagesPost;
 
@@ -171,14 +171,11 @@ impl Reading {
         packing: Packing,
         control: &Control,
     ) -> Result<Found> {
-        let attached = match &self.snapshot {
-            None => self.pool.attach(&self.volume)?,
-            Some(name) => match self.pool.snapshots() {
-                Some(snapshots) => snapshots.attach(&self.volume, name)?,
-                None => return Err(Error::Unsupported("a snapshot in this pool")),
-            },
+        let held = match &self.snapshot {
+            None => Held::volume(&*self.pool, &self.volume)?,
+            Some(name) => Held::snapshot(&*self.pool, &self.volume, name)?,
         };
-        let view = View::open(&attached, Access::Read)?;
+        let view = View::open(&held.attached, Access::Read)?;
         let templates = self.pool.folder(&self.volume)?.join("templates");
         let templates = templates.exists().then_some(templates);
         let rootfs = view.path();
@@ -186,9 +183,6 @@ impl Reading {
             Contents { metadata: &metadata, templates: templates.as_deref(), rootfs: &rootfs };
         let file = File::create(to).map_err(Error::file("create", to))?;
         let packed = images::pack(&contents, packing, &file, control)?;
-        if self.snapshot.is_none() {
-            self.pool.detach(&self.volume)?;
-        }
         let (fingerprint, size) = (packed.fingerprint, packed.size);
         Ok(Found { fingerprint, size, metadata, kind: Kind::Container })
     }

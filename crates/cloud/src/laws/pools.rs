@@ -20,7 +20,7 @@ fn posts() -> impl Iterator<Item = StoragePoolsPost> {
     });
     able.map(|driver| {
         let driver = driver.info().name.to_owned();
-        let size = (driver == "btrfs").then(|| (String::from("size"), String::from("256MiB")));
+        let size = (driver != "dir").then(|| (String::from("size"), String::from("256MiB")));
         let (name, config) = (String::from("second"), size.into_iter().collect());
         StoragePoolsPost { name, driver, config, ..StoragePoolsPost::default() }
     })

@@ -153,7 +153,7 @@ fn in_state_folder(world: &World) -> Result<Vec<StoragePoolsPost>> {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let path = entry.path();
         let (name, driver) = match name.strip_suffix(".img") {
-            Some(name) if path.is_file() => (name.to_owned(), Some(String::from("btrfs"))),
+            Some(name) if path.is_file() => (name.to_owned(), storage::driver_in(&path)?),
             _ => (name, storage::driver_in(&path)?),
         };
         let Some(driver) = driver.filter(|_| options::names::check_pool(&name).is_ok()) else {

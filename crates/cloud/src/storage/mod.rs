@@ -23,6 +23,7 @@ pub mod buckets;
 mod create;
 mod delete;
 pub(crate) mod ids;
+mod lvm;
 mod pools;
 mod source;
 mod update;
@@ -83,7 +84,7 @@ pub(crate) fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
 fn own_source(world: &World, driver: &str, name: &str) -> PathBuf {
     let folder = world.dirs.pool(name);
     match driver {
-        "btrfs" => folder.with_file_name(format!("{name}.img")),
+        "btrfs" | "lvm" => folder.with_file_name(format!("{name}.img")),
         _ => folder,
     }
 }
@@ -153,14 +154,20 @@ fn writable(row: &rows::Pool) -> StoragePoolPut {
 
 /// What a driver needs to know of a pool's configuration, all of which is checked.
 fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
-    if driver == "btrfs" {
-        let options = options::storage::BtrfsPoolOptions::parse(config)?;
-        return Ok(PoolOptions {
-            size: options.size.map(|size| size.0),
-            mount_options: options.mount_options,
-            wipe: options.wipe,
-        });
+    match driver {
+        "btrfs" => {
+            let options = options::storage::BtrfsPoolOptions::parse(config)?;
+            Ok(PoolOptions {
+                size: options.size.map(|size| size.0),
+                mount_options: options.mount_options,
+                wipe: options.wipe,
+                ..PoolOptions::default()
+            })
+        }
+        "lvm" => lvm::parse(config),
+        _ => {
+            options::storage::DirPoolOptions::parse(config)?;
+            Ok(PoolOptions::default())
+        }
     }
-    options::storage::DirPoolOptions::parse(config)?;
-    Ok(PoolOptions::default())
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use exec::{Control, Progress};
 use serde_json::Value;
-use storage::{VolumeId, VolumeKind};
+use storage::{Held, VolumeId, VolumeKind};
 use tasks::{Operation, Request};
 use wire::StoragePoolVerified;
 
@@ -107,7 +107,8 @@ fn objects_of(
     found: &mut StoragePoolVerified,
     control: &Control,
 ) -> Result<()> {
-    let storage::Attached::Path(folder) = pool.attach(id)? else { return Ok(()) };
+    let held = Held::volume(&**pool, id)?;
+    let storage::Attached::Path(folder) = &held.attached else { return Ok(()) };
     // One that nobody has put anything into.
     if !folder.join("index.db").exists() {
         return Ok(());
@@ -120,7 +121,7 @@ fn objects_of(
         !control.cancelled()
     };
     let told = ids::told(id);
-    match objects::verify(&folder, &mut seen) {
+    match objects::verify(folder, &mut seen) {
         Ok(damaged) => {
             found.problems.extend(
                 damaged.into_iter().map(|damaged| {
@@ -140,19 +141,27 @@ fn files_of(
     problems: &mut Vec<String>,
     control: &Control,
 ) -> Result<()> {
-    let mut trees = vec![(ids::told(id), pool.attach(id))];
+    read(ids::told(id), Held::volume(&**pool, id), problems, control)?;
     if let Some(snapshots) = pool.snapshots().filter(|_| id.kind != VolumeKind::Image) {
         for name in snapshots.list(id)? {
             let told = format!("{} as of snapshot \"{name}\"", ids::told(id));
-            trees.push((told, snapshots.attach(id, &name)));
+            read(told, Held::snapshot(&**pool, id, &name), problems, control)?;
         }
     }
-    for (told, attached) in trees {
-        // It may be gone by now.
-        let Ok(attached) = attached else { continue };
-        for file in storage::unreadable(&attached, control)? {
-            problems.push(format!("{} in {told}: {}", file.path.display(), file.why));
-        }
+    Ok(())
+}
+
+/// Names the files that cannot be read in one that is called so.
+fn read(
+    told: String,
+    held: storage::Result<Held<'_>>,
+    problems: &mut Vec<String>,
+    control: &Control,
+) -> Result<()> {
+    // It may be gone by now.
+    let Ok(held) = held else { return Ok(()) };
+    for file in storage::unreadable(&held.attached, control)? {
+        problems.push(format!("{} in {told}: {}", file.path.display(), file.why));
     }
     Ok(())
 }

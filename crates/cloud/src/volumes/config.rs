@@ -1,6 +1,6 @@
 //! What a volume's options may be, which depends on what it holds.
 
-use options::{Options, Raw, VolumeOptions};
+use options::{BlockOptions, Options, Raw, VolumeOptions};
 use storage::{Content, Shape};
 use uuid::Uuid;
 
@@ -57,7 +57,8 @@ fn is_foreign(key: &str, content: &str) -> bool {
 /// Completes a new volume's options from those of its pool, and gives it an identity.
 pub(super) fn complete(config: &mut Raw, pool: &Raw, content: &str) {
     for (key, value) in pool.under("volume.").iter() {
-        if !is_foreign(key, content) {
+        // What new volumes are made with is the pool's choice.
+        if !is_foreign(key, content) && BlockOptions::TABLE.find(key).is_none() {
             config.set_default(key, value);
         }
     }

@@ -2,7 +2,7 @@
 //! in what they put into it.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -65,8 +65,11 @@ impl<'a, W: Write> Tarball<'a, W> {
 
     /// Writes a disk or any other file of the host, leaving out its holes.
     pub fn disk(&mut self, file: &Path, name: &str) -> Result<()> {
-        let open = File::open(file).at("open", file)?;
-        let stat = rustix::fs::fstat(&open).at("look at", file)?;
+        let mut open = File::open(file).at("open", file)?;
+        let mut stat = rustix::fs::fstat(&open).at("look at", file)?;
+        // Of a block device the end is known and the size is not.
+        let end = open.seek(SeekFrom::End(0)).at("measure", file)?;
+        stat.st_size = end.try_into().unwrap_or(i64::MAX);
         self.packer.start_tree();
         self.packer.file(Path::new(name), &stat, open, self.control)?;
         self.control.report(Progress::bytes(self.stage, self.packer.bytes(), None));

@@ -4,6 +4,7 @@ use crate::{Options, Table};
 
 pub mod device;
 pub mod instance;
+pub mod lvm;
 pub mod network;
 pub mod project;
 pub mod server;
@@ -16,7 +17,10 @@ pub const TABLES: &[Table] = &[
     device::NicBridged::TABLE,
     device::NicP2p::TABLE,
     network::BridgeOptions::TABLE,
+    lvm::LvmPoolOptions::TABLE,
+    lvm::LvmVolumeOptions::TABLE,
     storage::BucketOptions::TABLE,
+    storage::BucketOptions::LVM,
     storage::BtrfsPoolOptions::TABLE,
     storage::DirPoolOptions::TABLE,
     storage::VolumeOptions::TABLE,

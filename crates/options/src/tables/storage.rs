@@ -106,6 +106,11 @@ pub struct BucketOptions {
     pub user: BTreeMap<String, String>,
 }
 
+impl BucketOptions {
+    /// The same options, as they are documented for pools on a volume group.
+    pub const LVM: Table = Table { entity: "storage-lvm", ..Self::TABLE };
+}
+
 /// Options of a volume, whatever the pool's driver.
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "storage-dir", group = "volume-conf", check = Self::consistent)]

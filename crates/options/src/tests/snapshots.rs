@@ -32,6 +32,14 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-dir volume-conf initial.mode",
     "storage-dir volume-conf initial.uid",
     "storage-dir volume-conf user.*",
+    "storage-lvm bucket-conf user.*",
+    "storage-lvm pool-conf user.*",
+    "storage-lvm pool-conf volatile.initial_source",
+    "storage-lvm pool-conf volatile.uuid",
+    "storage-lvm volume-conf initial.gid",
+    "storage-lvm volume-conf initial.mode",
+    "storage-lvm volume-conf initial.uid",
+    "storage-lvm volume-conf user.*",
 ];
 
 fn declared() -> BTreeSet<String> {

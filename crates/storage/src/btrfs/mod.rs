@@ -10,22 +10,22 @@
 //! `docs/decisions/btrfs.md`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::dir::{self, trees::Trees};
-use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, fsio};
+use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, dir, fsio, mounts, pool_file};
 
-mod file;
 mod mount;
 mod scrub;
+mod subvolumes;
 mod superblock;
 
 #[cfg(test)]
 mod tests;
 
 use mount::Source;
-pub(crate) use scrub::scrub;
+use subvolumes::Subvolumes;
 
 /// The driver.
 pub(crate) struct Btrfs;
@@ -40,7 +40,7 @@ impl Driver for Btrfs {
     fn create(&self, spec: &PoolSpec) -> Result<()> {
         match Source::of(spec)? {
             Source::File(file) => {
-                file::make(spec, &file)?;
+                mount::make_file(spec, &file)?;
                 mount::attach_file(spec, &file)?;
             }
             Source::Disk(disk) => mount::format_and_mount(spec, &disk)?,
@@ -62,7 +62,7 @@ impl Driver for Btrfs {
         let opened = open_in(spec, &spec.path);
         if let Err(Error::ForeignPool { .. }) = &opened {
             // It was mounted for nothing.
-            mount::unmount(&spec.path)?;
+            mounts::unmount(&spec.path)?;
         }
         opened
     }
@@ -86,9 +86,9 @@ impl Driver for Btrfs {
             ) => {}
             Err(error) => return Err(error),
         }
-        mount::unmount(&spec.path)?;
-        let file = file::path(spec);
-        if spec.source.is_none() && fsio::exists(&file)? && file::is_ours(spec, &file)? {
+        mounts::unmount(&spec.path)?;
+        let file = pool_file::path(spec);
+        if spec.source.is_none() && fsio::exists(&file)? && mount::is_ours(spec, &file)? {
             fsio::remove_file(&file)?;
         }
         dir::remove_dir(&spec.path)
@@ -98,7 +98,7 @@ impl Driver for Btrfs {
         match &spec.source {
             // Somebody else's mount.
             Some(source) if source.is_dir() => Ok(()),
-            _ => mount::unmount(&spec.path),
+            _ => mounts::unmount(&spec.path),
         }
     }
 
@@ -125,24 +125,23 @@ impl Driver for Btrfs {
         // A module that is not loaded yet is loaded by the first mount.
         let loaded = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         let there = loaded.lines().any(|line| line.ends_with("\tbtrfs"));
-        let module = Path::new("/sys/module/btrfs").exists() || has_modules();
+        let module = Path::new("/sys/module/btrfs").exists() || crate::has_modules();
         (!there && !module).then(|| String::from("the kernel has no btrfs"))
     }
 
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         match Source::of(spec)? {
-            Source::File(file) => file::grow(spec, &file),
+            Source::File(file) => mount::grow(spec, &file),
             _ => Err(Error::NotGrowing { pool: spec.name.clone() }),
         }
     }
 }
 
-fn open_in(spec: &PoolSpec, folder: &Path) -> Result<Box<dyn Pool>> {
-    dir::open(folder, &INFO, spec.id, Trees::Subvolumes)
+/// Whether a file holds a btrfs.
+pub(crate) fn is_in(file: &Path) -> Result<bool> {
+    Ok(superblock::uuid(file)?.is_some())
 }
 
-/// Whether the running kernel has a folder of modules that may be loaded.
-fn has_modules() -> bool {
-    let name = rustix::system::uname().release().to_string_lossy().into_owned();
-    Path::new("/lib/modules").join(name).is_dir()
+fn open_in(spec: &PoolSpec, folder: &Path) -> Result<Box<dyn Pool>> {
+    dir::open(folder, &INFO, spec.id, Arc::new(Subvolumes))
 }

@@ -1,18 +1,15 @@
 //! Where a pool lives, and its mount on the pool's folder.
 
-use std::ffi::CString;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use exec::mkfs_btrfs::{Old, holds_something};
-use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
+use exec::mkfs_btrfs::{self, Old, holds_something};
 
-use super::{file, superblock};
+use super::superblock;
 use crate::error::At;
-use crate::{Error, PoolSpec, Result, fsio};
+use crate::{Error, PoolSpec, Result, fsio, mounts, pool_file};
 
 /// `BTRFS_SUPER_MAGIC` of linux/magic.h.
 const MAGIC: i64 = 0x9123_683E;
@@ -32,7 +29,7 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn of(spec: &PoolSpec) -> Result<Source> {
-        let Some(path) = &spec.source else { return Ok(Source::File(file::path(spec))) };
+        let Some(path) = &spec.source else { return Ok(Source::File(pool_file::path(spec))) };
         if let Some(disk) = spec.disk {
             return superblock::find(path, disk).map(Source::Disk);
         }
@@ -59,12 +56,7 @@ fn is_btrfs(path: &Path) -> Result<bool> {
 
 /// Whether the pool is mounted on its folder.
 fn mounted(path: &Path) -> Result<bool> {
-    if !fsio::exists(path)? || !is_btrfs(path)? {
-        return Ok(false);
-    }
-    let above = path.parent().unwrap_or(Path::new("/"));
-    let device = |path: &Path| fs::metadata(path).map(|stat| stat.dev()).at("look at", path);
-    Ok(device(path)? != device(above)?)
+    Ok(mounts::is_mounted(path)? && is_btrfs(path)?)
 }
 
 /// Mounts the file of a pool, unless it is.
@@ -75,9 +67,8 @@ pub(super) fn attach_file(spec: &PoolSpec, file: &Path) -> Result<()> {
     if !fsio::exists(file)? {
         return Err(Error::NoPool { path: spec.path.clone() });
     }
-    let backing = OpenOptions::new().read(true).write(true).open(file).at("open", file)?;
     // Open until it is mounted, or it would go again.
-    let (device, _open) = sys::attach_loop(backing.as_fd()).at("make a loop device of", file)?;
+    let (device, _open) = pool_file::attach(file)?;
     mount(spec, &device)
 }
 
@@ -91,10 +82,7 @@ pub(super) fn mount(spec: &PoolSpec, disk: &Path) -> Result<()> {
         Some(own) if !own.is_empty() => format!("{OPTIONS},{own}"),
         _ => OPTIONS.to_owned(),
     };
-    // Options with a zero byte are none the kernel could know.
-    let options = CString::new(options).unwrap_or_default();
-    let flags = MountFlags::empty();
-    rustix::mount::mount(disk, &spec.path, "btrfs", flags, options.as_c_str()).at("mount", disk)
+    mounts::mount(disk, &spec.path, "btrfs", &options)
 }
 
 /// Formats a disk that holds nothing and mounts it. One that has an empty btrfs, or this pool already,
@@ -111,7 +99,7 @@ pub(super) fn format_and_mount(spec: &PoolSpec, disk: &Path) -> Result<()> {
     let taken = if formatted.is_some() && old == Old::Keep {
         mount(spec, disk).and_then(|()| usable(spec, disk))
     } else {
-        match file::format(spec, disk, old) {
+        match format(spec, disk, old) {
             Ok(()) => mount(spec, disk),
             Err(error) if holds_something(&error) => Err(full(disk)),
             Err(error) => Err(Error::Format { path: disk.to_owned(), source: Box::new(error) }),
@@ -119,7 +107,7 @@ pub(super) fn format_and_mount(spec: &PoolSpec, disk: &Path) -> Result<()> {
     };
     if taken.is_err() {
         // The mount, and its place, of a pool that does not come to be; the first error matters.
-        let _ = unmount(&spec.path);
+        let _ = mounts::unmount(&spec.path);
         let _ = fs::remove_dir(&spec.path);
     }
     taken
@@ -140,29 +128,43 @@ fn full(disk: &Path) -> Error {
     Error::Source { path: disk.to_owned(), why }
 }
 
-/// Ends the mount; none is Ok. Namespaces that have a copy keep the disk busy until they end.
-pub(super) fn unmount(path: &Path) -> Result<()> {
-    match rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
-        Err(error) => Err(error).at("unmount", path),
-    }
-}
-
 pub(super) fn enable_quotas(root: &Path) -> Result<()> {
     let folder = fsio::open_dir(root)?;
     sys::enable_subvolume_quotas(folder.as_fd()).at("enable quotas of", root)
 }
 
-/// The device that is mounted on a folder, by proc_pid_mountinfo(5).
-pub(super) fn device(path: &Path) -> Result<PathBuf> {
-    let table = "/proc/thread-self/mountinfo";
-    let text = fs::read_to_string(table).at("read", table)?;
-    let wanted = path.to_string_lossy();
-    let found = text.lines().rev().find_map(|line| {
-        let (place, device) = line.split_once(" - ")?;
-        // The mount point is the fifth word; after the dash come type and source.
-        (place.split(' ').nth(4)? == wanted).then(|| device.split(' ').nth(1))?
-    });
-    let path = path.to_owned();
-    found.map(PathBuf::from).ok_or(Error::NoPool { path })
+/// Whether the file was made for this pool, whose identity its file system has.
+pub(super) fn is_ours(spec: &PoolSpec, file: &Path) -> Result<bool> {
+    Ok(spec.id.is_none() || superblock::uuid(file)? == spec.id)
+}
+
+/// Makes the file of a pool with an empty file system; one that is this pool's already is Ok.
+pub(super) fn make_file(spec: &PoolSpec, file: &Path) -> Result<()> {
+    if fsio::exists(file)? {
+        return match is_ours(spec, file)? {
+            true => Ok(()),
+            false => Err(Error::ForeignPool { path: file.to_owned() }),
+        };
+    }
+    pool_file::make(spec, file, |new| {
+        format(spec, new, Old::Keep)
+            .map_err(|source| Error::Format { path: new.to_owned(), source: Box::new(source) })
+    })
+}
+
+/// Makes the pool's file system in a file or on a disk.
+fn format(spec: &PoolSpec, target: &Path, old: Old) -> exec::Result<()> {
+    let uuid = spec.id.map(|id| id.to_string());
+    mkfs_btrfs::make(target, &spec.name, uuid.as_deref(), old)
+}
+
+/// Makes the file as large as the options say, and what is in it.
+pub(super) fn grow(spec: &PoolSpec, file: &Path) -> Result<()> {
+    if !pool_file::grow(spec, file)? {
+        return Ok(());
+    }
+    attach_file(spec, file)?;
+    pool_file::refresh(&mounts::device(&spec.path)?)?;
+    let root = fsio::open_dir(&spec.path)?;
+    sys::grow_btrfs(root.as_fd()).at("make larger", &spec.path)
 }

@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const ENODEV: i32 = rustix::io::Errno::NODEV.raw_os_error();
 
 /// Scrubs all devices of the file system that a folder is on, one after the other.
-pub(crate) fn scrub(folder: &Path, control: &Control) -> Result<Scrubbed> {
+pub(super) fn scrub(folder: &Path, control: &Control) -> Result<Scrubbed> {
     let root = fsio::open_dir(folder)?;
     let highest = sys::highest_device(root.as_fd()).at("look for the devices of", folder)?;
     let mut sum = Scrubbed::default();

@@ -4,6 +4,7 @@ use std::path::Path;
 use exec::Control;
 
 use super::Btrfs;
+use crate::dir::Trees;
 use crate::testing::{Disk, Scratch, container, custom, image, not_root};
 use crate::{Attached, Driver, Error, PoolSpec, Shape, VolumeId};
 
@@ -50,8 +51,7 @@ fn subvolumes_that_a_guest_made_are_copied_and_deleted_with_the_rest() {
     let root = path(&s, &custom("a"));
     fs::create_dir(root.join("deep")).unwrap();
     for inner in ["deep/one", "deep/one/two"] {
-        let trees = crate::dir::trees::Trees::Subvolumes;
-        trees.make(&root.join(inner), 0o755).unwrap();
+        super::Subvolumes.make(&root.join(inner), 0o755, None).unwrap();
         fs::write(root.join(inner).join("tool"), inner).unwrap();
     }
     let (clones, control) = (s.pool.clones().unwrap(), Control::none());
@@ -133,14 +133,14 @@ fn a_disk_that_holds_something_is_not_taken_unless_it_may_be_wiped() {
     let precious = spec.path.join("precious");
     fs::write(&precious, "x").unwrap();
     // Done again after a crash, it does not wipe what it made.
-    super::mount::unmount(&spec.path).unwrap();
+    crate::mounts::unmount(&spec.path).unwrap();
     Btrfs.create(&spec).unwrap();
     fs::remove_file(&precious).unwrap();
     spec.options.wipe = false;
     let pool = Btrfs.open(&spec).unwrap();
     pool.create(&custom("c"), &Shape::filesystem(), None, &Control::none()).unwrap();
     drop(pool);
-    super::mount::unmount(&spec.path).unwrap();
+    crate::mounts::unmount(&spec.path).unwrap();
     // A second start finds the pool, and a second making leaves it as it is.
     Btrfs.create(&spec).unwrap();
     assert_eq!(Btrfs.open(&spec).unwrap().list().unwrap(), [custom("c")]);
@@ -158,7 +158,7 @@ fn a_size_that_cannot_be_is_refused_and_nothing_is_left() {
     for size in [1 << 20, 1 << 60] {
         spec.options.size = Some(size);
         assert!(matches!(Btrfs.create(&spec), Err(Error::PoolSize { .. })));
-        assert!(!spec.path.exists() && !super::file::path(&spec).exists());
+        assert!(!spec.path.exists() && !crate::pool_file::path(&spec).exists());
     }
 }
 
@@ -183,13 +183,13 @@ fn a_disk_is_found_again_by_another_name_and_another_disk_is_not_taken_for_it() 
 
     // After a boot the names are swapped.
     for name in [second, "/dev/not-there".into()] {
-        super::mount::unmount(&spec.path).unwrap();
+        crate::mounts::unmount(&spec.path).unwrap();
         spec.source = Some(name);
         let pool = Btrfs.open(&spec).unwrap();
-        assert_eq!(super::mount::device(&spec.path).unwrap(), first);
+        assert_eq!(crate::mounts::device(&spec.path).unwrap(), first);
         pool.check().unwrap();
     }
-    super::mount::unmount(&spec.path).unwrap();
+    crate::mounts::unmount(&spec.path).unwrap();
     assert!(matches!(Btrfs.create(&foreign), Err(Error::ForeignPool { .. })));
     Btrfs.delete(&foreign).unwrap();
     Btrfs.open(&spec).unwrap();
@@ -201,7 +201,7 @@ fn a_file_that_was_not_made_for_the_pool_stays() {
     let Some(s) = scratch() else { return };
     let path = s.spec.path.with_file_name("other");
     let spec = PoolSpec { name: "other".into(), path, ..s.spec.clone() };
-    let file = super::file::path(&spec);
+    let file = crate::pool_file::path(&spec);
     fs::write(&file, "precious").unwrap();
     assert!(matches!(Btrfs.create(&spec), Err(Error::ForeignPool { .. })));
     Btrfs.delete(&spec).unwrap();

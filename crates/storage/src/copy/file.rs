@@ -31,13 +31,39 @@ pub(super) fn copy_data(
     name: &Path,
     control: &Control,
 ) -> Result<u64> {
-    let size = from.metadata().at("look at", name)?.len();
+    let size = length(from).at("measure", name)?;
     if size == 0 {
         return Ok(0);
     }
     if rustix::fs::ioctl_ficlone(to.as_fd(), from.as_fd()).is_ok() {
         return Ok(0);
     }
+    let written = copy_parts(from, to, size, name, control)?;
+    to.set_len(size).at("resize", name)?;
+    Ok(written)
+}
+
+/// Copies a file or a disk onto a disk that reads as zeros and is at least so large.
+pub(crate) fn copy_onto_disk(from: &Path, to: &Path, control: &Control) -> Result<()> {
+    let mut source = File::open(from).at("open", from)?;
+    let mut target = OpenOptions::new().write(true).open(to).at("open", to)?;
+    let size = length(&mut source).at("measure", from)?;
+    copy_parts(&mut source, &mut target, size, to, control)?;
+    target.sync_all().at("sync", to)
+}
+
+/// Bytes of a file or a disk.
+pub(crate) fn length(file: &mut File) -> io::Result<u64> {
+    file.seek(SeekFrom::End(0))
+}
+
+fn copy_parts(
+    from: &mut File,
+    to: &mut File,
+    size: u64,
+    name: &Path,
+    control: &Control,
+) -> Result<u64> {
     let mut written = 0;
     let mut at = 0;
     while let Some((start, end)) = next_data(from, at, size).at("look for holes in", name)? {
@@ -46,7 +72,6 @@ pub(super) fn copy_data(
         written += copy_range(from, to, end - start, name, control)?;
         at = end;
     }
-    to.set_len(size).at("resize", name)?;
     Ok(written)
 }
 

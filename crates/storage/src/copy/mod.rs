@@ -7,6 +7,6 @@ mod sync;
 mod tree;
 
 pub(crate) use attributes::copy_folder_attributes;
-pub(crate) use file::{can_reflink, copy_file, disk_bytes};
+pub(crate) use file::{can_reflink, copy_file, copy_onto_disk, disk_bytes, length};
 pub use sync::sync_tree;
 pub use tree::{Copied, copy_tree};

@@ -3,9 +3,8 @@
 //! A build that fails or is dropped removes its folder. One whose process died is removed by the next
 //! open, which knows it by its free lock.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use exec::Control;
 
@@ -13,25 +12,24 @@ use super::layout::{Layout, Place};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::trash;
-use super::trees::Trees;
-use crate::error::At;
+use super::trees::{Opened, Trees, grow_to};
 use crate::fsio::{self, Moved};
 use crate::{Content, Error, Fill, Result, VolumeId};
 
 /// A folder in `tmp/` that its builder holds locked.
-#[derive(Debug)]
-pub(super) struct Build {
-    pub(super) place: Place,
+pub(crate) struct Build {
+    pub(crate) place: Place,
+    trees: Arc<dyn Trees>,
     _lock: Option<Lock>,
 }
 
 impl Build {
-    pub(super) fn start(layout: &Layout) -> Result<Build> {
+    pub(crate) fn start(layout: &Layout, trees: Arc<dyn Trees>) -> Result<Build> {
         let _pool = Lock::pool(layout)?;
         let folder = layout.tmp().join(fsio::unique());
         fsio::ensure_dir(&folder, 0o711)?;
         let lock = Lock::folder(&folder)?;
-        Ok(Build { place: Place { folder }, _lock: lock })
+        Ok(Build { place: Place { folder }, trees, _lock: lock })
     }
 
     /// Gives the volume its name. The caller holds the pool's lock and synced the files.
@@ -48,18 +46,18 @@ impl Build {
 
 impl Drop for Build {
     fn drop(&mut self) {
-        trash::remove_now(&self.place.folder);
+        trash::remove_now(&*self.trees, &self.place.folder);
     }
 }
 
 /// Removes what builds left that did not come to their end.
-pub(super) fn clean(layout: &Layout) -> Result<()> {
+pub(super) fn clean(layout: &Layout, trees: &dyn Trees) -> Result<()> {
     let _pool = Lock::pool(layout)?;
     for name in fsio::names(&layout.tmp())? {
         let path = layout.tmp().join(name);
         let is_dir = std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
         if !is_dir || Lock::folder(&path)?.is_some() {
-            trash::remove_now(&path);
+            trash::remove_now(trees, &path);
         }
     }
     Ok(())
@@ -70,78 +68,61 @@ const RESERVED: [&str; 5] = ["volume.json", "deleted", "snapshots", "upper", "wo
 
 /// Writes the contents of a new volume.
 pub(super) fn fill(
-    trees: Trees,
+    trees: &dyn Trees,
     place: &Place,
     meta: &Meta,
     id: &VolumeId,
     fill: Option<Fill>,
     control: &Control,
 ) -> Result<()> {
+    let contents = meta.contents(place);
     if meta.content == Content::Filesystem && id.kind.is_bare() {
-        trees.make(&place.data(), 0o711)?;
+        trees.make(&contents, 0o711, meta.size)?;
     }
     match fill {
-        Some(fill) => run(trees, fill, place, meta, id, control)?,
-        None if meta.content == Content::Filesystem => {
-            if !id.kind.is_bare() {
-                trees.make(&meta.contents(place), 0o755)?;
-            }
+        Some(fill) if meta.content == Content::Filesystem && id.kind.is_bare() => {
+            let opened = Opened::new(trees, &contents)?;
+            run(fill, &opened.at, id, control)?;
         }
-        None => new_disk(place, meta.size, id)?,
+        Some(fill) => {
+            let into = trees.begin_fill(place, meta)?;
+            run(fill, &into, id, control)?;
+            refuse_reserved(&into, id)?;
+            trees.end_fill(place, meta)?;
+        }
+        None if meta.content == Content::Block => new_disk(trees, &contents, meta.size, id)?,
+        None if id.kind.is_bare() => {}
+        None => trees.make(&contents, 0o755, meta.size)?,
     }
-    if !fsio::exists(&meta.contents(place))? {
+    if !fsio::exists(&contents)? {
         return Err(Error::NotFilled { volume: id.clone() });
     }
-    Ok(())
+    match (meta.content, meta.size) {
+        (Content::Block, Some(size)) => grow_to(trees, &contents, size),
+        _ => Ok(()),
+    }
 }
 
-fn run(
-    trees: Trees,
-    fill: Fill,
-    place: &Place,
-    meta: &Meta,
-    id: &VolumeId,
-    control: &Control,
-) -> Result<()> {
-    let into = match (id.kind.is_bare(), meta.content) {
-        (true, Content::Filesystem) => place.data(),
-        (_, Content::Filesystem) => trees.begin_fill(place)?,
-        _ => place.folder.clone(),
-    };
-    if let Err(source) = fill(&into) {
+fn run(fill: Fill, into: &Path, id: &VolumeId, control: &Control) -> Result<()> {
+    fill(into).or_else(|source| {
         control.check()?;
-        return Err(Error::Fill { volume: id.clone(), source });
-    }
+        Err(Error::Fill { volume: id.clone(), source })
+    })
+}
+
+fn refuse_reserved(into: &Path, id: &VolumeId) -> Result<()> {
     for name in RESERVED {
         if !id.kind.is_bare() && fsio::exists(&into.join(name))? {
             return Err(Error::Reserved { volume: id.clone(), name });
         }
     }
-    if !id.kind.is_bare() && meta.content == Content::Filesystem {
-        trees.end_fill(place)?;
-    }
-    match (meta.content, meta.size) {
-        (Content::Block, Some(size)) => grow_to(place, size),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Makes an empty disk.
-fn new_disk(place: &Place, size: Option<u64>, id: &VolumeId) -> Result<()> {
-    let Some(size) = size else {
-        return Err(Error::Unsupported { what: "make without a size", volume: id.clone() });
-    };
-    let path = place.disk();
-    let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    open.at("create", &path)?.set_len(size).at("resize", &path)
-}
-
-/// A disk from an image gets the size that was asked for, when that is more.
-pub(super) fn grow_to(place: &Place, size: u64) -> Result<()> {
-    let path = place.disk();
-    let disk = OpenOptions::new().write(true).open(&path).at("open", &path)?;
-    if disk.metadata().at("measure", &path)?.len() < size {
-        disk.set_len(size).at("resize", &path)?;
+fn new_disk(trees: &dyn Trees, path: &Path, size: Option<u64>, id: &VolumeId) -> Result<()> {
+    match size {
+        Some(size) => trees.make_disk(path, size),
+        None => Err(Error::Unsupported { what: "make without a size", volume: id.clone() }),
     }
-    Ok(())
 }

@@ -11,11 +11,12 @@ use std::path::Path;
 
 use exec::Control;
 
-use super::build::{self, Build};
+use super::build::Build;
 use super::layout::Place;
 use super::lock::Lock;
 use super::meta::Meta;
 use super::pool::DirPool;
+use super::trees::{Opened, Purpose, grow_to};
 use crate::error::At;
 use crate::{
     Access, Content, Error, Result, Shape, View, VolumeId, VolumeKind, copy, copy_tree, fsio,
@@ -54,9 +55,9 @@ pub(super) struct From<'a> {
 impl From<'_> {
     /// Makes the volume `to` from it.
     pub(super) fn copy_to(&self, to: &VolumeId, shape: &Shape, control: &Control) -> Result<()> {
-        let build = Build::start(&self.pool.layout)?;
+        let build = Build::start(&self.pool.layout, self.pool.trees.clone())?;
         let meta = Meta::new(to.kind, shape, self.lower(shape));
-        let written = self.write(&build.place, &meta, control);
+        let written = self.write(&build.place, &meta, Purpose::Use, control);
         if written.is_err() && !fsio::exists(&self.place.folder)? {
             return Err(Error::NotFound { volume: self.id.clone() });
         }
@@ -69,8 +70,18 @@ impl From<'_> {
     }
 
     /// Writes a copy to a place nobody sees yet, and makes it durable.
-    pub(super) fn write(&self, to: &Place, meta: &Meta, control: &Control) -> Result<()> {
-        self.contents(to, meta, control)?;
+    pub(super) fn write(
+        &self,
+        to: &Place,
+        meta: &Meta,
+        why: Purpose,
+        control: &Control,
+    ) -> Result<()> {
+        match meta.content {
+            Content::Block => self.disk(to, meta, why, control)?,
+            Content::Filesystem => self.files(to, meta, why, control)?,
+        }
+        self.pool.trees.settle(&meta.contents(to))?;
         share(&self.place.folder.join("metadata.yaml"), &to.folder.join("metadata.yaml"))?;
         share(&self.place.folder.join("templates"), &to.folder.join("templates"))?;
         meta.write_new(to)?;
@@ -94,16 +105,23 @@ impl From<'_> {
         }
     }
 
-    fn contents(&self, to: &Place, meta: &Meta, control: &Control) -> Result<()> {
-        let target = meta.contents(to);
-        if meta.content == Content::Block {
-            copy::copy_file(&self.place.disk(), &target, control)?;
-            return meta.size.map_or(Ok(()), |size| build::grow_to(to, size));
+    fn disk(&self, to: &Place, meta: &Meta, why: Purpose, control: &Control) -> Result<()> {
+        let (trees, target) = (&*self.pool.trees, to.disk());
+        trees.copy_disk(&self.place.disk(), &target, why, control)?;
+        meta.size.map_or(Ok(()), |size| grow_to(trees, &target, size))
+    }
+
+    fn files(&self, to: &Place, meta: &Meta, why: Purpose, control: &Control) -> Result<()> {
+        let (trees, source, target) =
+            (&*self.pool.trees, self.meta.contents(&self.place), meta.contents(to));
+        if trees.snapshot(&source, &target, meta.size, why)? {
+            // Nobody writes to what is kept.
+            return match why {
+                Purpose::Use => self.pool.limit(to, meta, self.id),
+                Purpose::Keep => Ok(()),
+            };
         }
-        if self.pool.trees.snapshot(&self.meta.contents(&self.place), &target)? {
-            return self.pool.limit(to, meta);
-        }
-        self.pool.trees.make(&target, 0o700)?;
+        trees.make(&target, 0o700, meta.size)?;
         if meta.lower.is_some() {
             fsio::ensure_dir(&to.work(), 0o700)?;
         }
@@ -113,8 +131,10 @@ impl From<'_> {
         if meta.lower.is_some() {
             return copy_tree(&self.place.upper(), &target, control).map(drop);
         }
+        let _open = Opened::new(trees, &source)?;
         let all = View::open(&self.pool.attached(self.id, &self.place, &self.meta)?, Access::Read)?;
-        copy_tree(&all.path(), &target, control).map(drop)
+        let target = Opened::new(trees, &target)?;
+        copy_tree(&all.path(), &target.at, control).map(drop)
     }
 
     fn check_lower(&self, to: &VolumeId, lower: &str) -> Result<()> {

@@ -15,13 +15,13 @@ use crate::{Result, fsio};
 
 /// Held until dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _fd: OwnedFd,
 }
 
 impl Lock {
     /// The pool's lock: nothing is published or deleted while it is held. Hold it for moments only.
-    pub(super) fn pool(layout: &Layout) -> Result<Lock> {
+    pub(crate) fn pool(layout: &Layout) -> Result<Lock> {
         let path = layout.lock();
         let open =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);

@@ -13,21 +13,21 @@ use crate::{Content, Error, Result, Shape, VolumeId, VolumeKind, fsio};
 
 /// What a volume is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Meta {
-    pub(super) version: u32,
-    pub(super) kind: VolumeKind,
-    pub(super) content: Content,
+pub(crate) struct Meta {
+    pub(crate) version: u32,
+    pub(crate) kind: VolumeKind,
+    pub(crate) content: Content,
     /// The image under an overlay; None for a volume with all its files of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) lower: Option<String>,
+    pub(crate) lower: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Seconds since 1970.
-    pub(super) created: u64,
+    pub(crate) created: u64,
 }
 
 impl Meta {
-    pub(super) fn new(kind: VolumeKind, shape: &Shape, lower: Option<&str>) -> Meta {
+    pub(crate) fn new(kind: VolumeKind, shape: &Shape, lower: Option<&str>) -> Meta {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let lower = lower.map(str::to_owned);
         let (content, size) = (shape.content, shape.size);
@@ -35,7 +35,7 @@ impl Meta {
     }
 
     /// Reads the metadata of the volume at `place`; None when there is no volume.
-    pub(super) fn find(place: &Place) -> Result<Option<Meta>> {
+    pub(crate) fn find(place: &Place) -> Result<Option<Meta>> {
         let path = place.meta();
         match fs::read(&path) {
             Ok(data) => parse(&data, path).map(Some),
@@ -44,20 +44,20 @@ impl Meta {
         }
     }
 
-    pub(super) fn read(place: &Place, id: &VolumeId) -> Result<Meta> {
+    pub(crate) fn read(place: &Place, id: &VolumeId) -> Result<Meta> {
         Meta::find(place)?.ok_or_else(|| Error::NotFound { volume: id.clone() })
     }
 
-    pub(super) fn write_new(&self, place: &Place) -> Result<()> {
+    pub(crate) fn write_new(&self, place: &Place) -> Result<()> {
         fsio::write_new(&place.meta(), &self.text()?)
     }
 
-    pub(super) fn replace(&self, place: &Place) -> Result<()> {
+    pub(crate) fn replace(&self, place: &Place) -> Result<()> {
         fsio::replace(&place.meta(), &self.text()?)
     }
 
     /// Where the volume's files or disk are, for all but overlays.
-    pub(super) fn contents(&self, place: &Place) -> PathBuf {
+    pub(crate) fn contents(&self, place: &Place) -> PathBuf {
         match (self.content, self.kind, &self.lower) {
             (Content::Block, ..) => place.disk(),
             (_, kind, _) if kind.is_bare() => place.data(),

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,14 +27,18 @@ mod meta;
 mod pool;
 mod snapshots;
 mod trash;
-pub(crate) mod trees;
+mod trees;
 
 #[cfg(test)]
 mod tests;
 
-use layout::Layout;
+pub(crate) use build::Build;
+pub(crate) use layout::{Layout, Place};
+pub(crate) use lock::Lock;
+pub(crate) use meta::Meta;
 use pool::DirPool;
-use trees::Trees;
+use trees::Folders;
+pub(crate) use trees::{Purpose, Trees, move_out};
 
 /// The driver.
 pub(crate) struct Dir;
@@ -64,7 +69,7 @@ impl Driver for Dir {
     }
 
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
-        open(&root(spec), &INFO, spec.id, Trees::Folders)
+        open(&root(spec), &INFO, spec.id, Arc::new(Folders))
     }
 
     fn recognise(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
@@ -96,7 +101,7 @@ pub(crate) fn open(
     root: &Path,
     info: &'static DriverInfo,
     id: Option<Uuid>,
-    trees: Trees,
+    trees: Arc<dyn Trees>,
 ) -> Result<Box<dyn Pool>> {
     let layout = Layout::new(root);
     check(&layout, info, id)?;
@@ -164,7 +169,7 @@ pub(crate) fn identity(folder: &Path) -> Result<Option<Uuid>> {
 }
 
 /// The driver of the pool whose files are in a folder.
-pub fn driver_in(folder: &Path) -> Result<Option<String>> {
+pub(crate) fn driver_in(folder: &Path) -> Result<Option<String>> {
     Ok(marker(&Layout::new(folder))?.map(|marker| marker.driver))
 }
 

@@ -1,7 +1,7 @@
 //! The verbs of an open `dir` pool.
 
-use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use exec::Control;
@@ -12,13 +12,13 @@ use super::layout::{Layout, Place};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::trash::Trash;
-use super::trees::Trees;
+use super::trees::{Trees, grow_to};
 use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
     Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Scrubbed, Shape,
-    Snapshots, Usage, VolumeId, VolumeInfo, VolumeKind, copy, fallback,
+    Snapshots, Usage, VolumeId, VolumeInfo, VolumeKind,
 };
 
 /// An open pool.
@@ -26,7 +26,7 @@ pub(crate) struct DirPool {
     pub(super) layout: Layout,
     driver: &'static DriverInfo,
     id: Option<Uuid>,
-    pub(super) trees: Trees,
+    pub(super) trees: Arc<dyn Trees>,
     pub(super) trash: Trash,
     reflink: bool,
     quotas: bool,
@@ -38,15 +38,15 @@ impl DirPool {
         layout: Layout,
         driver: &'static DriverInfo,
         id: Option<Uuid>,
-        trees: Trees,
+        trees: Arc<dyn Trees>,
     ) -> Result<DirPool> {
-        build::clean(&layout)?;
-        let trash = Trash::new(&layout);
+        build::clean(&layout, &*trees)?;
+        let trash = Trash::new(&layout, trees.clone());
         trash.empty()?;
         delete::sweep(&layout, &trash)?;
-        let reflink = copy::can_reflink(&layout.tmp())?;
-        let layers = trees == Trees::Folders && layers::work(&layout)?;
-        let quotas = trees == Trees::Subvolumes && can_limit(&layout)?;
+        let reflink = trees.can_share(&layout)?;
+        let layers = trees.can_layer() && layers::work(&layout)?;
+        let quotas = trees.can_limit(&layout)?;
         Ok(DirPool { layout, driver, id, trees, trash, reflink, quotas, layers })
     }
 
@@ -107,6 +107,9 @@ impl Pool for DirPool {
     }
 
     fn usage(&self) -> Result<Usage> {
+        if let Some(usage) = self.trees.usage()? {
+            return Ok(usage);
+        }
         let s = rustix::fs::statvfs(&self.layout.root).at("measure", &self.layout.root)?;
         Ok(Usage {
             total: s.f_blocks * s.f_frsize,
@@ -148,10 +151,11 @@ impl Pool for DirPool {
         if self.already_there(id)? {
             return Ok(());
         }
-        let build = Build::start(&self.layout)?;
+        let build = Build::start(&self.layout, self.trees.clone())?;
         let meta = Meta::new(id.kind, shape, None);
-        build::fill(self.trees, &build.place, &meta, id, fill, control)?;
-        self.limit(&build.place, &meta)?;
+        build::fill(&*self.trees, &build.place, &meta, id, fill, control)?;
+        self.limit(&build.place, &meta, id)?;
+        self.trees.settle(&meta.contents(&build.place))?;
         meta.write_new(&build.place)?;
         fsio::sync_fs(&build.place.folder)?;
         control.check()?;
@@ -171,6 +175,7 @@ impl Pool for DirPool {
         }
         let (from, _) = self.find(id)?;
         let target = self.layout.volume(to).folder;
+        let _lock = Lock::pool(&self.layout)?;
         match fsio::move_new(&from.folder, &target)? {
             Moved::Yes => fsio::sync_dir(&self.layout.kind(to.kind)),
             Moved::TargetExists => Err(Error::Exists { volume: to.clone() }),
@@ -184,20 +189,24 @@ impl Pool for DirPool {
             let Some(size) = size else {
                 return Err(Error::Unsupported { what: "lift the size of", volume: id.clone() });
             };
-            grow(&place, id, size)?;
+            self.grow(&place, id, size)?;
         }
         meta.size = size;
-        self.limit(&place, &meta)?;
+        self.limit(&place, &meta, id)?;
         meta.replace(&place)
     }
 
     fn attach(&self, id: &VolumeId) -> Result<Attached> {
         let (place, meta) = self.find(id)?;
-        self.attached(id, &place, &meta)
+        self.attach_at(id, &place, &meta)
     }
 
     fn detach(&self, id: &VolumeId) -> Result<()> {
-        id.check()
+        match self.find(id) {
+            Ok((place, meta)) => self.trees.close(&meta.contents(&place)),
+            Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn folder(&self, id: &VolumeId) -> Result<PathBuf> {
@@ -206,7 +215,7 @@ impl Pool for DirPool {
 
     fn volume_usage(&self, id: &VolumeId) -> Result<Option<u64>> {
         let (place, meta) = self.find(id)?;
-        fallback::tree_usage(&meta.contents(&place))
+        self.trees.used(&meta.contents(&place), meta.content)
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
@@ -235,19 +244,34 @@ impl Clones for DirPool {
 
 impl DirPool {
     /// Limits the files of a volume to its size, where the pool can.
-    pub(super) fn limit(&self, place: &Place, meta: &Meta) -> Result<()> {
+    pub(super) fn limit(&self, place: &Place, meta: &Meta, of: &VolumeId) -> Result<()> {
         match meta.content {
             Content::Filesystem if self.quotas => {
-                self.trees.limit(&meta.contents(place), meta.size)
+                self.trees.limit(&meta.contents(place), meta.size, of)
             }
             _ => Ok(()),
         }
     }
 
-    /// How the volume or snapshot at `place` is used.
+    /// Makes a disk larger.
+    fn grow(&self, place: &Place, id: &VolumeId, to: u64) -> Result<()> {
+        let from = self.trees.disk_size(&place.disk())?;
+        match self.trees.whole(to) < from {
+            true => Err(Error::Shrink { volume: id.clone(), from, to }),
+            false => grow_to(&*self.trees, &place.disk(), to),
+        }
+    }
+
+    /// Makes the volume or snapshot at `place` usable.
+    pub(super) fn attach_at(&self, id: &VolumeId, place: &Place, meta: &Meta) -> Result<Attached> {
+        self.trees.open(&meta.contents(place))?;
+        self.attached(id, place, meta)
+    }
+
+    /// How the volume or snapshot at `place`, which is open, is used.
     pub(super) fn attached(&self, id: &VolumeId, place: &Place, meta: &Meta) -> Result<Attached> {
         let Some(lower) = &meta.lower else {
-            let path = meta.contents(place);
+            let path = self.trees.place(&meta.contents(place))?;
             return Ok(match meta.content {
                 Content::Filesystem => Attached::Path(path),
                 Content::Block => Attached::Block(path),
@@ -275,24 +299,4 @@ pub(super) fn list(layout: &Layout) -> Result<Vec<VolumeId>> {
         }
     }
     Ok(found)
-}
-
-/// Makes a disk larger; the new end reads as zeros.
-fn grow(place: &Place, id: &VolumeId, to: u64) -> Result<()> {
-    let path = place.disk();
-    let disk = fs::OpenOptions::new().write(true).open(&path).at("open", &path)?;
-    let from = disk.metadata().at("measure", &path)?.len();
-    if to < from {
-        return Err(Error::Shrink { volume: id.clone(), from, to });
-    }
-    disk.set_len(to).at("resize", &path)?;
-    disk.sync_all().at("sync", &path)
-}
-
-/// Whether subvolumes can be limited here: quotas may be off on a file system that is not ours.
-fn can_limit(layout: &Layout) -> Result<bool> {
-    let build = Build::start(layout)?;
-    let probe = build.place.data();
-    Trees::Subvolumes.make(&probe, 0o700)?;
-    Ok(Trees::Subvolumes.limit(&probe, Some(1 << 20)).is_ok())
 }

@@ -9,6 +9,7 @@ use super::layout::Place;
 use super::lock::Lock;
 use super::meta::Meta;
 use super::pool::DirPool;
+use super::trees::Purpose;
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::volume::check_name;
@@ -25,13 +26,10 @@ impl Snapshots for DirPool {
         if fsio::exists(&place.snapshot(name).folder)? {
             return Err(exists());
         }
-        let build = Build::start(&self.layout)?;
+        let build = Build::start(&self.layout, self.trees.clone())?;
         let kept = renewed(&meta);
-        From { pool: self, id: of, place: place.clone(), meta }.write(
-            &build.place,
-            &kept,
-            control,
-        )?;
+        let from = From { pool: self, id: of, place: place.clone(), meta };
+        from.write(&build.place, &kept, Purpose::Keep, control)?;
         let _lock = Lock::pool(&self.layout)?;
         self.find(of)?;
         if !fsio::exists(&place.snapshots())? {
@@ -60,9 +58,10 @@ impl Snapshots for DirPool {
                 volume: of.clone(),
             });
         }
-        let build = Build::start(&self.layout)?;
+        let build = Build::start(&self.layout, self.trees.clone())?;
         let old = renewed(&kept);
-        From { pool: self, id: of, place, meta: kept }.write(&build.place, &old, control)?;
+        let from = From { pool: self, id: of, place, meta: kept };
+        from.write(&build.place, &old, Purpose::Use, control)?;
         let _lock = Lock::pool(&self.layout)?;
         put_back(&build.place, &now, &old)
     }
@@ -81,6 +80,7 @@ impl Snapshots for DirPool {
     fn delete(&self, of: &VolumeId, name: &str) -> Result<()> {
         of.check()?;
         check_name(name)?;
+        let _lock = Lock::pool(&self.layout)?;
         self.trash.throw(&self.layout.volume(of).snapshot(name).folder)
     }
 
@@ -88,6 +88,7 @@ impl Snapshots for DirPool {
         check_name(to)?;
         let (from, _) = self.snapshot(of, name)?;
         let (place, _) = self.find(of)?;
+        let _lock = Lock::pool(&self.layout)?;
         match fsio::move_new(&from.folder, &place.snapshot(to).folder)? {
             Moved::Yes => fsio::sync_dir(&place.snapshots()),
             Moved::TargetExists => {
@@ -119,7 +120,15 @@ impl Snapshots for DirPool {
 
     fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached> {
         let (place, meta) = self.snapshot(of, name)?;
-        self.attached(of, &place, &meta)
+        self.attach_at(of, &place, &meta)
+    }
+
+    fn detach(&self, of: &VolumeId, name: &str) -> Result<()> {
+        match self.snapshot(of, name) {
+            Ok((place, meta)) => self.trees.close(&meta.contents(&place)),
+            Err(Error::NotFound { .. } | Error::SnapshotNotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

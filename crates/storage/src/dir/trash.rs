@@ -6,12 +6,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use super::layout::Layout;
+use super::trees::Trees;
+use crate::Result;
 use crate::fsio::{self, Moved};
-use crate::{Result, fallback};
 
 /// The way into `trash/`. Removal goes on after the pool is closed.
 #[derive(Debug)]
@@ -21,12 +23,12 @@ pub(super) struct Trash {
 }
 
 impl Trash {
-    pub(super) fn new(layout: &Layout) -> Trash {
+    pub(super) fn new(layout: &Layout, trees: Arc<dyn Trees>) -> Trash {
         let (remover, jobs) = channel::<PathBuf>();
         let work = move || {
             for path in jobs {
                 // What cannot be removed now is tried again at the next open.
-                let _ = fallback::remove_tree(&path);
+                let _ = trees.remove(&path);
             }
         };
         // Without a thread the sends below fail, and the next open removes everything.
@@ -63,8 +65,8 @@ impl Trash {
 }
 
 /// Removes whatever is at `path` if it is in nobody's way.
-pub(super) fn remove_now(path: &Path) {
+pub(super) fn remove_now(trees: &dyn Trees, path: &Path) {
     if fs::symlink_metadata(path).is_ok() {
-        let _ = fallback::remove_tree(path);
+        let _ = trees.remove(path);
     }
 }

@@ -1,151 +1,199 @@
-//! How the files of a volume are kept: in a plain folder, or in a subvolume of btrfs.
+//! How the files of a volume are kept: in a plain folder ([`Folders`]), in a subvolume of btrfs, on a
+//! logical volume.
 //!
-//! A subvolume is copied in no time, can be limited, and is renamed as a folder is. So it stands where
-//! a plain folder would (`rootfs/`, `data/`), and all else of this driver serves both.
+//! A tree stands where a plain folder would (`rootfs/`, `data/`) and is made, renamed and swapped by that
+//! name; a disk stands where a plain file would (`root.img`). So all else of this driver serves them all.
 
-use std::ffi::{CString, OsStr};
-use std::fs;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use exec::Control;
 
-use super::layout::Place;
+use super::layout::{Layout, Place};
+use super::meta::Meta;
 use crate::error::At;
-use crate::{Result, Scrubbed, copy, fsio};
+use crate::{Content, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio};
 
-/// What kind a pool has.
+/// What a copy is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trees {
-    Folders,
-    Subvolumes,
+pub(crate) enum Purpose {
+    /// To be used.
+    Use,
+    /// To be kept as a snapshot.
+    Keep,
 }
 
-impl Trees {
-    /// Makes an empty one; a folder that is there is Ok.
-    pub(crate) fn make(self, path: &Path, mode: u32) -> Result<()> {
-        match self {
-            Trees::Folders => fsio::ensure_dir(path, mode),
-            Trees::Subvolumes => {
-                let (folder, name) = place(path)?;
-                sys::create_subvolume(folder.as_fd(), &name).at("make subvolume", path)?;
-                fs::set_permissions(path, fs::Permissions::from_mode(mode))
-                    .at("change mode of", path)
-            }
-        }
+/// A kind of trees and disks. What is said of none is how plain folders and files do it.
+pub(crate) trait Trees: Send + Sync {
+    /// Whether an instance's root can be layers on its image's tree, on a file system that can.
+    fn can_layer(&self) -> bool {
+        false
     }
+
+    /// Whether sizes of trees are enforced.
+    fn can_limit(&self, layout: &Layout) -> Result<bool>;
+
+    /// Whether copies share their blocks.
+    fn can_share(&self, layout: &Layout) -> Result<bool> {
+        copy::can_reflink(&layout.tmp())
+    }
+
+    /// Makes an empty tree of at most so many bytes; a folder that is there is Ok.
+    fn make(&self, path: &Path, mode: u32, size: Option<u64>) -> Result<()>;
 
     /// Makes `to` the same as `from` at once, where it can; whoever gets false copies the files.
-    pub(super) fn snapshot(self, from: &Path, to: &Path) -> Result<bool> {
-        if self == Trees::Folders || !is_subvolume(from)? {
-            return Ok(false);
-        }
-        snapshot(from, to)?;
-        Ok(true)
+    fn snapshot(&self, from: &Path, to: &Path, size: Option<u64>, why: Purpose) -> Result<bool> {
+        let _ = (from, to, size, why);
+        Ok(false)
     }
 
-    /// Limits what is in it, in bytes.
-    pub(super) fn limit(self, path: &Path, size: Option<u64>) -> Result<()> {
-        if self == Trees::Folders {
-            return Ok(());
-        }
-        let subvolume = fsio::open_dir(path)?;
-        sys::limit_subvolume(subvolume.as_fd(), size).at("limit the size of", path)
+    /// Limits what is in a tree of that volume, in bytes.
+    fn limit(&self, path: &Path, size: Option<u64>, of: &VolumeId) -> Result<()> {
+        let _ = (path, size, of);
+        Ok(())
     }
 
     /// Compares the file system that a pool is on with its checksums, where it has any.
-    pub(super) fn scrub(self, root: &Path, control: &Control) -> Result<Option<Scrubbed>> {
-        match self {
-            Trees::Folders => Ok(None),
-            Trees::Subvolumes => crate::btrfs::scrub(root, control).map(Some),
-        }
+    fn scrub(&self, root: &Path, control: &Control) -> Result<Option<Scrubbed>> {
+        let _ = (root, control);
+        Ok(None)
     }
 
-    /// Where a fill writes an image's or an instance's files: `rootfs/` and what is beside it.
-    pub(super) fn begin_fill(self, place: &Place) -> Result<std::path::PathBuf> {
-        match self {
-            Trees::Folders => Ok(place.folder.clone()),
-            Trees::Subvolumes => {
-                let filling = place.folder.join("filling");
-                self.make(&filling, 0o700)?;
-                Ok(filling)
-            }
-        }
+    /// Where a tree's files are, or a disk, once it is open.
+    fn place(&self, path: &Path) -> Result<PathBuf> {
+        Ok(path.to_owned())
     }
 
-    /// Puts what a fill wrote where it belongs. Nothing can be moved from one subvolume to another,
-    /// so the one that was filled becomes `rootfs/`: what was in `rootfs/` moves up.
-    pub(super) fn end_fill(self, place: &Place) -> Result<()> {
-        if self == Trees::Folders {
-            return Ok(());
-        }
-        let filling = place.folder.join("filling");
-        let root = filling.join(fsio::unique());
-        if fsio::move_new(&filling.join("rootfs"), &root)? == fsio::Moved::NoSource {
-            return fsio::exists(&filling.join("root.img")).map(drop);
-        }
-        for name in fsio::names(&filling)? {
-            let from = filling.join(&name);
-            if from != root {
-                move_out(&from, &place.folder.join(&name))?;
-            }
-        }
-        for entry in fs::read_dir(&root).at("list", &root)? {
-            let entry = entry.at("list", &root)?;
-            let to = filling.join(entry.file_name());
-            fs::rename(entry.path(), &to).at("move", entry.path())?;
-        }
-        copy::copy_folder_attributes(&root, &filling)?;
-        fs::remove_dir(&root).at("remove", &root)?;
-        fs::rename(&filling, place.rootfs()).at("move", &filling)
+    /// Makes a tree or a disk usable until as many [`Trees::close`].
+    fn open(&self, path: &Path) -> Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    /// Ends an open; one that is not open is Ok.
+    fn close(&self, path: &Path) -> Result<()> {
+        let _ = path;
+        Ok(())
+    }
+
+    /// Makes what was written durable, but for the folder that it stands in.
+    fn settle(&self, path: &Path) -> Result<()> {
+        let _ = path;
+        Ok(())
+    }
+
+    /// Where a fill writes an image's or an instance's contents: `rootfs/` and what is beside it, or a disk.
+    fn begin_fill(&self, place: &Place, meta: &Meta) -> Result<PathBuf> {
+        let _ = meta;
+        Ok(place.folder.clone())
+    }
+
+    /// Puts what a fill wrote where it belongs.
+    fn end_fill(&self, place: &Place, meta: &Meta) -> Result<()> {
+        let _ = (place, meta);
+        Ok(())
+    }
+
+    /// Removes the folder of a volume, a snapshot or a build with the trees and disks in it.
+    fn remove(&self, folder: &Path) -> Result<()> {
+        fallback::remove_tree(folder)
+    }
+
+    /// Room in the pool, where it is not that of the pool's file system.
+    fn usage(&self) -> Result<Option<Usage>> {
+        Ok(None)
+    }
+
+    /// Bytes that a tree or a disk takes; None when counting would take too long.
+    fn used(&self, path: &Path, content: Content) -> Result<Option<u64>> {
+        let _ = content;
+        fallback::tree_usage(path)
+    }
+
+    /// Makes an empty disk.
+    fn make_disk(&self, path: &Path, size: u64) -> Result<()> {
+        let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        open.at("create", path)?.set_len(size).at("resize", path)
+    }
+
+    /// Makes a disk with what is on another.
+    fn copy_disk(&self, from: &Path, to: &Path, why: Purpose, control: &Control) -> Result<()> {
+        let _ = why;
+        copy::copy_file(from, to, control)
+    }
+
+    /// Bytes of a disk.
+    fn disk_size(&self, path: &Path) -> Result<u64> {
+        Ok(fs::metadata(path).at("measure", path)?.len())
+    }
+
+    /// What a disk has that is to have so many bytes.
+    fn whole(&self, size: u64) -> u64 {
+        size
+    }
+
+    /// Makes a disk larger; the new end reads as zeros.
+    fn grow_disk(&self, path: &Path, size: u64) -> Result<()> {
+        let disk = OpenOptions::new().write(true).open(path).at("open", path)?;
+        disk.set_len(size).at("resize", path)?;
+        disk.sync_all().at("sync", path)
     }
 }
 
-/// Small files and folders of small files.
-fn move_out(from: &Path, to: &Path) -> Result<()> {
+/// Makes a disk at least so large.
+pub(super) fn grow_to(trees: &dyn Trees, path: &Path, size: u64) -> Result<()> {
+    match trees.disk_size(path)? < trees.whole(size) {
+        true => trees.grow_disk(path, size),
+        false => Ok(()),
+    }
+}
+
+/// An open tree or disk, closed when dropped.
+pub(crate) struct Opened<'a> {
+    trees: &'a dyn Trees,
+    path: &'a Path,
+    /// Where its files are.
+    pub(crate) at: PathBuf,
+}
+
+impl<'a> Opened<'a> {
+    pub(crate) fn new(trees: &'a dyn Trees, path: &'a Path) -> Result<Opened<'a>> {
+        Ok(Opened { trees, path, at: trees.open(path)? })
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        // What stays open is closed when it goes.
+        let _ = self.trees.close(self.path);
+    }
+}
+
+/// Plain folders and files.
+pub(crate) struct Folders;
+
+impl Trees for Folders {
+    fn can_layer(&self) -> bool {
+        true
+    }
+
+    fn can_limit(&self, _: &Layout) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn make(&self, path: &Path, mode: u32, _: Option<u64>) -> Result<()> {
+        fsio::ensure_dir(path, mode)
+    }
+}
+
+/// Moves what a fill wrote beside the root to a volume's folder, which is another file system: small files
+/// and folders of small files.
+pub(crate) fn move_out(from: &Path, to: &Path) -> Result<()> {
     if fs::symlink_metadata(from).at("look at", from)?.is_dir() {
         fsio::ensure_dir(to, 0o700)?;
-        crate::copy_tree(from, to, &exec::Control::none())?;
-        return crate::fallback::remove_tree(from);
+        crate::copy_tree(from, to, &Control::none())?;
+        return fallback::remove_tree(from);
     }
-    copy::copy_file(from, to, &exec::Control::none())?;
+    copy::copy_file(from, to, &Control::none())?;
     fsio::remove_file(from)
-}
-
-/// An open folder and the name in it.
-fn place(path: &Path) -> Result<(std::os::fd::OwnedFd, CString)> {
-    let folder = fsio::open_dir(path.parent().unwrap_or(Path::new("/")))?;
-    // A path with a zero byte names nothing.
-    let name = CString::new(path.file_name().unwrap_or_default().as_bytes()).unwrap_or_default();
-    Ok((folder, name))
-}
-
-pub(crate) fn is_subvolume(path: &Path) -> Result<bool> {
-    let stat = fs::symlink_metadata(path).at("look at", path)?;
-    Ok(stat.is_dir() && stat.ino() == sys::SUBVOLUME_INODE)
-}
-
-/// A snapshot of a subvolume, and of those in it: the kernel leaves empty folders in their places.
-fn snapshot(from: &Path, to: &Path) -> Result<()> {
-    let source = fsio::open_dir(from)?;
-    let (folder, name) = place(to)?;
-    sys::snapshot_subvolume(source.as_fd(), folder.as_fd(), &name)
-        .at("take a snapshot of", from)?;
-    let mut folders = sys::folders_with_subvolumes(source.as_fd()).at("look into", from)?;
-    folders.sort();
-    folders.dedup();
-    for inner in folders {
-        let inner = Path::new(OsStr::from_bytes(&inner));
-        for entry in fs::read_dir(from.join(inner)).at("list", from)? {
-            let path = entry.at("list", from)?.path();
-            if is_subvolume(&path)? {
-                let copy = to.join(inner).join(path.file_name().unwrap_or_default());
-                fs::remove_dir(&copy).at("remove", &copy)?;
-                snapshot(&path, &copy)?;
-            }
-        }
-    }
-    Ok(())
 }

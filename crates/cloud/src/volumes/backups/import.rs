@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storage::{FillError, VolumeId};
+use storage::{FillError, Held, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::{contents::NAMES, draft};
@@ -161,10 +161,7 @@ async fn measure(cx: &mut Cx<Import>) -> Result<()> {
     }
     let Unpack { pool, volume, .. } = unpack(cx).await?;
     let size = blocking("measure disk", move || {
-        let attached = pool.attach(&volume)?;
-        let size = disk_size(&attached);
-        let size =
-            size.and_then(|size| pool.detach(&volume).map_err(Error::from).map(|()| size))?;
+        let size = disk_size(&Held::volume(&*pool, &volume)?.attached)?;
         pool.resize(&volume, Some(size))?;
         Ok::<_, Error>(size)
     })
@@ -183,10 +180,8 @@ async fn measure(cx: &mut Cx<Import>) -> Result<()> {
 
 /// Bytes of a disk, in whole sectors.
 fn disk_size(attached: &storage::Attached) -> Result<u64> {
-    use std::io::{Seek, SeekFrom};
     let storage::Attached::Block(path) = attached else { return Ok(0) };
-    let end = std::fs::File::open(path).and_then(|mut disk| disk.seek(SeekFrom::End(0)));
-    Ok(end.map_err(Error::file("measure", path))?.next_multiple_of(config::SECTOR))
+    Ok(storage::disk_size(path)?.next_multiple_of(config::SECTOR))
 }
 
 async fn ready(cx: &mut Cx<Import>) -> Result<()> {

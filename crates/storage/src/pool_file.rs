@@ -5,63 +5,53 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use exec::mkfs_btrfs::{self, Old};
-
-use super::{mount, superblock};
 use crate::error::At;
 use crate::{Error, PoolSpec, Result, fsio};
 
-/// What mkfs.btrfs makes do with is about 110 MiB; a pool needs some room besides.
+/// What file systems make do with is about 110 MiB; a pool needs some room besides.
 const LEAST: u64 = 256 << 20;
 /// A fifth of what is free, within these bounds, when no size is given.
 const USUAL: std::ops::RangeInclusive<u64> = 5 << 30..=30 << 30;
 
 /// Where it lies.
-pub(super) fn path(spec: &PoolSpec) -> PathBuf {
+pub(crate) fn path(spec: &PoolSpec) -> PathBuf {
     spec.path.with_file_name(format!("{}.img", spec.name))
 }
 
-/// Whether the file was made for this pool, whose identity its file system has.
-pub(super) fn is_ours(spec: &PoolSpec, file: &Path) -> Result<bool> {
-    Ok(spec.id.is_none() || superblock::uuid(file)? == spec.id)
+/// Where it lies while it is made, and while it goes.
+pub(crate) fn unfinished(file: &Path) -> PathBuf {
+    file.with_extension("img.new")
 }
 
-/// Makes it with an empty file system; one that is this pool's already is Ok.
-pub(super) fn make(spec: &PoolSpec, file: &Path) -> Result<()> {
-    if fsio::exists(file)? {
-        return match is_ours(spec, file)? {
-            true => Ok(()),
-            false => Err(Error::ForeignPool { path: file.to_owned() }),
-        };
-    }
+/// Makes it and lets `format` write a pool into it.
+pub(crate) fn make<T>(
+    spec: &PoolSpec,
+    file: &Path,
+    format: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder).at("make folder", folder)?;
     let size = size(spec, folder)?;
-    let new = file.with_extension("img.new");
+    let new = unfinished(file);
     fsio::remove_file(&new)?;
-    let made = fill(&new, size, spec);
+    let made = fill(&new, size, format);
     if made.is_err() {
         // The first error is the one that matters.
         let _ = fsio::remove_file(&new);
     }
-    made?;
+    let made = made?;
     fs::rename(&new, file).at("rename", &new)?;
-    fsio::sync_dir(folder)
+    fsio::sync_dir(folder)?;
+    Ok(made)
 }
 
-fn fill(new: &Path, size: u64, spec: &PoolSpec) -> Result<()> {
+fn fill<T>(new: &Path, size: u64, format: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new);
     let file = open.at("create", new)?;
     file.set_len(size).at("resize", new)?;
-    format(spec, new, Old::Keep)
-        .map_err(|source| Error::Format { path: new.to_owned(), source: Box::new(source) })?;
-    file.sync_all().at("sync", new)
-}
-
-/// Makes the pool's file system in a file or on a disk.
-pub(super) fn format(spec: &PoolSpec, target: &Path, old: Old) -> exec::Result<()> {
-    let uuid = spec.id.map(|id| id.to_string());
-    mkfs_btrfs::make(target, &spec.name, uuid.as_deref(), old)
+    let made = format(new)?;
+    file.sync_all().at("sync", new)?;
+    Ok(made)
 }
 
 fn size(spec: &PoolSpec, folder: &Path) -> Result<u64> {
@@ -80,11 +70,11 @@ fn check(spec: &PoolSpec, size: u64, total: u64) -> Result<()> {
     Err(Error::PoolSize { pool: spec.name.clone(), size, why })
 }
 
-/// Makes it as large as the options say, and what is in it.
-pub(super) fn grow(spec: &PoolSpec, path: &Path) -> Result<()> {
+/// Makes it as large as the options say; false where it is.
+pub(crate) fn grow(spec: &PoolSpec, path: &Path) -> Result<bool> {
     let file = OpenOptions::new().write(true).open(path).at("open", path)?;
     let now = file.metadata().at("measure", path)?.len();
-    let Some(size) = spec.options.size.filter(|size| *size != now) else { return Ok(()) };
+    let Some(size) = spec.options.size.filter(|size| *size != now) else { return Ok(false) };
     if size < now {
         let why = format!("it has {now} already, and cannot shrink");
         return Err(Error::PoolSize { pool: spec.name.clone(), size, why });
@@ -93,10 +83,18 @@ pub(super) fn grow(spec: &PoolSpec, path: &Path) -> Result<()> {
     check(spec, size, room.f_blocks * room.f_frsize)?;
     file.set_len(size).at("resize", path)?;
     file.sync_all().at("sync", path)?;
-    mount::attach_file(spec, path)?;
-    let device = mount::device(&spec.path)?;
-    let device = File::open(&device).at("open", &device)?;
-    sys::refresh_loop(device.as_fd()).at("make larger", path)?;
-    let root = fsio::open_dir(&spec.path)?;
-    sys::grow_btrfs(root.as_fd()).at("make larger", &spec.path)
+    Ok(true)
+}
+
+/// Lets the loop device see that its file has grown.
+pub(crate) fn refresh(device: &Path) -> Result<()> {
+    let open = File::open(device).at("open", device)?;
+    sys::refresh_loop(open.as_fd()).at("make larger", device)
+}
+
+/// Makes the file a disk, which goes with the last of the returned file and what is mounted or
+/// active on it.
+pub(crate) fn attach(file: &Path) -> Result<(PathBuf, File)> {
+    let backing = OpenOptions::new().read(true).write(true).open(file).at("open", file)?;
+    sys::attach_loop(backing.as_fd()).at("make a loop device of", file)
 }
