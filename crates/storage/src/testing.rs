@@ -308,6 +308,16 @@ pub(crate) struct Disk {
 impl Disk {
     /// None, with a word why, where it cannot be made.
     pub(crate) fn new(kind: &'static str, megabytes: u64) -> Option<Disk> {
+        Disk::with(kind, megabytes, &[], "loop")
+    }
+
+    /// One with project quotas.
+    pub(crate) fn with_quotas(kind: &'static str, megabytes: u64) -> Option<Disk> {
+        let more: &[_] = if kind == "ext4" { &["-O", "project,quota"] } else { &[] };
+        Disk::with(kind, megabytes, more, "loop,prjquota")
+    }
+
+    fn with(kind: &'static str, megabytes: u64, more: &[&str], mount: &str) -> Option<Disk> {
         let folder = tempfile::Builder::new().prefix("storage-disk-").tempdir().unwrap();
         let image = folder.path().join("image");
         fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
@@ -321,8 +331,9 @@ impl Disk {
             return None;
         }
         let options = options.iter().map(Path::new);
-        tool(program, &options.chain([image.as_path()]).collect::<Vec<_>>())?;
-        let mounted = Disk::mount(&image, kind)?;
+        let options = options.chain(more.iter().map(Path::new)).chain([image.as_path()]);
+        tool(program, &options.collect::<Vec<_>>())?;
+        let mounted = Disk::mount(&image, kind, mount)?;
         Some(Disk { mounted, image, kind, folder })
     }
 
@@ -331,15 +342,15 @@ impl Disk {
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         let image = folder.path().join("image");
         fs::copy(&self.image, &image).unwrap();
-        let mounted = Disk::mount(&image, self.kind).unwrap();
+        // Copies of a file system have its id; xfs would refuse the second.
+        let options = if self.kind == "xfs" { "loop,nouuid" } else { "loop" };
+        let mounted = Disk::mount(&image, self.kind, options).unwrap();
         Disk { mounted, image, kind: self.kind, folder }
     }
 
-    fn mount(image: &Path, kind: &str) -> Option<Mounted> {
+    fn mount(image: &Path, kind: &str, options: &str) -> Option<Mounted> {
         own_namespace();
         let folder = tempfile::Builder::new().prefix("storage-mnt-").tempdir().unwrap();
-        // Copies of a file system have its id; xfs would refuse the second.
-        let options = if kind == "xfs" { "loop,nouuid" } else { "loop" };
         let args = ["-t", kind, "-o", options].map(Path::new);
         tool("mount", &[&args[..], &[image, folder.path()]].concat())?;
         Some(Mounted { path: folder.path().to_owned(), _folder: Some(folder) })

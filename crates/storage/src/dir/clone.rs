@@ -124,6 +124,10 @@ impl From<'_> {
         trees.make(&target, 0o700, meta.size)?;
         if meta.lower.is_some() {
             fsio::ensure_dir(&to.work(), 0o700)?;
+            trees.join(&to.work(), &target)?;
+        }
+        if why == Purpose::Use {
+            self.pool.limit(to, meta, self.id)?;
         }
         if self.is_cheap(meta) {
             return copy::copy_folder_attributes(&self.place.rootfs(), &target);

@@ -25,6 +25,7 @@ mod layout;
 mod lock;
 mod meta;
 mod pool;
+mod projects;
 mod snapshots;
 mod trash;
 mod trees;
@@ -37,7 +38,6 @@ pub(crate) use layout::{Layout, Place};
 pub(crate) use lock::Lock;
 pub(crate) use meta::Meta;
 use pool::DirPool;
-use trees::Folders;
 pub(crate) use trees::{Purpose, Trees, move_out};
 
 /// The driver.
@@ -69,7 +69,11 @@ impl Driver for Dir {
     }
 
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
-        open(&root(spec), &INFO, spec.id, Arc::new(Folders))
+        let root = root(spec);
+        let layout = Layout::new(&root);
+        check(&layout, &INFO, spec.id)?;
+        fsio::ensure_dir(&layout.tmp(), 0o700)?;
+        open(&root, &INFO, spec.id, projects::probe(&layout)?)
     }
 
     fn recognise(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {

@@ -48,6 +48,12 @@ pub(crate) trait Trees: Send + Sync {
         Ok(false)
     }
 
+    /// Makes a folder, whose files move into a tree, count with it.
+    fn join(&self, path: &Path, tree: &Path) -> Result<()> {
+        let _ = (path, tree);
+        Ok(())
+    }
+
     /// Limits what is in a tree of that volume, in bytes.
     fn limit(&self, path: &Path, size: Option<u64>, of: &VolumeId) -> Result<()> {
         let _ = (path, size, of);
