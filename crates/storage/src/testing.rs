@@ -377,7 +377,7 @@ impl Drop for Mounted {
 }
 
 /// Gives this thread a mount namespace of its own, so that a test that dies leaves no mounts.
-fn own_namespace() {
+pub(crate) fn own_namespace() {
     use rustix::mount::MountPropagationFlags;
     use rustix::thread::UnshareFlags;
     thread_local!(static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });

@@ -6,6 +6,7 @@
 
 mod count;
 mod junit;
+mod plug;
 mod rig;
 
 use std::fs;

@@ -19,11 +19,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::count::Count;
+use super::plug;
 use crate::packages::{self, Needed};
 use crate::shell;
 
 /// A machine to test in.
-struct Rig {
+pub(super) struct Rig {
     name: &'static str,
     packages: &'static [Needed],
     /// Files of the lab that are run when nothing is named.
@@ -55,7 +56,7 @@ static RIGS: [Rig; 2] = [
 ];
 
 /// What is run there.
-struct Chosen {
+pub(super) struct Chosen {
     /// Files of the lab.
     files: Vec<String>,
     /// Words that choose tests of the crate `storage`; None where none of it are run.
@@ -63,6 +64,11 @@ struct Chosen {
 }
 
 impl Chosen {
+    /// Tests of the crate `storage` with that word in their names.
+    pub(super) fn storage(word: &str) -> Chosen {
+        Chosen { files: Vec::new(), storage: Some(vec![word.to_owned()]) }
+    }
+
     fn of(rig: &Rig, words: &[String]) -> Chosen {
         let is_file = |word: &str| shell::root().join(format!("lab/tests/{word}.rs")).exists();
         if words.is_empty() {
@@ -118,22 +124,23 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
     if !missing.is_empty() {
         bail!("install these, then run it again: {}", missing.join(" "));
     }
-    let chosen = Chosen::of(rig, words);
-    let share = share(rig, &chosen)?;
-    let (variable, program) = (rig.variable(), rig.program());
-    if !shell::succeeds(&mut shell::as_root("env", &[&variable, &program, "build"])?)? {
+    if !shell::succeeds(&mut shell::as_root("env", &[&rig.variable(), &rig.program(), "build"])?)? {
         bail!("the rig could not be built");
     }
-    let folder = share.display().to_string();
-    let mut command = shell::as_root("env", &[&variable, &program, "run", &folder])?;
-    let (text, well) = shown(&mut command).context("run the rig")?;
+    if let Some((_, rounds)) =
+        words.split_first().filter(|(word, _)| rig.storage && *word == "plug")
+    {
+        return plug::run(rig, rounds.first());
+    }
+    let share = share(rig, &Chosen::of(rig, words))?;
+    let (text, well) = shown(&mut rig.command(&[], &share)?).context("run the rig")?;
     let count = Count::of_output(&text);
     println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
     Ok(well && count.failed == 0 && count.passed > 0)
 }
 
 /// Runs a command, its output on the terminal as it comes; gives that back, and whether it succeeded.
-fn shown(command: &mut Command) -> Result<(String, bool)> {
+pub(super) fn shown(command: &mut Command) -> Result<(String, bool)> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut text = String::new();
     for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).split(b'\n')) {
@@ -146,7 +153,7 @@ fn shown(command: &mut Command) -> Result<(String, bool)> {
 }
 
 /// A folder with all that runs in the guest.
-fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
+pub(super) fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
     let share = shell::root().join("target/rigs").join(rig.name).with_extension("share");
     // What an earlier run left must not be run again; the first time there is nothing.
     drop(fs::remove_dir_all(&share));
@@ -165,6 +172,13 @@ fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
 }
 
 impl Rig {
+    /// Runs `run.sh` of a folder in it, with more variables for its script.
+    pub(super) fn command(&self, more: &[&str], share: &Path) -> Result<Command> {
+        let (variable, program) = (self.variable(), self.program());
+        let own: [&str; 3] = [&program, "run", &share.to_string_lossy()];
+        shell::as_root("env", &[&[variable.as_str()], more, &own].concat())
+    }
+
     /// Its tree is kept from run to run. `RIG` in our own environment says where, so that worktrees share one.
     fn variable(&self) -> String {
         let usual = || shell::root().join("target/rigs").join(self.name).display().to_string();

@@ -27,6 +27,8 @@ mod usage;
 mod volumes;
 
 #[cfg(test)]
+mod plug;
+#[cfg(test)]
 mod tests;
 
 use group::Group;
