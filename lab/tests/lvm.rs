@@ -164,3 +164,43 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     assert!(!pool(&daemon, "bad").exists() && !pool(&daemon, "bad.img").exists());
     nothing_left_of_a_pool(&daemon, "fast");
 }
+
+#[test]
+fn an_encrypted_pool_opens_with_the_daemon_and_dies_with_its_key() {
+    let Some(mut daemon) = daemon() else { return };
+    if !lab::installed("cryptsetup") {
+        return lab::skip("cryptsetup is not installed");
+    }
+    let keys = daemon.folder().join("storage-keys");
+    let count = || std::fs::read_dir(&keys).map_or(0, Iterator::count);
+    for driver in ["btrfs", "lvm"] {
+        let words = ["storage", "create", "safe", driver, "size=1GiB", "source.encrypt=true"];
+        daemon.lxc(words).ok();
+        assert_eq!(count(), 1);
+        daemon.lxc(["launch", "busybox", "x", "-s", "safe"]).ok();
+        daemon.sh("x", "echo kept > /root/file && sync").ok();
+        daemon
+            .lxc(["storage", "set", "safe", "source.encrypt", "false"])
+            .fails_with("cannot change");
+        daemon.lxc(["stop", "x", "--force"]).ok();
+        daemon.kill9();
+        // What a boot does.
+        host(&["umount", "--recursive", &pool(&daemon, "safe").to_string_lossy()]).ok();
+        if driver == "lvm" {
+            host(&["vgchange", "--activate", "n", "safe"]).ok();
+        }
+        let mapped = host(&["dmsetup", "ls", "--target", "crypt"]).text();
+        let name = mapped.split_whitespace().find(|word| word.starts_with("microcloud-"));
+        host(&["cryptsetup", "close", name.unwrap_or_default()]).ok();
+        daemon.launch();
+        daemon.lxc(["start", "x"]).ok();
+        assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+        daemon.lxc(["delete", "x", "--force"]).ok();
+        nothing_left_of_a_pool(&daemon, "safe");
+        assert_eq!(count(), 0);
+    }
+    daemon
+        .lxc(["storage", "create", "safe", "dir", "source.encrypt=true"])
+        .fails_with("source.encrypt");
+    nothing_left_of_a_pool(&daemon, "fast");
+}

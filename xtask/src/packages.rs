@@ -8,9 +8,10 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 16] = [
+const TESTS: [Needed; 17] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
+    ("cryptsetup", "cryptsetup-bin"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("lvm", "lvm2"),

@@ -69,6 +69,11 @@ impl Dirs {
         self.root.join("storage-pools")
     }
 
+    /// The keys of encrypted storage pools, named by the pools' identities.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("storage-keys")
+    }
+
     /// The folder of one storage pool.
     pub fn pool(&self, name: &str) -> PathBuf {
         self.pools().join(name)

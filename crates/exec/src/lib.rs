@@ -19,6 +19,7 @@ mod tool;
 pub mod apparmor_parser;
 pub mod apt_get;
 pub mod busybox;
+pub mod cryptsetup;
 pub mod dpkg_deb;
 pub mod editor;
 pub mod lvm;

@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         name: "timing".into(),
         id: None,
         disk: None,
+        keys: None,
         path,
         source: None,
         options: PoolOptions::default(),

@@ -10,10 +10,12 @@ use exec::lvm::Stripes;
 use exec::mkfs::FileSystem;
 use uuid::Uuid;
 
+use crate::encrypted::Encrypted;
 use crate::{Content, Error, Result, Shape, VolumeId};
 
 /// The drivers of this build.
-pub static DRIVERS: &[&dyn Driver] = &[&crate::btrfs::Btrfs, &crate::dir::Dir, &crate::lvm::Lvm];
+pub static DRIVERS: &[&dyn Driver] =
+    &[&Encrypted(crate::btrfs::Btrfs), &crate::dir::Dir, &Encrypted(crate::lvm::Lvm)];
 
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static dyn Driver> {
@@ -24,6 +26,9 @@ pub fn driver(name: &str) -> Option<&'static dyn Driver> {
 pub fn driver_in(path: &Path) -> Result<Option<String>> {
     if !path.is_file() {
         return crate::dir::driver_in(path);
+    }
+    if let Some(driver) = crate::encrypted::encrypted_driver_in(path)? {
+        return Ok(Some(driver));
     }
     let name = match crate::lvm::is_in(path)? {
         true => Some("lvm"),
@@ -52,6 +57,8 @@ pub struct PoolOptions {
     pub mount_options: Option<String>,
     /// Whether what is on a source may be overwritten.
     pub wipe: bool,
+    /// Whether the pool is encrypted; whoever makes the spec then says where keys are.
+    pub encrypt: bool,
     /// Those of a volume group.
     pub lvm: LvmOptions,
 }
@@ -93,6 +100,8 @@ pub struct PoolSpec {
     pub path: PathBuf,
     /// Where the pool lives instead: an empty folder, or for some drivers a disk.
     pub source: Option<PathBuf>,
+    /// The folder with the keys of encrypted pools, if the pool is to be encrypted; its own is made with it.
+    pub keys: Option<PathBuf>,
     /// Driver options.
     pub options: PoolOptions,
 }

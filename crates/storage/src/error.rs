@@ -173,16 +173,24 @@ pub enum Error {
         #[source]
         source: Box<exec::Error>,
     },
-    /// A program failed that changes volume groups and logical volumes.
+    /// A program failed that changes disks, volume groups or logical volumes.
     #[error("cannot {doing} {what}")]
-    Lvm {
+    Program {
         /// What was tried.
         doing: &'static str,
-        /// On which group or volume.
+        /// On what.
         what: String,
         /// Why.
         #[source]
         source: Box<exec::Error>,
+    },
+    /// A pool cannot be encrypted or opened.
+    #[error("{path}: {why}")]
+    Key {
+        /// The file with its key.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: &'static str,
     },
     /// A volume group cannot be used.
     #[error("volume group {group}: {why}")]
@@ -229,6 +237,7 @@ impl Error {
             self,
             Error::ForeignPool { .. }
                 | Error::Group { .. }
+                | Error::Key { .. }
                 | Error::NotEmpty { .. }
                 | Error::NotGrowing { .. }
                 | Error::OtherPool { .. }
@@ -242,7 +251,7 @@ impl Error {
     pub fn is_no_space(&self) -> bool {
         let kind = match self {
             Error::Io { source, .. } => source.kind(),
-            Error::Lvm { source, .. } => return source.stderr_has("insufficient free space"),
+            Error::Program { source, .. } => return source.stderr_has("insufficient free space"),
             _ => return false,
         };
         matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -9,7 +9,9 @@
 mod btrfs;
 mod copy;
 mod dir;
+mod disks;
 mod driver;
+mod encrypted;
 mod error;
 pub mod fallback;
 mod fsio;
@@ -31,6 +33,7 @@ pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
     PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, driver, driver_in,
 };
+pub use encrypted::encrypted_driver_in;
 pub use error::{Error, Result};
 pub use exec::lvm::Stripes;
 pub use exec::mkfs::FileSystem;

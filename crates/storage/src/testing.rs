@@ -68,6 +68,7 @@ impl Scratch {
             name: "scratch".into(),
             id: Some(id),
             disk: None,
+            keys: None,
             path: path.to_owned(),
             source: None,
             options,
@@ -110,8 +111,9 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
         if self.driver.info().name == "lvm" {
-            crate::lvm::forget(&self.spec);
+            crate::lvm::forget(&crate::encrypted::as_seen_by_driver(&self.spec));
         }
+        crate::encrypted::forget(&self.spec);
     }
 }
 

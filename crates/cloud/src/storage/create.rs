@@ -70,6 +70,11 @@ pub(crate) fn found_row(world: &World, post: StoragePoolsPost) -> Result<Pool> {
     super::driver(&post.driver)?;
     super::parse_options(&post.driver, &config)?;
     settle_source(world, &post, &mut config)?;
+    let source = config.get("source").unwrap_or_default();
+    // What is no disk and no file is not encrypted; whether it is a pool is looked at later.
+    if storage::encrypted_driver_in(source.as_ref()).is_ok_and(|driver| driver.is_some()) {
+        config.set("source.encrypt", "true");
+    }
     let (name, driver, description) = (post.name, post.driver, post.description);
     Ok(Pool { id: 0, name, driver, description, config, made: Made::Creating })
 }

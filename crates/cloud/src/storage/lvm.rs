@@ -42,7 +42,13 @@ pub(super) fn parse(config: &Raw) -> Result<PoolOptions> {
         stripes,
     };
     let size = options.size.map(|size| size.0);
-    Ok(PoolOptions { size, wipe: options.wipe, lvm, ..PoolOptions::default() })
+    Ok(PoolOptions {
+        size,
+        wipe: options.wipe,
+        encrypt: options.encrypt,
+        lvm,
+        ..PoolOptions::default()
+    })
 }
 
 fn more_than_none(size: options::Size) -> Option<u64> {

@@ -74,6 +74,7 @@ pub(crate) fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
         name: row.name.clone(),
         id: uuid(ID),
         disk: uuid(DISK),
+        keys: options.encrypt.then(|| world.dirs.keys()),
         path: world.dirs.pool(&row.name),
         source,
         options,
@@ -152,6 +153,15 @@ fn writable(row: &rows::Pool) -> StoragePoolPut {
     StoragePoolPut { config: row.config.0.clone(), description: row.description.clone() }
 }
 
+/// The options that pools of a driver have.
+fn table(driver: &str) -> options::Table {
+    match driver {
+        "btrfs" => options::BtrfsPoolOptions::TABLE,
+        "lvm" => options::LvmPoolOptions::TABLE,
+        _ => options::DirPoolOptions::TABLE,
+    }
+}
+
 /// What a driver needs to know of a pool's configuration, all of which is checked.
 fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
     match driver {
@@ -161,6 +171,7 @@ fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
                 size: options.size.map(|size| size.0),
                 mount_options: options.mount_options,
                 wipe: options.wipe,
+                encrypt: options.encrypt,
                 ..PoolOptions::default()
             })
         }

@@ -57,11 +57,21 @@ fn changed(
         config.set_default(key, value);
     }
     super::parse_options(&row.driver, &config)?;
-    for key in ["source", super::ID, super::DISK] {
+    let table = super::table(&row.driver);
+    for key in config.keys().chain(row.config.keys()).filter(|key| is_fixed(&table, key)) {
         if config.get(key) != row.config.get(key) {
             return Err(Error::invalid("configuration", format!("{key} cannot change")));
         }
     }
     let changed = rows::Pool { description: new.description, config, ..row.clone() };
     Ok((row, changed))
+}
+
+/// Whether a key says what the pool was made as. Defaults of new volumes may change.
+fn is_fixed(table: &options::Table, key: &str) -> bool {
+    let of_making = |found: options::Found<'_>| {
+        found.prefix.is_empty() && found.opt.apply == options::Apply::Create
+    };
+    [super::ID, super::DISK].contains(&key)
+        || key != "source.wipe" && table.find(key).is_some_and(of_making)
 }

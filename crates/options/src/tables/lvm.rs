@@ -26,6 +26,12 @@ pub struct LvmPoolOptions {
     /// Whether what is on the source may be overwritten.
     #[option(key = "source.wipe", apply = create, scope = local, default = "false")]
     pub wipe: bool,
+    /// Whether the pool is encrypted.
+    ///
+    /// As LUKS2, with a key that the server makes and keeps in its folder `storage-keys`: without it
+    /// nothing of the pool can be read. Only on a disk, or in a file of the server's own.
+    #[option(key = "source.encrypt", apply = create, scope = local, default = "false")]
+    pub encrypt: bool,
     /// Size of the file that the pool is in.
     ///
     /// It can grow and not shrink.

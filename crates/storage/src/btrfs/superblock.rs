@@ -1,6 +1,6 @@
 //! By what a btrfs is known whatever its disk is called: the UUID in its superblock.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::error::At;
-use crate::{Error, Result};
+use crate::{Error, Result, disks};
 
 /// Where the first superblock lies (`BTRFS_SUPER_INFO_OFFSET`).
 const AT: u64 = 64 << 10;
@@ -30,22 +30,11 @@ pub(super) fn uuid(path: &Path) -> Result<Option<Uuid>> {
 
 /// The disk with that file system: the one it was on, or another that has it now.
 pub(super) fn find(usual: &Path, wanted: Uuid) -> Result<PathBuf> {
-    let has = |path: &PathBuf| uuid(path).is_ok_and(|found| found == Some(wanted));
-    let all = [usual.to_owned()].into_iter().chain(disks()?);
-    all.into_iter().find(has).ok_or_else(|| Error::Source {
+    let has = |path: &Path| uuid(path).is_ok_and(|found| found == Some(wanted));
+    disks::find(usual, has)?.ok_or_else(|| Error::Source {
         path: usual.to_owned(),
         why: "no disk of this machine has the pool's file system",
     })
-}
-
-/// The disks of this machine and their partitions, without drives that may be slow to say they are empty.
-fn disks() -> Result<Vec<PathBuf>> {
-    let table = "/sys/class/block";
-    let entries = fs::read_dir(table).at("read", table)?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let names = names.filter(|name| !name.starts_with("fd") && !name.starts_with("sr"));
-    // As sysfs writes the slash of a name such as `cciss/c0d0`.
-    Ok(names.map(|name| Path::new("/dev").join(name.replace('!', "/"))).collect())
 }
 
 #[cfg(test)]

@@ -151,6 +151,6 @@ impl Group {
     ) -> impl Fn(exec::Error) -> Error {
         let slash = if volume.is_empty() { "" } else { "/" };
         let what = format!("{}{slash}{volume}", self.name);
-        move |source| Error::Lvm { doing, what: what.clone(), source: Box::new(source) }
+        move |source| Error::Program { doing, what: what.clone(), source: Box::new(source) }
     }
 }

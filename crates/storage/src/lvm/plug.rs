@@ -39,6 +39,7 @@ fn spec() -> PoolSpec {
         name: "plug".into(),
         id: Some(uuid::Uuid::from_u128(7)),
         disk: None,
+        keys: None,
         path: "/tmp/plug".into(),
         source: Some(DISK.into()),
         options: PoolOptions { lvm, ..PoolOptions::default() },

@@ -172,5 +172,5 @@ pub(super) fn pools_in(volumes: &[lvm::Volume]) -> Vec<Uuid> {
 
 pub(super) fn failed(doing: &'static str, what: impl AsRef<Path>, source: exec::Error) -> Error {
     let what = what.as_ref().display().to_string();
-    Error::Lvm { doing, what, source: Box::new(source) }
+    Error::Program { doing, what, source: Box::new(source) }
 }

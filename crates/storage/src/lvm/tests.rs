@@ -303,6 +303,7 @@ fn the_names_of_pools_and_groups_are_as_documented() {
         name: "local".into(),
         id: Some(id),
         disk: None,
+        keys: None,
         path: "/x/local".into(),
         source: None,
         options: crate::PoolOptions::default(),
