@@ -35,6 +35,11 @@ pub fn open(disk: &Path, key: &Path, name: &str) -> Result<()> {
     change(tool.arg("--key-file").arg(key).arg(disk).arg(name))
 }
 
+/// Lets an open one have the room that its disk got.
+pub fn resize(name: &str, key: &Path) -> Result<()> {
+    change(tool("resize").arg("--key-file").arg(key).arg(name))
+}
+
 /// Ends that, at once or when the last who uses it has ended.
 pub fn close(name: &str) -> Result<()> {
     change(tool("close").args(["--deferred", name]))

@@ -135,6 +135,10 @@ pub trait Driver: Send + Sync {
     fn unable(&self) -> Option<String> {
         None
     }
+    /// Lets an open pool have the room that its disk got.
+    fn expand(&self, spec: &PoolSpec) -> Result<()> {
+        Err(crate::Error::NotGrowing { pool: spec.name.clone() })
+    }
     /// Makes the file that holds an open pool larger, up to `spec.options.size`.
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         Err(crate::Error::NotGrowing { pool: spec.name.clone() })

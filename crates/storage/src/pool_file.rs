@@ -98,3 +98,18 @@ pub(crate) fn attach(file: &Path) -> Result<(PathBuf, File)> {
     let backing = OpenOptions::new().read(true).write(true).open(file).at("open", file)?;
     sys::attach_loop(backing.as_fd()).at("make a loop device of", file)
 }
+
+/// The loop device that is a file already.
+pub(crate) fn device_of(file: &Path) -> Result<Option<PathBuf>> {
+    let file = file.canonicalize().at("find", file)?;
+    let table = Path::new("/sys/block");
+    for name in fsio::names(table)? {
+        let backing = fs::read_to_string(table.join(&name).join("loop/backing_file"));
+        // All that are no loop devices, or no longer.
+        let Ok(backing) = backing else { continue };
+        if Path::new(backing.trim_end_matches('\n')) == file {
+            return Ok(Some(Path::new("/dev").join(name)));
+        }
+    }
+    Ok(None)
+}

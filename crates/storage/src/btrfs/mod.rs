@@ -129,6 +129,10 @@ impl Driver for Btrfs {
         (!there && !module).then(|| String::from("the kernel has no btrfs"))
     }
 
+    fn expand(&self, spec: &PoolSpec) -> Result<()> {
+        mount::expand(spec)
+    }
+
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         match Source::of(spec)? {
             Source::File(file) => mount::grow(spec, &file),

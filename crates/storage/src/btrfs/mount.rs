@@ -165,6 +165,11 @@ pub(super) fn grow(spec: &PoolSpec, file: &Path) -> Result<()> {
     }
     attach_file(spec, file)?;
     pool_file::refresh(&mounts::device(&spec.path)?)?;
+    expand(spec)
+}
+
+/// Makes the mounted file system as large as its disk.
+pub(super) fn expand(spec: &PoolSpec) -> Result<()> {
     let root = fsio::open_dir(&spec.path)?;
     sys::grow_btrfs(root.as_fd()).at("make larger", &spec.path)
 }

@@ -88,7 +88,10 @@ impl<D: Driver> Driver for Encrypted<D> {
 
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         match Crypt::of(spec) {
-            Some(_) => Err(Error::NotGrowing { pool: spec.name.clone() }),
+            Some(crypt) => match crypt.grow()? {
+                true => self.0.expand(&crypt.as_disk()),
+                false => Ok(()),
+            },
             None => self.0.grow(spec),
         }
     }
@@ -250,6 +253,24 @@ impl Crypt<'_> {
                 Cipher::Aes => Err(error),
             })
             .map_err(self.failed("encrypt", disk))
+    }
+
+    /// Makes the file larger, and the disk that is in it; false where it is.
+    fn grow(&self) -> Result<bool> {
+        if self.spec.source.is_some() {
+            return Err(Error::NotGrowing { pool: self.spec.name.clone() });
+        }
+        let file = pool_file::path(self.spec);
+        if !pool_file::grow(self.spec, &file)? {
+            return Ok(false);
+        }
+        self.inner()?;
+        if let Some(device) = pool_file::device_of(&file)? {
+            pool_file::refresh(&device)?;
+        }
+        let device = self.device();
+        let failed = self.failed("make larger", &device);
+        cryptsetup::resize(&self.name, &self.key).map_err(failed).map(|()| true)
     }
 
     fn close(&self) -> Result<()> {

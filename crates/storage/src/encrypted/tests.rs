@@ -87,6 +87,13 @@ fn an_encrypted_pool_lives_and_dies_as_any_other() {
         boot(&s);
         s.reopen();
         assert_eq!(s.pool.list().unwrap(), [container("a"), image("f00")]);
+        let before = s.pool.usage().unwrap().total;
+        let mut larger = s.spec.clone();
+        larger.options.size = Some(768 << 20);
+        s.driver.grow(&larger).unwrap();
+        assert_eq!(s.pool.usage().unwrap().total, before + (256 << 20));
+        larger.options.size = Some(512 << 20);
+        assert!(matches!(s.driver.grow(&larger), Err(Error::PoolSize { .. })));
         s.pool.snapshots().unwrap().restore(&container("a"), "s", &control).unwrap();
         s.pool.delete(&container("a")).unwrap();
 

@@ -129,6 +129,22 @@ impl Driver for Lvm {
         (!there && !crate::has_modules()).then(|| String::from("the kernel has no device mapper"))
     }
 
+    fn expand(&self, spec: &PoolSpec) -> Result<()> {
+        let name = group_name(spec)?;
+        let found = source::find_of(spec, &name)?;
+        let gone = || Error::Group { group: name, why: "no disk of this machine has it" };
+        let found = found.ok_or_else(gone)?;
+        for disk in &found.disks {
+            lvm::grow_disk(disk.as_ref()).map_err(|e| failed("make larger", disk, e))?;
+        }
+        let group = Group::of(spec, &found);
+        match group.options.thick {
+            true => Ok(()),
+            false => lvm::fill_group(&group.name, group.thin_pool())
+                .map_err(group.failed("make larger thin pool", group.thin_pool())),
+        }
+    }
+
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         let Source::File(file) = Source::of(spec) else {
             return Err(Error::NotGrowing { pool: spec.name.clone() });
@@ -137,15 +153,9 @@ impl Driver for Lvm {
             return Ok(());
         }
         let _open = source::attach(&file)?;
-        let Some(device) = source::device_of(&file)? else { return Ok(()) };
+        let Some(device) = pool_file::device_of(&file)? else { return Ok(()) };
         pool_file::refresh(&device)?;
-        lvm::grow_disk(&device).map_err(|e| failed("make larger", &device, e))?;
-        let group = group(spec)?;
-        match group.options.thick {
-            true => Ok(()),
-            false => lvm::fill_group(&group.name, group.thin_pool())
-                .map_err(group.failed("make larger thin pool", group.thin_pool())),
-        }
+        self.expand(spec)
     }
 }
 

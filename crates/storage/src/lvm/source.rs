@@ -88,25 +88,10 @@ fn make_in_file(spec: &PoolSpec, file: &Path, name: &str) -> Result<File> {
 
 /// The disk that a file is, open: without volumes that are active it would go again.
 pub(super) fn attach(file: &Path) -> Result<File> {
-    match device_of(file)? {
+    match pool_file::device_of(file)? {
         Some(device) => File::open(&device).at("open", &device),
         None => pool_file::attach(file).map(|(_, open)| open),
     }
-}
-
-/// The loop device that is a file already.
-pub(super) fn device_of(file: &Path) -> Result<Option<PathBuf>> {
-    let file = file.canonicalize().at("find", file)?;
-    let table = Path::new("/sys/block");
-    for name in fsio::names(table)? {
-        let backing = fs::read_to_string(table.join(&name).join("loop/backing_file"));
-        // All that are no loop devices, or no longer.
-        let Ok(backing) = backing else { continue };
-        if Path::new(backing.trim_end_matches('\n')) == file {
-            return Ok(Some(Path::new("/dev").join(name)));
-        }
-    }
-    Ok(None)
 }
 
 fn make_on_disk(spec: &PoolSpec, disk: &Path, name: &str) -> Result<()> {

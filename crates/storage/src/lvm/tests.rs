@@ -165,7 +165,7 @@ fn a_pool_is_there_again_after_a_boot() {
     // What a boot does: no mounts, no active volumes, no loop device.
     LVM.close(&s.spec).unwrap();
     let file = crate::pool_file::path(&s.spec);
-    assert_eq!(source::device_of(&file).unwrap(), None);
+    assert_eq!(crate::pool_file::device_of(&file).unwrap(), None);
     s.reopen();
     assert_eq!(fs::read_to_string(path(&s, &container("a")).join("note")).unwrap(), "one");
     let seen = s.pool.snapshots().unwrap().attach(&container("a"), "s").unwrap();
