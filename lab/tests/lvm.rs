@@ -128,6 +128,10 @@ fn a_custom_volume_has_its_size_and_its_users() {
     daemon.lxc(["storage", "set", "fast", "volume.size", "256MiB"]).ok();
     volume(&["create", "fast", "data", "size=32MiB"]).ok();
     volume(&["create", "fast", "usual"]).ok();
+    daemon.lxc(["launch", "busybox", "small", "-s", "fast"]).ok();
+    let room = daemon.sh("small", "df -m / | tail -n 1 | awk '{ print $(NF - 4) }'").text();
+    assert!((200..=256).contains(&room.parse().unwrap_or(0)), "{room} MiB");
+    daemon.lxc(["delete", "small", "--force"]).ok();
     daemon.busybox("web");
     volume(&["attach", "fast", "data", "web", "/data"]).ok();
     volume(&["attach", "fast", "usual", "web", "/usual"]).ok();

@@ -49,7 +49,7 @@ pub struct DriverInfo {
 }
 
 /// Options of a pool beneath its name and source; `dir` has none.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Bytes of the file that holds the pool, where it is in one.
     pub size: Option<u64>,
@@ -64,7 +64,7 @@ pub struct PoolOptions {
 }
 
 /// Options of a pool on a volume group.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LvmOptions {
     /// Its name; the pool's when not said.
     pub group: Option<String>,

@@ -36,6 +36,12 @@ pub async fn update(
             Ok::<_, Error>(rows::update(db, new.id, &new.description, &new.config)?)
         })
         .await?;
+    let options = |row: &rows::Pool| super::parse_options(&row.driver, &row.config);
+    if options(&before)? != options(&after)? {
+        // The next use opens it with what new volumes are to be like.
+        let _alone = world.pools.turn(world, name).await;
+        world.pools.forget(name);
+    }
     let source = url::of("storage-pools", name, crate::names::DEFAULT_PROJECT);
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-updated", source);
     Ok(())
