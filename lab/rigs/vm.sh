@@ -6,11 +6,15 @@
 #   vm.sh run FOLDER     boots; the guest gets FOLDER's files in /mnt/in and runs `run.sh` there as root; its output is printed,
 #                        its status returned. The root image is never written to.
 #
+# With ZFS=1 it has ZFS too, whose modules take ten minutes more to build.
+#
 # Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86. RIG is its folder.
 set -euo pipefail
-: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}"
+: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}" "${ZFS:=}"
 PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-amd64,lxd-client,mmdebstrap
 PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils,xz-utils
+# Its modules are built against the headers of the kernel.
+[ -z "$ZFS" ] || PACKAGES=$PACKAGES,dkms,linux-headers-cloud-amd64,zfs-dkms,zfsutils-linux
 
 build() {
     [ -e "$RIG/ready" ] && return
@@ -18,7 +22,15 @@ build() {
     local mirror
     # One of the two forms of the list is there.
     mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null | sed -n 's/^URIs: *//p; s/^deb .*\(http[^ ]*\).*/\1/p' | head -n 1) || true
-    mmdebstrap --variant=apt --mode=root --aptopt='APT::Install-Recommends "false"' --include="$PACKAGES" bookworm "$RIG/root" "deb $mirror bookworm main"
+    local sources=("deb $mirror bookworm main contrib") hooks=()
+    if [ -n "$ZFS" ]; then
+        # Of bookworm's own version the driver cannot use.
+        sources+=("deb $mirror bookworm-backports main contrib")
+        # shellcheck disable=SC2016 # their own shell expands them
+        hooks=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: src:zfs-linux\nPin: release n=bookworm-backports\nPin-Priority: 990\n" > "$1/etc/apt/preferences.d/zfs"'
+            --customize-hook='for k in "$1"/lib/modules/*; do chroot "$1" dkms autoinstall -k "${k##*/}"; done')
+    fi
+    mmdebstrap --variant=apt --mode=root --aptopt='APT::Install-Recommends "false"' --include="$PACKAGES" "${hooks[@]}" bookworm "$RIG/root" "${sources[@]}"
     local kernel
     kernel=$(basename "$(echo "$RIG"/root/lib/modules/*)")
     cp "$RIG/root/boot/vmlinuz-$kernel" "$RIG/vmlinuz"
@@ -43,7 +55,7 @@ mkdir -p /run/lock /run/udev; hostname rig; ip link set lo up
 /lib/systemd/systemd-udevd --daemon; udevadm trigger --subsystem-match=block; udevadm settle --timeout=10
 # A kernel this old cannot map ids on tmpfs: what tests make lies on a disk.
 mkfs.ext4 -q /dev/vdc; mount /dev/vdc /tmp
-for module in overlay loop btrfs; do modprobe $module; done
+for module in overlay loop btrfs zfs; do modprobe -q $module; done
 # The kernel has no 9p: the folder comes as an archive on a disk.
 mkdir -p /mnt/in; tar -xf /dev/vdb -C /mnt/in
 cd /mnt/in; bash run.sh </dev/null 2>&1; echo "rig: status $?"

@@ -31,6 +31,7 @@ pub mod nft;
 pub mod systemctl;
 pub mod unsquashfs;
 pub mod wipefs;
+pub mod zfs;
 
 pub use control::{Cancelled, Control, Progress};
 pub use error::{Error, Result};

@@ -14,8 +14,12 @@ use crate::encrypted::Encrypted;
 use crate::{Content, Error, Result, Shape, VolumeId};
 
 /// The drivers of this build.
-pub static DRIVERS: &[&dyn Driver] =
-    &[&Encrypted(crate::btrfs::Btrfs), &crate::dir::Dir, &Encrypted(crate::lvm::Lvm)];
+pub static DRIVERS: &[&dyn Driver] = &[
+    &Encrypted(crate::btrfs::Btrfs),
+    &crate::dir::Dir,
+    &Encrypted(crate::lvm::Lvm),
+    &crate::zfs::Zfs,
+];
 
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static dyn Driver> {
@@ -30,11 +34,16 @@ pub fn driver_in(path: &Path) -> Result<Option<String>> {
     if let Some(driver) = crate::encrypted::encrypted_driver_in(path)? {
         return Ok(Some(driver));
     }
-    let name = match crate::lvm::is_in(path)? {
-        true => Some("lvm"),
-        false => crate::btrfs::is_in(path)?.then_some("btrfs"),
+    let name = if crate::lvm::is_in(path)? {
+        "lvm"
+    } else if crate::zfs::is_in(path)? {
+        "zfs"
+    } else if crate::btrfs::is_in(path)? {
+        "btrfs"
+    } else {
+        return Ok(None);
     };
-    Ok(name.map(str::to_owned))
+    Ok(Some(name.to_owned()))
 }
 
 /// What is always true of a driver.
@@ -61,6 +70,21 @@ pub struct PoolOptions {
     pub encrypt: bool,
     /// Those of a volume group.
     pub lvm: LvmOptions,
+    /// Those of a pool of ZFS.
+    pub zfs: ZfsOptions,
+}
+
+/// Options of a pool of ZFS, and of what is made in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ZfsOptions {
+    /// Name of its dataset; the pool's when not said.
+    pub pool: Option<String>,
+    /// Whether a pool of ZFS that was made for it is let go of when it is closed.
+    pub export: bool,
+    /// Whether volumes of files have all their room from the start.
+    pub reserve: bool,
+    /// Bytes that are compressed and summed together.
+    pub block_size: Option<u64>,
 }
 
 /// Options of a pool on a volume group.

@@ -173,7 +173,15 @@ pub enum Error {
         #[source]
         source: Box<exec::Error>,
     },
-    /// A program failed that changes disks, volume groups or logical volumes.
+    /// A dataset of ZFS cannot be used.
+    #[error("dataset {dataset}: {why}")]
+    Dataset {
+        /// Its name.
+        dataset: String,
+        /// What is wrong with it, and what would be right.
+        why: &'static str,
+    },
+    /// A program failed that changes disks, volume groups or volumes.
     #[error("cannot {doing} {what}")]
     Program {
         /// What was tried.

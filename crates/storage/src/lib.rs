@@ -22,6 +22,8 @@ mod pool_file;
 mod unreadable;
 mod view;
 mod volume;
+mod volumes;
+mod zfs;
 
 #[cfg(test)]
 mod laws;
@@ -31,7 +33,7 @@ mod testing;
 pub use copy::{Copied, copy_tree, sync_tree};
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
-    PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, driver, driver_in,
+    PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver, driver_in,
 };
 pub use encrypted::encrypted_driver_in;
 pub use error::{Error, Result};

@@ -11,6 +11,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::{
     Attached, Driver, FillError, LvmOptions, Pool, PoolOptions, PoolSpec, VolumeId, VolumeKind,
+    ZfsOptions,
 };
 
 /// A `security.capability` value: revision 2, effective, cap_net_raw.
@@ -63,7 +64,12 @@ impl Scratch {
         // For those in a file: as little as file systems take, and some room.
         let id = uuid::Uuid::new_v4();
         let lvm = LvmOptions { group: Some(format!("scratch-{id}")), ..LvmOptions::default() };
-        let options = PoolOptions { size: Some(512 << 20), lvm, ..PoolOptions::default() };
+        let zfs = ZfsOptions {
+            pool: Some(format!("scratch-{id}")),
+            export: true,
+            ..ZfsOptions::default()
+        };
+        let options = PoolOptions { size: Some(512 << 20), lvm, zfs, ..PoolOptions::default() };
         PoolSpec {
             name: "scratch".into(),
             id: Some(id),
@@ -110,8 +116,10 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
-        if self.driver.info().name == "lvm" {
-            crate::lvm::forget(&crate::encrypted::as_seen_by_driver(&self.spec));
+        match self.driver.info().name {
+            "lvm" => crate::lvm::forget(&crate::encrypted::as_seen_by_driver(&self.spec)),
+            "zfs" => crate::zfs::forget(&self.spec),
+            _ => {}
         }
         crate::encrypted::forget(&self.spec);
     }
@@ -140,11 +148,23 @@ pub(crate) fn fill_image(into: &Path) -> Result<(), FillError> {
     Ok(())
 }
 
+/// Bytes that no file system can make shorter.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = (0..length.div_ceil(8)).flat_map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(length).collect()
+}
+
 /// Every kind of entry and attribute.
 pub(crate) fn everything(root: &Path) {
     fs::create_dir_all(root.join("usr/bin")).unwrap();
     fs::create_dir_all(root.join("var/empty")).unwrap();
-    fs::write(root.join("usr/bin/tool"), vec![7; 300_000]).unwrap();
+    fs::write(root.join("usr/bin/tool"), noise(300_000)).unwrap();
     fs::hard_link(root.join("usr/bin/tool"), root.join("usr/bin/tool-2")).unwrap();
     fs::write(root.join("usr/bin/ping"), b"ping").unwrap();
     let cap = root.join("usr/bin/ping");

@@ -6,9 +6,9 @@
 //!
 //! `vm` has control groups of version 2 alone and Debian's stock kernel, as most machines have that this is for. It is
 //! emulated: tests take ten times longer there, and what waits a fixed time may fail. `uml` is an ordinary process with
-//! what kernels of containers lack: device mapper, project quotas.
+//! what kernels of containers lack: device mapper, project quotas. `zfs` is `vm` with ZFS.
 //!
-//! Words are files of the lab; others, in `uml`, choose tests of the crate `storage`.
+//! Words are files of the lab; others, in `uml` and `zfs`, choose tests of the crate `storage`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -31,28 +31,37 @@ pub(super) struct Rig {
     usual: &'static [&'static str],
     /// Whether tests of the crate `storage` are run: all of them when nothing is named.
     storage: bool,
+    /// The one driver whose laws are tried, where the others would take too long.
+    laws: Option<&'static str>,
 }
 
-static RIGS: [Rig; 2] = [
+/// What emulating a machine needs.
+const EMULATOR: &[Needed] = &[
+    ("busybox", "busybox-static"),
+    ("cpio", "cpio"),
+    ("mke2fs", "e2fsprogs"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("modprobe", "kmod"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("lxc", "lxd-client"),
+];
+
+static RIGS: [Rig; 3] = [
     Rig {
         name: "vm",
-        packages: &[
-            ("busybox", "busybox-static"),
-            ("cpio", "cpio"),
-            ("mke2fs", "e2fsprogs"),
-            ("mmdebstrap", "mmdebstrap"),
-            ("modprobe", "kmod"),
-            ("qemu-system-x86_64", "qemu-system-x86"),
-        ],
+        packages: EMULATOR,
         usual: &["limits", "boot", "first_day", "security"],
         storage: false,
+        laws: None,
     },
     Rig {
         name: "uml",
         packages: &[("lxc", "lxd-client"), ("mmdebstrap", "mmdebstrap")],
         usual: &["lvm"],
         storage: true,
+        laws: None,
     },
+    Rig { name: "zfs", packages: EMULATOR, usual: &["zfs"], storage: true, laws: Some("zfs") },
 ];
 
 /// What is run there.
@@ -95,8 +104,11 @@ impl Chosen {
     }
 
     /// What runs in the guest.
-    fn script(&self) -> String {
+    fn script(&self, rig: &Rig) -> String {
         let mut text = String::from("export MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
+        if let Some(driver) = rig.laws {
+            text += &format!("export LAWS_OF={driver}\n");
+        }
         text +=
             "echo \"kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)\"\n";
         if let Some(words) = &self.storage {
@@ -162,7 +174,8 @@ pub(super) fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
         put(binary, &share)?;
     }
     let script = share.join("run.sh");
-    fs::write(&script, chosen.script()).with_context(|| format!("write {}", script.display()))?;
+    fs::write(&script, chosen.script(rig))
+        .with_context(|| format!("write {}", script.display()))?;
     // The guest's packages may have no client of this kind.
     if rig.storage {
         fs::create_dir_all(share.join("bin")).context("make the folder of programs")?;

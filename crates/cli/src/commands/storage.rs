@@ -37,7 +37,7 @@ enum Verb {
     Create {
         /// Pool
         name: String,
-        /// Driver: dir, btrfs
+        /// Driver: dir, btrfs, lvm, zfs
         driver: String,
         /// Its options
         #[arg(value_name = "KEY=VALUE")]
@@ -56,7 +56,7 @@ enum Verb {
     },
     /// Look whether all that a pool should hold is there and undamaged
     ///
-    /// Reads all of it where the driver keeps checksums (btrfs), mends what has a second copy, and names the
+    /// Reads all of it where the driver keeps checksums (btrfs, zfs), mends what has a second copy, and names the
     /// files that are damaged. Objects of buckets are compared with what was put, whatever the driver.
     Verify {
         /// Pool

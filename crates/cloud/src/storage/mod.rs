@@ -29,6 +29,7 @@ mod source;
 mod update;
 mod usage;
 mod verify;
+mod zfs;
 
 pub use self::{
     create::create,
@@ -85,7 +86,7 @@ pub(crate) fn spec(world: &World, row: &rows::Pool) -> Result<PoolSpec> {
 fn own_source(world: &World, driver: &str, name: &str) -> PathBuf {
     let folder = world.dirs.pool(name);
     match driver {
-        "btrfs" | "lvm" => folder.with_file_name(format!("{name}.img")),
+        "btrfs" | "lvm" | "zfs" => folder.with_file_name(format!("{name}.img")),
         _ => folder,
     }
 }
@@ -176,6 +177,7 @@ fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
             })
         }
         "lvm" => lvm::parse(config),
+        "zfs" => zfs::parse(config),
         _ => {
             options::storage::DirPoolOptions::parse(config)?;
             Ok(PoolOptions::default())

@@ -1,6 +1,6 @@
 //! What a volume's options may be, which depends on what it holds.
 
-use options::{BlockOptions, Options, Raw, VolumeOptions};
+use options::{BlockOptions, DatasetOptions, Options, Raw, VolumeOptions};
 use storage::{Content, Shape};
 use uuid::Uuid;
 
@@ -58,7 +58,10 @@ fn is_foreign(key: &str, content: &str) -> bool {
 pub(super) fn complete(config: &mut Raw, pool: &Raw, content: &str) {
     for (key, value) in pool.under("volume.").iter() {
         // What new volumes are made with is the pool's choice.
-        if !is_foreign(key, content) && BlockOptions::TABLE.find(key).is_none() {
+        let is_pools = [BlockOptions::TABLE, DatasetOptions::TABLE]
+            .iter()
+            .any(|table| table.find(key).is_some());
+        if !is_foreign(key, content) && !is_pools {
             config.set_default(key, value);
         }
     }

@@ -9,6 +9,7 @@ pub mod network;
 pub mod project;
 pub mod server;
 pub mod storage;
+pub mod zfs;
 
 /// All tables of whole entities.
 pub const TABLES: &[Table] = &[
@@ -21,10 +22,13 @@ pub const TABLES: &[Table] = &[
     lvm::LvmVolumeOptions::TABLE,
     storage::BucketOptions::TABLE,
     storage::BucketOptions::LVM,
+    storage::BucketOptions::ZFS,
     storage::BtrfsPoolOptions::TABLE,
     storage::DirPoolOptions::TABLE,
     storage::VolumeOptions::TABLE,
     storage::VolumeOptions::BTRFS,
+    zfs::ZfsPoolOptions::TABLE,
+    zfs::ZfsVolumeOptions::TABLE,
     project::ProjectOptions::TABLE,
     server::ServerOptions::TABLE,
 ];

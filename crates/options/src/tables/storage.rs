@@ -115,6 +115,8 @@ pub struct BucketOptions {
 impl BucketOptions {
     /// The same options, as they are documented for pools on a volume group.
     pub const LVM: Table = Table { entity: "storage-lvm", ..Self::TABLE };
+    /// And for pools on ZFS.
+    pub const ZFS: Table = Table { entity: "storage-zfs", ..Self::TABLE };
 }
 
 /// Options of a volume, whatever the pool's driver.

@@ -86,6 +86,7 @@ fn defaults_are_allowed_values() {
     defaults_parse::<crate::network::BridgeOptions>();
     defaults_parse::<crate::storage::BtrfsPoolOptions>();
     defaults_parse::<crate::lvm::LvmPoolOptions>();
+    defaults_parse::<crate::zfs::ZfsPoolOptions>();
     defaults_parse::<crate::storage::DirPoolOptions>();
     defaults_parse::<crate::storage::VolumeOptions>();
     defaults_parse::<crate::project::ProjectOptions>();

@@ -42,6 +42,14 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-lvm volume-conf initial.mode",
     "storage-lvm volume-conf initial.uid",
     "storage-lvm volume-conf user.*",
+    "storage-zfs bucket-conf user.*",
+    "storage-zfs pool-conf user.*",
+    "storage-zfs pool-conf volatile.initial_source",
+    "storage-zfs pool-conf volatile.uuid",
+    "storage-zfs volume-conf initial.gid",
+    "storage-zfs volume-conf initial.mode",
+    "storage-zfs volume-conf initial.uid",
+    "storage-zfs volume-conf user.*",
 ];
 
 fn declared() -> BTreeSet<String> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use exec::Control;
 
 use super::every_driver;
-use crate::testing::{Scratch, container, custom, everything, fill_image, image};
+use crate::testing::{Scratch, container, custom, everything, fill_image, image, noise};
 use crate::{Attached, Error, Shape, VolumeId, VolumeKind};
 
 #[test]
@@ -237,13 +237,13 @@ fn a_size_is_enforced_where_the_pool_says_so_and_follows_a_resize() {
         let (id, shape) = (custom("a"), Shape { size: Some(8 << 20), ..Shape::filesystem() });
         s.pool.create(&id, &shape, None, &Control::none()).unwrap();
         let Attached::Path(root) = s.pool.attach(&id).unwrap() else { panic!("no folder") };
-        let error = fs::write(root.join("big"), vec![1; 16 << 20]).unwrap_err();
+        let error = fs::write(root.join("big"), noise(16 << 20)).unwrap_err();
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         assert!(matches!(error.kind(), QuotaExceeded | StorageFull), "{error}");
         fs::remove_file(root.join("big")).unwrap();
         s.pool.resize(&id, Some(64 << 20)).unwrap();
-        fs::write(root.join("big"), vec![1; 16 << 20]).unwrap();
+        fs::write(root.join("big"), noise(16 << 20)).unwrap();
         s.pool.resize(&id, None).unwrap();
-        fs::write(root.join("bigger"), vec![1; 70 << 20]).unwrap();
+        fs::write(root.join("bigger"), noise(70 << 20)).unwrap();
     });
 }

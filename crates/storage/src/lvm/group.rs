@@ -46,13 +46,13 @@ impl Group {
     }
 
     /// The device of a volume that is active.
-    pub(super) fn device(&self, volume: &str) -> PathBuf {
+    pub(super) fn path_of(&self, volume: &str) -> PathBuf {
         Path::new("/dev").join(&self.name).join(volume)
     }
 
     /// The device of a volume, which it makes active.
-    pub(super) fn activate(&self, volume: &str) -> Result<PathBuf> {
-        let device = self.device(volume);
+    pub(super) fn make_active(&self, volume: &str) -> Result<PathBuf> {
+        let device = self.path_of(volume);
         if !fsio::exists(&device)? {
             lvm::activate(&self.name, volume).map_err(self.failed("activate volume", volume))?;
         }
@@ -74,7 +74,7 @@ impl Group {
 
     /// Makes an active volume at least so large; one that is stays.
     pub(super) fn grow(&self, volume: &str, size: u64) -> Result<()> {
-        if self.size(volume)? >= self.whole(size) {
+        if self.size(volume)? >= self.whole_extents(size) {
             return Ok(());
         }
         lvm::grow_volume(&self.name, volume, size)
@@ -83,21 +83,21 @@ impl Group {
 
     /// Bytes of an active volume.
     pub(super) fn size(&self, volume: &str) -> Result<u64> {
-        let path = self.activate(volume)?;
+        let path = self.make_active(volume)?;
         let mut device = File::open(&path).at("open", &path)?;
         copy::length(&mut device).at("measure", &path)
     }
 
     /// The same, without making it active.
     pub(super) fn size_of_any(&self, volume: &str) -> Result<u64> {
-        if fsio::exists(&self.device(volume))? {
+        if fsio::exists(&self.path_of(volume))? {
             return self.size(volume);
         }
         Ok(self.find(volume)?.map_or(0, |found| found.size))
     }
 
     /// What a volume has that is to have so many bytes.
-    pub(super) fn whole(&self, size: u64) -> u64 {
+    pub(super) fn whole_extents(&self, size: u64) -> u64 {
         size.div_ceil(self.extent.max(1)) * self.extent.max(1)
     }
 
@@ -107,14 +107,14 @@ impl Group {
         if !self.options.thick || from >= size {
             return Ok(());
         }
-        let path = self.device(volume);
+        let path = self.path_of(volume);
         let device = File::options().write(true).open(&path).at("open", &path)?;
         let flags = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
         rustix::fs::fallocate(&device, flags, from, size - from).at("clear", &path)
     }
 
     /// The pool's own volumes.
-    pub(super) fn list(&self) -> Result<Vec<lvm::Volume>> {
+    pub(super) fn own_volumes(&self) -> Result<Vec<lvm::Volume>> {
         let mut all = lvm::volumes(&self.name).map_err(self.failed("list volumes of", ""))?;
         all.retain(|volume| volume.tags.contains(&self.tag));
         Ok(all)
@@ -126,13 +126,13 @@ impl Group {
     }
 
     /// Removes volumes; absent ones are Ok.
-    pub(super) fn remove(&self, mut volumes: Vec<String>) -> Result<()> {
+    pub(super) fn remove_all(&self, mut volumes: Vec<String>) -> Result<()> {
         for _ in 0..TRIES {
             if volumes.is_empty() {
                 return Ok(());
             }
             let Err(error) = lvm::remove_volumes(&self.name, &volumes) else { return Ok(()) };
-            let there = self.list()?;
+            let there = self.own_volumes()?;
             volumes.retain(|name| there.iter().any(|volume| volume.name == *name));
             match error.stderr_has("in use") {
                 true => sleep(PAUSE),

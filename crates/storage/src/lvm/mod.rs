@@ -17,11 +17,11 @@ use exec::mkfs::{self, FileSystem, Files};
 use exec::wipefs;
 use uuid::Uuid;
 
+use crate::volumes::Volumes;
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, dir, fsio, mounts, pool_file};
 
 mod group;
 mod label;
-mod reference;
 mod source;
 mod usage;
 mod volumes;
@@ -33,7 +33,6 @@ mod tests;
 
 use group::Group;
 use source::{Source, failed, group_name};
-use volumes::Volumes;
 
 /// The driver.
 pub(crate) struct Lvm;
@@ -188,7 +187,7 @@ fn attach(spec: &PoolSpec) -> Result<Option<std::fs::File>> {
 /// Fails unless the group has the pool's books.
 fn check_books(spec: &PoolSpec, group: &Group) -> Result<()> {
     let wanted = books(spec.id);
-    if fsio::exists(&group.device(&wanted))? {
+    if fsio::exists(&group.path_of(&wanted))? {
         return Ok(());
     }
     let volumes = lvm::volumes(&group.name).map_err(group.failed("list volumes of", ""))?;
@@ -207,7 +206,7 @@ fn make_books(spec: &PoolSpec, group: &Group, there: &[String]) -> Result<()> {
         let size = (group.bytes / SHARE).clamp(*BOOKS_SIZE.start(), *BOOKS_SIZE.end());
         group.make_kind(&name, Kind::Thick { size })?;
     }
-    let disk = group.activate(&name)?;
+    let disk = group.make_active(&name)?;
     let holds = wipefs::signatures(&disk).map_err(|source| failed("look at", &disk, source))?;
     if !holds.is_empty() {
         return Ok(());
@@ -230,7 +229,7 @@ fn mount(spec: &PoolSpec, group: &Group) -> Result<()> {
     if mounts::is_mounted(&spec.path)? {
         return Ok(());
     }
-    let disk = group.activate(&books(spec.id))?;
+    let disk = group.make_active(&books(spec.id))?;
     fsio::ensure_dir(&spec.path, 0o711)?;
     mounts::mount(&disk, &spec.path, "ext4", "")
 }
@@ -250,8 +249,8 @@ fn remove(spec: &PoolSpec) -> Result<()> {
     let _open = file.as_deref().map(source::attach).transpose()?;
     if let Some(found) = source::find_of(spec, &name)? {
         let group = Group::of(spec, &found);
-        let own = group.list()?.into_iter().map(|volume| volume.name);
-        group.remove(own.collect())?;
+        let own = group.own_volumes()?.into_iter().map(|volume| volume.name);
+        group.remove_all(own.collect())?;
         if label::pool_of(&found.tags) == spec.id && spec.id.is_some() {
             remove_group(&found, file.as_deref())?;
         }

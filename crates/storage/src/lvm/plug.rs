@@ -12,8 +12,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use exec::Control;
 
-use super::{Lvm, reference};
+use super::Lvm;
 use crate::testing::{container, fill_image, image};
+use crate::volumes::reference;
 use crate::{Attached, Driver, LvmOptions, Pool, PoolOptions, PoolSpec, Shape};
 
 /// Where the guest sees the file of the host, and its disk.

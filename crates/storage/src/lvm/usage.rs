@@ -36,8 +36,8 @@ fn of_thin(group: &Group, volume: &str) -> Result<(u64, u64)> {
 }
 
 /// Bytes that a disk takes, in part together with what it is a copy of.
-pub(super) fn of_disk(group: &Group, volume: &str) -> Result<Option<u64>> {
-    of_thin(group, volume).map(|(_, used)| Some(used))
+pub(super) fn of_disk(group: &Group, volume: &str) -> Result<u64> {
+    of_thin(group, volume).map(|(_, used)| used)
 }
 
 /// Bytes that files take in the file system that is mounted there.

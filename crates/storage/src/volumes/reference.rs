@@ -1,13 +1,13 @@
-//! What stands in the place of a tree or a disk: a small file that says which logical volume it is.
+//! What stands in the place of a tree or a disk: a small file that says which volume of the backing it is.
 //!
-//! A logical volume has a name that never changes, and the file is renamed, swapped and thrown away as a
+//! Such a volume has a name that never changes, and the file is renamed, swapped and thrown away as a
 //! folder would be. So no crash leaves a name and its volume apart: either a file names a volume, or
 //! nobody does and it is removed at the next open.
 
 use std::fs;
 use std::path::Path;
 
-use exec::mkfs::FileSystem;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,29 +20,33 @@ pub(super) const FILLING: &str = "filling";
 /// What names of volumes begin with; the rest is random.
 const PREFIX: &str = "v_";
 
-/// Which logical volume it is.
+/// Which volume it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Reference {
+pub(super) struct Reference<K> {
     pub(super) volume: String,
     /// What is in it; None for a disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) file_system: Option<FileSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_system: Option<K>,
 }
 
-impl Reference {
+/// What all of them have.
+#[derive(Deserialize)]
+struct Named {
+    volume: String,
+}
+
+impl<K: Serialize + DeserializeOwned> Reference<K> {
     /// One to a volume that is not there yet.
-    pub(super) fn new(file_system: Option<FileSystem>) -> Reference {
+    pub(super) fn new(file_system: Option<K>) -> Self {
         Reference { volume: format!("{PREFIX}{}", Uuid::new_v4().simple()), file_system }
     }
 
     /// None where there is none.
-    pub(super) fn find(path: &Path) -> Result<Option<Reference>> {
-        let Some(data) = fsio::read(path)? else { return Ok(None) };
-        let damaged = |source| Error::Damaged { path: path.to_owned(), source };
-        serde_json::from_slice(&data).map(Some).map_err(damaged)
+    pub(super) fn find(path: &Path) -> Result<Option<Self>> {
+        load(path)
     }
 
-    pub(super) fn read(path: &Path) -> Result<Reference> {
+    pub(super) fn read(path: &Path) -> Result<Self> {
         use std::io::{Error as Io, ErrorKind::NotFound};
         let gone =
             || Error::Io { doing: "read", path: path.to_owned(), source: Io::from(NotFound) };
@@ -57,13 +61,19 @@ impl Reference {
     }
 }
 
-/// Whether a logical volume is one that a reference may name.
-pub(super) fn is_named_so(volume: &str) -> bool {
+fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let Some(data) = fsio::read(path)? else { return Ok(None) };
+    let damaged = |source| Error::Damaged { path: path.to_owned(), source };
+    serde_json::from_slice(&data).map(Some).map_err(damaged)
+}
+
+/// Whether a volume is one that a reference may name.
+pub(crate) fn is_named_so(volume: &str) -> bool {
     volume.starts_with(PREFIX)
 }
 
 /// Those in the folder of a volume, a snapshot or a build, with those of its snapshots.
-pub(super) fn in_folder(folder: &Path) -> Result<Vec<Reference>> {
+pub(crate) fn in_folder(folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     if !folder.is_dir() {
         return Ok(found);
@@ -71,7 +81,7 @@ pub(super) fn in_folder(folder: &Path) -> Result<Vec<Reference>> {
     for name in NAMES {
         let path = folder.join(name);
         if fs::symlink_metadata(&path).is_ok_and(|stat| stat.is_file()) {
-            found.extend(Reference::find(&path)?);
+            found.extend(load::<Named>(&path)?.map(|named| named.volume));
         }
     }
     let snapshots = folder.join("snapshots");
@@ -82,7 +92,7 @@ pub(super) fn in_folder(folder: &Path) -> Result<Vec<Reference>> {
 }
 
 /// Those of a whole pool, while nobody renames anything.
-pub(super) fn in_pool(root: &Path) -> Result<Vec<Reference>> {
+pub(crate) fn in_pool(root: &Path) -> Result<Vec<String>> {
     let layout = Layout::new(root);
     let _lock = Lock::pool(&layout)?;
     let kinds = VolumeKind::ALL.iter().map(|kind| layout.kind(*kind));
@@ -105,7 +115,7 @@ mod tests {
         let place = |path: &str| {
             let path = pool.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let reference = Reference::new(Some(FileSystem::Xfs));
+            let reference = Reference::new(Some(String::from("xfs")));
             reference.write(&path).unwrap();
             assert_eq!(Reference::read(&path).unwrap(), reference);
             reference.volume
@@ -118,8 +128,7 @@ mod tests {
             place("trash/1-2-4/root.img"),
         ];
         fs::create_dir_all(pool.path().join("images/f00/rootfs")).unwrap();
-        let found = in_pool(pool.path()).unwrap();
-        let mut found: Vec<String> = found.into_iter().map(|it| it.volume).collect();
+        let mut found = in_pool(pool.path()).unwrap();
         found.sort();
         made.sort();
         assert_eq!(found, made);

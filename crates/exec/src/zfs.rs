@@ -1,0 +1,212 @@
+//! `zpool` and `zfs`: pools of disks, and the datasets in them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::run::run;
+use crate::tool::{Output, Tool};
+
+/// Its name, to look for it.
+pub const PROGRAM: &str = "zpool";
+
+const PACKAGE: &str = "zfsutils-linux";
+/// Waits for the disks of a pool.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A dataset: files, or a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its whole name, which begins with that of its pool.
+    pub name: String,
+    /// Bytes it takes, with what it shares.
+    pub referenced: u64,
+    /// Bytes that are its own.
+    pub used: u64,
+    /// Bytes it could still take.
+    pub available: u64,
+    /// Bytes of a disk.
+    pub size: Option<u64>,
+}
+
+/// The names of all imported pools.
+pub fn pools() -> Result<Vec<String>> {
+    Ok(lines(&run(zpool(["list", "-H", "-o", "name"]), &Control::none())?))
+}
+
+/// Makes a pool on a disk or a file, that its comment can be read from, and of whose datasets none is mounted.
+pub fn make_pool(pool: &str, on: &Path, comment: &str, overwrite: bool) -> Result<()> {
+    let mut tool = zpool(["create", "-m", "none", "-o", "cachefile=none", "-o", "autoexpand=on"]);
+    if overwrite {
+        tool = tool.arg("-f");
+    }
+    let comment = format!("comment={comment}");
+    // Links, ACLs and attributes as containers have them, without a second read for each.
+    let all =
+        ["-O", "acltype=posixacl", "-O", "xattr=sa", "-O", "relatime=on", "-O", "compression=on"];
+    change(tool.args(["-o", &comment]).args(all).arg(pool).arg(on))
+}
+
+/// Imports a pool by what is on the disks of a folder, or on any disk.
+pub fn import(pool: &str, folder: Option<&Path>) -> Result<()> {
+    let mut tool = zpool(["import", "-N", "-f", "-o", "cachefile=none"]);
+    if let Some(folder) = folder {
+        tool = tool.arg("-d").arg(folder);
+    }
+    change(tool.arg(pool))
+}
+
+/// Lets go of a pool, so that its disks can be taken away.
+pub fn export(pool: &str) -> Result<()> {
+    change(zpool(["export", pool]))
+}
+
+/// Removes a pool with all that is in it.
+pub fn destroy_pool(pool: &str) -> Result<()> {
+    change(zpool(["destroy", "-f", pool]))
+}
+
+/// Lets a pool see that its disk or file has grown.
+pub fn expand(pool: &str, disk: &Path) -> Result<()> {
+    change(zpool(["online", "-e", pool]).arg(disk))
+}
+
+/// A property of a pool.
+pub fn pool_property(pool: &str, name: &str) -> Result<String> {
+    let output = run(zpool(["get", "-H", "-p", "-o", "value", name, pool]), &Control::none())?;
+    Ok(lines(&output).into_iter().next().unwrap_or_default())
+}
+
+/// Compares everything in a pool with its checksums, and waits for the end.
+pub fn scrub(pool: &str, control: &Control) -> Result<()> {
+    let done =
+        run(zpool(["scrub", "-w", pool]).timeout(Duration::from_secs(7 * 24 * 3600)), control);
+    if control.cancelled() {
+        change(zpool(["scrub", "-s", pool]))?;
+    }
+    done.map(drop)
+}
+
+/// What the state of a pool says, for people.
+pub fn status(pool: &str) -> Result<String> {
+    let output = run(zpool(["status", "-p", pool]), &Control::none())?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Makes a dataset for files, with those that it lies in. It is mounted by whoever needs it.
+pub fn make(name: &str, properties: &[(&str, &str)]) -> Result<()> {
+    let tool = zfs(["create", "-p", "-o", "mountpoint=legacy"]);
+    change(with(tool, properties).arg(name))
+}
+
+/// Makes a disk that takes room as it is written to.
+pub fn make_disk(name: &str, size: u64, properties: &[(&str, &str)]) -> Result<()> {
+    let tool = zfs(["create", "-s", "-V", &size.to_string(), "-o", "volmode=dev"]);
+    change(with(tool, properties).arg(name))
+}
+
+/// Makes a dataset that is the same as another is now, and goes on alone.
+///
+/// The snapshot between them goes by itself with the last that stands on it.
+pub fn copy(from: &str, to: &str, mark: &str, properties: &[(&str, &str)]) -> Result<()> {
+    let between = format!("{from}@{mark}");
+    change(zfs(["snapshot", &between]))?;
+    let cloned = change(with(zfs(["clone"]), properties).args([&between, to]));
+    let released = change(zfs(["destroy", "-d", &between]));
+    cloned.and(released)
+}
+
+/// Sets properties of a dataset.
+pub fn set(name: &str, properties: &[(&str, &str)]) -> Result<()> {
+    let words = properties.iter().map(|(key, value)| format!("{key}={value}"));
+    change(zfs(["set"]).args(words).arg(name))
+}
+
+/// A property of a dataset; `-` where it is not set.
+pub fn property(name: &str, key: &str) -> Result<String> {
+    let output = run(zfs(["get", "-H", "-p", "-o", "value", key, name]), &Control::none())?;
+    Ok(lines(&output).into_iter().next().unwrap_or_default())
+}
+
+/// A dataset with those directly in it, itself first; none where it is not there.
+pub fn list(name: &str) -> Result<Vec<Dataset>> {
+    let columns = "name,refer,used,avail,volsize";
+    let words = ["list", "-H", "-p", "-d", "1", "-t", "filesystem,volume", "-o", columns, name];
+    match run(zfs(words), &Control::none()) {
+        Ok(output) => Ok(lines(&output).iter().filter_map(|line| dataset(line)).collect()),
+        Err(error) if error.stderr_has("dataset does not exist") => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a dataset; one that is absent is Ok. What was copied from it stays.
+pub fn destroy(name: &str) -> Result<()> {
+    // Each turn hands what others stand on over to one of them; one more for each that stands on a
+    // different state.
+    while let Some(heir) = heir(name)? {
+        change(zfs(["promote", &heir]))?;
+    }
+    match change(zfs(["destroy", "-r", name])) {
+        Err(error) if error.stderr_has("dataset does not exist") => Ok(()),
+        other => other,
+    }
+}
+
+/// One of those that stand on a state of a dataset.
+fn heir(name: &str) -> Result<Option<String>> {
+    let words = ["list", "-H", "-r", "-d", "1", "-t", "snapshot", "-o", "clones", name];
+    match run(zfs(words), &Control::none()) {
+        Ok(output) => Ok(lines(&output).iter().find_map(|line| clones(line).next())),
+        Err(error) if error.stderr_has("dataset does not exist") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn clones(line: &str) -> impl Iterator<Item = String> + '_ {
+    line.split(',').filter(|name| !name.is_empty() && *name != "-").map(str::to_owned)
+}
+
+fn dataset(line: &str) -> Option<Dataset> {
+    let mut words = line.split('\t');
+    let name = words.next()?.to_owned();
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (referenced, used, available) = (number()?, number()?, number()?);
+    Some(Dataset { name, referenced, used, available, size: number() })
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+fn with<'a>(tool: Tool<'a>, properties: &[(&str, &str)]) -> Tool<'a> {
+    properties.iter().fold(tool, |tool, (key, value)| tool.args(["-o", &format!("{key}={value}")]))
+}
+
+fn zpool<'a>(words: impl IntoIterator<Item = &'a str>) -> Tool<'static> {
+    Tool::new(PROGRAM, PACKAGE).args(words).timeout(PATIENCE)
+}
+
+fn zfs<'a>(words: impl IntoIterator<Item = &'a str>) -> Tool<'static> {
+    Tool::new("zfs", PACKAGE).args(words).timeout(PATIENCE)
+}
+
+fn change(tool: Tool<'_>) -> Result<()> {
+    run(tool, &Control::none()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_list_are_read() {
+        let files = dataset("tank/web\t24576\t1024\t983040\t-").unwrap();
+        assert_eq!((files.referenced, files.used, files.size), (24576, 1024, None));
+        let disk = dataset("tank/disk\t1\t2\t3\t1073741824").unwrap();
+        assert_eq!((disk.name.as_str(), disk.size), ("tank/disk", Some(1 << 30)));
+        assert_eq!(dataset("no such thing"), None);
+        assert_eq!(clones("a/b,a/c").collect::<Vec<_>>(), ["a/b", "a/c"]);
+        assert_eq!(clones("-").count(), 0);
+    }
+}

@@ -1,0 +1,66 @@
+//! What is beneath the volumes of a pool.
+
+use std::path::{Path, PathBuf};
+
+use exec::Control;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::dir::Purpose;
+use crate::{Result, Scrubbed, Usage, VolumeId};
+
+/// Makes, copies, mounts, measures and removes volumes by name: a volume group, a dataset of ZFS.
+pub(crate) trait Backing: Send + Sync {
+    /// What files of a volume can lie in.
+    type Kind: Copy + Serialize + DeserializeOwned + Send + Sync;
+
+    /// What files of a new volume lie in.
+    fn kind(&self) -> Self::Kind;
+    /// Whether a copy shares room with what it is of.
+    fn shares(&self) -> bool;
+    /// Makes a volume with no files, of at most so many bytes.
+    fn make_files(&self, volume: &str, size: Option<u64>) -> Result<()>;
+    /// Mounts a volume of files.
+    fn mount(&self, volume: &str, kind: Self::Kind, at: &Path) -> Result<()>;
+    /// Whether a volume can be copied at once into one of at most so many bytes.
+    fn can_copy(&self, volume: &str, size: Option<u64>) -> Result<bool>;
+    /// Makes a volume that is the same as another is now.
+    fn copy(&self, from: &str, to: &str, size: Option<u64>, why: Purpose) -> Result<()>;
+    /// Limits the files of a volume. Where it must grow before, it says how large: then [`Backing::grow_files`]
+    /// is called while it is mounted.
+    fn limit(&self, volume: &str, size: Option<u64>, of: &VolumeId) -> Result<Option<u64>>;
+    /// Makes a volume with its files larger, which is mounted.
+    fn grow_files(&self, volume: &str, kind: Self::Kind, size: u64, mount: &Path) -> Result<()> {
+        let _ = (volume, kind, size, mount);
+        Ok(())
+    }
+    /// The names of all volumes.
+    fn list(&self) -> Result<Vec<String>>;
+    /// Removes volumes; absent ones are Ok.
+    fn remove(&self, volumes: Vec<String>) -> Result<()>;
+    /// The limit of a volume of files in which one file becomes a disk of that size.
+    fn room_for_disk(&self, size: u64) -> Option<u64>;
+    /// Makes a disk that reads as zeros.
+    fn make_disk(&self, volume: &str, size: u64) -> Result<()>;
+    /// Makes a disk larger; the new end reads as zeros.
+    fn grow_disk(&self, volume: &str, size: u64) -> Result<()>;
+    /// Bytes of a disk.
+    fn disk_size(&self, volume: &str) -> Result<u64>;
+    /// What a volume has that is to have so many bytes.
+    fn whole(&self, size: u64) -> u64;
+    /// The device of a disk that is active.
+    fn device(&self, volume: &str) -> PathBuf;
+    /// The device of a disk, which it makes active.
+    fn activate(&self, volume: &str) -> Result<PathBuf>;
+    /// Room in the pool, whose books are mounted there.
+    fn usage(&self, books: &Path) -> Result<Usage>;
+    /// Bytes that a disk takes.
+    fn used_by_disk(&self, volume: &str) -> Result<u64>;
+    /// Bytes that the files of a volume take, which is mounted there.
+    fn used_by_files(&self, volume: &str, mount: &Path) -> Result<u64>;
+    /// Compares everything with its checksums, where it has any.
+    fn scrub(&self, control: &Control) -> Result<Option<Scrubbed>> {
+        let _ = control;
+        Ok(None)
+    }
+}
