@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lab::{Daemon, host};
+use lab::{Daemon, host, until};
 
 /// The pool of ZFS: its name is the machine's, not the daemon's.
 const TANK: &str = "mclab-tank";
@@ -30,7 +30,6 @@ fn pool(daemon: &Daemon, name: &str) -> PathBuf {
 }
 
 fn nothing_left(daemon: &Daemon) {
-    daemon.lxc(["storage", "delete", "fast"]).ok();
     assert!(!pool(daemon, "fast.img").exists() && !pool(daemon, "fast").exists());
     let pools = host(&["zpool", "list", "-H", "-o", "name"]).text();
     assert!(!pools.contains(TANK), "{pools}");
@@ -70,6 +69,7 @@ fn instances_live_on_datasets() {
     let info = daemon.lxc(["storage", "info", "fast"]).text();
     assert!(info.contains("total space: 1.8"), "{info}");
     daemon.lxc(["delete", "y", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "fast"]).ok();
     nothing_left(&daemon);
 }
 
@@ -95,5 +95,8 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     assert!(!daemon.lxc(["storage", "list"]).text().contains("bad"));
     daemon.lxc(["storage", "delete", "fast"]).fails_with("others");
     host(&["zfs", "destroy", "-r", &format!("{TANK}/others")]).ok();
+    until("the deletion goes on", || {
+        (!daemon.lxc(["storage", "list"]).text().contains("fast")).then_some(())
+    });
     nothing_left(&daemon);
 }

@@ -123,9 +123,10 @@ pub fn set(name: &str, properties: &[(&str, &str)]) -> Result<()> {
     change(zfs(["set"]).args(words).arg(name))
 }
 
-/// A property of a dataset; `-` where it is not set.
-pub fn property(name: &str, key: &str) -> Result<String> {
-    let output = run(zfs(["get", "-H", "-p", "-o", "value", key, name]), &Control::none())?;
+/// A property of a dataset; empty where it is not set on itself.
+pub fn own_property(name: &str, key: &str) -> Result<String> {
+    let words = ["get", "-H", "-p", "-s", "local", "-o", "value", key, name];
+    let output = run(zfs(words), &Control::none())?;
     Ok(lines(&output).into_iter().next().unwrap_or_default())
 }
 

@@ -244,6 +244,7 @@ impl Error {
         matches!(
             self,
             Error::ForeignPool { .. }
+                | Error::Dataset { .. }
                 | Error::Group { .. }
                 | Error::Key { .. }
                 | Error::NotEmpty { .. }

@@ -55,8 +55,14 @@ impl Driver for Zfs {
     fn open(&self, spec: &PoolSpec) -> Result<Box<dyn Pool>> {
         let dataset = source::dataset(spec)?;
         if !mounts::is_mounted(&spec.path)? {
-            source::import(spec, &dataset)?;
-            check(spec, &dataset)?;
+            let imported = source::import(spec, &dataset)?;
+            if let Err(error) = check(spec, &dataset) {
+                if imported {
+                    // Another's, which only has the name.
+                    zfs::export(zpool(&dataset)).map_err(|e| failed("let go of", &dataset, e))?;
+                }
+                return Err(error);
+            }
             mount(spec, &dataset)?;
         }
         let datasets = Datasets::new(&dataset, spec.options.zfs.clone());

@@ -82,7 +82,7 @@ fn make_in_file(spec: &PoolSpec, file: &Path, dataset: &str) -> Result<()> {
         })?;
     }
     match pool_on(file)? == spec.id {
-        true => import(spec, dataset),
+        true => import(spec, dataset).map(drop),
         false => Err(Error::ForeignPool { path: file.to_owned() }),
     }
 }
@@ -95,7 +95,7 @@ fn make_on_disk(spec: &PoolSpec, disk: &Path, dataset: &str) -> Result<()> {
     }
     let whose = pool_on(disk)?;
     if whose.is_some() && whose == spec.id {
-        return import(spec, dataset);
+        return import(spec, dataset).map(drop);
     }
     let look = |source| failed("look at", &disk.to_string_lossy(), source);
     let holds = wipefs::signatures(disk).map_err(look)?;
@@ -151,7 +151,7 @@ fn take(spec: &PoolSpec, dataset: &str) -> Result<()> {
 
 /// Whose a dataset is.
 pub(super) fn owner(dataset: &str) -> Result<Option<Uuid>> {
-    let value = zfs::property(dataset, PROPERTY).map_err(|e| failed("look at", dataset, e))?;
+    let value = zfs::own_property(dataset, PROPERTY).map_err(|e| failed("look at", dataset, e))?;
     Ok(Uuid::parse_str(&value).ok())
 }
 
@@ -161,19 +161,22 @@ pub(super) fn is_imported(dataset: &str) -> Result<bool> {
     Ok(pools.iter().any(|pool| pool == zpool(dataset)))
 }
 
-/// Imports the pool that a dataset is in, unless it is.
-pub(super) fn import(spec: &PoolSpec, dataset: &str) -> Result<()> {
+/// Imports the pool that a dataset is in; false where it is.
+pub(super) fn import(spec: &PoolSpec, dataset: &str) -> Result<bool> {
     if is_imported(dataset)? {
-        return Ok(());
+        return Ok(false);
     }
+    let path = spec.path.clone();
     let folder = match Source::of(spec) {
-        Source::File(file) if !fsio::exists(&file)? => {
-            return Err(Error::NoPool { path: spec.path.clone() });
-        }
+        Source::File(file) if !fsio::exists(&file)? => return Err(Error::NoPool { path }),
         Source::File(file) => file.parent().map(Path::to_owned),
         _ => None,
     };
-    zfs::import(zpool(dataset), folder.as_deref()).map_err(|e| failed("import", dataset, e))
+    match zfs::import(zpool(dataset), folder.as_deref()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.stderr_has("no such pool") => Err(Error::NoPool { path }),
+        Err(error) => Err(failed("import", dataset, error)),
+    }
 }
 
 /// The pool of ours that a disk or a file is for, read from the disk itself.
