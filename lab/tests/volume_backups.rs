@@ -259,3 +259,120 @@ fn a_file_that_is_no_backup_leaves_nothing() {
         }
     }
 }
+
+/// The image of a disc, as far as anybody looks.
+fn disc() -> Vec<u8> {
+    let mut disc = lab::noise(300 << 10);
+    disc[32769..32774].copy_from_slice(b"CD001");
+    disc
+}
+
+fn import_as(daemon: &Daemon, file: &Path, name: &str, kind: &str) -> lab::Run {
+    let file = file.to_string_lossy();
+    daemon
+        .run(Client::Cli, &["storage", "volume", "import", "default", &file, name, "--type", kind])
+}
+
+#[test]
+fn an_iso_is_kept_as_it_is_and_given_to_no_container() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    let file = daemon.scratch().join("debian.iso");
+    fs::write(&file, disc()).unwrap();
+    let volume = |daemon: &Daemon, words: &[&str]| {
+        daemon.run(Client::Cli, &[&["storage", "volume"], words].concat())
+    };
+    import_as(&daemon, &file, "disc", "tape").fails_with("backup, iso, tar, qcow2");
+    let text = daemon.scratch().join("text.iso");
+    fs::write(&text, "no disc").unwrap();
+    volume(&daemon, &["import", "default", &text.to_string_lossy(), "disc"]).fails_with("no ISO");
+    volume(&daemon, &["import", "default", &file.to_string_lossy()]).fails_with("volume name");
+    volume(&daemon, &["import", "default", &file.to_string_lossy(), "disc"]).ok();
+    let shown = daemon.get(&format!("{CUSTOM}/disc"));
+    assert_eq!((&shown["content_type"], &shown["config"]["size"]), (&json!("iso"), &Value::Null));
+    assert!(daemon.lxc(["storage", "volume", "list", "default"]).text().contains("iso"));
+    let kept = |name: &str| {
+        let pool = daemon.folder().join("storage-pools/default/custom");
+        fs::read(pool.join(format!("default_{name}/root.img"))).unwrap() == disc()
+    };
+    assert!(kept("disc"));
+    volume(&daemon, &["set", "default", "disc", "size=1GiB"]).fails_with("size means nothing");
+    volume(&daemon, &["snapshot", "default", "disc"]).fails_with("never changes");
+    volume(&daemon, &["create", "default", "other", "--type=iso"]).fails_with("importing the file");
+    daemon.busybox("web");
+    let attach = ["storage", "volume", "attach", "default", "disc", "web", "/mnt"];
+    for client in Client::BOTH {
+        daemon.run(client, &attach).fails_with("content type iso");
+    }
+    volume(&daemon, &["copy", "default/disc", "default/twin"]).ok();
+    let exported = daemon.scratch().join("exported").to_string_lossy().into_owned();
+    for client in Client::BOTH {
+        daemon.run(client, &["storage", "volume", "export", "default", "disc", &exported]).ok();
+        daemon.run(client, &["storage", "volume", "import", "default", &exported, "again"]).ok();
+        assert_eq!(daemon.get(&format!("{CUSTOM}/again"))["content_type"], "iso");
+        assert!(kept("again") && kept("twin"));
+        daemon.run(client, &["storage", "volume", "delete", "default", "again"]).ok();
+    }
+
+    // It is known as an ISO even where no record names it.
+    daemon.lxc(["delete", "web", "--force"]).ok();
+    daemon.kill9();
+    let folder = daemon.folder();
+    let record = folder.join("storage-pools/default/recovery.json");
+    let mut kept: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    kept["volumes"] = json!([]);
+    fs::write(&record, kept.to_string()).unwrap();
+    fs::remove_dir_all(folder.join("database")).unwrap();
+    daemon.launch();
+    daemon.cli(["recover", "--yes"]).ok();
+    assert_eq!(daemon.get(&format!("{CUSTOM}/disc"))["content_type"], "iso");
+}
+
+#[test]
+fn a_tarball_of_files_becomes_a_volume() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o640);
+    header.set_uid(33);
+    header.set_gid(44);
+    header.set_size(4);
+    tar.append_data(&mut header, "sub/note", &b"text"[..]).unwrap();
+    let file = daemon.scratch().join("files.tar");
+    fs::write(&file, tar.into_inner().unwrap()).unwrap();
+    import_as(&daemon, &file, "data", "tar").ok();
+    daemon.busybox("web");
+    daemon.lxc(["storage", "volume", "attach", "default", "data", "web", "/srv"]).ok();
+    let seen = daemon.sh("web", "cat /srv/sub/note; stat -c ' %a %u %g' /srv/sub/note").text();
+    assert_eq!(seen, "text 640 33 44");
+    let text = daemon.scratch().join("text");
+    fs::write(&text, "no tarball").unwrap();
+    import_as(&daemon, &text, "more", "tar").fails();
+    import_as(&daemon, &file, "data", "tar").fails_with("already exists");
+}
+
+#[test]
+fn a_qcow2_becomes_a_disk() {
+    let Some(daemon) = Daemon::ready() else { return };
+    if !lab::installed("qemu-img") {
+        return lab::skip("not installed: qemu-img");
+    }
+    let place = |name: &str| daemon.scratch().join(name);
+    let mut raw = vec![0; 8 << 20];
+    raw[3 << 20..4 << 20].copy_from_slice(&lab::noise(1 << 20));
+    fs::write(place("raw"), &raw).unwrap();
+    let image = |words: &[&str]| lab::host(&[&["qemu-img"], words].concat()).ok();
+    let text = |name: &str| place(name).to_string_lossy().into_owned();
+    image(&["convert", "-f", "raw", "-O", "qcow2", "-c", &text("raw"), &text("good")]);
+    let backing = ["create", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd", &text("bad")];
+    image(&backing);
+    import_as(&daemon, &place("bad"), "disk", "qcow2").fails_with("stands on another file");
+    import_as(&daemon, &place("raw"), "disk", "qcow2").fails_with("no qcow2");
+    import_as(&daemon, &place("good"), "disk", "qcow2").ok();
+    let shown = daemon.get(&format!("{CUSTOM}/disk"));
+    assert_eq!(
+        (&shown["content_type"], &shown["config"]["size"]),
+        (&json!("block"), &json!("8388608"))
+    );
+    let disk = daemon.folder().join("storage-pools/default/custom/default_disk/root.img");
+    assert!(fs::read(disk).unwrap() == raw);
+}

@@ -297,7 +297,7 @@ fn what_cannot_be_attached_is_refused_in_one_line() {
             daemon.run(client, &[&device[..], &[source, path]].concat())
         };
         add("source=data/../../../etc", "path=/x").fails_with("source");
-        add("source=data/inner", "path=/x").fails_with("not supported");
+        add("source=data/inner", "path=/x").fails_with("No such file");
         add("source=data", "path=/bin/busybox").fails();
         add("source=data", "readonly=true").fails_with("path");
         add("source=none", "path=/x").fails_with("not found");
@@ -500,4 +500,73 @@ fn copies_and_moves_take_snapshots_along() {
         daemon.run(client, &delete).ok();
         daemon.lxc(["project", "delete", "own"]).ok();
     }
+}
+
+#[test]
+fn a_refresh_brings_a_copy_up_to_date() {
+    let Some(daemon) = with_volume() else { return };
+    daemon.lxc(["storage", "create", "second", "dir"]).ok();
+    daemon.busybox("web");
+    daemon.lxc(["storage", "volume", "attach", "default", "data", "web", "/srv"]).ok();
+    let pools = daemon.folder().join("storage-pools");
+    let file = |name: &str| pools.join("second/custom/default_copy/data").join(name);
+    for client in Client::BOTH {
+        let volume = |words: &[&str]| daemon.run(client, &[&["storage", "volume"], words].concat());
+        daemon.sh("web", "cd /srv && rm -rf * && echo same > same && echo then > note").ok();
+        volume(&["snapshot", "default", "data", "one"]).ok();
+        // The first makes it.
+        let copy = ["copy", "default/data", "second/copy", "--refresh"];
+        volume(&copy).ok();
+        assert_eq!(std::fs::read_to_string(file("note")).unwrap(), "then\n");
+        daemon.lxc(["storage", "volume", "set", "second", "copy", "user.note=its own"]).ok();
+        use std::os::unix::fs::MetadataExt;
+        let same = std::fs::metadata(file("same")).unwrap().ino();
+
+        daemon.sh("web", "cd /srv && echo now > note && echo new > new").ok();
+        volume(&["snapshot", "default", "data", "two"]).ok();
+        volume(&["delete", "default", "data/one"]).ok();
+        let init = daemon.init_of("web");
+        volume(&copy).ok();
+        assert_eq!(daemon.init_of("web"), init);
+        let text = |name: &str| std::fs::read_to_string(file(name)).unwrap();
+        assert_eq!((text("note"), text("new")), (String::from("now\n"), String::from("new\n")));
+        assert_eq!(std::fs::metadata(file("same")).unwrap().ino(), same, "it was not written");
+        let kept = names(&daemon, "/1.0/storage-pools/second/volumes/custom/copy/snapshots");
+        assert_eq!(kept, ["two"]);
+        let note = volume(&["get", "second", "copy", "user.note"]).text();
+        assert_eq!(note, "its own");
+        daemon.lxc(["storage", "volume", "attach", "second", "copy", "web", "/copy"]).ok();
+        volume(&copy).fails_with("stop it first");
+        daemon.lxc(["storage", "volume", "detach", "second", "copy", "web"]).ok();
+        volume(&["delete", "second", "copy"]).ok();
+        volume(&["delete", "default", "data/two"]).ok();
+    }
+    let create = ["storage", "volume", "create"];
+    let make = |words: &[&str]| daemon.run(Client::Lxc, &[&create[..], words].concat()).ok();
+    make(&["default", "disk", "--type=block", "size=8MiB"]);
+    make(&["second", "disk", "--type=block", "size=4MiB"]);
+    let disk = |pool: &str| pools.join(pool).join("custom/default_disk/root.img");
+    let bytes = lab::noise(8 << 20);
+    std::fs::write(disk("default"), &bytes).unwrap();
+    daemon.cli(["storage", "volume", "copy", "default/disk", "second/disk", "--refresh"]).ok();
+    assert!(std::fs::read(disk("second")).unwrap() == bytes, "it grew too");
+    let copy = ["storage", "volume", "copy", "default/data", "second/disk", "--refresh"];
+    daemon.cli(copy).fails_with("content type");
+    let copy = ["storage", "volume", "copy", "default/data", "default/data", "--refresh"];
+    daemon.cli(copy).fails_with("no copy of itself");
+}
+
+#[test]
+fn a_snapshot_of_a_volume_is_edited() {
+    let Some(daemon) = with_volume() else { return };
+    daemon.lxc(["storage", "volume", "snapshot", "default", "data", "one"]).ok();
+    let edit = ["storage", "volume", "edit", "default", "data/one"];
+    let text = b"description: before\nexpires_at: 2099-01-02T03:04:05Z\n".to_vec();
+    daemon.run_with(Client::Cli, &edit, text).ok();
+    let shown = daemon.cli(["storage", "volume", "show", "default", "data/one"]).text();
+    for words in ["description: before", "2099-01-02T03:04:05Z"] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    let text = b"expires_at: 2001-01-02T03:04:05Z\n".to_vec();
+    daemon.run_with(Client::Cli, &edit, text).fails_with("in the past");
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lab::{Daemon, host};
+use lab::{Daemon, host, until};
 
 /// The pool of ZFS: its name is the machine's, not the daemon's.
 const TANK: &str = "mclab-tank";
@@ -30,7 +30,10 @@ fn pool(daemon: &Daemon, name: &str) -> PathBuf {
 }
 
 fn nothing_left(daemon: &Daemon) {
-    assert!(!pool(daemon, "fast.img").exists() && !pool(daemon, "fast").exists());
+    until("the pool goes", || {
+        let there = pool(daemon, "fast.img").exists() || pool(daemon, "fast").exists();
+        (!there).then_some(())
+    });
     let pools = host(&["zpool", "list", "-H", "-o", "name"]).text();
     assert!(!pools.contains(TANK), "{pools}");
 }

@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 17] = [
+const TESTS: [Needed; 18] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -17,6 +17,7 @@ const TESTS: [Needed; 17] = [
     ("lvm", "lvm2"),
     ("lxc", "lxd-client"),
     ("mkfs.btrfs", "btrfs-progs"),
+    ("qemu-img", "qemu-utils"),
     ("mksquashfs", "squashfs-tools"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),

@@ -1,9 +1,34 @@
 //! The files of a copy of an instance or volume: cheaply within a pool, whole into another.
 
+use chrono::{DateTime, Utc};
 use exec::Control;
 use storage::{Pool, Shape, VolumeId, fallback};
 
 use crate::{Error, Result, World, blocking::blocking, storage::OpenPool};
+
+/// What a refresh does to the snapshots of a copy.
+pub(crate) struct Changes<S> {
+    /// Names of those that the source has not, or not the same.
+    pub(crate) gone: Vec<String>,
+    /// Those of the source that the copy has not.
+    pub(crate) new: Vec<S>,
+}
+
+impl<S: Clone> Changes<S> {
+    /// From what is there to what is wanted; they are the same by name and time.
+    pub(crate) fn of<'a>(
+        there: &'a [S],
+        wanted: &'a [S],
+        id: impl Fn(&'a S) -> (&'a str, DateTime<Utc>),
+    ) -> Changes<S> {
+        let lacks = |all: &'a [S], one: &'a S| !all.iter().any(|other| id(other) == id(one));
+        let gone = there.iter().filter(|one| lacks(wanted, one));
+        Changes {
+            gone: gone.map(|one| id(one).0.to_owned()).collect(),
+            new: wanted.iter().filter(|one| lacks(there, one)).cloned().collect(),
+        }
+    }
+}
 
 /// What is copied, and where to.
 pub(crate) struct Ends<'a> {
@@ -89,10 +114,10 @@ impl Files {
         }
     }
 
-    /// Brings the copy's root up to date.
+    /// Brings the copy's files or disk up to date.
     pub(crate) async fn refresh(&self) -> Result<()> {
         let files = self.clone();
-        blocking("refresh root", move || {
+        blocking("refresh files", move || {
             let (from, to) = ((&*files.from, &files.source), (&*files.to, &files.target));
             fallback::refresh_volume(from, to, &files.control)
         })

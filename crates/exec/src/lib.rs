@@ -28,6 +28,7 @@ pub mod mkfs_btrfs;
 pub mod mksquashfs;
 pub mod mmdebstrap;
 pub mod nft;
+pub mod qemu_img;
 pub mod systemctl;
 pub mod unsquashfs;
 pub mod wipefs;

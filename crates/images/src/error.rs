@@ -86,6 +86,14 @@ pub enum Error {
         /// What is wrong.
         why: &'static str,
     },
+    /// A file that is not what it is said to be.
+    #[error("it is no {what}: {why}")]
+    NoDisk {
+        /// Such as `ISO`.
+        what: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A backup's index that does not say what it must.
     #[error("backup/index.yaml is invalid: {reason}")]
     Index {

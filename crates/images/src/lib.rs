@@ -16,6 +16,7 @@ pub mod backup;
 mod build;
 mod decode;
 mod digest;
+mod disk;
 mod error;
 mod format;
 mod inspect;
@@ -26,6 +27,7 @@ mod unpack;
 
 pub use build::{Built, RECIPES, Recipe, RecipeInfo, build};
 pub use digest::Digest;
+pub use disk::{check_iso, qcow2_size};
 pub use error::{Error, Result};
 pub use format::Format;
 pub use inspect::{Files, Found, Kind, inspect};

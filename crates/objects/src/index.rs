@@ -80,13 +80,24 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
         .doing("read the version of the index")?;
     match version {
         VERSION => Ok(conn),
-        0 => {
-            let text = format!("BEGIN;{SCHEMA}PRAGMA user_version = {VERSION};COMMIT;");
-            conn.execute_batch(&text).doing("make the index")?;
-            Ok(conn)
-        }
+        0 => fill(conn),
         version => Err(Error::Version { path: path.to_owned(), version }),
     }
+}
+
+/// Makes an index in one file, which can be renamed once it is closed.
+pub(crate) fn make(path: &Path) -> Result<Connection> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.at("create", path)?;
+    let conn = Connection::open(path).doing("open the new index")?;
+    conn.pragma_update(None, "foreign_keys", "ON").doing("open the new index")?;
+    fill(conn)
+}
+
+fn fill(conn: Connection) -> Result<Connection> {
+    let text = format!("BEGIN;{SCHEMA}PRAGMA user_version = {VERSION};COMMIT;");
+    conn.execute_batch(&text).doing("make the index")?;
+    Ok(conn)
 }
 
 /// One more connection to it.

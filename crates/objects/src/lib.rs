@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! index.db          what objects there are (SQLite); small ones are in it whole
+//! names.log         the same once more, from which a lost index is made anew
 //! incoming/<blob>   contents that are being written, and those that were named a moment ago
 //! blobs/<xx>/<blob> contents of all other objects
 //! ```
@@ -23,8 +24,10 @@ mod get;
 mod index;
 mod list;
 mod multipart;
+mod names;
 mod object;
 mod put;
+mod rebuild;
 mod settings;
 mod store;
 mod tags;

@@ -1,5 +1,7 @@
 //! Documents that a user of the store keeps with it. What is in them means nothing here.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Doing;
@@ -13,8 +15,17 @@ impl Store {
 
     /// Puts a document in the place of the one of its name; `None` takes it away.
     pub fn set_document(&self, name: &str, text: Option<&str>) -> Result<()> {
-        self.write(|tx| set(tx, name, text))
+        self.write_settings(|tx| set(tx, name, text))
     }
+}
+
+/// All there are.
+pub(crate) fn all(conn: &Connection) -> Result<BTreeMap<String, String>> {
+    let work = || -> rusqlite::Result<BTreeMap<String, String>> {
+        let mut statement = conn.prepare_cached("SELECT name, value FROM settings")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    };
+    work().doing("read the settings")
 }
 
 pub(crate) fn get(conn: &Connection, name: &str) -> Result<Option<String>> {

@@ -1,15 +1,18 @@
 //! An open store.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rusqlite::hooks::Action;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::blob::{self, Blobs};
 use crate::error::{At, Doing};
-use crate::{Error, LONGEST_KEY, Result, index};
+use crate::names::{self, Names};
+use crate::{Error, LONGEST_KEY, Result, index, rebuild};
 
 /// Connections for readers that are kept; more are made when more read at once.
 const READERS: usize = 4;
@@ -19,7 +22,7 @@ const READERS: usize = 4;
 pub struct Store {
     blobs: Blobs,
     index: PathBuf,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     readers: Mutex<Vec<Connection>>,
     /// Readers of objects in several pieces: while there are any no blob is removed.
     pub(crate) reading: AtomicUsize,
@@ -27,13 +30,38 @@ pub struct Store {
     pub(crate) deferred: AtomicBool,
 }
 
+/// Who changes the index, and notes the changes.
+#[derive(Debug)]
+struct Writer {
+    conn: Connection,
+    names: Names,
+    /// The objects that the change under way has changed.
+    changed: Arc<Mutex<BTreeSet<i64>>>,
+}
+
+impl Writer {
+    fn new(mut conn: Connection, names: Names) -> Result<Writer> {
+        let changed = Arc::<Mutex<BTreeSet<i64>>>::default();
+        let seen = changed.clone();
+        let hook = move |_: Action, _: &str, table: &str, id: i64| {
+            if table == "objects" {
+                lock(&seen).insert(id);
+            }
+        };
+        conn.update_hook(Some(hook)).doing("follow changes")?;
+        Ok(Writer { conn, names, changed })
+    }
+}
+
 impl Store {
     /// Opens the store in a folder that is there, and removes what a crash left in it.
     pub fn open(folder: &Path) -> Result<Store> {
         let (blobs, path) = (Blobs::open(folder)?, folder.join("index.db"));
+        rebuild::if_lost(folder, &blobs)?;
         let conn = index::open(&path)?;
         blob::sync_folder(folder)?;
-        let (writer, readers) = (Mutex::new(conn), Mutex::default());
+        let names = Names::open(folder, &conn)?;
+        let (writer, readers) = (Mutex::new(Writer::new(conn, names)?), Mutex::default());
         let (reading, deferred) = (AtomicUsize::new(0), AtomicBool::new(false));
         let store = Store { blobs, index: path, writer, readers, reading, deferred };
         store.settle_incoming()?;
@@ -64,11 +92,38 @@ impl Store {
 
     /// Changes something, all or nothing; durable when it returns.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.change(work, false)
+    }
+
+    /// The same for settings.
+    pub(crate) fn write_settings<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.change(work, true)
+    }
+
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+        with_settings: bool,
+    ) -> Result<T> {
         let mut writer = lock(&self.writer);
+        let Writer { conn, names, changed } = &mut *writer;
+        // What a change that failed would have changed.
+        lock(changed).clear();
         let behavior = TransactionBehavior::Immediate;
-        let tx = writer.transaction_with_behavior(behavior).doing("begin a change")?;
+        let tx = conn.transaction_with_behavior(behavior).doing("begin a change")?;
         let done = work(&tx)?;
+        let ids = std::mem::take(&mut *lock(changed));
+        let is_change = with_settings || !ids.is_empty();
+        if is_change {
+            names::count(&tx)?;
+        }
         tx.commit().doing("commit a change")?;
+        if is_change {
+            names.note(conn, &ids, with_settings);
+        }
         Ok(done)
     }
 

@@ -414,3 +414,128 @@ fn objects_whose_contents_have_changed_are_found() {
     store.delete("large", |_| true).unwrap();
     assert_eq!(look(), []);
 }
+
+/// Key, version, whether it is a marker, contents, tags, attributes, time.
+type Seen = (String, String, bool, Vec<u8>, Tags, Attributes, i64);
+
+/// All there is to see of a store's objects.
+fn look(store: &Arc<Store>) -> Vec<Seen> {
+    let after = After { key: "", version: None };
+    let page = store.list_versions(Query { most: 1000, ..Query::default() }, after).unwrap();
+    let seen = page.objects.into_iter().map(|object| {
+        let (bytes, tags) = match object.marker {
+            true => Default::default(),
+            false => (
+                all(store.reader(&object, 0..object.size).unwrap()),
+                store.tags(&object.key, Some(&object.version)).unwrap(),
+            ),
+        };
+        let Object { key, version, marker, attributes, modified, .. } = object;
+        (key, version, marker, bytes, tags, attributes, modified)
+    });
+    seen.collect()
+}
+
+/// A store with all kinds of objects, and some that are gone.
+fn lived_in(folder: &Path) -> Arc<Store> {
+    let store = open(folder);
+    for key in ["a", "a/b", "../x", "ä\n\"{}"] {
+        put(&store, key, key.as_bytes());
+        put(&store, &format!("{key} large"), &[key.len() as u8; LARGE]);
+    }
+    put(&store, "empty", b"");
+    put(&store, "replaced", &[1; LARGE]);
+    put(&store, "replaced", b"small now");
+    put(&store, "gone", &[1; LARGE]);
+    store.delete("gone", |_| true).unwrap();
+    store.set_versioning(Versioning::Kept).unwrap();
+    put(&store, "versions", b"one\n");
+    put(&store, "versions", &[2; LARGE]);
+    put(&store, "marked", b"there");
+    store.delete("marked", |_| true).unwrap();
+    store.set_tags("a", None, &Tags::from([("of".into(), "summer".into())])).unwrap();
+    store.set_document("cors", Some("rules")).unwrap();
+    store.set_document("lifecycle", Some("rules")).unwrap();
+    store.set_document("lifecycle", None).unwrap();
+    let id = store.begin("parts", &Attributes::default(), &Tags::new()).unwrap();
+    for (number, size) in [(1, SMALLEST_PART as usize), (2, 10)] {
+        let mut draft = store.draft_part();
+        draft.write(&vec![number as u8; size]).unwrap();
+        store.put_part(("parts", &id), number, draft.finish().unwrap(), None).unwrap();
+    }
+    let parts = store.parts("parts", &id, 0, 10).unwrap();
+    let named: Vec<_> = parts.into_iter().map(|part| (part.number, part.etag)).collect();
+    store.complete(("parts", &id), &named, |_| true).unwrap();
+    let copied = store.copy(&store.get("a large").unwrap()).unwrap();
+    store.put(new("copy", copied), None, |_| true).unwrap();
+    store
+}
+
+#[test]
+fn a_lost_index_is_made_anew_with_every_object() {
+    for damage in ["lost", "empty", "noise", "twice"] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = lived_in(folder.path());
+        let (before, total) = (look(&store), store.total().unwrap());
+        assert_eq!(before.len(), 16);
+        drop(store);
+        let index = folder.path().join("index.db");
+        match damage {
+            "lost" | "twice" => std::fs::remove_file(&index).unwrap(),
+            "empty" => std::fs::write(&index, b"").unwrap(),
+            _ => std::fs::write(&index, [7; 20_000]).unwrap(),
+        }
+        let store = open(folder.path());
+        assert_eq!((look(&store), store.total().unwrap()), (before, total), "{damage}");
+        assert_eq!(store.document("cors").unwrap().as_deref(), Some("rules"));
+        assert_eq!(store.document("lifecycle").unwrap(), None);
+        assert_eq!(store.versioning().unwrap(), Versioning::Kept);
+        put(&store, "after", &[9; LARGE]);
+        let before = look(&store);
+        if damage == "twice" {
+            drop(store);
+            std::fs::remove_file(&index).unwrap();
+            assert_eq!(look(&open(folder.path())), before);
+        }
+    }
+}
+
+#[test]
+fn names_that_end_too_early_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = lived_in(folder.path());
+    let before = look(&store);
+    drop(store);
+    // A power cut took their end, or they were never there; the index has it all.
+    let log = folder.path().join("names.log");
+    let length = std::fs::metadata(&log).unwrap().len();
+    for cut in [length - 1, length / 2, 0] {
+        let file = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
+        file.set_len(cut).unwrap();
+        drop(open(folder.path()));
+        std::fs::remove_file(folder.path().join("index.db")).unwrap();
+        assert_eq!(look(&open(folder.path())), before, "{cut}");
+    }
+}
+
+#[test]
+fn an_object_whose_contents_are_gone_is_left_out_of_the_new_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "stays", &[1; LARGE]);
+    put(&store, "goes", &[2; LARGE]);
+    drop(store);
+    for shard in std::fs::read_dir(folder.path().join("blobs")).unwrap() {
+        for blob in std::fs::read_dir(shard.unwrap().path()).unwrap() {
+            let path = blob.unwrap().path();
+            if std::fs::read(&path).unwrap()[0] == 2 {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    std::fs::remove_file(folder.path().join("index.db")).unwrap();
+    let store = open(folder.path());
+    assert!(read(&store, "stays") == [1; LARGE]);
+    assert!(matches!(store.get("goes"), Err(Error::NoObject { .. })));
+    assert_eq!(store.total().unwrap(), LARGE as u64);
+}

@@ -71,7 +71,7 @@ impl Store {
 
     /// Keeps versions from now on, or no longer. What is there stays.
     pub fn set_versioning(&self, versioning: Versioning) -> Result<()> {
-        self.write(|tx| settings::set(tx, SETTING, Some(versioning.word())))
+        self.write_settings(|tx| settings::set(tx, SETTING, Some(versioning.word())))
     }
 
     /// A part of the list of all versions: by key, the newest first. `after` of the query is not looked at.

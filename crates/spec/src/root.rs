@@ -69,6 +69,10 @@ pub struct MappedIds {
 pub struct Mount {
     /// On the host.
     pub source: PathBuf,
+    /// The folder beneath which `source` lies, where what is in it is nobody's to trust: it is reached
+    /// from there without following a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneath: Option<PathBuf>,
     /// Inside; made if missing.
     pub target: PathBuf,
     /// Locked read-only: the container's root cannot change it.

@@ -135,6 +135,9 @@ pub fn refresh_volume(
 }
 
 fn refresh(source: &Attached, target: &Attached, control: &Control) -> Result<()> {
+    if let (Attached::Block(from), Attached::Block(to)) = (source, target) {
+        return copy::sync_disk(from, to, control);
+    }
     let (from, to) = (View::open(source, Access::Read)?, View::open(target, Access::Write)?);
     copy::sync_tree(&from.path(), &to.path(), control)?;
     rustix::fs::syncfs(

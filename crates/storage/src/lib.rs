@@ -30,7 +30,7 @@ mod laws;
 #[cfg(test)]
 mod testing;
 
-pub use copy::{Copied, copy_tree, sync_tree};
+pub use copy::{Copied, copy_file, copy_tree, sync_tree};
 pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
     PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver, driver_in,

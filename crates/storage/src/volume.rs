@@ -96,6 +96,15 @@ pub enum Content {
     Filesystem,
     /// A disk.
     Block,
+    /// The image of a disc: kept as a disk is, and never written to.
+    Iso,
+}
+
+impl Content {
+    /// Whether it is one file or device.
+    pub fn is_disk(self) -> bool {
+        matches!(self, Content::Block | Content::Iso)
+    }
 }
 
 /// What a volume should be when it is made.

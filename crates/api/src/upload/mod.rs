@@ -77,6 +77,11 @@ pub(crate) fn is_file(request: &Request<Body>) -> bool {
     content_type(request) == "application/octet-stream"
 }
 
+/// What the client says a file is; empty when it says nothing.
+pub(crate) fn said_type(request: &Request<Body>) -> Result<&str> {
+    Ok(text(request.headers(), "x-lxd-type")?.unwrap_or_default())
+}
+
 /// Receives a file into `folder`.
 pub(crate) async fn receive_file(folder: &Path, request: Request<Body>) -> Result<ReceivedFile> {
     let files = Staged::new(folder);

@@ -98,8 +98,9 @@ async fn import(
     request: http::Request<axum::body::Body>,
 ) -> Result<Response> {
     let (world, place) = (&call.world, (call.path("pool"), call.query.project(), kind));
+    let form = volumes::backups::Form::read(upload::said_type(&request)?)?;
     let received = upload::receive_file(&world.dirs.cache(), request).await?;
-    let (form, upload) = (volumes::backups::Form::Backup, received.upload());
+    let upload = received.upload();
     let begun = volumes::backups::import(world, &call.caller, place, form, upload).await?;
     received.hand_over();
     Ok(routes::accepted(&begun))

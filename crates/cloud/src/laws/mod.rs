@@ -10,6 +10,7 @@ mod networks;
 mod plug;
 mod pools;
 mod recover;
+mod refresh;
 mod scene;
 mod snapshots;
 mod volume_backups;

@@ -130,7 +130,7 @@ fn named(name: &str) -> StorageVolumeSnapshotsPost {
 }
 
 /// Writes into the volume from outside.
-fn write_note(world: &World, text: &str) {
+pub(super) fn write_note(world: &World, text: &str) {
     let folder = world.dirs.root().join("storage-pools/default/custom/default_data/data");
     std::fs::write(folder.join("note"), text).unwrap();
 }

@@ -50,6 +50,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<volumes::Rename>()
         .register::<volumes::Delete>()
         .register::<volumes::Copy>()
+        .register::<volumes::Refresh>()
         .register::<volumes::Relocate>()
         .register::<backups::Make<volumes::backups::Of>>()
         .register::<backups::Delete<volumes::backups::Of>>()

@@ -37,6 +37,7 @@ fn row_of(
     let content = match volume.info.content {
         storage::Content::Filesystem => "filesystem",
         storage::Content::Block => "block",
+        storage::Content::Iso => "iso",
     };
     let bare = || Volume {
         id: 0,

@@ -84,5 +84,8 @@ pub const EXTENSIONS: &[&str] = &[
     "storage_volume_state",
     "custom_block_volumes",
     "custom_volume_backup",
+    "custom_volume_refresh",
+    "custom_volume_iso",
+    "import_custom_volume_tar",
     "storage_volumes_created_at",
 ];

@@ -25,8 +25,8 @@ use crate::{Error, Result, World, blocking::blocking};
 pub(crate) struct Plan {
     /// Its mount; of a volume it is not known yet from where.
     pub(crate) mount: Mount,
-    /// The pool and the volume behind it; `None` is a path of the host.
-    volume: Option<(String, String)>,
+    /// The pool and the volume behind it, and the path within it; `None` is a path of the host.
+    volume: Option<(String, String, Option<String>)>,
 }
 
 impl Plan {
@@ -35,12 +35,15 @@ impl Plan {
         let (source, volume) = match disk.origin()? {
             DiskSource::Root { .. } => return None,
             DiskSource::Host(path) => (path.into(), None),
-            DiskSource::Volume { pool, volume, .. } => {
-                (Default::default(), Some((pool.to_owned(), volume.to_owned())))
+            DiskSource::Volume { pool, volume, path } => {
+                let path = path.map(|path| path.trim_matches('/').to_owned());
+                let path = path.filter(|path| !path.is_empty());
+                (Default::default(), Some((pool.to_owned(), volume.to_owned(), path)))
             }
         };
         let mount = Mount {
             source,
+            beneath: None,
             target: disk.path.as_ref()?.as_path().to_owned(),
             readonly: disk.readonly,
             shift: disk.shift,
@@ -52,7 +55,7 @@ impl Plan {
 
     /// The mount of a disk of an instance in `project`.
     pub(crate) async fn resolve(&self, world: &World, project: &str) -> Result<Mount> {
-        let Some((pool, name)) = &self.volume else { return Ok(self.mount.clone()) };
+        let Some((pool, name, path)) = &self.volume else { return Ok(self.mount.clone()) };
         let found = world.store.read(|db| {
             let key = Key::of(db, pool, project, name)?;
             let row = key.find(db)?;
@@ -67,9 +70,14 @@ impl Plan {
         let options = VolumeOptions::parse(&row.config)?;
         let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
         match blocking("attach volume", move || open.attach(&id)).await? {
-            Attached::Path(source) => {
+            Attached::Path(folder) => {
                 let shift = !options.security_unmapped;
-                Ok(Mount { source, shift, recursive: false, ..self.mount.clone() })
+                let (source, beneath) = match path {
+                    None => (folder, None),
+                    // What is in a volume its instances change as they like.
+                    Some(path) => (folder.join(path), Some(folder)),
+                };
+                Ok(Mount { source, beneath, shift, recursive: false, ..self.mount.clone() })
             }
             Attached::Overlay { .. } | Attached::Block(_) => {
                 Err(Error::Unsupported("a volume of this kind as a folder of a container"))
@@ -123,8 +131,8 @@ pub(crate) fn check(
 ) -> Result<()> {
     for (name, device) in devices {
         let Some(disk) = device.disk() else { continue };
-        if let Some(DiskSource::Volume { pool, volume, path }) = disk.origin() {
-            check_one(db, project, (pool, volume, path), disk)
+        if let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() {
+            check_one(db, project, (pool, volume), disk)
                 .map_err(|source| of_device(name, source))?;
         }
     }
@@ -134,12 +142,9 @@ pub(crate) fn check(
 fn check_one(
     db: &Read<'_>,
     project: &str,
-    (pool, volume, path): (&str, &str, Option<&str>),
+    (pool, volume): (&str, &str),
     disk: &Disk,
 ) -> Result<()> {
-    if path.is_some() {
-        return Err(Error::Unsupported("a path within a storage volume"));
-    }
     let row = match Key::of(db, pool, project, volume)?.find(db) {
         Err(Error::NotFound { .. }) if !disk.required => return Ok(()),
         found => found?,

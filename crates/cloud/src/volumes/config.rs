@@ -42,14 +42,20 @@ pub(super) fn known(word: &str) -> Result<&'static str> {
 pub(super) fn kept_as(content: &str) -> Content {
     match content {
         "filesystem" => Content::Filesystem,
+        "iso" => Content::Iso,
         _ => Content::Block,
     }
 }
+
+/// Keys that mean nothing to what never changes.
+const OF_CHANGES: [&str; 4] =
+    ["size", "snapshots.expiry", "snapshots.pattern", "snapshots.schedule"];
 
 /// Whether the key does not fit what the volume holds.
 fn is_foreign(key: &str, content: &str) -> bool {
     match content {
         "filesystem" => OF_DISKS.contains(&key),
+        "iso" => OF_FILES.contains(&key) || OF_CHANGES.contains(&key),
         _ => OF_FILES.contains(&key),
     }
 }
@@ -92,6 +98,7 @@ pub(super) fn size(options: &VolumeOptions, content: Content) -> Option<u64> {
     match content {
         Content::Block => Some(size.next_multiple_of(SECTOR)),
         Content::Filesystem => (size > 0).then_some(size),
+        Content::Iso => None,
     }
 }
 

@@ -10,7 +10,7 @@ use tasks::{Cx, Operation, Step, Task, step};
 use uuid::Uuid;
 use wire::StorageVolumesPost;
 
-use super::{Key, config, create, users};
+use super::{Key, config, create, refresh, users};
 use crate::{
     Caller, Error, Result, World,
     copies::{Ends, Files},
@@ -133,7 +133,9 @@ pub async fn copy(
 ) -> Result<Operation> {
     super::custom(kind)?;
     match post.source.r#type.as_str() {
-        "copy" if post.source.refresh => return Err(Error::Unsupported("a refresh of a copy")),
+        "copy" if post.source.refresh && refresh::is_there(world, pool, project, &post.name)? => {
+            return refresh::refresh(world, caller, pool, project, &post).await;
+        }
         "copy" => {}
         "migration" => return Err(Error::Unsupported("migration")),
         other => return Err(Error::invalid("source type", format!("\"{other}\": copy"))),

@@ -197,7 +197,7 @@ fn on_disk(
     let mut own = |folder: &Path| give(folder, options);
     match content {
         Content::Filesystem => pool.create(id, &shape, Some(&mut own), control),
-        Content::Block => pool.create(id, &shape, None, control),
+        Content::Block | Content::Iso => pool.create(id, &shape, None, control),
     }
 }
 

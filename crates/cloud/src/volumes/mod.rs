@@ -34,6 +34,7 @@ mod copy;
 mod create;
 mod delete;
 mod list;
+mod refresh;
 mod relocate;
 mod rename;
 pub mod snapshots;
@@ -42,8 +43,8 @@ mod update;
 mod users;
 
 pub(crate) use self::{
-    copy::Copy, create::Create, delete::Delete, relocate::Relocate, rename::Rename, update::Update,
-    users::Uses,
+    copy::Copy, create::Create, delete::Delete, refresh::Refresh, relocate::Relocate,
+    rename::Rename, update::Update, users::Uses,
 };
 pub use self::{
     copy::copy,

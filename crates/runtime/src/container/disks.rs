@@ -1,17 +1,20 @@
 //! Disks: folders and files of the host, bound into the root.
 
 use std::{
-    fs,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2},
+    io::Errno,
+};
 use spec::Mount;
 use sys::FsIds;
 
 use super::{
-    mounts::{attach, copy, map_ids},
+    mounts::{attach, copy_at, map_ids},
     path::{Kind, make},
 };
 use crate::error::{At, Result};
@@ -25,19 +28,42 @@ pub(super) struct Detached {
 
 /// Takes the source; `None` if it is missing and optional.
 pub(super) fn take(disk: &Mount, userns: Option<BorrowedFd>) -> Result<Option<Detached>> {
-    let metadata = match fs::metadata(&disk.source) {
+    let place = match open_source(disk) {
         Err(error) if error.kind() == ErrorKind::NotFound && disk.optional => return Ok(None),
         result => result.at("find", &disk.source)?,
     };
-    let mount = copy(&disk.source, disk.recursive).at("open", &disk.source)?;
+    let what = FileType::from_raw_mode(fstat(&place).at("find", &disk.source)?.st_mode);
+    let mount = copy_at(place.as_fd(), disk.recursive).at("open", &disk.source)?;
     if let (true, Some(userns)) = (disk.shift, userns) {
         map_ids(mount.as_fd(), userns, disk.recursive).at("map ids of", &disk.source)?;
     }
     if disk.readonly {
         sys::set_readonly_mount(mount.as_fd()).at("make read-only", &disk.source)?;
     }
-    let kind = if metadata.is_dir() { Kind::Folder } else { Kind::File };
+    let kind = if what.is_dir() { Kind::Folder } else { Kind::File };
     Ok(Some(Detached { mount, target: disk.target.clone(), kind }))
+}
+
+/// Opens the source. From a folder that is nobody's to trust no link, device or other mount is taken.
+fn open_source(disk: &Mount) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let Some(beneath) = &disk.beneath else {
+        return Ok(openat(CWD, &disk.source, flags, Mode::empty())?);
+    };
+    let path = disk.source.strip_prefix(beneath).map_err(io::Error::other)?;
+    let folder = openat(CWD, beneath, flags | OFlags::DIRECTORY, Mode::empty())?;
+    let inside = ResolveFlags::BENEATH
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_XDEV;
+    let place = match openat2(&folder, path, flags, Mode::empty(), inside) {
+        Err(Errno::LOOP) => return Err(io::Error::other("a link on the way is not followed")),
+        opened => opened?,
+    };
+    match FileType::from_raw_mode(fstat(&place)?.st_mode) {
+        FileType::Directory | FileType::RegularFile => Ok(place),
+        _ => Err(io::Error::other("it is neither a folder nor a file")),
+    }
 }
 
 /// Binds a disk below an open root, in the caller's mount namespace. Missing parts of the target

@@ -36,7 +36,12 @@ pub(super) fn copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
 
 /// A detached copy of what an open descriptor is.
 pub(super) fn copy_of(place: BorrowedFd) -> io::Result<OwnedFd> {
-    Ok(open_tree(place, "", flags(true) | OpenTreeFlags::AT_EMPTY_PATH)?)
+    copy_at(place, true)
+}
+
+/// The same, with what is mounted below it or without.
+pub(super) fn copy_at(place: BorrowedFd, recursive: bool) -> io::Result<OwnedFd> {
+    Ok(open_tree(place, "", flags(recursive) | OpenTreeFlags::AT_EMPTY_PATH)?)
 }
 
 fn flags(recursive: bool) -> OpenTreeFlags {

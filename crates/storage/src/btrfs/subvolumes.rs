@@ -48,7 +48,7 @@ impl Trees for Subvolumes {
     }
 
     fn begin_fill(&self, place: &Place, meta: &Meta) -> Result<PathBuf> {
-        if meta.content == crate::Content::Block {
+        if meta.content.is_disk() {
             return Ok(place.folder.clone());
         }
         let filling = place.folder.join("filling");
@@ -59,7 +59,7 @@ impl Trees for Subvolumes {
     /// Nothing can be moved from one subvolume to another, so the one that was filled becomes `rootfs/`:
     /// what was in `rootfs/` moves up.
     fn end_fill(&self, place: &Place, meta: &Meta) -> Result<()> {
-        if meta.content == crate::Content::Block {
+        if meta.content.is_disk() {
             return Ok(());
         }
         let filling = place.folder.join("filling");

@@ -17,7 +17,7 @@ use crate::{Result, fsio};
 const CHUNK: usize = 1 << 20;
 
 /// Copies one file to a new one.
-pub(crate) fn copy_file(from: &Path, to: &Path, control: &Control) -> Result<()> {
+pub fn copy_file(from: &Path, to: &Path, control: &Control) -> Result<()> {
     let mut source = File::open(from).at("open", from)?;
     let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
     let mut target = new.at("create", to)?;

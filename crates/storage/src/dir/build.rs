@@ -90,7 +90,7 @@ pub(super) fn fill(
             refuse_reserved(&into, id)?;
             trees.end_fill(place, meta)?;
         }
-        None if meta.content == Content::Block => new_disk(trees, &contents, meta.size, id)?,
+        None if meta.content.is_disk() => new_disk(trees, &contents, meta.size, id)?,
         None if id.kind.is_bare() => {}
         None => trees.make(&contents, 0o755, meta.size)?,
     }

@@ -78,7 +78,7 @@ impl From<'_> {
         control: &Control,
     ) -> Result<()> {
         match meta.content {
-            Content::Block => self.disk(to, meta, why, control)?,
+            Content::Block | Content::Iso => self.disk(to, meta, why, control)?,
             Content::Filesystem => self.files(to, meta, why, control)?,
         }
         self.pool.trees.settle(&meta.contents(to))?;
@@ -99,7 +99,7 @@ impl From<'_> {
     /// The image the copy stands on.
     fn lower(&self, shape: &Shape) -> Option<&str> {
         match self.id.kind {
-            _ if shape.plain || !self.pool.layers || shape.content == Content::Block => None,
+            _ if shape.plain || !self.pool.layers || shape.content.is_disk() => None,
             VolumeKind::Image => Some(&self.id.name),
             _ => self.meta.lower.as_deref(),
         }

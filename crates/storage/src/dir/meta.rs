@@ -59,7 +59,7 @@ impl Meta {
     /// Where the volume's files or disk are, for all but overlays.
     pub(crate) fn contents(&self, place: &Place) -> PathBuf {
         match (self.content, self.kind, &self.lower) {
-            (Content::Block, ..) => place.disk(),
+            (content, ..) if content.is_disk() => place.disk(),
             (_, kind, _) if kind.is_bare() => place.data(),
             (_, _, None) => place.rootfs(),
             (_, _, Some(_)) => place.upper(),

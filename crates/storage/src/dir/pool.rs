@@ -185,6 +185,9 @@ impl Pool for DirPool {
 
     fn resize(&self, id: &VolumeId, size: Option<u64>) -> Result<()> {
         let (place, mut meta) = self.find(id)?;
+        if meta.content == Content::Iso {
+            return Err(Error::Unsupported { what: "resize", volume: id.clone() });
+        }
         if meta.content == Content::Block {
             let Some(size) = size else {
                 return Err(Error::Unsupported { what: "lift the size of", volume: id.clone() });
@@ -274,7 +277,7 @@ impl DirPool {
             let path = self.trees.place(&meta.contents(place))?;
             return Ok(match meta.content {
                 Content::Filesystem => Attached::Path(path),
-                Content::Block => Attached::Block(path),
+                Content::Block | Content::Iso => Attached::Block(path),
             });
         };
         let image = VolumeId::new(VolumeKind::Image, lower.as_str())?;

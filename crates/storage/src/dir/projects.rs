@@ -102,7 +102,7 @@ impl Trees for Projects {
     }
 
     fn used(&self, path: &Path, content: Content) -> Result<Option<u64>> {
-        if content == Content::Block {
+        if content.is_disk() {
             return fallback::tree_usage(path);
         }
         match project(path)? {

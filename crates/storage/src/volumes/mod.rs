@@ -225,7 +225,9 @@ impl<B: Backing> Trees for Volumes<B> {
     fn begin_fill(&self, place: &Place, meta: &Meta) -> Result<PathBuf> {
         let size = match meta.content {
             Content::Filesystem => meta.size,
-            Content::Block => meta.size.and_then(|size| self.backing.room_for_disk(size)),
+            Content::Block | Content::Iso => {
+                meta.size.and_then(|size| self.backing.room_for_disk(size))
+            }
         };
         let path = place.folder.join(FILLING);
         let volume = self.make_files(&path, size)?;
@@ -245,13 +247,13 @@ impl<B: Backing> Trees for Volumes<B> {
             }
         }
         let there = fsio::exists(&top.join(&name))?;
-        if there && meta.content == Content::Block {
+        if there && meta.content.is_disk() {
             self.end_disk(place, &top.join(&name), meta.size)?;
         }
         self.close(&filling)?;
         match (there, meta.content) {
             (true, Content::Filesystem) => fs::rename(&filling, contents).at("move", &filling),
-            (true, Content::Block) => {
+            (true, Content::Block | Content::Iso) => {
                 self.discard(vec![volume])?;
                 fsio::remove_file(&filling)
             }
@@ -270,7 +272,7 @@ impl<B: Backing> Trees for Volumes<B> {
 
     fn used(&self, path: &Path, content: Content) -> Result<Option<u64>> {
         let volume = self.read(path)?.volume;
-        if content == Content::Block {
+        if content.is_disk() {
             return self.backing.used_by_disk(&volume).map(Some);
         }
         self.open(path)?;

@@ -12,6 +12,10 @@
 //!
 //! Past a point of no return "as before" becomes "as intended", after a retry.
 //!
+//! A task that writes into what is there, and resumes, is not all or nothing. `check_repeatable` lets the
+//! same things go wrong, and asks for less: what is left makes sense, and asked for once more the
+//! world is as intended. After a crash that no failure came with it is so at once.
+//!
 //! What the laws cannot see: whether `observe` looks at all a task may leave behind. It should list
 //! everything of the world, not only the one thing the task makes.
 
@@ -49,6 +53,51 @@ pub async fn check<T: Task, O: PartialEq + Debug>(
     }
     let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
     assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+}
+
+/// Checks the laws of a task that can be asked for again and again until it comes to its end.
+///
+/// `task` makes the input from the world as it is, as a new request would; `sane` says what is wrong
+/// with what a fault has left, if so. The rest as with [`check`].
+///
+/// # Panics
+/// When a law is broken, with the list of all that are.
+pub async fn check_repeatable<T: Task, O: PartialEq + Debug>(
+    world: impl AsyncFn() -> Arc<T::World>,
+    task: impl Fn() -> T,
+    observe: impl AsyncFn(&T::World) -> O,
+    sane: impl Fn(&O) -> Result<(), String>,
+) {
+    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
+    laws.undisturbed().await;
+    if laws.broken.is_empty() {
+        for faults in repeatable::<T>() {
+            laws.again(&faults, &sane).await;
+        }
+    }
+    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
+    assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+}
+
+/// What goes wrong with a task that is asked for again.
+fn repeatable<T: Task>() -> Vec<Faults> {
+    let mut all = vec![Faults { twice: true, ..Faults::default() }];
+    for step in 0..steps::<T>() {
+        for fail in [Fail::Before(step), Fail::After(step)] {
+            for twice in [false, true] {
+                all.push(Faults { fail: Some(fail), twice, ..Faults::default() });
+            }
+        }
+        all.push(Faults { cancel_before: Some(step), ..Faults::default() });
+        for lose_writes in [false, true] {
+            let crash = Some(Crash::AfterStep(step));
+            all.push(Faults { crash, lose_writes, ..Faults::default() });
+            let fail = Some(Fail::After(step));
+            let crash = Some(Crash::AfterWrite(step as u64 + 2));
+            all.push(Faults { fail, crash, lose_writes, ..Faults::default() });
+        }
+    }
+    all
 }
 
 /// What a law expects to see in the end.
@@ -146,6 +195,28 @@ where
                     break;
                 }
             }
+        }
+    }
+
+    /// Plays one scene in a fresh world, looks at what is left, and asks for the task again.
+    async fn again(&mut self, faults: &Faults, sane: &impl Fn(&O) -> Result<(), String>) {
+        let world = (self.world)().await;
+        let done = async {
+            let crashed = play(&world, (self.task)(), faults).await?;
+            let now = (self.observe)(&world).await;
+            sane(&now)?;
+            if faults.twice && faults.fail.is_none() || crashed && faults.fail.is_none() {
+                self.compare(&now, Expect::Intended)?;
+            }
+            play(&world, (self.task)(), &Faults::default()).await?;
+            self.compare(&(self.observe)(&world).await, Expect::Intended)
+        };
+        if let Err(why) = done.await {
+            let Faults { fail, crash, cancel_before, twice, lose_writes, .. } = faults;
+            self.broken.push(format!(
+                "- fail {fail:?}, crash {crash:?}, cancel before {cancel_before:?}, twice {twice}, \
+                 power cut {lose_writes}: {why}"
+            ));
         }
     }
 

@@ -56,7 +56,7 @@ impl Export {
     }
 }
 
-/// Makes a custom volume of a backup that this server wrote, or LXD.
+/// Makes a custom volume of a file: a backup, an ISO, a tarball of files, a disk as qcow2.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
     /// Pool
@@ -65,6 +65,9 @@ pub(crate) struct Import {
     file: PathBuf,
     /// Name for the volume; a backup has one itself
     name: Option<String>,
+    /// What the file is: backup, iso, tar or qcow2; otherwise iso for FILE.iso, and else backup
+    #[arg(long, value_name = "TYPE")]
+    r#type: Option<String>,
 }
 
 impl Import {
@@ -74,6 +77,9 @@ impl Import {
         if let Some(name) = &self.name {
             request = request.header("x-lxd-name", name.as_str());
         }
+        let is_disc = self.file.extension().is_some_and(|end| end.eq_ignore_ascii_case("iso"));
+        let usual = if is_disc { "iso" } else { "backup" };
+        request = request.header("x-lxd-type", self.r#type.as_deref().unwrap_or(usual));
         let sent = request.content(Content::File(self.file)).await?.send().await?;
         cx.finish(&sent.reply).await?;
         let made = sent.reply.resources.get("storage_volumes").and_then(|urls| urls.first());

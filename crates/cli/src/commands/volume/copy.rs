@@ -22,6 +22,7 @@ pub(super) async fn copy(
     target: &str,
     target_project: Option<String>,
     volume_only: bool,
+    refresh: bool,
 ) -> Result<()> {
     let ((of_pool, of_name), (pool, name)) = (split(source)?, split(target)?);
     let request = StorageVolumesPost {
@@ -33,6 +34,7 @@ pub(super) async fn copy(
             pool: of_pool.to_owned(),
             project: cx.query().project().to_owned(),
             volume_only,
+            refresh,
             ..StorageVolumeSource::default()
         },
         ..StorageVolumesPost::default()

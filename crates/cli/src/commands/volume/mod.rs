@@ -75,11 +75,11 @@ pub(crate) enum Volume {
         /// Volume
         volume: String,
     },
-    /// Change a volume as YAML: in an editor, or from standard input
+    /// Change a volume or a snapshot as YAML: in an editor, or from standard input
     Edit {
         /// Pool
         pool: String,
-        /// Volume
+        /// Volume, or VOLUME/SNAPSHOT
         volume: String,
     },
     /// Print the value of an option
@@ -192,6 +192,9 @@ pub(crate) enum Volume {
         /// Leave the snapshots out
         #[arg(long)]
         volume_only: bool,
+        /// Bring a copy that is there up to date, writing only what differs
+        #[arg(long)]
+        refresh: bool,
     },
     /// Move a custom volume to another pool or project
     #[command(visible_alias = "mv")]
@@ -255,8 +258,8 @@ impl Volume {
             Self::Snapshot { pool, volume, name, no_expiry, reuse } => {
                 snapshots::take(cx, &pool, &volume, name, no_expiry, reuse).await
             }
-            Self::Copy { source, target, target_project, volume_only } => {
-                copy::copy(cx, &source, &target, target_project, volume_only).await
+            Self::Copy { source, target, target_project, volume_only, refresh } => {
+                copy::copy(cx, &source, &target, target_project, volume_only, refresh).await
             }
             Self::Move { source, target, target_project } => {
                 copy::relocate(cx, &source, &target, target_project).await
@@ -267,7 +270,10 @@ impl Volume {
             Self::Export(export) => export.run(cx).await,
             Self::Import(import) => import.run(cx).await,
             Self::Info { pool, volume } => info(cx, &at(&pool, &volume)).await,
-            Self::Edit { pool, volume } => thing::edit::<Volumes>(cx, &at(&pool, &volume)).await,
+            Self::Edit { pool, volume } => match snapshots::split(&volume) {
+                Some(snapshot) => snapshots::edit(cx, &pool, snapshot).await,
+                None => thing::edit::<Volumes>(cx, &at(&pool, &volume)).await,
+            },
             Self::Get { pool, volume, key } => {
                 thing::get::<Volumes>(cx, &at(&pool, &volume), &key).await
             }

@@ -1,10 +1,12 @@
 //! Snapshots of custom volumes, called `VOLUME/SNAPSHOT`.
 
 use wire::{
-    Empty, StorageVolumePut, StorageVolumeSnapshotPost, StorageVolumeSnapshotsPost, Timestamp,
+    Empty, StorageVolumePut, StorageVolumeSnapshotPost, StorageVolumeSnapshotPut,
+    StorageVolumeSnapshotsPost, Timestamp,
     endpoints::{
         volume_snapshots::{
             VolumeSnapshotCreate, VolumeSnapshotDelete, VolumeSnapshotGet, VolumeSnapshotRename,
+            VolumeSnapshotReplace,
         },
         volumes::{StorageVolumeGet, StorageVolumeReplace},
     },
@@ -12,6 +14,7 @@ use wire::{
 
 use crate::{
     context::Context,
+    edit,
     error::{Error, Result},
     output::{self, human::name_of},
 };
@@ -60,6 +63,44 @@ pub(super) async fn take(
 
 pub(super) async fn show(cx: &Context, pool: &str, at: (&str, &str)) -> Result<()> {
     output::yaml(&cx.client.get::<VolumeSnapshotGet>(&path(pool, at), &cx.target()).await?)
+}
+
+/// What stands above the text of a snapshot that is edited.
+const HEAD: &str = "\
+# This is what can be changed of the snapshot, as YAML. Comments like this one mean nothing.
+# Save it and leave the editor to make it so; leave it as it is to change nothing.
+#
+# description: Before the upgrade
+# expires_at: 2030-01-31T00:00:00Z     deletes it then
+# expires_at: 0001-01-01T00:00:00Z     keeps it
+#
+";
+
+/// Changes what it is described as, and when it is deleted by itself.
+pub(super) async fn edit(cx: &Context, pool: &str, at: (&str, &str)) -> Result<()> {
+    let path = path(pool, at);
+    if !edit::has_person() {
+        return store(cx, &path, &edit::given()?, None).await;
+    }
+    let request = cx.client.request::<VolumeSnapshotGet>(&path);
+    let seen = request.query(&cx.target())?.send().await?;
+    let put = seen.reply.writable();
+    let text = HEAD.to_owned() + &serde_saphyr::to_string(&put).map_err(Error::Yaml)?;
+    edit::on_terminal(cx, &text, async |put: StorageVolumeSnapshotPut| {
+        store(cx, &path, &put, seen.etag.clone()).await
+    })
+    .await
+}
+
+async fn store(
+    cx: &Context,
+    path: &[&str],
+    put: &StorageVolumeSnapshotPut,
+    etag: Option<String>,
+) -> Result<()> {
+    let request = cx.client.request::<VolumeSnapshotReplace>(path).query(&cx.target())?;
+    request.body(put)?.if_match(etag).send().await?;
+    Ok(())
 }
 
 pub(super) async fn rename(cx: &Context, pool: &str, at: (&str, &str), to: &str) -> Result<()> {

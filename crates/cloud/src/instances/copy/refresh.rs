@@ -12,7 +12,7 @@ use wire::InstancesPost;
 use super::{From, draft};
 use crate::{
     Caller, Error, Result, World,
-    copies::Files,
+    copies::{Changes, Files},
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance, Made},
@@ -79,16 +79,11 @@ impl Refresh {
             let only = post.source.instance_only || post.source.container_only;
             let there = snapshots::of_instance(db, copy.id)?;
             let wanted = match only {
-                true => Vec::new(),
+                true => there.clone(),
                 false => draft::kept(db, &source, project, &pool)?,
             };
-            let same =
-                |a: &Snapshot, b: &Snapshot| a.name == b.name && a.created_at == b.created_at;
-            let lacks =
-                |all: &[Snapshot], one: &Snapshot| !all.iter().any(|other| same(one, other));
-            let gone = there.iter().filter(|one| !only && lacks(&wanted, one));
-            let gone = gone.map(|one| one.name.clone()).collect();
-            let new = wanted.iter().filter(|one| lacks(&there, one)).cloned().collect();
+            let Changes { gone, new } =
+                Changes::of(&there, &wanted, |one| (&one.name, one.created_at));
             Ok(Refresh { caller: caller.clone(), from, copy, pool, gone, new })
         })
     }

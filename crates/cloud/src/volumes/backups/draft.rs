@@ -62,6 +62,10 @@ fn own(db: &Read<'_>, mut options: Raw, content: &str) -> Result<Raw> {
     const UUID: &str = "volatile.uuid";
     let uuid = options.get(UUID).and_then(|uuid| Uuid::parse_str(uuid).ok());
     options.retain(|key, _| !key.starts_with("volatile."));
+    if content == "iso" {
+        // Other servers note what the file says itself.
+        options.remove("size");
+    }
     config::check(&options, content)?;
     let uuid = uuid.map(|uuid| uuid.to_string());
     let others = rows::custom(db)?;

@@ -1,12 +1,13 @@
-//! Makes a custom volume of a file that a client sent: a backup that this server wrote, or LXD.
+//! Makes a custom volume of a file that a client sent: a backup that this server wrote, or LXD, or one
+//! of the plain ones ([`super::plain`]).
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storage::{FillError, Held, VolumeId};
+use storage::{Attached, FillError, Held, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::{contents::NAMES, draft};
+use super::{Form, contents::NAMES, draft, plain};
 use crate::{
     Caller, Error, Result, World,
     backups::{self, Unpack, Upload},
@@ -17,15 +18,6 @@ use crate::{
     },
     volumes::{Key, config, create},
 };
-
-/// What a file that a client sends is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// A backup of a volume.
-    #[default]
-    Backup,
-}
 
 /// What is done to make a volume of a file.
 #[derive(Serialize, Deserialize)]
@@ -62,11 +54,16 @@ impl Import {
         form: Form,
         upload: &Upload,
     ) -> Result<Import> {
-        let index = backups::index(&upload.file).await?;
-        let (volume, snapshots) = world.store.read(|db| {
-            let name = upload.name.as_deref().unwrap_or_default();
-            draft::of_backup(db, world, Key::of(db, pool, project, name)?, &index)
-        })?;
+        let (volume, snapshots) = match form {
+            Form::Backup => {
+                let index = backups::index(&upload.file).await?;
+                let name = upload.name.as_deref().unwrap_or_default();
+                world.store.read(|db| {
+                    draft::of_backup(db, world, Key::of(db, pool, project, name)?, &index)
+                })?
+            }
+            other => (plain::draft(world, (pool, project), other, upload).await?, Vec::new()),
+        };
         let (caller, file) = (caller.clone(), upload.file.clone());
         Ok(Import { caller, file, form, volume, snapshots })
     }
@@ -109,15 +106,19 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
     let id = key.on_disk()?;
     // Every volume has a `_` after its project: none is called so.
     let uuid = volume.config.get("volatile.uuid").unwrap_or_default();
+    let options = crate::volumes::typed(&volume.config)?;
+    let mut shape = config::shape(&options, config::kept_as(&volume.content));
+    if cx.input.form == Form::Iso {
+        // For drivers that must know beforehand.
+        let file = tokio::fs::metadata(&cx.input.file).await;
+        shape.size = file.ok().map(|file| file.len());
+    }
     Ok(Unpack {
         file: cx.input.file.clone(),
         pool: cx.world.pools.open(&cx.world, &key.pool).await?,
         side: VolumeId::new(id.kind, format!("new-{uuid}"))?,
         volume: id,
-        shape: config::shape(
-            &crate::volumes::typed(&volume.config)?,
-            config::kept_as(&volume.content),
-        ),
+        shape,
         control: cx.control.clone(),
     })
 }
@@ -130,9 +131,14 @@ fn files(unpack: &Unpack, part: &str, into: &Path) -> Result<(), FillError> {
 
 async fn whole(cx: &mut Cx<Import>) -> Result<()> {
     let unpack = unpack(cx).await?;
-    match cx.input.is_disk() {
-        true => unpack.whole("backup/volume.img", backups::disk).await,
-        false => unpack.whole(NAMES[0], files).await,
+    match cx.input.form {
+        Form::Backup if cx.input.is_disk() => {
+            unpack.whole("backup/volume.img", backups::disk).await
+        }
+        Form::Backup => unpack.whole(NAMES[0], files).await,
+        Form::Tar => unpack.whole("", files).await,
+        Form::Iso => unpack.whole("", plain::iso).await,
+        Form::Qcow2 => unpack.whole("", plain::qcow2).await,
     }
 }
 
@@ -156,12 +162,15 @@ async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {
 
 /// A disk is as large as what came, whatever its options say.
 async fn measure(cx: &mut Cx<Import>) -> Result<()> {
-    if !cx.input.is_disk() {
+    if cx.input.volume.content != "block" {
         return Ok(());
     }
     let Unpack { pool, volume, .. } = unpack(cx).await?;
     let size = blocking("measure disk", move || {
-        let size = disk_size(&Held::volume(&*pool, &volume)?.attached)?;
+        let size = match &Held::volume(&*pool, &volume)?.attached {
+            Attached::Block(disk) => storage::disk_size(disk)?.next_multiple_of(config::SECTOR),
+            Attached::Path(_) | Attached::Overlay { .. } => 0,
+        };
         pool.resize(&volume, Some(size))?;
         Ok::<_, Error>(size)
     })
@@ -176,12 +185,6 @@ async fn measure(cx: &mut Cx<Import>) -> Result<()> {
         Ok::<_, Error>(())
     });
     noted.await
-}
-
-/// Bytes of a disk, in whole sectors.
-fn disk_size(attached: &storage::Attached) -> Result<u64> {
-    let storage::Attached::Block(path) = attached else { return Ok(0) };
-    Ok(storage::disk_size(path)?.next_multiple_of(config::SECTOR))
 }
 
 async fn ready(cx: &mut Cx<Import>) -> Result<()> {

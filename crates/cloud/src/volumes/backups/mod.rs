@@ -11,7 +11,7 @@ use wire::{StorageVolumeBackup, Timestamp};
 
 use super::{Key, users};
 use crate::{
-    Caller, Dirs, Result, World,
+    Caller, Dirs, Error, Result, World,
     backups::{Job, Owner, Source, Words},
     db::{
         backups::{Backup, OF_VOLUMES, Table},
@@ -24,9 +24,41 @@ use crate::{
 mod contents;
 mod draft;
 mod import;
+mod plain;
 
 pub(crate) use self::import::Import;
-pub use self::import::{Form, import};
+pub use self::import::import;
+
+/// What a file that a client sends is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A backup of a volume.
+    #[default]
+    Backup,
+    /// The image of a disc.
+    Iso,
+    /// A tarball of files.
+    Tar,
+    /// A disk of QEMU's.
+    Qcow2,
+}
+
+impl Form {
+    /// The form of that word, as requests name it; nothing is a backup.
+    pub fn read(word: &str) -> Result<Form> {
+        Ok(match word {
+            "" | "backup" => Form::Backup,
+            "iso" => Form::Iso,
+            "tar" => Form::Tar,
+            "qcow2" => Form::Qcow2,
+            other => {
+                let why = format!("\"{other}\": backup, iso, tar, qcow2");
+                return Err(Error::invalid("type of the file", why));
+            }
+        })
+    }
+}
 
 /// The custom volume whose backups are meant.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -64,7 +64,7 @@ fn request(words: &str, caller: &Caller, key: &Key, name: &str) -> Request {
 }
 
 /// Does something with the snapshots of a volume in its pool.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     world: &World,
     key: &Key,
     what: &'static str,

@@ -56,6 +56,10 @@ impl Take {
         let now = Utc::now();
         world.store.read(|db| {
             let row = key.find(db)?;
+            if row.content == "iso" {
+                let why = format!("\"{}\" is an ISO, which never changes", key.name);
+                return Err(Error::invalid("snapshot", why));
+            }
             let options = super::super::typed(&row.config)?;
             let others = rows::of_volume(db, row.id)?;
             let rules = Rules {

@@ -1,0 +1,46 @@
+//! `qemu-img`: makes plain disks of QEMU's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::run::run;
+use crate::tool::Tool;
+
+/// Its name, to look for it.
+pub const PROGRAM: &str = "qemu-img";
+
+/// A large disk on a slow one.
+const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
+
+/// Writes the disk in a qcow2 file to a new file, with its holes. The file must name no other: who calls
+/// has looked at its header.
+pub fn to_raw(from: &Path, to: &Path, control: &Control) -> Result<()> {
+    let tool = Tool::new(PROGRAM, "qemu-utils").timeout(TIMEOUT);
+    let tool = tool.args(["convert", "-f", "qcow2", "-O", "raw", "-S", "4k"]);
+    run(tool.arg(from).arg(to), control).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_as_it_was() {
+        if !crate::installed(PROGRAM) {
+            return eprintln!("SKIP: {PROGRAM} is not installed");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let mut disk = vec![0; 4 << 20];
+        disk[2 << 20..(2 << 20) + 5].copy_from_slice(b"bytes");
+        std::fs::write(place("raw"), &disk).unwrap();
+        let tool = Tool::new(PROGRAM, "qemu-utils");
+        let tool = tool.args(["convert", "-f", "raw", "-O", "qcow2"]);
+        run(tool.arg(place("raw")).arg(place("qcow2")), &Control::none()).unwrap();
+        to_raw(&place("qcow2"), &place("again"), &Control::none()).unwrap();
+        assert!(std::fs::read(place("again")).unwrap() == disk);
+        assert!(to_raw(&place("raw"), &place("more"), &Control::none()).is_err());
+    }
+}
