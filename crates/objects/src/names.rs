@@ -3,7 +3,7 @@
 //! Every change of the index is appended here after it was committed: the rows that changed as they are
 //! now, small contents with them, and the numbers of those that are gone. It is not synced, as the
 //! index is; what a power cut takes from its end is noticed at the next open by the number of the last
-//! change, and then it is written anew. So it is when it has grown much larger than what it says.
+//! change, and then it is written anew. So it is whenever it has grown much larger than what it says.
 //!
 //! ```text
 //! record   a line of JSON, then the contents of its small objects, then a newline
@@ -26,7 +26,7 @@ pub(crate) const CHANGES: &str = "changes";
 /// Objects of a record when all are written.
 const CHUNK: usize = 64;
 /// Bytes that it may have beside twice what it had when it was written whole.
-const SLACK: u64 = 16 << 20;
+pub(crate) const SLACK: u64 = if cfg!(test) { 1 << 20 } else { 16 << 20 };
 /// Bytes of the longest line: keys and attributes of a chunk, and as many numbers as a change may have.
 const LINE: u64 = 256 << 20;
 
@@ -74,9 +74,12 @@ pub(crate) struct Named {
 /// The log while the store is open.
 #[derive(Debug)]
 pub(crate) struct Names {
-    path: PathBuf,
+    folder: PathBuf,
     /// None after it could not be written: it is written anew at the next open.
     file: Option<File>,
+    /// Bytes it has, and had when it was written whole.
+    bytes: u64,
+    whole: u64,
 }
 
 impl Names {
@@ -95,21 +98,56 @@ impl Names {
                 Ok(())
             })?;
         }
-        if last != Some(change(index)?) || bytes > 2 * whole + SLACK {
-            write_whole(folder, index)?;
+        let mut names = Names { folder: folder.to_owned(), file: None, bytes, whole };
+        match last == Some(change(index)?) && !names.is_long() {
+            true => names.file = Some(names.append()?),
+            false => names.write_whole(index)?,
         }
-        let file = OpenOptions::new().append(true).open(&path).at("open", &path)?;
-        Ok(Names { path, file: Some(file) })
+        Ok(names)
+    }
+
+    fn append(&self) -> Result<File> {
+        let path = Names::path(&self.folder);
+        OpenOptions::new().append(true).open(&path).at("open", &path)
+    }
+
+    /// Whether it says the same things too often.
+    fn is_long(&self) -> bool {
+        self.bytes > 2 * self.whole + SLACK
+    }
+
+    fn write_whole(&mut self, index: &Connection) -> Result<()> {
+        self.whole = write_whole(&self.folder, index)?;
+        self.bytes = self.whole;
+        self.file = Some(self.append()?);
+        Ok(())
     }
 
     /// Appends what became of rows. A log that cannot be written fails no change of the index.
     pub(crate) fn note(&mut self, index: &Connection, ids: &BTreeSet<i64>, with_settings: bool) {
-        let Some(file) = &mut self.file else { return };
-        let done = record(index, ids, with_settings)
-            .and_then(|record| file.write_all(&bytes(&record)).at("write", &self.path));
-        if let Err(error) = done {
+        if self.file.is_none() {
+            return;
+        }
+        if let Err(error) = self.try_note(index, ids, with_settings) {
             tracing::warn!(%error, "names of objects are noted at the next open");
             self.file = None;
+        }
+    }
+
+    fn try_note(
+        &mut self,
+        index: &Connection,
+        ids: &BTreeSet<i64>,
+        with_settings: bool,
+    ) -> Result<()> {
+        let bytes = bytes(&record(index, ids, with_settings)?);
+        if let Some(file) = &mut self.file {
+            file.write_all(&bytes).at("write", &self.folder)?;
+        }
+        self.bytes += bytes.len() as u64;
+        match self.is_long() {
+            true => self.write_whole(index),
+            false => Ok(()),
         }
     }
 }
@@ -182,7 +220,7 @@ fn bytes(record: &Record) -> Vec<u8> {
 }
 
 /// Writes the log of all that is in an index, beside the old one and then in its place.
-fn write_whole(folder: &Path, index: &Connection) -> Result<()> {
+fn write_whole(folder: &Path, index: &Connection) -> Result<u64> {
     let (path, new) = (Names::path(folder), folder.join("names.new"));
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
@@ -201,7 +239,8 @@ fn write_whole(folder: &Path, index: &Connection) -> Result<()> {
     let file = out.into_inner().map_err(std::io::IntoInnerError::into_error).at("write", &new)?;
     file.sync_all().at("sync", &new)?;
     std::fs::rename(&new, &path).at("rename", &new)?;
-    blob::sync_folder(folder)
+    blob::sync_folder(folder)?;
+    Ok(written)
 }
 
 fn ids(index: &Connection, after: i64) -> Result<BTreeSet<i64>> {

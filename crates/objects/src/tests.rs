@@ -539,3 +539,22 @@ fn an_object_whose_contents_are_gone_is_left_out_of_the_new_index() {
     assert!(matches!(store.get("goes"), Err(Error::NoObject { .. })));
     assert_eq!(store.total().unwrap(), LARGE as u64);
 }
+
+#[test]
+fn an_object_that_is_replaced_again_and_again_does_not_fill_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let contents = vec![b'x'; 15 << 10];
+    let log = || std::fs::metadata(folder.path().join("names.log")).unwrap().len();
+    let mut most = 0;
+    for _ in 0..150 {
+        put(&store, "counter", &contents);
+        most = most.max(log());
+    }
+    // It was written anew on the way, with the one object.
+    assert!(most < names::SLACK + (40 << 10) && log() < most, "{most}, {}", log());
+    std::fs::remove_file(folder.path().join("index.db")).unwrap();
+    drop(store);
+    let store = open(folder.path());
+    assert!(read(&store, "counter") == contents);
+}
