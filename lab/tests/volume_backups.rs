@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use lab::{
     Client, Daemon,
     tarball::{evil, index},
+    until,
 };
 use serde_json::{Value, json};
 
@@ -315,9 +316,13 @@ fn an_iso_is_kept_as_it_is_and_given_to_no_container() {
 
     // It is known as an ISO even where no record names it.
     daemon.lxc(["delete", "web", "--force"]).ok();
-    daemon.kill9();
     let folder = daemon.folder();
     let record = folder.join("storage-pools/default/recovery.json");
+    until("it is recorded", || {
+        let text = fs::read_to_string(&record).unwrap_or_default();
+        (text.contains("\"disc\"") && !text.contains("\"web\"")).then_some(())
+    });
+    daemon.kill9();
     let mut kept: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     kept["volumes"] = json!([]);
     fs::write(&record, kept.to_string()).unwrap();

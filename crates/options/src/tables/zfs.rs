@@ -32,7 +32,9 @@ pub struct ZfsPoolOptions {
     /// Name of the pool of ZFS, or of the dataset in it.
     #[option(key = "zfs.pool_name", apply = create, scope = local, default_text = "the pool's name")]
     pub pool_name: Option<String>,
-    /// Whether a pool of ZFS that was made for this one is let go of when its disk goes away.
+    /// Whether the pool of ZFS is let go of when its disk goes away.
+    ///
+    /// Only where it was made for this one.
     #[option(key = "zfs.export", since = "zfs_export", default = "true")]
     pub export: bool,
     /// Disk or dataset that was asked for when the pool was made.
