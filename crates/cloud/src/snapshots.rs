@@ -3,11 +3,18 @@
 
 use chrono::{DateTime, Local, Utc};
 use exec::Control;
-use options::{Expiry, SnapshotPattern};
+use options::{Expiry, Retention, SnapshotPattern};
 use storage::{Snapshots, VolumeId};
 use wire::Timestamp;
 
 use crate::{Error, Result, World, blocking::blocking};
+
+/// On whose word a snapshot is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Hand,
+    Schedule,
+}
 
 /// What the options of an owner say of its snapshots.
 pub(crate) struct Rules<'a> {
@@ -17,6 +24,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) pattern: &'a SnapshotPattern,
     /// When one ends that is given no end.
     pub(crate) expiry: Option<&'a Expiry>,
+    /// Which of a schedule's are kept.
+    pub(crate) retention: Option<&'a Retention>,
     /// The names that are taken.
     pub(crate) taken: Vec<&'a str>,
 }
@@ -40,10 +49,12 @@ impl Rules<'_> {
     pub(crate) fn end(
         &self,
         given: Option<Timestamp>,
+        by: By,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>> {
         match given {
             Some(given) => moment(given),
+            None if by == By::Schedule && self.retention.is_some() => Ok(None),
             None => Ok(self.expiry.and_then(|span| span.after(now))),
         }
     }

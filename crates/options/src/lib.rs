@@ -64,8 +64,8 @@ pub use tables::{
 pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,
     Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range,
-    KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone, Setting, Size,
-    SnapshotPattern, UplinkSubnet, Url, Value, Weight,
+    KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone, Retention,
+    Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Weight,
 };
 
 mod changes;

@@ -39,6 +39,9 @@ pub struct Snapshot {
     pub last_used_at: DateTime<Utc>,
     /// When it is deleted by itself; `None` is never.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether a schedule took it, and nobody has changed it since.
+    #[serde(default)]
+    pub scheduled: bool,
     /// How far it is made.
     pub made: Made,
 }
@@ -59,7 +62,7 @@ impl Snapshot {
 }
 
 const COLUMNS: &str = "SELECT id, instance_id, name, description, architecture, config, devices,
-    profiles, ephemeral, stateful, created_at, last_used_at, expires_at, state
+    profiles, ephemeral, stateful, created_at, last_used_at, expires_at, state, scheduled
     FROM instances_snapshots";
 
 fn read(row: &Row<'_>) -> store::Result<Snapshot> {
@@ -78,6 +81,7 @@ fn read(row: &Row<'_>) -> store::Result<Snapshot> {
         last_used_at: row.get::<String>(11)?.parse().unwrap_or_default(),
         expires_at: row.get::<String>(12)?.parse().ok(),
         made: Made::read(&row.get::<String>(13)?),
+        scheduled: row.get(14)?,
     })
 }
 
@@ -112,8 +116,9 @@ fn moment(time: Option<DateTime<Utc>>) -> String {
 pub fn insert(db: &mut Write<'_>, new: &Snapshot) -> store::Result<()> {
     db.execute(
         "INSERT INTO instances_snapshots (instance_id, name, description, architecture, config,
-             devices, profiles, ephemeral, stateful, created_at, last_used_at, expires_at, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             devices, profiles, ephemeral, stateful, created_at, last_used_at, expires_at, state,
+             scheduled)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             new.instance_id,
             new.name,
@@ -127,7 +132,8 @@ pub fn insert(db: &mut Write<'_>, new: &Snapshot) -> store::Result<()> {
             new.created_at.to_rfc3339(),
             new.last_used_at.to_rfc3339(),
             moment(new.expires_at),
-            new.made.word()
+            new.made.word(),
+            new.scheduled
         ],
     )?;
     Ok(())
@@ -139,9 +145,9 @@ pub fn set_made(db: &mut Write<'_>, id: i64, made: Made) -> store::Result<()> {
     db.execute(sql, params![id, made.word()]).map(drop)
 }
 
-/// Notes when it is to be deleted by itself.
+/// Notes when it is to be deleted by itself, as somebody said.
 pub fn set_expiry(db: &mut Write<'_>, id: i64, time: Option<DateTime<Utc>>) -> store::Result<()> {
-    let sql = "UPDATE instances_snapshots SET expires_at = ?2 WHERE id = ?1";
+    let sql = "UPDATE instances_snapshots SET expires_at = ?2, scheduled = 0 WHERE id = ?1";
     db.execute(sql, params![id, moment(time)]).map(drop)
 }
 
@@ -151,9 +157,9 @@ pub fn set_devices(db: &mut Write<'_>, id: i64, devices: &Devices) -> store::Res
     db.execute(sql, params![id, json(devices)]).map(drop)
 }
 
-/// Renames it.
+/// Renames it, as somebody said.
 pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
-    let sql = "UPDATE instances_snapshots SET name = ?2 WHERE id = ?1";
+    let sql = "UPDATE instances_snapshots SET name = ?2, scheduled = 0 WHERE id = ?1";
     db.execute(sql, params![id, name]).map(drop)
 }
 

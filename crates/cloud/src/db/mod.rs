@@ -41,6 +41,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "backups of volumes and buckets",
         sql: include_str!("../../schema/0006_more_backups.sql"),
     },
+    Migration {
+        level: 7,
+        name: "scheduled snapshots",
+        sql: include_str!("../../schema/0007_scheduled_snapshots.sql"),
+    },
 ];
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ const LEVEL_2: &str = include_str!("../../schema/dumps/level-2.sql");
 const LEVEL_3: &str = include_str!("../../schema/dumps/level-3.sql");
 const LEVEL_4: &str = include_str!("../../schema/dumps/level-4.sql");
 const LEVEL_5: &str = include_str!("../../schema/dumps/level-5.sql");
+const LEVEL_6: &str = include_str!("../../schema/dumps/level-6.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -49,6 +50,7 @@ async fn a_database_without_snapshots_gets_them_and_keeps_its_rows() {
         created_at: web.created_at,
         last_used_at: web.last_used_at,
         expires_at: None,
+        scheduled: false,
         made: instances::Made::Ready,
     };
     store.write(|db| Ok::<_, Error>(snapshots::insert(db, &new)?)).await.unwrap();
@@ -137,6 +139,7 @@ async fn a_database_without_custom_volumes_gets_them_and_keeps_its_rows() {
         config: kept.config.clone(),
         created_at: kept.created_at,
         expires_at: None,
+        scheduled: false,
         made: instances::Made::Ready,
     };
     store.write(|db| Ok::<_, Error>(volume_snapshots::insert(db, &snapshot)?)).await.unwrap();
@@ -210,4 +213,19 @@ async fn a_database_without_backups_of_volumes_gets_them_and_keeps_its_rows() {
     for table in [backups::OF_VOLUMES, backups::OF_BUCKETS] {
         assert!(store.read(|db| table.all(db)).unwrap().is_empty(), "they go with their owner");
     }
+}
+
+#[tokio::test]
+async fn snapshots_of_a_database_that_knew_no_rules_are_of_hands() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_6, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let of_instances = store.read(snapshots::all).unwrap();
+    let of_volumes = store.read(volume_snapshots::all).unwrap();
+    let seen = |name: &str, scheduled| (name.to_owned(), scheduled);
+    let all = of_instances.iter().map(|row| seen(&row.name, row.scheduled));
+    let all = all.chain(of_volumes.iter().map(|row| seen(&row.name, row.scheduled)));
+    assert_eq!(all.collect::<Vec<_>>(), [seen("snap0", false), seen("snap0", false)]);
 }

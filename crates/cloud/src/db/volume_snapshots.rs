@@ -23,12 +23,15 @@ pub struct Snapshot {
     pub created_at: DateTime<Utc>,
     /// When it is deleted by itself; `None` is never.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether a schedule took it, and nobody has changed it since.
+    #[serde(default)]
+    pub scheduled: bool,
     /// How far it is made.
     pub made: Made,
 }
 
 const COLUMNS: &str = "SELECT id, volume_id, name, description, config, created_at, expires_at,
-    state FROM volumes_snapshots";
+    state, scheduled FROM volumes_snapshots";
 
 fn read(row: &Row<'_>) -> store::Result<Snapshot> {
     Ok(Snapshot {
@@ -40,6 +43,7 @@ fn read(row: &Row<'_>) -> store::Result<Snapshot> {
         created_at: row.get::<String>(5)?.parse().unwrap_or_default(),
         expires_at: row.get::<String>(6)?.parse().ok(),
         made: Made::read(&row.get::<String>(7)?),
+        scheduled: row.get(8)?,
     })
 }
 
@@ -64,8 +68,8 @@ pub fn get(db: &Read<'_>, volume: i64, name: &str) -> store::Result<Option<Snaps
 pub fn insert(db: &mut Write<'_>, new: &Snapshot) -> store::Result<()> {
     db.execute(
         "INSERT INTO volumes_snapshots (volume_id, name, description, config, created_at,
-             expires_at, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             expires_at, state, scheduled)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             new.volume_id,
             new.name,
@@ -73,7 +77,8 @@ pub fn insert(db: &mut Write<'_>, new: &Snapshot) -> store::Result<()> {
             json(&new.config),
             new.created_at.to_rfc3339(),
             until(new.expires_at),
-            new.made.word()
+            new.made.word(),
+            new.scheduled
         ],
     )?;
     Ok(())
@@ -83,7 +88,7 @@ fn until(end: Option<DateTime<Utc>>) -> String {
     end.map(|end| end.to_rfc3339()).unwrap_or_default()
 }
 
-/// Puts a snapshot's editable part in place.
+/// Puts a snapshot's editable part in place, as somebody said.
 pub fn update(
     db: &mut Write<'_>,
     id: i64,
@@ -91,7 +96,8 @@ pub fn update(
     expires_at: Option<DateTime<Utc>>,
 ) -> store::Result<()> {
     db.execute(
-        "UPDATE volumes_snapshots SET description = ?2, expires_at = ?3 WHERE id = ?1",
+        "UPDATE volumes_snapshots SET description = ?2, expires_at = ?3, scheduled = 0
+         WHERE id = ?1",
         params![id, description, until(expires_at)],
     )?;
     Ok(())
@@ -103,10 +109,10 @@ pub fn set_made(db: &mut Write<'_>, id: i64, made: Made) -> store::Result<()> {
     Ok(())
 }
 
-/// Renames it.
+/// Renames it, as somebody said.
 pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
-    db.execute("UPDATE volumes_snapshots SET name = ?2 WHERE id = ?1", params![id, name])?;
-    Ok(())
+    let sql = "UPDATE volumes_snapshots SET name = ?2, scheduled = 0 WHERE id = ?1";
+    db.execute(sql, params![id, name]).map(drop)
 }
 
 /// Deletes the row; an absent one is Ok.

@@ -15,6 +15,7 @@ use crate::{
     db::instance_snapshots as rows,
     instances::snapshots::{self, Delete, Rename, Restore, Take},
     reconcile::Snapshots,
+    snapshots::By,
 };
 
 fn named(name: &str) -> InstanceSnapshotsPost {
@@ -61,7 +62,10 @@ fn take_is_all_or_nothing() {
                 write_note(&world, "kept");
                 world.clone()
             },
-            || Take::new(&world, &Caller::default(), "default", "web", &named("a")).unwrap(),
+            || {
+                Take::new(&world, &Caller::default(), "default", "web", &named("a"), By::Hand)
+                    .unwrap()
+            },
             observe,
         )
         .await;
@@ -80,7 +84,10 @@ fn take_of_one_that_runs_is_all_or_nothing() {
                 launched.unwrap().result().await.unwrap();
                 world.clone()
             },
-            || Take::new(&world, &Caller::default(), "default", "web", &named("a")).unwrap(),
+            || {
+                Take::new(&world, &Caller::default(), "default", "web", &named("a"), By::Hand)
+                    .unwrap()
+            },
             observe,
         )
         .await;
@@ -165,5 +172,36 @@ fn the_clock_takes_and_deletes() {
         set(&world, "snapshots.schedule", "@never").await;
         clock.activate(&world).await;
         assert!(names(&world).is_empty());
+    });
+}
+
+#[test]
+fn a_schedule_keeps_what_its_rules_say_and_what_hands_made() {
+    play(async |world| {
+        with_instance(&world).await;
+        set(&world, "snapshots.schedule", "* * * * *").await;
+        set(&world, "snapshots.schedule.stopped", "true").await;
+        set(&world, "snapshots.retention", "last=2").await;
+        set(&world, "snapshots.expiry", "1H").await;
+        snapshot(&world, "mine").await;
+        let tick = async || {
+            let past = Local::now().naive_local() - TimeDelta::minutes(2);
+            let report = Snapshots::since(past).activate(&world).await;
+            assert!(report.errors.is_empty(), "{:?}", report.errors);
+        };
+        for _ in 0..3 {
+            tick().await;
+        }
+        assert_eq!(names(&world), ["mine", "snap1", "snap2"]);
+        let get = |name| snapshots::get(&world, "default", "web", name).unwrap();
+        assert!(get("mine").expires_at > Timestamp::now());
+        assert!(get("snap1").expires_at.is_never(), "rules say when it goes");
+        let caller = Caller::default();
+        let renamed = snapshots::rename(&world, &caller, "default", "web", "snap1", "kept");
+        renamed.await.unwrap().result().await.unwrap();
+        for _ in 0..3 {
+            tick().await;
+        }
+        assert_eq!(names(&world), ["mine", "kept", "snap4", "snap5"]);
     });
 }

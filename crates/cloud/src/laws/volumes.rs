@@ -14,6 +14,7 @@ use crate::{
     Caller, World,
     db::volumes as rows,
     reconcile::Snapshots,
+    snapshots::By,
     volumes::{self, Copy, Create, Delete, Key, Relocate, Rename, Update, snapshots},
 };
 
@@ -154,7 +155,7 @@ fn snapshots_are_all_or_nothing() {
                 write_note(&world, "then");
                 world.clone()
             },
-            || snapshots::Take::new(&world, &caller, &key(), &named("a")).unwrap(),
+            || snapshots::Take::new(&world, &caller, &key(), &named("a"), By::Hand).unwrap(),
             observe,
         )
         .await;

@@ -1,10 +1,10 @@
 //! Takes the snapshots that the schedules of instances and volumes ask for, and deletes those whose time
-//! is over.
+//! is over or that no rule keeps.
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
-use options::{Options, VolumeOptions};
+use options::{Options, Retention, VolumeOptions};
 use tasks::{Reconciler, Report};
 
 use crate::{
@@ -64,6 +64,9 @@ impl Reconciler<World> for Snapshots {
         let seen = std::mem::replace(&mut self.seen, now).min(now);
         for owner in due(world, seen, now).unwrap_or_else(|error| failed(&mut report, error)) {
             report.note(owner.take(world).await);
+        }
+        for (owner, name) in surplus(world).unwrap_or_else(|error| failed(&mut report, error)) {
+            report.note(owner.expire(world, &name).await);
         }
         report
     }
@@ -144,6 +147,44 @@ fn expired(world: &World) -> Result<Vec<(Owner, String)>> {
         }
         Ok(found)
     })
+}
+
+/// Snapshots of schedules that no rule of their owners keeps.
+fn surplus(world: &World) -> Result<Vec<(Owner, String)>> {
+    world.store.read(|db| {
+        let mut found = Vec::new();
+        for row in instances(db, world)? {
+            // One whose options cannot be read has errors of its own at its next start.
+            let Ok(typed) = Typed::parse(&expand::expand(db, &row)?) else { continue };
+            let Some(rules) = typed.options.snapshots.retention else { continue };
+            let all = snapshot_rows::of_instance(db, row.id)?.into_iter();
+            let of_schedule = all.filter(|row| row.scheduled && row.made == Made::Ready);
+            let over = not_kept(&rules, of_schedule.map(|row| (row.name, row.created_at)));
+            found.extend(over.map(|name| (Owner::instance(&row), name)));
+        }
+        for row in volumes(db, world)? {
+            let Ok(options) = VolumeOptions::parse(&row.config) else { continue };
+            let Some(rules) = options.snapshots_retention else { continue };
+            let all = volume_snapshot_rows::of_volume(db, row.id)?.into_iter();
+            let of_schedule = all.filter(|row| row.scheduled && row.made == Made::Ready);
+            let over = not_kept(&rules, of_schedule.map(|row| (row.name, row.created_at)));
+            found.extend(over.map(|name| (Owner::Volume(key_of(&row)), name)));
+        }
+        Ok(found)
+    })
+}
+
+/// The names of those that the rules do not keep.
+fn not_kept(
+    rules: &Retention,
+    snapshots: impl Iterator<Item = (String, DateTime<Utc>)>,
+) -> impl Iterator<Item = String> {
+    let local = |time: DateTime<Utc>| time.with_timezone(&Local).naive_local();
+    let (names, moments): (Vec<_>, Vec<_>) =
+        snapshots.map(|(name, time)| (name, local(time))).unzip();
+    let kept = rules.kept(&moments);
+    let over = move |(place, name)| (!kept.contains(&place)).then_some(name);
+    names.into_iter().enumerate().filter_map(over)
 }
 
 /// Owners whose schedules say a moment after `seen`.

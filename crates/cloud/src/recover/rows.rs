@@ -83,6 +83,7 @@ pub(super) fn custom(
             config: made.config.clone(),
             created_at: made.created_at,
             expires_at: None,
+            scheduled: false,
             made: Made::Ready,
         });
         (snapshot.volume_id, snapshot.made) = (made.id, Made::Ready);
@@ -133,6 +134,7 @@ pub(super) fn instance(
             created_at: row.created_at,
             last_used_at: row.last_used_at,
             expires_at: None,
+            scheduled: false,
             made: Made::Ready,
         });
         (snapshot.instance_id, snapshot.made) = (made.id, Made::Ready);

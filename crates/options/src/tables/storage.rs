@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cron, Expiry, FileMode, Options, Problem, Size, SnapshotPattern, Table};
+use crate::{Cron, Expiry, FileMode, Options, Problem, Retention, Size, SnapshotPattern, Table};
 
 /// Options of a pool that is a folder.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -170,6 +170,14 @@ pub struct VolumeOptions {
     /// date, written as that one.
     #[option(key = "snapshots.pattern", condition = "custom volume", default = "snap%d")]
     pub snapshots_pattern: SnapshotPattern,
+    /// Which snapshots of the schedule are kept.
+    ///
+    /// Such as `hourly=24, daily=7, weekly=4, monthly=12`: of so many of the last hours (days ...)
+    /// that have a snapshot, the newest. `last` and `yearly` are there too. What no rule keeps is
+    /// deleted, except what was taken, renamed or edited by hand. `snapshots.expiry` then counts
+    /// only for those taken by hand.
+    #[option(key = "snapshots.retention", condition = "custom volume")]
+    pub snapshots_retention: Option<Retention>,
     /// When snapshots are taken.
     ///
     /// Local time of the server; within about a minute.

@@ -14,6 +14,7 @@ const HEAD: &str =
 const BESIDE_THE_SURFACE: &[&str] = &[
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
+    "instance snapshots snapshots.retention",
     "instance volatile volatile.<name>.name",
     "server miscellaneous user.*",
     "storage-btrfs bucket-conf user.*",
@@ -25,6 +26,7 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-btrfs volume-conf initial.gid",
     "storage-btrfs volume-conf initial.mode",
     "storage-btrfs volume-conf initial.uid",
+    "storage-btrfs volume-conf snapshots.retention",
     "storage-btrfs volume-conf user.*",
     "storage-dir pool-conf user.*",
     "storage-dir pool-conf volatile.initial_source",
@@ -32,6 +34,7 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-dir volume-conf initial.gid",
     "storage-dir volume-conf initial.mode",
     "storage-dir volume-conf initial.uid",
+    "storage-dir volume-conf snapshots.retention",
     "storage-dir volume-conf user.*",
     "storage-lvm bucket-conf user.*",
     "storage-lvm pool-conf source.encrypt",
@@ -41,6 +44,7 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-lvm volume-conf initial.gid",
     "storage-lvm volume-conf initial.mode",
     "storage-lvm volume-conf initial.uid",
+    "storage-lvm volume-conf snapshots.retention",
     "storage-lvm volume-conf user.*",
     "storage-zfs bucket-conf user.*",
     "storage-zfs pool-conf user.*",
@@ -49,6 +53,7 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "storage-zfs volume-conf initial.gid",
     "storage-zfs volume-conf initial.mode",
     "storage-zfs volume-conf initial.uid",
+    "storage-zfs volume-conf snapshots.retention",
     "storage-zfs volume-conf user.*",
 ];
 

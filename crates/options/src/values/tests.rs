@@ -106,6 +106,32 @@ fn expiries() {
 }
 
 #[test]
+fn retentions() {
+    takes::<Retention>(
+        &[("last=3", "last=3"), ("weekly=4,daily=7", "daily=7, weekly=4")],
+        &["", "3", "daily", "daily=", "daily=0", "daily=-1", "daily=1,daily=2", "often=3"],
+    );
+    let at = |day, hour, minute| {
+        chrono::NaiveDate::from_ymd_opt(2024, 1, day)
+            .and_then(|day| day.and_hms_opt(hour, minute, 0))
+            .unwrap()
+    };
+    // 2024 begins on a Monday.
+    let moments =
+        [at(1, 12, 0), at(6, 12, 0), at(7, 11, 0), at(8, 9, 0), at(8, 10, 0), at(8, 10, 30)];
+    let kept = |rules| {
+        let rules = Retention::parse(rules).unwrap();
+        rules.kept(&moments).into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(kept("last=1"), [5]);
+    assert_eq!(kept("last=2, hourly=2"), [3, 4, 5]);
+    assert_eq!(kept("daily=2"), [2, 5]);
+    assert_eq!(kept("weekly=9"), [2, 5]);
+    assert_eq!(kept("daily=3, monthly=12, yearly=2"), [1, 2, 5]);
+    assert_eq!(kept("daily=100"), [0, 1, 2, 5]);
+}
+
+#[test]
 fn lease_times() {
     takes::<LeaseTime>(
         &[("1h", "1h"), ("3600", "1h"), ("45m", "45m"), ("130", "130s"), ("infinite", "infinite")],
@@ -240,6 +266,7 @@ fn round_all(text: &str) {
     round::<CpuSet>(text);
     round::<CpuAllowance>(text);
     round::<Expiry>(text);
+    round::<Retention>(text);
     round::<LeaseTime>(text);
     round::<Cron>(text);
     round::<IpAddr>(text);

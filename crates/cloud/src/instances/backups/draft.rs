@@ -142,6 +142,7 @@ fn snapshot(
         created_at: given.created_at.utc(),
         last_used_at: given.last_used_at.utc(),
         expires_at: (!given.expires_at.is_never()).then(|| given.expires_at.utc()),
+        scheduled: false,
         made: Made::Creating,
     };
     let mut then = snapshot.instance(instance);

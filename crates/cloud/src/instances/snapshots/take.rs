@@ -14,7 +14,7 @@ use crate::{
     },
     expand,
     instances::{options::Typed, pause},
-    snapshots::{self, Rules},
+    snapshots::{self, By, Rules},
 };
 
 /// What is done to take a snapshot.
@@ -50,6 +50,7 @@ impl Take {
         project: &str,
         instance: &str,
         post: &InstanceSnapshotsPost,
+        by: By,
     ) -> Result<Take> {
         if post.stateful {
             return Err(Error::Unsupported("a snapshot with the run-time state"));
@@ -63,6 +64,7 @@ impl Take {
                 owner: instance,
                 pattern: &typed.options.snapshots.pattern,
                 expiry: typed.options.snapshots.expiry.as_ref(),
+                retention: typed.options.snapshots.retention.as_ref(),
                 taken: others.iter().map(|other| other.name.as_str()).collect(),
             };
             let snapshot = Snapshot {
@@ -78,7 +80,8 @@ impl Take {
                 stateful: false,
                 created_at: now,
                 last_used_at: row.last_used_at,
-                expires_at: rules.end(post.expires_at, now)?,
+                expires_at: rules.end(post.expires_at, by, now)?,
+                scheduled: by == By::Schedule,
                 made: Made::Creating,
             };
             let (project, instance) = (project.to_owned(), instance.to_owned());
@@ -101,7 +104,7 @@ pub async fn take(
     instance: &str,
     post: &InstanceSnapshotsPost,
 ) -> Result<Operation> {
-    let task = Take::new(world, caller, project, instance, post)?;
+    let task = Take::new(world, caller, project, instance, post, By::Hand)?;
     let name = &task.snapshot.name;
     let request = super::request(world, "Snapshotting instance", caller, project, instance, name);
     world.submit(task, request)
@@ -115,7 +118,7 @@ pub(crate) async fn take_by_clock(world: &World, project: &str, instance: &str) 
 /// The same, without waiting for it.
 pub(crate) fn take_at_start(world: &World, project: &str, instance: &str) -> Result<Operation> {
     let (caller, post) = (Caller::default(), InstanceSnapshotsPost::default());
-    let task = Take::new(world, &caller, project, instance, &post)?;
+    let task = Take::new(world, &caller, project, instance, &post, By::Schedule)?;
     let (words, name) = ("Taking scheduled snapshot", &task.snapshot.name);
     let request = super::request(world, words, &caller, project, instance, name).wait_when_busy();
     world.submit(task, request)

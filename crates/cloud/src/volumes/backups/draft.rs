@@ -108,6 +108,7 @@ fn snapshot(given: &BackupVolumeSnapshot, volume: &Volume) -> Result<Snapshot> {
         config: options,
         created_at,
         expires_at: (!given.expires_at.is_never()).then(|| given.expires_at.utc()),
+        scheduled: false,
         made: Made::Ready,
     })
 }

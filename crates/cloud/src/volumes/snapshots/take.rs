@@ -14,7 +14,7 @@ use crate::{
         volume_snapshots::{self as rows, Snapshot},
     },
     instances::pause,
-    snapshots::{self, Rules},
+    snapshots::{self, By, Rules},
 };
 
 /// What is done to take a snapshot.
@@ -52,6 +52,7 @@ impl Take {
         caller: &Caller,
         key: &Key,
         post: &StorageVolumeSnapshotsPost,
+        by: By,
     ) -> Result<Take> {
         let now = Utc::now();
         world.store.read(|db| {
@@ -66,6 +67,7 @@ impl Take {
                 owner: &key.name,
                 pattern: &options.snapshots_pattern,
                 expiry: options.snapshots_expiry.as_ref(),
+                retention: options.snapshots_retention.as_ref(),
                 taken: others.iter().map(|other| other.name.as_str()).collect(),
             };
             let description = match post.description.as_str() {
@@ -77,7 +79,8 @@ impl Take {
                 volume_id: row.id,
                 name: rules.name(&post.name)?,
                 description,
-                expires_at: rules.end(post.expires_at, now)?,
+                expires_at: rules.end(post.expires_at, by, now)?,
+                scheduled: by == By::Schedule,
                 config: row.config,
                 created_at: now,
                 made: Made::Creating,
@@ -100,7 +103,7 @@ pub async fn take(
     key: &Key,
     post: &StorageVolumeSnapshotsPost,
 ) -> Result<Operation> {
-    let task = Take::new(world, caller, key, post)?;
+    let task = Take::new(world, caller, key, post, By::Hand)?;
     let name = &task.snapshot.name;
     let request = super::request("Snapshotting storage volume", caller, key, name);
     world.submit(task, request)
@@ -109,7 +112,8 @@ pub async fn take(
 /// Takes the snapshot that a schedule asks for, once the volume is free.
 pub(crate) async fn take_by_clock(world: &World, key: &Key) -> Result<()> {
     let caller = Caller::default();
-    let task = Take::new(world, &caller, key, &StorageVolumeSnapshotsPost::default())?;
+    let post = StorageVolumeSnapshotsPost::default();
+    let task = Take::new(world, &caller, key, &post, By::Schedule)?;
     let name = &task.snapshot.name;
     let request = super::request("Taking scheduled snapshot", &caller, key, name);
     world.submit(task, request.wait_when_busy())?.result().await.map_err(Error::failed)

@@ -1,6 +1,6 @@
 //! Snapshots that come and go by themselves.
 
-use crate::{Cron, Expiry, Options, SnapshotPattern};
+use crate::{Cron, Expiry, Options, Retention, SnapshotPattern};
 
 /// Snapshots that are taken and deleted by themselves (`snapshots.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -17,6 +17,14 @@ pub struct Snapshots {
     /// date, written as that one.
     #[option(key = "snapshots.pattern", default = "snap%d", since = "snapshot_scheduling")]
     pub pattern: SnapshotPattern,
+    /// Which snapshots of the schedule are kept.
+    ///
+    /// Such as `hourly=24, daily=7, weekly=4, monthly=12`: of so many of the last hours (days ...)
+    /// that have a snapshot, the newest. `last` and `yearly` are there too. What no rule keeps is
+    /// deleted, except what was taken, renamed or edited by hand. `snapshots.expiry` then counts
+    /// only for those taken by hand.
+    #[option(key = "snapshots.retention")]
+    pub retention: Option<Retention>,
     /// When snapshots are taken.
     ///
     /// Local time of the server; within about a minute.
