@@ -13,6 +13,7 @@
 //! | `netns` | a network namespace, and a server in one |
 //! | `images` | images for tests, whole, split and damaged |
 //! | `tarball` | backups, honest and damaged |
+//! | `s3` | buckets that are served, and boto3 as their client |
 //! | `asks` | what tests ask a daemon again and again |
 //! | `leaks` | what must be gone at the end |
 #![allow(clippy::print_stderr, reason = "tests talk to people")]
@@ -25,6 +26,7 @@ mod http;
 pub mod images;
 mod leaks;
 mod netns;
+pub mod s3;
 pub mod tarball;
 mod wait;
 

@@ -48,6 +48,54 @@ def keys(s3, **words):
     return names, [one["Prefix"] for one in found.get("CommonPrefixes", [])], found
 
 
+def fill():
+    """Something of each kind that a backup could lose."""
+    s3, b = client(), BUCKET
+    s3.put_object(Bucket=b, Key="plain", Body=b"plain", Metadata={"who": "me"}, ContentType="text/plain", Tagging="a=1&b=2")
+    s3.put_object(Bucket=b, Key="plain/below", Body=b"x" * 100_000)
+    s3.put_object(Bucket=b, Key="empty", Body=b"")
+    s3.put_object(Bucket=b, Key="ä/../odd//", Body=b"odd")
+    made = s3.create_multipart_upload(Bucket=b, Key="parts")
+    parts = []
+    for number in (1, 2):
+        body = bytes([number]) * (5 << 20)
+        part = s3.upload_part(Bucket=b, Key="parts", UploadId=made["UploadId"], PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    s3.complete_multipart_upload(Bucket=b, Key="parts", UploadId=made["UploadId"], MultipartUpload={"Parts": parts})
+    s3.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=b, Key="plain", Body=b"second")
+    s3.put_object(Bucket=b, Key="gone", Body=b"g")
+    s3.delete_object(Bucket=b, Key="gone")
+    s3.put_bucket_cors(Bucket=b, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]})
+
+
+def filled():
+    s3, b = client(), BUCKET
+    names = [name for name in keys(s3)[0] if not name.startswith("busy")]
+    assert names == ["empty", "parts", "plain", "plain/below", "ä/../odd//"], names
+    assert s3.get_object(Bucket=b, Key="plain")["Body"].read() == b"second"
+    versions = s3.list_object_versions(Bucket=b, Prefix="plain")["Versions"]
+    first = next(one for one in versions if one["Key"] == "plain" and not one["IsLatest"])
+    assert first["VersionId"] == "null", first
+    got = s3.get_object(Bucket=b, Key="plain", VersionId="null")
+    assert got["Body"].read() == b"plain" and got["Metadata"] == {"who": "me"}, got
+    assert got["ContentType"] == "text/plain" and got["TagCount"] == 2, got
+    assert len(s3.list_object_versions(Bucket=b, Prefix="gone")["DeleteMarkers"]) == 1
+    parts = s3.get_object(Bucket=b, Key="parts")
+    assert parts["ETag"].endswith('-2"') and parts["Body"].read() == b"\1" * (5 << 20) + b"\2" * (5 << 20)
+    assert s3.get_bucket_versioning(Bucket=b)["Status"] == "Enabled"
+    assert len(s3.get_bucket_cors(Bucket=b)["CORSRules"]) == 1
+    s3.put_object(Bucket=b, Key="more", Body=b"y")
+    s3.delete_object(Bucket=b, Key="more", VersionId=s3.head_object(Bucket=b, Key="more")["VersionId"])
+
+
+def busy():
+    """Somebody who goes on while a backup is made."""
+    s3 = client()
+    for number in range(100):
+        s3.put_object(Bucket=BUCKET, Key=f"busy/{number % 7}", Body=os.urandom(30_000))
+
+
 def objects():
     s3, b = client(), BUCKET
     s3.put_object(Bucket=b, Key="a", Body=b"first", Metadata={"who": "me"}, ContentType="text/plain", CacheControl="no-cache")

@@ -1,21 +1,28 @@
 //! `/1.0/storage-pools/<pool>/buckets` and the keys to them.
 
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use cloud::{
     etag,
     storage::buckets::{self, keys},
 };
-use wire::{Empty, Listing, StorageBucket, StorageBucketKey, endpoints::buckets::*};
+use wire::{
+    Empty, Listing, StorageBucket, StorageBucketKey, StorageBucketsPost, endpoints::buckets::*,
+};
 
 use crate::{
     error::Result,
     listing,
-    routes::{Call, Routes, Tagged},
+    routes::{self, Call, RawCall, Routes, Tagged},
+    upload,
 };
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .sync::<BucketsList, _>(list)
-        .sync::<BucketCreate, _>(create)
+        .raw::<BucketCreate, _>(create)
         .tagged::<BucketGet, _>(get)
         .sync::<BucketReplace, _>(replace)
         .sync::<BucketPatch, _>(patch)
@@ -42,10 +49,22 @@ async fn list(call: Call<BucketsList>) -> Result<Listing<StorageBucket>> {
     })
 }
 
-async fn create(call: Call<BucketCreate>) -> Result<StorageBucketKey> {
-    let (pool, project) = (call.path("pool"), call.query.project());
-    let made = buckets::create(&call.world, &call.caller, pool, project, call.body.clone());
-    Ok(made.await?)
+async fn create(RawCall { call, request }: RawCall<BucketCreate>) -> Result<Response> {
+    if upload::is_file(&request) {
+        let (world, place) = (&call.world, (call.path("pool"), call.query.project()));
+        let received = upload::receive_file(&world.dirs.cache(), request).await?;
+        let begun = buckets::backups::import(world, &call.caller, place, received.upload()).await?;
+        received.hand_over();
+        return Ok(routes::accepted(&begun));
+    }
+    let post: StorageBucketsPost = routes::read_json(request).await?;
+    // It is done to its end even if the client goes away meanwhile.
+    let made = tokio::spawn(async move {
+        let (pool, project) = (call.path("pool"), call.query.project());
+        buckets::create(&call.world, &call.caller, pool, project, post).await
+    });
+    let key = made.await.unwrap_or(Err(cloud::Error::Broken("the request")))?;
+    Ok(Json(wire::Response::sync(key)).into_response())
 }
 
 async fn get(call: Call<BucketGet>) -> Result<Tagged<StorageBucket>> {

@@ -13,6 +13,7 @@ use cloud::World;
 use tokio::net::UnixListener;
 
 mod access;
+mod bucket_backups;
 mod buckets;
 mod error;
 mod events;
@@ -75,6 +76,7 @@ fn routes() -> Routes {
         networks::routes,
         storage::routes,
         buckets::routes,
+        bucket_backups::routes,
         volumes::routes,
         recover::routes,
     ];

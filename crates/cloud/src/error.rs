@@ -129,6 +129,9 @@ pub enum Error {
     /// An image's files.
     #[error(transparent)]
     Image(#[from] images::Error),
+    /// The objects of a bucket.
+    #[error(transparent)]
+    Objects(#[from] objects::Error),
     /// A network driver.
     #[error(transparent)]
     Network(#[from] network::Error),

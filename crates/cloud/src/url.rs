@@ -12,6 +12,11 @@ pub fn of(path: &str, name: &str, project: &str) -> String {
     }
 }
 
+/// The address of what LXD's API has not: `/internal/<path>/<name>`.
+pub fn own(path: &str, name: &str, project: &str) -> String {
+    of(path, name, project).replacen("/1.0/", "/internal/", 1)
+}
+
 /// The address of an instance.
 pub fn instance(project: &str, name: &str) -> String {
     of("instances", name, project)

@@ -20,7 +20,10 @@ use crate::{
     Dirs, Host, Result,
     instances::guests::{Guest, Guests},
     names,
-    storage::{Pools, buckets::door::Door},
+    storage::{
+        Pools,
+        buckets::{Stores, door::Door},
+    },
 };
 
 /// Everything a verb needs.
@@ -43,6 +46,8 @@ pub struct World {
     pub plane: Plane,
     /// The pools that are open.
     pub pools: Pools,
+    /// The objects of the buckets that are in use.
+    pub buckets: Stores,
     /// The instances that run here.
     pub guests: Guests,
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
@@ -89,6 +94,7 @@ impl World {
             operations: Operations::new(Bus::new("none"), Locks::new()),
             plane: parts.plane,
             pools: Pools::default(),
+            buckets: Stores::default(),
             guests: Guests::default(),
             started,
             runner: OnceLock::new(),

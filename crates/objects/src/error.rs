@@ -67,6 +67,12 @@ pub enum Error {
         /// Its bytes.
         length: usize,
     },
+    /// What a store is to be made of is not whole, or says what cannot be.
+    #[error("the objects are damaged: {why}")]
+    Damaged {
+        /// What is wrong.
+        why: &'static str,
+    },
     /// The index.
     #[error("cannot {doing}")]
     Index {

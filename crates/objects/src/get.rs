@@ -82,6 +82,10 @@ impl Guard {
         store.reading.fetch_add(1, Ordering::SeqCst);
         Guard(store.clone())
     }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.0
+    }
 }
 
 impl Drop for Guard {

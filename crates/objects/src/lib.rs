@@ -20,6 +20,7 @@ mod delete;
 mod draft;
 mod error;
 mod expire;
+mod export;
 mod get;
 mod index;
 mod list;
@@ -28,6 +29,7 @@ mod names;
 mod object;
 mod put;
 mod rebuild;
+mod restore;
 mod settings;
 mod store;
 mod tags;
@@ -41,11 +43,13 @@ pub use self::{
     draft::{Draft, Written},
     error::{Error, Result},
     expire::{Due, Expired, Rule},
+    export::Frozen,
     get::Reader,
     list::{Page, Query},
     multipart::{Part, Upload},
     object::{Attributes, NULL, Object, Tags},
     put::New,
+    restore::{CONTENTS, NAMES, is_blob, restore},
     store::Store,
     verify::{Damaged, verify},
     versions::{After, Deleted, Versioning},

@@ -162,7 +162,11 @@ pub(crate) fn count(index: &Connection) -> Result<()> {
     settings::set(index, CHANGES, Some(&(change(index)? + 1).to_string()))
 }
 
-fn record(index: &Connection, ids: &BTreeSet<i64>, with_settings: bool) -> Result<Record> {
+pub(crate) fn record(
+    index: &Connection,
+    ids: &BTreeSet<i64>,
+    with_settings: bool,
+) -> Result<Record> {
     let mut record = Record { change: change(index)?, ..Record::default() };
     for id in ids {
         match named(index, *id)? {
@@ -208,7 +212,7 @@ fn named(index: &Connection, id: i64) -> Result<Option<Named>> {
     work().doing("read an object")
 }
 
-fn bytes(record: &Record) -> Vec<u8> {
+pub(crate) fn bytes(record: &Record) -> Vec<u8> {
     // A record is plain data: it can be written.
     let mut bytes = serde_json::to_vec(record).unwrap_or_default();
     bytes.push(b'\n');
@@ -243,7 +247,7 @@ fn write_whole(folder: &Path, index: &Connection) -> Result<u64> {
     Ok(written)
 }
 
-fn ids(index: &Connection, after: i64) -> Result<BTreeSet<i64>> {
+pub(crate) fn ids(index: &Connection, after: i64) -> Result<BTreeSet<i64>> {
     let work = || -> rusqlite::Result<BTreeSet<i64>> {
         let sql = "SELECT id FROM objects WHERE id > ?1 ORDER BY id LIMIT ?2";
         let mut statement = index.prepare_cached(sql)?;

@@ -72,7 +72,7 @@ fn absent_is_done(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn replay(tx: &Transaction<'_>, mut record: Record) -> Result<()> {
+pub(crate) fn replay(tx: &Transaction<'_>, mut record: Record) -> Result<()> {
     for id in &record.gone {
         tx.execute("DELETE FROM objects WHERE id = ?1", [id]).doing("forget an object")?;
     }

@@ -74,6 +74,10 @@ impl Store {
         self.read(index::total)
     }
 
+    pub(crate) fn index(&self) -> &Path {
+        &self.index
+    }
+
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.blobs
     }

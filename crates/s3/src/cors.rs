@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cloud::storage::buckets::door;
+use cloud::{World, storage::buckets::door};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
     header::{
@@ -16,12 +16,12 @@ use http::{
 use hyper::body::Incoming;
 use s3s::{Body, HttpError, HttpResponse, dto::CORSRule, host::S3Host, service::S3Service};
 
-use crate::{error::off_thread, host::Hosts, rest, stores::Stores, verbs::cors};
+use crate::{error::off_thread, host::Hosts, rest, verbs::cors};
 
 /// What stands before the service.
 pub(crate) struct Front {
     pub(crate) service: S3Service,
-    pub(crate) stores: Arc<Stores>,
+    pub(crate) world: Arc<World>,
     pub(crate) hosts: Hosts,
 }
 
@@ -52,9 +52,9 @@ impl Front {
         let host = self.hosts.parse_host_header(&host).ok();
         let named = host.as_ref().and_then(|host| host.bucket());
         let first = request.uri().path().split('/').nth(1).unwrap_or_default();
-        let found = door::find(&self.stores.world, named.unwrap_or(first));
+        let found = door::find(&self.world, named.unwrap_or(first));
         let Ok(Some(bucket)) = found else { return Vec::new() };
-        match self.stores.of(&bucket).await {
+        match self.world.buckets.of(&self.world, &bucket).await {
             Ok(store) => off_thread(move || cors::stored(&store)).await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{serve, service, stores::Stores, tls};
+use crate::{serve, service, tls};
 
 /// How long an address is waited for that is not there yet when the daemon starts.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -22,8 +22,6 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// The door.
 pub struct Door {
     world: Arc<World>,
-    /// One for ever: a store is open once, also while requests end that came in elsewhere.
-    stores: Arc<Stores>,
     open: Mutex<Option<Open>>,
 }
 
@@ -46,8 +44,7 @@ impl Open {
 impl Door {
     /// A door that is closed.
     pub fn new(world: Arc<World>) -> Arc<Door> {
-        let stores = Stores::new(world.clone());
-        Arc::new(Door { world, stores, open: Mutex::default() })
+        Arc::new(Door { world, open: Mutex::default() })
     }
 
     /// Opens it where the options say. An address that is not there yet is tried again and again.
@@ -72,11 +69,11 @@ impl Door {
 
     async fn open(&self, address: ListenAddress) -> io::Result<Open> {
         let listener = bind(&address).await?;
-        let stores = self.stores.clone();
-        let service = service::new(self.world.clone(), stores.clone(), &address);
+        let world = self.world.clone();
+        let service = service::new(world.clone(), &address);
         let acceptor = tls::acceptor(&self.world.dirs, &self.world.host.name)?;
         let (stop, stopped) = watch::channel(());
-        let accepting = tokio::spawn(serve::accept(listener, acceptor, service, stores, stopped));
+        let accepting = tokio::spawn(serve::accept(listener, acceptor, service, world, stopped));
         tracing::info!(%address, "buckets are served");
         Ok(Open { address, stop, accepting })
     }

@@ -18,7 +18,9 @@ pub(crate) fn of_objects(error: E) -> S3Error {
         E::Key { .. } => S3ErrorCode::KeyTooLongError,
         E::Full { .. } => return full(&error),
         other if other.is_no_space() => return no_space(),
-        E::Index { .. } | E::Version { .. } | E::Io { .. } => return broken(&error),
+        E::Damaged { .. } | E::Index { .. } | E::Version { .. } | E::Io { .. } => {
+            return broken(&error);
+        }
     };
     S3Error::with_message(code, error.to_string())
 }
@@ -26,6 +28,7 @@ pub(crate) fn of_objects(error: E) -> S3Error {
 /// What a verb of the cloud said.
 pub(crate) fn of_cloud(error: cloud::Error) -> S3Error {
     match error {
+        cloud::Error::Objects(error) => of_objects(error),
         cloud::Error::NotFound { .. } => S3Error::new(S3ErrorCode::NoSuchBucket),
         other => broken(&other),
     }

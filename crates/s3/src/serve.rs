@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cloud::World;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -11,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{cors::Front, stores::Stores};
+use crate::{cors::Front, stores};
 
 /// Connections at a time; more wait.
 const MOST: usize = 256;
@@ -28,7 +29,7 @@ pub(crate) async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     front: Arc<Front>,
-    stores: Arc<Stores>,
+    world: Arc<World>,
     mut stopped: watch::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(MOST));
@@ -44,10 +45,10 @@ pub(crate) async fn accept(
         };
         tokio::select! {
             _ = stopped.changed() => return,
-            _ = look.tick() => stores.tidy(),
+            _ = look.tick() => world.buckets.tidy(&world),
             _ = hour.tick() => {
-                let stores = stores.clone();
-                tokio::spawn(async move { stores.expire().await });
+                let world = world.clone();
+                tokio::spawn(async move { stores::expire(&world).await });
             }
             (taken, permit) = next => match (taken, permit) {
                 (Ok((stream, _)), Ok(permit)) => {

@@ -12,14 +12,14 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto, service::S3ServiceBuilder};
 use crate::{
     access::{self, Keys},
     cors::Front,
+    error::of_cloud,
     host::Hosts,
-    stores::Stores,
     verbs::{bucket, copy, cors, delete, get, lifecycle, list, multipart, part, put, tagging},
 };
 
 /// What verbs act on.
 pub(crate) struct Service {
-    stores: Arc<Stores>,
+    world: Arc<World>,
 }
 
 /// The bucket of a request.
@@ -31,21 +31,21 @@ pub(crate) struct Opened {
 }
 
 /// What answers at a door at that address.
-pub(crate) fn new(world: Arc<World>, stores: Arc<Stores>, address: &ListenAddress) -> Arc<Front> {
+pub(crate) fn new(world: Arc<World>, address: &ListenAddress) -> Arc<Front> {
     let own = [world.host.name.as_str(), "localhost"].into_iter().chain(address.host.as_deref());
     let hosts = Hosts { world: world.clone(), own: own.map(str::to_owned).collect() };
-    let mut builder = S3ServiceBuilder::new(Service { stores: stores.clone() });
+    let mut builder = S3ServiceBuilder::new(Service { world: world.clone() });
     builder.set_auth(Keys(world.clone()));
-    builder.set_access(Keys(world));
+    builder.set_access(Keys(world.clone()));
     builder.set_host(hosts.clone());
-    Arc::new(Front { service: builder.build(), stores, hosts })
+    Arc::new(Front { service: builder.build(), world, hosts })
 }
 
 impl Service {
     /// The bucket that the request's key opens.
     pub(crate) async fn open(&self, extensions: &Extensions) -> S3Result<Opened> {
         let grant = access::grant(extensions)?;
-        let store = self.stores.of(&grant.bucket).await?;
+        let store = self.world.buckets.of(&self.world, &grant.bucket).await.map_err(of_cloud)?;
         let (name, made) = (grant.bucket.name.clone(), grant.bucket.created_at.timestamp_millis());
         Ok(Opened { store, name, made, limit: grant.limit })
     }

@@ -1,4 +1,4 @@
-//! Backups of instances and volumes.
+//! Backups of instances, volumes and buckets.
 
 use crate::{ConfigMap, Timestamp};
 
@@ -76,6 +76,34 @@ api! {
 
     /// A new name of a backup of a custom volume.
     pub struct StorageVolumeBackupPost {
+        /// The name.
+        pub name: String,
+    }
+
+    /// A backup of a bucket: a file that waits to be fetched.
+    pub struct StorageBucketBackup {
+        /// Name, without the bucket's.
+        pub name: String,
+        /// When it was made.
+        pub created_at: Timestamp,
+        /// When it is deleted by itself.
+        pub expires_at: Timestamp,
+    }
+
+    /// A new backup of a bucket.
+    pub struct StorageBucketBackupsPost {
+        /// Name; the server finds one when it is empty.
+        pub name: String,
+        /// When to delete it by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub expires_at: Option<Timestamp>,
+        /// How to compress it: `none`, `gzip`, `zstd -3`, `xz`, `lzma`.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub compression_algorithm: String,
+    }
+
+    /// A new name of a backup of a bucket.
+    pub struct StorageBucketBackupPost {
         /// The name.
         pub name: String,
     }

@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 pub use self::{
     backup::{
         BackupVolumeSnapshot, InstanceBackup, InstanceBackupPost, InstanceBackupsPost,
+        StorageBucketBackup, StorageBucketBackupPost, StorageBucketBackupsPost,
         StorageVolumeBackup, StorageVolumeBackupPost, StorageVolumeBackupsPost,
     },
     bucket::{

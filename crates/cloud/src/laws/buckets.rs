@@ -9,9 +9,9 @@ use crate::{
     storage::buckets::{self as verbs, Create, Delete, keys},
 };
 
-const BUCKET: (&str, &str, &str) = ("default", "default", "photos");
+pub(super) const BUCKET: (&str, &str, &str) = ("default", "default", "photos");
 
-fn post() -> StorageBucketsPost {
+pub(super) fn post() -> StorageBucketsPost {
     StorageBucketsPost { name: "photos".into(), ..StorageBucketsPost::default() }
 }
 
@@ -19,7 +19,7 @@ fn is_there(world: &World) -> bool {
     verbs::get(world, BUCKET.0, BUCKET.1, BUCKET.2).is_ok()
 }
 
-async fn clear(world: &World) {
+pub(super) async fn clear(world: &World) {
     if is_there(world) {
         verbs::delete(world, &Caller::default(), BUCKET.0, BUCKET.1, BUCKET.2).await.unwrap();
     }

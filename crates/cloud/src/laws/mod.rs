@@ -2,6 +2,7 @@
 //! pool, monitors, a bridge in a network namespace of its own.
 
 mod backups;
+mod bucket_backups;
 mod buckets;
 mod copies;
 mod images;

@@ -174,6 +174,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
             for row in db::buckets::all(db)? {
                 let keys = db::buckets::keys(db, row.id)?.len();
                 seen.insert(format!("row bucket {} {:?} {keys} keys", row.name, row.made));
+                for backup in db::backups::OF_BUCKETS.of(db, row.id)? {
+                    let (name, made) = (&backup.name, backup.made);
+                    seen.insert(format!("row backup {}/{name} {made:?}", row.name));
+                }
             }
             Ok::<_, crate::Error>(())
         })

@@ -9,7 +9,7 @@ use crate::{
     Error, Result, World,
     backups::{self, Owner},
     db::instances::Made,
-    instances, volumes,
+    instances, storage, volumes,
 };
 
 /// Looks about every minute.
@@ -33,6 +33,7 @@ impl Reconciler<World> for Backups {
         let mut report = Report::default();
         delete_over::<instances::backups::Of>(world, &mut report).await;
         delete_over::<volumes::backups::Of>(world, &mut report).await;
+        delete_over::<storage::buckets::backups::Of>(world, &mut report).await;
         report
     }
 }

@@ -1,4 +1,4 @@
-//! Backups of instances and volumes: a tarball with an index before all else, laid out as LXD does,
+//! Backups of instances, volumes and buckets: a tarball with an index before all else, laid out as LXD does,
 //! so that either server reads what the other wrote.
 //!
 //! ```text
@@ -6,6 +6,7 @@
 //! backup/snapshots/<name>/             the same as below, one folder a snapshot, the oldest first
 //! backup/container/                    backup.yaml metadata.yaml templates/ rootfs/
 //! backup/volume/  volume-snapshots/    the files of a custom volume, and of its snapshots
+//! backup/bucket/names/ blobs/          the objects of a bucket (`objects::Frozen`)
 //! ```
 //! The index is not trusted: what it says is checked by who makes rows of it.
 
@@ -13,7 +14,10 @@ use std::path::Path;
 
 use exec::Control;
 use serde::{Deserialize, Serialize};
-use wire::{BackupVolumeSnapshot, Instance, InstanceSnapshot, Profile, StoragePool, StorageVolume};
+use wire::{
+    BackupVolumeSnapshot, Instance, InstanceSnapshot, Profile, StorageBucket, StorageBucketKey,
+    StoragePool, StorageVolume,
+};
 
 use crate::archive::{self, Next};
 use crate::decode::{Source, decoder};
@@ -46,7 +50,7 @@ pub struct Index {
     pub optimized: bool,
     /// Whether it says so in a header of its own.
     pub optimized_header: bool,
-    /// `container`, `virtual-machine` or `custom`.
+    /// `container`, `virtual-machine`, `custom` or `bucket`.
     pub r#type: String,
     /// What the rows were.
     pub config: Option<Config>,
@@ -74,6 +78,12 @@ pub struct Config {
     /// Its snapshots.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "maybe")]
     pub volume_snapshots: Vec<BackupVolumeSnapshot>,
+    /// The bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<StorageBucket>,
+    /// The keys to it.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "maybe")]
+    pub bucket_keys: Vec<StorageBucketKey>,
 }
 
 /// A list, where nothing is an empty one.

@@ -65,13 +65,18 @@ impl<'a, W: Write> Tarball<'a, W> {
 
     /// Writes a disk or any other file of the host, leaving out its holes.
     pub fn disk(&mut self, file: &Path, name: &str) -> Result<()> {
-        let mut open = File::open(file).at("open", file)?;
+        self.open(File::open(file).at("open", file)?, name)
+    }
+
+    /// Writes an open disk or file, leaving out its holes.
+    pub fn open(&mut self, mut open: File, name: &str) -> Result<()> {
+        let file = Path::new(name);
         let mut stat = rustix::fs::fstat(&open).at("look at", file)?;
         // Of a block device the end is known and the size is not.
         let end = open.seek(SeekFrom::End(0)).at("measure", file)?;
         stat.st_size = end.try_into().unwrap_or(i64::MAX);
         self.packer.start_tree();
-        self.packer.file(Path::new(name), &stat, open, self.control)?;
+        self.packer.file(file, &stat, open, self.control)?;
         self.control.report(Progress::bytes(self.stage, self.packer.bytes(), None));
         Ok(())
     }

@@ -136,6 +136,34 @@ pub fn unpack_disk(
     }
 }
 
+/// Unpacks files that lie beneath `part` of an archive into an existing folder: `place` gets the path
+/// of each beneath `part`, and says what it is called there; None refuses it. Anything else but folders,
+/// which are left out, is refused.
+pub fn unpack_files(
+    file: &Path,
+    part: &Path,
+    into: &Path,
+    limits: &Limits,
+    control: &Control,
+    place: &dyn Fn(&Path) -> Option<PathBuf>,
+) -> Result<Unpacked> {
+    let mut work = Work::new(limits, Nodes::LeftOut, control);
+    let mut tree = Tree::create(into)?;
+    work.each(file, &mut |writer, item| {
+        let path = entry::called(item)?;
+        let Ok(path) = path.strip_prefix(part) else { return Ok(()) };
+        if item.header().entry_type().is_dir() {
+            return Ok(());
+        }
+        match place(path) {
+            Some(path) => writer.put_file(item, &mut tree, &path),
+            None => Err(item.hostile("is none of the files that belong here")),
+        }
+    })?;
+    tree.finish()?;
+    Ok(work.done)
+}
+
 struct Work<'a> {
     limits: &'a Limits,
     nodes: Nodes,

@@ -16,9 +16,9 @@ endpoints! {
     BucketsList: Get "/1.0/storage-pools/{pool}/buckets" since "storage_buckets", needs Authenticated,
         Sync, ListQuery, Empty => Listing<StorageBucket>;
 
-    /// Makes a bucket, and gives a key to it.
+    /// Makes a bucket, and gives a key to it; of a backup, as an operation.
     BucketCreate: Post "/1.0/storage-pools/{pool}/buckets" since "storage_buckets", needs Can(Create, ABucket),
-        Sync, TargetQuery, StorageBucketsPost => StorageBucketKey;
+        Sync, TargetQuery, StorageBucketsPost, + upload => StorageBucketKey;
 
     /// Shows a bucket.
     BucketGet: Get "/1.0/storage-pools/{pool}/buckets/{bucketName}" since "storage_buckets", needs Can(View, ABucket),

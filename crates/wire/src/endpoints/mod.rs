@@ -12,6 +12,7 @@ mod declare;
 
 mod permission;
 
+pub mod bucket_backups;
 pub mod buckets;
 pub mod files;
 pub mod images;
@@ -177,7 +178,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 16] = [
+const GROUPS: [&[Info]; 17] = [
     server::LIST,
     operations::LIST,
     instances::LIST,
@@ -190,6 +191,7 @@ const GROUPS: [&[Info]; 16] = [
     networks::LIST,
     storage::LIST,
     buckets::LIST,
+    bucket_backups::LIST,
     volumes::LIST,
     volume_backups::LIST,
     recover::LIST,

@@ -63,6 +63,7 @@ async fn index(world: &World, of: &Of, without_snapshots: bool) -> Result<Index>
             pool: Some(pool),
             profiles,
             volume: Some(volume),
+            ..Config::default()
         }),
         ..Index::default()
     })

@@ -3,9 +3,9 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use options::{BucketOptions, Options, Raw};
 use serde::{Deserialize, Serialize};
-use storage::Shape;
+use storage::{Shape, VolumeId};
 use store::Read;
-use tasks::{Cx, Request, Step, Task, step};
+use tasks::{Cx, Step, Task, step};
 use wire::{StorageBucketKey, StorageBucketsPost};
 
 use super::keys;
@@ -17,6 +17,7 @@ use crate::{
         instances::Made,
     },
     projects,
+    storage::OpenPool,
 };
 
 /// What is done to make a bucket.
@@ -48,26 +49,7 @@ impl Create {
         project: &str,
         new: StorageBucketsPost,
     ) -> Result<Create> {
-        options::names::check_bucket(&new.name)
-            .map_err(|why| Error::invalid("bucket name", why))?;
-        let config: Raw = new.config.into();
-        BucketOptions::parse(&config)?;
-        let project = world.store.read(|db| {
-            super::super::find(db, pool)?;
-            check_free(db, &world.me, &new.name)?;
-            super::home(db, project)
-        })?;
-        let bucket = Bucket {
-            id: 0,
-            pool: pool.to_owned(),
-            project,
-            member: world.me.clone(),
-            name: new.name,
-            description: new.description,
-            config,
-            created_at: Utc::now(),
-            made: Made::Creating,
-        };
+        let bucket = world.store.read(|db| draft(db, world, (pool, project), new))?;
         let key = Key {
             id: 0,
             bucket_id: 0,
@@ -79,12 +61,37 @@ impl Create {
         };
         Ok(Create { bucket, key })
     }
+}
 
-    /// The row this task wrote, if it is there.
-    fn own(&self, db: &Read<'_>) -> Result<Option<Bucket>> {
-        let found = rows::get(db, &self.bucket.member, &self.bucket.name)?;
-        Ok(found.filter(|row| row.created_at == self.bucket.created_at))
-    }
+/// The row of a new bucket.
+pub(super) fn draft(
+    db: &Read<'_>,
+    world: &World,
+    (pool, project): (&str, &str),
+    new: StorageBucketsPost,
+) -> Result<Bucket> {
+    options::names::check_bucket(&new.name).map_err(|why| Error::invalid("bucket name", why))?;
+    let config: Raw = new.config.into();
+    BucketOptions::parse(&config)?;
+    super::super::find(db, pool)?;
+    check_free(db, &world.me, &new.name)?;
+    Ok(Bucket {
+        id: 0,
+        pool: pool.to_owned(),
+        project: super::home(db, project)?,
+        member: world.me.clone(),
+        name: new.name,
+        description: new.description,
+        config,
+        created_at: Utc::now(),
+        made: Made::Creating,
+    })
+}
+
+/// The row that was written of it, if it is there.
+fn own(db: &Read<'_>, bucket: &Bucket) -> Result<Option<Bucket>> {
+    let found = rows::get(db, &bucket.member, &bucket.name)?;
+    Ok(found.filter(|row| row.created_at == bucket.created_at))
 }
 
 /// Makes a bucket, and gives a key with which all can be done in it.
@@ -98,12 +105,8 @@ pub async fn create(
     let task = Create::new(world, pool, project, new)?;
     let (bucket, key) = (task.bucket.clone(), task.key.clone());
     let address = super::address(pool, &bucket.project, &bucket.name);
-    let request = Request::new("Creating storage bucket")
-        .project(bucket.project.clone())
-        .resource("storage_buckets", address.clone())
-        .requestor(caller.requestor.clone())
-        .share(format!("pool/{pool}"))
-        .lock(super::lock_name(&bucket.name));
+    let words = "Creating storage bucket";
+    let request = super::request(words, pool, &bucket.project, &bucket.name, caller);
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &bucket.project, "storage-bucket-created", address);
     Ok(keys::render(key))
@@ -116,36 +119,72 @@ fn check_free(db: &Read<'_>, member: &str, name: &str) -> Result<()> {
     }
 }
 
-async fn write(cx: &mut Cx<Create>) -> Result<()> {
-    let input = cx.input.clone();
-    cx.world
-        .store
-        .write(|db| {
-            if input.own(db)?.is_some() {
-                return Ok(());
-            }
-            check_free(db, &input.bucket.member, &input.bucket.name)?;
-            projects::find(db, &input.bucket.project)?;
-            rows::insert(db, &input.bucket)?;
-            let bucket_id = input.own(db)?.map_or(0, |row| row.id);
-            Ok(rows::insert_key(db, &Key { bucket_id, ..input.key.clone() })?)
-        })
-        .await
+/// Writes the row of a new bucket, and those of its keys.
+pub(super) async fn write_rows(world: &World, bucket: &Bucket, keys: &[Key]) -> Result<()> {
+    let written = world.store.write(|db| {
+        if own(db, bucket)?.is_some() {
+            return Ok(());
+        }
+        check_free(db, &bucket.member, &bucket.name)?;
+        projects::find(db, &bucket.project)?;
+        rows::insert(db, bucket)?;
+        let bucket_id = own(db, bucket)?.map_or(0, |row| row.id);
+        for key in keys {
+            super::keys::check_free(db, key)?;
+            rows::insert_key(db, &Key { bucket_id, ..key.clone() })?;
+        }
+        Ok::<_, Error>(())
+    });
+    written.await
 }
 
-async fn delete_rows(cx: &mut Cx<Create>) -> Result<()> {
-    let input = cx.input.clone();
-    let deleted = cx.world.store.write(|db| match input.own(db)? {
+/// Deletes the rows that were written of it.
+pub(super) async fn delete_own_rows(world: &World, bucket: &Bucket) -> Result<()> {
+    let deleted = world.store.write(|db| match own(db, bucket)? {
         Some(row) => Ok::<_, Error>(rows::delete(db, row.id)?),
         None => Ok(()),
     });
     deleted.await
 }
 
+/// The volume of a bucket, and its pool.
+pub(super) async fn place(world: &World, bucket: &Bucket) -> Result<(VolumeId, OpenPool)> {
+    let pool = world.pools.open(world, &bucket.pool).await?;
+    Ok((super::volume(&bucket.project, &bucket.name)?, pool))
+}
+
+/// Deletes the volume that was made for it.
+pub(super) async fn delete_own_volume(world: &World, bucket: &Bucket) -> Result<()> {
+    let ((volume, pool), since) = (place(world, bucket).await?, bucket.created_at);
+    blocking("unmake volume", move || {
+        match pool.exists(&volume)? && made(&pool.describe(&volume)?, since) {
+            true => pool.delete(&volume),
+            false => Ok(()),
+        }
+    })
+    .await
+}
+
+/// Notes that it is there.
+pub(super) async fn mark_ready(world: &World, bucket: &Bucket) -> Result<()> {
+    let marked = world.store.write(|db| match own(db, bucket)? {
+        Some(row) => Ok(rows::set_made(db, row.id, Made::Ready)?),
+        None => Err(Error::not_found("storage bucket", &bucket.name)),
+    });
+    marked.await
+}
+
+async fn write(cx: &mut Cx<Create>) -> Result<()> {
+    write_rows(&cx.world, &cx.input.bucket, std::slice::from_ref(&cx.input.key)).await
+}
+
+async fn delete_rows(cx: &mut Cx<Create>) -> Result<()> {
+    delete_own_rows(&cx.world, &cx.input.bucket).await
+}
+
 async fn make(cx: &mut Cx<Create>) -> Result<()> {
     let (bucket, control) = (&cx.input.bucket, cx.control.clone());
-    let pool = cx.world.pools.open(&cx.world, &bucket.pool).await?;
-    let (volume, since) = (super::volume(&bucket.project, &bucket.name)?, bucket.created_at);
+    let ((volume, pool), since) = (place(&cx.world, bucket).await?, bucket.created_at);
     blocking("make volume", move || {
         // Made when this step ran before; an older one is somebody's objects without their row.
         match pool.exists(&volume)? && pool.describe(&volume).is_ok_and(|it| made(&it, since)) {
@@ -157,16 +196,7 @@ async fn make(cx: &mut Cx<Create>) -> Result<()> {
 }
 
 async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
-    let bucket = &cx.input.bucket;
-    let pool = cx.world.pools.open(&cx.world, &bucket.pool).await?;
-    let (volume, since) = (super::volume(&bucket.project, &bucket.name)?, bucket.created_at);
-    blocking("unmake volume", move || {
-        match pool.exists(&volume)? && made(&pool.describe(&volume)?, since) {
-            true => pool.delete(&volume),
-            false => Ok(()),
-        }
-    })
-    .await
+    delete_own_volume(&cx.world, &cx.input.bucket).await
 }
 
 /// Whether a volume was made at that time or later. It is noted by the second.
@@ -175,10 +205,5 @@ fn made(volume: &storage::VolumeInfo, since: DateTime<Utc>) -> bool {
 }
 
 async fn ready(cx: &mut Cx<Create>) -> Result<()> {
-    let input = cx.input.clone();
-    let marked = cx.world.store.write(|db| match input.own(db)? {
-        Some(row) => Ok(rows::set_made(db, row.id, Made::Ready)?),
-        None => Err(Error::not_found("storage bucket", &input.bucket.name)),
-    });
-    marked.await
+    mark_ready(&cx.world, &cx.input.bucket).await
 }

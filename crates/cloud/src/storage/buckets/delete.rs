@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use store::Read;
-use tasks::{Cx, Request, Step, Task, step};
+use tasks::{Cx, Step, Task, step};
 
 use crate::{
     Caller, Error, Result, World,
@@ -29,6 +29,7 @@ impl Task for Delete {
         vec![
             step("mark as going", going).undo(staying),
             step("delete volume", volume).point_of_no_return(),
+            step("delete backups", backups),
             step("delete rows", row),
         ]
     }
@@ -58,12 +59,7 @@ pub async fn delete(
     let task = Delete::new(world, pool, project, name)?;
     let project = task.bucket.project.clone();
     let address = super::address(pool, &project, name);
-    let request = Request::new("Deleting storage bucket")
-        .project(project.clone())
-        .resource("storage_buckets", address.clone())
-        .requestor(caller.requestor.clone())
-        .share(format!("pool/{pool}"))
-        .lock(super::lock_name(name));
+    let request = super::request("Deleting storage bucket", pool, &project, name, caller);
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
     world.tell(caller, &project, "storage-bucket-deleted", address);
     Ok(())
@@ -93,7 +89,18 @@ async fn volume(cx: &mut Cx<Delete>) -> Result<()> {
     }
     let pool = world.pools.open(world, &bucket.pool).await?;
     let volume = super::volume(&bucket.project, &bucket.name)?;
+    world.buckets.close(bucket);
     blocking("delete volume", move || pool.delete(&volume)).await
+}
+
+async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
+    // Rows' numbers come again: files of another bucket's backups are not touched.
+    match cx.world.store.read(|db| cx.input.own(db))? {
+        Some(row) => {
+            crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, row.id)).await
+        }
+        None => Ok(()),
+    }
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {

@@ -33,6 +33,23 @@ pub async fn create(
     of: Of<'_>,
     new: StorageBucketKeysPost,
 ) -> Result<StorageBucketKey> {
+    let StorageBucketKeysPost { name, description, role, access_key, secret_key } = new;
+    let key = draft(StorageBucketKey { name, description, role, access_key, secret_key })?;
+    let written = world.store.write(|db| {
+        let bucket = bucket(db, world, of)?;
+        if rows::key(db, bucket.id, &key.name)?.is_some() {
+            return Err(Error::exists("key", &key.name));
+        }
+        check_free(db, &key)?;
+        rows::insert_key(db, &Key { bucket_id: bucket.id, ..key.clone() })?;
+        Ok(bucket)
+    });
+    tell(world, caller, &written.await?, "created", &key.name);
+    Ok(render(key))
+}
+
+/// The row of a new key. What it does not say is found.
+pub(super) fn draft(new: StorageBucketKey) -> Result<Key> {
     options::names::check_bucket_key(&new.name).map_err(|why| Error::invalid("key name", why))?;
     let chosen = |given: String, new: fn() -> String| match given.is_empty() {
         true => new(),
@@ -48,17 +65,7 @@ pub async fn create(
         secret: chosen(new.secret_key, new_secret),
     };
     check(&key)?;
-    let written = world.store.write(|db| {
-        let bucket = bucket(db, world, of)?;
-        if rows::key(db, bucket.id, &key.name)?.is_some() {
-            return Err(Error::exists("key", &key.name));
-        }
-        check_free(db, &key)?;
-        rows::insert_key(db, &Key { bucket_id: bucket.id, ..key.clone() })?;
-        Ok(bucket)
-    });
-    tell(world, caller, &written.await?, "created", &key.name);
-    Ok(render(key))
+    Ok(key)
 }
 
 /// Changes a key to what `change` makes of its editable part.
@@ -150,7 +157,7 @@ fn check(key: &Key) -> Result<()> {
     Ok(())
 }
 
-fn check_free(db: &Read<'_>, key: &Key) -> Result<()> {
+pub(super) fn check_free(db: &Read<'_>, key: &Key) -> Result<()> {
     match rows::key_of_access(db, &key.access)? {
         Some(other) if other.id != key.id => Err(Error::exists("access key", &key.access)),
         _ => Ok(()),

@@ -7,10 +7,11 @@
 use options::{Options, ServerOptions};
 use storage::{VolumeId, VolumeKind};
 use store::Read;
+use tasks::Request;
 use wire::{StorageBucket, StorageBucketPut};
 
 use crate::{
-    Error, Result, World,
+    Caller, Error, Result, World,
     db::{
         buckets::{self as rows, Bucket},
         instances::Made,
@@ -20,14 +21,16 @@ use crate::{
 };
 
 mod address;
+pub mod backups;
 mod create;
 mod delete;
 pub mod door;
 pub mod keys;
+mod stores;
 mod update;
 
 pub(crate) use self::{create::Create, delete::Delete};
-pub use self::{create::create, delete::delete, update::update};
+pub use self::{create::create, delete::delete, stores::Stores, update::update};
 
 /// The port of `core.storage_buckets_address` when it names none.
 pub const PORT: u16 = 8555;
@@ -89,6 +92,16 @@ pub(crate) fn address(pool: &str, project: &str, name: &str) -> String {
 /// What claims a bucket for a task that changes it.
 pub(crate) fn lock_name(name: &str) -> String {
     format!("bucket/{name}")
+}
+
+/// An operation on a bucket, which has it for itself; S3 clients go on.
+fn request(words: &str, pool: &str, project: &str, name: &str, caller: &Caller) -> Request {
+    Request::new(words)
+        .project(project.to_owned())
+        .resource("storage_buckets", address(pool, project, name))
+        .requestor(caller.requestor.clone())
+        .share(format!("pool/{pool}"))
+        .lock(lock_name(name))
 }
 
 /// What a bucket is called in its pool.

@@ -19,6 +19,8 @@ use crate::{
     thing::{self, Thing},
 };
 
+mod backup;
+
 /// Buckets.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bucket {
@@ -93,6 +95,10 @@ pub(crate) enum Bucket {
         /// Option
         key: String,
     },
+    /// Write a bucket into a file
+    Export(backup::Export),
+    /// Make a bucket of a backup
+    Import(backup::Import),
     /// Keys to a bucket
     #[command(subcommand)]
     Key(Key),
@@ -195,6 +201,8 @@ impl Bucket {
             Self::Unset { pool, bucket, key } => {
                 thing::unset::<Buckets>(cx, &of(pool, bucket), &key).await
             }
+            Self::Export(export) => export.run(cx).await,
+            Self::Import(import) => import.run(cx).await,
             Self::Key(key) => key.run(cx).await,
         }
     }

@@ -6,6 +6,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::*;
+mod backup;
 
 fn open(folder: &Path) -> Arc<Store> {
     Arc::new(Store::open(folder).unwrap())
