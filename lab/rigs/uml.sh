@@ -16,6 +16,8 @@ PACKAGES=binutils,bsdutils,btrfs-progs,busybox-static,ca-certificates,cryptsetup
 PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,thin-provisioning-tools,udev,user-mode-linux,util-linux,xfsprogs,xz-utils
 
 build() {
+    # Another may be at it.
+    exec 9> "$RIG.lock"; flock 9
     [ -e "$RIG/ready" ] && return
     rm -rf "$RIG"; mkdir -p "$RIG"
     local mirror

@@ -17,6 +17,8 @@ PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils
 [ -z "$ZFS" ] || PACKAGES=$PACKAGES,dkms,linux-headers-cloud-amd64,zfs-dkms,zfsutils-linux
 
 build() {
+    # Another may be at it.
+    exec 9> "$RIG.lock"; flock 9
     [ -e "$RIG/ready" ] && return
     rm -rf "$RIG"; mkdir -p "$RIG"
     local mirror

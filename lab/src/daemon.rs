@@ -59,6 +59,18 @@ impl Daemon {
         Some(daemon)
     }
 
+    /// One that has a pool and the image, and no network: some kernels of rigs have no NAT.
+    #[track_caller]
+    pub fn without_network() -> Option<Daemon> {
+        let daemon = Daemon::start()?;
+        daemon.lxc(["storage", "create", "default", "dir"]).ok();
+        let root =
+            ["profile", "device", "add", "default", "root", "disk", "path=/", "pool=default"];
+        daemon.lxc(root).ok();
+        daemon.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+        Some(daemon)
+    }
+
     /// One that runs as `options` say.
     #[track_caller]
     pub fn with(options: &Options) -> Option<Daemon> {

@@ -15,13 +15,7 @@ fn daemon() -> Option<Daemon> {
         lab::skip("the kernel has no device mapper");
         return None;
     }
-    let daemon = Daemon::start()?;
-    // Without a network: the kernel with the device mapper has no NAT.
-    daemon.lxc(["storage", "create", "default", "dir"]).ok();
-    daemon
-        .lxc(["profile", "device", "add", "default", "root", "disk", "path=/", "pool=default"])
-        .ok();
-    daemon.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+    let daemon = Daemon::without_network()?;
     daemon.lxc(["storage", "create", "fast", "lvm", "size=2GiB"]).ok();
     Some(daemon)
 }

@@ -14,12 +14,7 @@ fn daemon() -> Option<Daemon> {
         lab::skip("the kernel has no ZFS of 2.2 or later");
         return None;
     }
-    let daemon = Daemon::start()?;
-    daemon.lxc(["storage", "create", "default", "dir"]).ok();
-    daemon
-        .lxc(["profile", "device", "add", "default", "root", "disk", "path=/", "pool=default"])
-        .ok();
-    daemon.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+    let daemon = Daemon::without_network()?;
     let name = format!("zfs.pool_name={TANK}");
     daemon.lxc(["storage", "create", "fast", "zfs", "size=1GiB", &name]).ok();
     Some(daemon)

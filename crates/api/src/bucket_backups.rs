@@ -44,6 +44,7 @@ async fn create(call: Call<BucketBackupCreate>) -> Result<Operation> {
         name: post.name.clone(),
         expires_at: post.expires_at,
         without_snapshots: false,
+        optimized: false,
         compression: post.compression_algorithm.clone(),
     };
     Ok(backups::make(&call.world, &call.caller, &of(&call)?, &wanted).await?)

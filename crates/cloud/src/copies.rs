@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use exec::Control;
-use storage::{Pool, Shape, VolumeId, fallback};
+use std::path::Path;
+use storage::{
+    Fill, FillError, Pool, Shape, VolumeId, VolumeKind, fallback,
+    streams::{self, Arrival, Point},
+};
 
 use crate::{Error, Result, World, blocking::blocking, storage::OpenPool};
 
@@ -42,6 +46,21 @@ pub(crate) struct Ends<'a> {
     pub(crate) side: String,
 }
 
+/// Whether a new copy gets snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Snapshots {
+    /// They are copied after it.
+    Follow,
+    /// It gets none.
+    None,
+}
+
+impl Snapshots {
+    pub(crate) fn any<T>(snapshots: &[T]) -> Snapshots {
+        if snapshots.is_empty() { Snapshots::None } else { Snapshots::Follow }
+    }
+}
+
 /// Where files come from and where they go.
 #[derive(Clone)]
 pub(crate) struct Files {
@@ -78,21 +97,65 @@ impl Files {
         })
     }
 
-    /// Makes the copy; one that is there is this one.
-    pub(crate) async fn whole(&self) -> Result<()> {
+    /// Makes the copy; one that is there is this one. Where snapshots follow that each can be sent as what
+    /// changed, it gets its contents after them, from [`Files::snapshots`].
+    pub(crate) async fn whole(&self, snapshots: Snapshots) -> Result<()> {
         let files = self.clone();
         blocking("copy files", move || {
             if files.to.exists(&files.target)? {
                 return Ok(());
             }
-            match &files.snapshot {
-                Some(name) => files.copy_snapshot(name, &files.target),
-                None => files.copy_now(),
+            match (&files.snapshot, snapshots) {
+                (Some(name), _) => files.copy_snapshot(name, &files.target, None),
+                (None, Snapshots::Follow) if files.by_streams() => files.make_bare(),
+                (None, _) => files.copy_now(),
             }
         })
         .await
     }
+
+    /// Whether the pools are two that understand each other's streams.
+    fn by_streams(&self) -> bool {
+        !self.within && streams::understand(&*self.from, &*self.to)
+    }
+
+    /// Makes the copy without its contents.
+    fn make_bare(&self) -> storage::Result<()> {
+        let folder = self.from.folder(&self.source)?;
+        let mut fill = |into: &Path| -> Result<(), FillError> {
+            std::fs::create_dir(into.join("rootfs"))?;
+            Ok(fallback::copy_beside(&folder, into)?)
+        };
+        let is_root =
+            matches!(self.target.kind, VolumeKind::Container | VolumeKind::VirtualMachine);
+        let fill: Option<Fill<'_>> = match is_root && !self.shape.content.is_disk() {
+            true => Some(&mut fill),
+            false => None,
+        };
+        self.to.create(&self.target, &self.shape, fill, &self.control)
+    }
+
+    /// Brings the state of the source, or of a snapshot, into the other pool; false where that cannot be.
+    fn stream(
+        &self,
+        snapshot: Option<&str>,
+        to: &VolumeId,
+        kept: Option<Option<&str>>,
+    ) -> storage::Result<bool> {
+        if !self.by_streams() {
+            return Ok(false);
+        }
+        let beside = self.from.folder(&self.source)?;
+        let what = Point { of: &self.source, snapshot };
+        let arrival = Arrival { to, shape: &self.shape, base: None, kept, beside: Some(&beside) };
+        let ends = ((&*self.from as &dyn Pool, what), (&*self.to as &dyn Pool, &self.target));
+        streams::transfer(ends.0, ends.1, arrival, &self.control)
+    }
+
     fn copy_now(&self) -> storage::Result<()> {
+        if self.stream(None, &self.target, None)? {
+            return Ok(());
+        }
         let (from, to) = ((&*self.from, &self.source), (&*self.to, &self.target));
         match self.from.clones() {
             Some(clones) if self.within => {
@@ -102,7 +165,15 @@ impl Files {
         }
     }
 
-    fn copy_snapshot(&self, name: &str, to: &VolumeId) -> storage::Result<()> {
+    fn copy_snapshot(
+        &self,
+        name: &str,
+        to: &VolumeId,
+        kept: Option<Option<&str>>,
+    ) -> storage::Result<()> {
+        if self.stream(Some(name), to, kept)? {
+            return Ok(());
+        }
         match self.from.snapshots() {
             Some(snapshots) if self.within && !self.shape.plain => {
                 snapshots.copy(&self.source, name, to, &self.control)
@@ -118,10 +189,26 @@ impl Files {
     pub(crate) async fn refresh(&self) -> Result<()> {
         let files = self.clone();
         blocking("refresh files", move || {
+            if files.stream(None, &files.target, None)? {
+                return Ok(());
+            }
             let (from, to) = ((&*files.from, &files.source), (&*files.to, &files.target));
             fallback::refresh_volume(from, to, &files.control)
         })
         .await
+    }
+
+    /// Gives a new copy the snapshots of its source, and its own contents if they wait for them.
+    pub(crate) async fn snapshots(&self, names: impl Iterator<Item = &String>) -> Result<()> {
+        let mut any = false;
+        for name in names {
+            self.snapshot(name).await?;
+            any = true;
+        }
+        match any && self.by_streams() {
+            true => self.refresh().await,
+            false => Ok(()),
+        }
     }
 
     /// Gives the copy a snapshot of its source's.
@@ -135,7 +222,7 @@ impl Files {
                 return Ok(());
             }
             files.to.delete(&files.side)?;
-            files.copy_snapshot(&name, &files.side)?;
+            files.copy_snapshot(&name, &files.side, Some(None))?;
             Ok(snapshots.adopt(&files.side, &files.target, &name)?)
         })
         .await

@@ -103,6 +103,14 @@ impl Error {
         matches!(self, Error::Cancelled { .. })
     }
 
+    /// Whether it ended because nobody reads any more what it writes.
+    pub fn is_broken_pipe(&self) -> bool {
+        use std::os::unix::process::ExitStatusExt;
+        let pipe = Some(rustix::process::Signal::PIPE.as_raw());
+        let by_signal = matches!(self, Error::Failed { status, .. } if status.signal() == pipe);
+        by_signal || self.stderr_has("roken pipe")
+    }
+
     /// Whether the program ended by itself with a failure that mentions `words`.
     pub fn stderr_has(&self, words: &str) -> bool {
         matches!(self, Error::Failed { stderr, .. } if stderr.contains(words))

@@ -1,5 +1,6 @@
 //! `zpool` and `zfs`: pools of disks, and the datasets in them.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub const PROGRAM: &str = "zpool";
 const PACKAGE: &str = "zfsutils-linux";
 /// Waits for the disks of a pool.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Reads or writes all of a pool.
+const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A dataset: files, or a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +83,7 @@ pub fn pool_property(pool: &str, name: &str) -> Result<String> {
 
 /// Compares everything in a pool with its checksums, and waits for the end.
 pub fn scrub(pool: &str, control: &Control) -> Result<()> {
-    let done =
-        run(zpool(["scrub", "-w", pool]).timeout(Duration::from_secs(7 * 24 * 3600)), control);
+    let done = run(zpool(["scrub", "-w", pool]).timeout(DAYS), control);
     if control.cancelled() {
         change(zpool(["scrub", "-s", pool]))?;
     }
@@ -115,6 +117,76 @@ pub fn copy(from: &str, to: &str, mark: &str, properties: &[(&str, &str)]) -> Re
     let cloned = change(with(zfs(["clone"]), properties).args([&between, to]));
     let released = change(zfs(["destroy", "-d", &between]));
     cloned.and(released)
+}
+
+/// A state of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The dataset that has it.
+    pub of: String,
+    /// Its name, as it was made for.
+    pub mark: String,
+    /// By what it is known on every pool.
+    pub guid: u64,
+    /// Grows with every change of the pool.
+    pub made: u64,
+}
+
+impl State {
+    /// Its whole name.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.of, self.mark)
+    }
+}
+
+/// The states of a dataset and of all in it; none where it is not there.
+pub fn states(name: &str) -> Result<Vec<State>> {
+    let columns = "name,guid,createtxg";
+    let words = ["list", "-H", "-p", "-r", "-t", "snapshot", "-o", columns, name];
+    match run(zfs(words), &Control::none()) {
+        Ok(output) => Ok(lines(&output).iter().filter_map(|line| state(line)).collect()),
+        Err(error) if error.stderr_has("dataset does not exist") => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Remembers a dataset as it is now.
+pub fn remember(name: &str, mark: &str) -> Result<()> {
+    change(zfs(["snapshot", &format!("{name}@{mark}")]))
+}
+
+/// Forgets a state, now or with the last dataset that stands on it.
+pub fn forget(state: &str) -> Result<()> {
+    match change(zfs(["destroy", "-d", state])) {
+        Err(error) if error.stderr_has("could not find any snapshots") => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether a state can be sent as what makes it of an older one.
+pub fn can_send(state: &str, base: &str) -> bool {
+    change(zfs(["send", "-n", "-i", base, state])).is_ok()
+}
+
+/// Writes a state, or what makes it of an older one, as a stream.
+pub fn send(state: &str, base: Option<&str>, to: File, control: &Control) -> Result<()> {
+    let words = base.map_or(vec!["send", state], |base| vec!["send", "-i", base, state]);
+    run(zfs(words).output_file(to).timeout(DAYS), control).map(drop)
+}
+
+/// Makes a dataset of a stream, with a state of that name. One that starts from another starts from `base`.
+pub fn receive(
+    state: &str,
+    base: Option<&str>,
+    properties: &[(&str, &str)],
+    from: File,
+    control: &Control,
+) -> Result<()> {
+    let mut tool = with(zfs(["receive", "-u"]), properties);
+    if let Some(base) = base {
+        tool = tool.args(["-o", &format!("origin={base}")]);
+    }
+    run(tool.arg(state).input_file(from).timeout(DAYS), control).map(drop)
 }
 
 /// Sets properties of a dataset.
@@ -168,6 +240,13 @@ fn clones(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split(',').filter(|name| !name.is_empty() && *name != "-").map(str::to_owned)
 }
 
+fn state(line: &str) -> Option<State> {
+    let mut words = line.split('\t');
+    let (of, mark) = words.next()?.split_once('@')?;
+    let (guid, made) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(State { of: of.to_owned(), mark: mark.to_owned(), guid, made })
+}
+
 fn dataset(line: &str) -> Option<Dataset> {
     let mut words = line.split('\t');
     let name = words.next()?.to_owned();
@@ -209,5 +288,10 @@ mod tests {
         assert_eq!(dataset("no such thing"), None);
         assert_eq!(clones("a/b,a/c").collect::<Vec<_>>(), ["a/b", "a/c"]);
         assert_eq!(clones("-").count(), 0);
+        let known = state("tank/web@one\t17293822569102704640\t42").unwrap();
+        assert_eq!(
+            (known.name().as_str(), known.guid),
+            ("tank/web@one", 17_293_822_569_102_704_640)
+        );
     }
 }

@@ -34,4 +34,6 @@ pub use inspect::{Files, Found, Kind, inspect};
 pub use limits::Limits;
 pub use metadata::{Metadata, Template};
 pub use pack::{Compression, Contents, Packed, Packing, Tarball, pack};
-pub use unpack::{Unpacked, unpack, unpack_disk, unpack_files, unpack_instance, unpack_tree};
+pub use unpack::{
+    Unpacked, unpack, unpack_beside, unpack_disk, unpack_files, unpack_instance, unpack_tree,
+};

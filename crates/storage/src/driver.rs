@@ -11,7 +11,7 @@ use exec::mkfs::FileSystem;
 use uuid::Uuid;
 
 use crate::encrypted::Encrypted;
-use crate::{Content, Error, Result, Shape, VolumeId};
+use crate::{Content, Error, Result, Shape, Streams, VolumeId};
 
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[
@@ -53,6 +53,8 @@ pub struct DriverInfo {
     pub name: &'static str,
     /// Whether the members of a cluster share its volumes.
     pub remote: bool,
+    /// Whether its pools have [`Streams`].
+    pub streams: bool,
     /// Raised when the layout on disk changes.
     pub version: u32,
 }
@@ -296,6 +298,10 @@ pub trait Pool: Send + Sync {
     }
     /// Snapshots, where the driver has them.
     fn snapshots(&self) -> Option<&dyn Snapshots> {
+        None
+    }
+    /// Streams, where the driver has them.
+    fn streams(&self) -> Option<&dyn Streams> {
         None
     }
     /// Cheap copies, where the driver has them.

@@ -53,6 +53,18 @@ pub enum Error {
         /// The image's name.
         lower: String,
     },
+    /// A driver without streams of its own.
+    #[error("storage driver {driver} has no form of its own")]
+    NoStreams {
+        /// Its name.
+        driver: &'static str,
+    },
+    /// A stream cannot be read.
+    #[error("cannot read the stream: {why}")]
+    Stream {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The driver cannot do this with such a volume.
     #[error("cannot {what} volume {volume}")]
     Unsupported {
@@ -253,6 +265,8 @@ impl Error {
                 | Error::PoolSize { .. }
                 | Error::Shrink { .. }
                 | Error::Source { .. }
+                | Error::NoStreams { .. }
+                | Error::Stream { .. }
         )
     }
 

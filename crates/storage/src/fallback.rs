@@ -69,6 +69,12 @@ fn fill_from(
     if custom {
         return Ok(());
     }
+    copy_beside(folder, into)
+}
+
+/// Copies what lies beside an instance's root into another folder.
+pub fn copy_beside(folder: &Path, into: &Path) -> Result<()> {
+    let control = &Control::none();
     if fsio::exists(&folder.join("metadata.yaml"))? {
         copy::copy_file(&folder.join("metadata.yaml"), &into.join("metadata.yaml"), control)?;
     }

@@ -73,6 +73,86 @@ struct Children {
     align: [u8; 7],
 }
 
+/// `struct btrfs_ioctl_get_subvol_info_args`.
+#[repr(C)]
+struct Identity {
+    tree: u64,
+    name: [u8; 256],
+    parent: u64,
+    folder: u64,
+    generation: u64,
+    flags: u64,
+    uuid: [u8; 16],
+    parent_uuid: [u8; 16],
+    received_uuid: [u8; 16],
+    changed: u64,
+    made: u64,
+    sent: u64,
+    received: u64,
+    times: [[u64; 2]; 4],
+    reserved: [u64; 8],
+}
+
+/// `struct btrfs_ioctl_received_subvol_args`.
+#[repr(C)]
+struct Receipt {
+    uuid: [u8; 16],
+    sent: u64,
+    received: u64,
+    times: [[u64; 2]; 2],
+    flags: u64,
+    reserved: [u64; 16],
+}
+
+/// `struct btrfs_ioctl_send_args`.
+#[repr(C)]
+struct Send {
+    to: i64,
+    sources: u64,
+    source: *const u64,
+    parent: u64,
+    flags: u64,
+    version: u32,
+    reserved: [u8; 28],
+}
+
+/// `struct file_clone_range`.
+#[repr(C)]
+struct CloneRange {
+    source: i64,
+    from: u64,
+    length: u64,
+    to: u64,
+}
+
+/// A part of a file that becomes a part of another.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockRange {
+    /// Where it begins in the one.
+    pub from: u64,
+    /// Bytes of it.
+    pub length: u64,
+    /// Where it goes in the other.
+    pub to: u64,
+}
+
+/// By what a subvolume is known. Numbers of transactions grow with every change of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subvolume {
+    /// Its number in the file system.
+    pub tree: u64,
+    /// Its identity, which no other subvolume has.
+    pub uuid: [u8; 16],
+    /// The transaction that changed it last.
+    pub changed: u64,
+    /// The transaction that made it.
+    pub made: u64,
+    /// What it was received from: identity and transaction; zeros where it was not.
+    pub origin: ([u8; 16], u64),
+    /// The transaction in which that was noted.
+    pub received: u64,
+}
+
 /// `struct btrfs_ioctl_scrub_args`, with `struct btrfs_scrub_progress` in it.
 #[repr(C)]
 struct Scrub {
@@ -122,7 +202,8 @@ impl Scrubbed {
 
 fn call<T>(fd: BorrowedFd, request: u64, argument: &mut T) -> io::Result<()> {
     // SAFETY: every request here has the size of the structure it is called with, which outlives the
-    // call and holds plain integers, so that whatever the kernel writes is valid.
+    // call and holds plain integers, so that whatever the kernel writes is valid. What a pointer in one
+    // names is only read, and lives as long.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request as _, &raw mut *argument) }.into()).map(drop)
 }
 
@@ -142,9 +223,23 @@ pub fn create_subvolume(folder: BorrowedFd, name: &CStr) -> io::Result<()> {
 
 /// Makes a writable snapshot of the subvolume that is open as `source` in an open folder.
 pub fn snapshot_subvolume(source: BorrowedFd, folder: BorrowedFd, name: &CStr) -> io::Result<()> {
+    snapshot_with(0, source, folder, name)
+}
+
+/// The same, read-only.
+pub fn freeze_subvolume(source: BorrowedFd, folder: BorrowedFd, name: &CStr) -> io::Result<()> {
+    snapshot_with(READONLY, source, folder, name)
+}
+
+fn snapshot_with(
+    flags: u64,
+    source: BorrowedFd,
+    folder: BorrowedFd,
+    name: &CStr,
+) -> io::Result<()> {
     let fd = source.as_raw_fd().into();
     let (unused, name) = ([0; 4], named(name)?);
-    let mut argument = Snapshot { fd, transaction: 0, flags: 0, unused, name };
+    let mut argument = Snapshot { fd, transaction: 0, flags, unused, name };
     call(folder, request(1, 23, size_of::<Snapshot>()), &mut argument)
 }
 
@@ -159,6 +254,67 @@ pub fn make_subvolume_writable(subvolume: BorrowedFd) -> io::Result<()> {
     call(subvolume, request(2, 25, size_of::<u64>()), &mut flags)?;
     flags &= !READONLY;
     call(subvolume, request(1, 26, size_of::<u64>()), &mut flags)
+}
+
+/// By what a subvolume is known, which is open as any folder of it.
+pub fn identify_subvolume(subvolume: BorrowedFd) -> io::Result<Subvolume> {
+    let mut found = Identity {
+        tree: 0,
+        name: [0; 256],
+        parent: 0,
+        folder: 0,
+        generation: 0,
+        flags: 0,
+        uuid: [0; 16],
+        parent_uuid: [0; 16],
+        received_uuid: [0; 16],
+        changed: 0,
+        made: 0,
+        sent: 0,
+        received: 0,
+        times: [[0; 2]; 4],
+        reserved: [0; 8],
+    };
+    call(subvolume, request(2, 60, size_of::<Identity>()), &mut found)?;
+    Ok(Subvolume {
+        tree: found.tree,
+        uuid: found.uuid,
+        changed: found.changed,
+        made: found.made,
+        origin: (found.received_uuid, found.sent),
+        received: found.received,
+    })
+}
+
+/// Notes what a subvolume was received from.
+pub fn note_origin(subvolume: BorrowedFd, (uuid, sent): ([u8; 16], u64)) -> io::Result<()> {
+    let mut receipt =
+        Receipt { uuid, sent, received: 0, times: [[0; 2]; 2], flags: 0, reserved: [0; 16] };
+    call(subvolume, request(3, 37, size_of::<Receipt>()), &mut receipt)
+}
+
+/// Writes a read-only subvolume as a stream, or what makes it of the read-only one with number `base`.
+pub fn send_subvolume(subvolume: BorrowedFd, base: Option<u64>, to: BorrowedFd) -> io::Result<()> {
+    let source = base.unwrap_or(0);
+    let mut send = Send {
+        to: to.as_raw_fd().into(),
+        // What is in the base already is told by reference.
+        sources: base.is_some().into(),
+        source: &raw const source,
+        parent: source,
+        flags: 0,
+        version: 0,
+        reserved: [0; 28],
+    };
+    call(subvolume, request(1, 38, size_of::<Send>()), &mut send)
+}
+
+/// Lets a file have blocks of another, or of itself, in a place (`FICLONERANGE`).
+pub fn share_blocks(from: BorrowedFd, to: BorrowedFd, range: BlockRange) -> io::Result<()> {
+    let BlockRange { from: start, length, to: place } = range;
+    let source = from.as_raw_fd().into();
+    let mut argument = CloneRange { source, from: start, length, to: place };
+    call(to, request(1, 13, size_of::<CloneRange>()), &mut argument)
 }
 
 /// Counts what subvolumes take, so that they can be limited.

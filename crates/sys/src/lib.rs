@@ -24,9 +24,10 @@ mod spawn;
 
 pub use attach::attach_device_filter;
 pub use btrfs::{
-    SUBVOLUME_INODE, Scrubbed, cancel_scrub, create_subvolume, delete_subvolume,
-    enable_subvolume_quotas, folders_with_subvolumes, grow_btrfs, highest_device, limit_subvolume,
-    make_subvolume_writable, scrub, scrub_progress, snapshot_subvolume,
+    BlockRange, SUBVOLUME_INODE, Scrubbed, Subvolume, cancel_scrub, create_subvolume,
+    delete_subvolume, enable_subvolume_quotas, folders_with_subvolumes, freeze_subvolume,
+    grow_btrfs, highest_device, identify_subvolume, limit_subvolume, make_subvolume_writable,
+    note_origin, scrub, scrub_progress, send_subvolume, share_blocks, snapshot_subvolume,
 };
 pub use exec::{Image, close_all_on_exec, close_others};
 pub use fork::{Child, Fork, fork};

@@ -44,6 +44,7 @@ async fn create(call: Call<BackupCreate>) -> Result<Operation> {
         name: post.name.clone(),
         expires_at: post.expires_at,
         without_snapshots: post.instance_only || post.container_only,
+        optimized: post.optimized_storage,
         compression: post.compression_algorithm.clone(),
     };
     Ok(backups::make(&call.world, &call.caller, &of(&call), &wanted).await?)

@@ -44,6 +44,7 @@ async fn create(call: Call<VolumeBackupCreate>) -> Result<Operation> {
         name: post.name.clone(),
         expires_at: post.expires_at,
         without_snapshots: post.volume_only,
+        optimized: post.optimized_storage,
         compression: post.compression_algorithm.clone(),
     };
     Ok(backups::make(&call.world, &call.caller, &of(&call)?, &wanted).await?)

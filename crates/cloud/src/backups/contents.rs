@@ -21,8 +21,8 @@ pub(crate) type Out<'a> = Tarball<'a, BufWriter<File>>;
 pub(crate) struct Part<'a> {
     /// What it is called in the file.
     pub(crate) name: String,
-    /// The files or the disk.
-    pub(crate) attached: &'a Attached,
+    /// The files or the disk; None where only what lies beside them is packed.
+    pub(crate) attached: Option<&'a Attached>,
     /// The folder of what lies beside them.
     pub(crate) beside: PathBuf,
     /// Whether it is the volume as it is now.
@@ -61,11 +61,14 @@ impl Job {
 
     /// Writes the file of a volume and its snapshots.
     pub(crate) fn volume(&self, contents: &Contents<'_>) -> Result<()> {
+        if let Some(states) = self.states(contents)? {
+            return self.streams(contents, &states);
+        }
         self.file(contents.index, |tarball| {
             self.snapshots(tarball, contents)?;
             let held = Held::volume(&**contents.pool, &self.root)?;
             let [name, _] = contents.names;
-            let part = self.part(contents, name.to_owned(), &held.attached, true)?;
+            let part = self.part(contents, name.to_owned(), Some(&held.attached), true)?;
             (contents.part)(tarball, &part)
         })
     }
@@ -78,17 +81,18 @@ impl Job {
         tarball.folder(folder)?;
         for name in &contents.index.snapshots {
             let held = Held::snapshot(&**contents.pool, &self.volume, name)?;
-            let part = self.part(contents, format!("{folder}/{name}"), &held.attached, false)?;
+            let part =
+                self.part(contents, format!("{folder}/{name}"), Some(&held.attached), false)?;
             (contents.part)(tarball, &part)?;
         }
         Ok(())
     }
 
-    fn part<'a>(
+    pub(super) fn part<'a>(
         &self,
         contents: &Contents<'_>,
         name: String,
-        attached: &'a Attached,
+        attached: Option<&'a Attached>,
         is_now: bool,
     ) -> Result<Part<'a>> {
         Ok(Part { name, attached, beside: contents.pool.folder(&self.volume)?, is_now })

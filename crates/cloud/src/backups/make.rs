@@ -68,22 +68,25 @@ impl<O: Source> Make<O> {
         world.store.read(|db| {
             let owner_id = owner.id(db)?;
             let end = wanted.expires_at.map(crate::snapshots::moment).transpose()?;
-            let backup = Backup {
+            let mut backup = Backup {
                 id: 0,
                 owner_id,
                 name: name(db, owner, owner_id, &wanted.name)?,
                 without_snapshots: wanted.without_snapshots,
-                // No driver has a form of its own: what is asked for so is a plain tarball.
-                optimized: false,
+                optimized: wanted.optimized,
                 created_at: Utc::now(),
                 expires_at: end.flatten(),
                 made: Made::Creating,
             };
             let (project, given) = (owner.project(), &wanted.compression);
+            let pool = owner.volume(db)?.0;
+            let driver = storage::driver(&crate::storage::find(db, &pool)?.driver);
+            let able = driver.is_some_and(|driver| driver.info().streams);
+            backup.optimized &= able;
             Ok(Make {
                 caller: caller.clone(),
                 owner: owner.clone(),
-                pool: owner.volume(db)?.0,
+                pool,
                 backup,
                 compression: compression::Wanted::find(db, project, Purpose::Backup, given)?,
             })
@@ -229,6 +232,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         volume,
         root,
         without_snapshots: backup.without_snapshots,
+        optimized: backup.optimized,
         packing: compression.parsed()?,
         control: cx.control.clone(),
     };

@@ -35,6 +35,7 @@ mod delete;
 mod list;
 mod make;
 mod rename;
+mod streams;
 mod unpack;
 
 pub(crate) use self::{
@@ -43,6 +44,7 @@ pub(crate) use self::{
     list::rendered,
     make::Make,
     rename::Rename,
+    streams::check_form,
     unpack::{Unpack, Write, disk, index, limits},
 };
 pub use self::{
@@ -125,6 +127,8 @@ pub struct Job {
     pub root: VolumeId,
     /// Whether the snapshots are left out.
     pub without_snapshots: bool,
+    /// Whether streams of the driver take the place of files, where it has them.
+    pub optimized: bool,
     /// How it is compressed.
     pub packing: Packing,
     /// Progress and cancel.
@@ -140,6 +144,8 @@ pub struct Wanted {
     pub expires_at: Option<Timestamp>,
     /// Whether the snapshots are left out.
     pub without_snapshots: bool,
+    /// Whether it may be what only the pool's driver reads.
+    pub optimized: bool,
     /// How it is compressed; what holds otherwise where it is empty.
     pub compression: String,
 }

@@ -2,21 +2,23 @@
 //! run.
 //!
 //! ```text
-//! plug devices ──> write rows      an instance that runs gets its devices first, so that what
-//!      <── undo ──                 cannot be plugged leaves every row and every device as it was
+//! plug devices ──> resize roots ──> write rows   an instance that runs gets its devices first, so that what
+//!      <──── undo ────                           cannot be leaves every row and every device as it was
 //! ```
-//! Nothing to plug: the rows are written at once, without a task.
+//! Nothing to plug or to resize: the rows are written at once, without a task.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use storage::VolumeId;
 use store::{Read, Write};
 use tasks::{Cx, Request, Step, Task, step};
 
 use super::{
+    boot::root_volume,
     options::Typed,
     plug::{self, Touched, Way},
-    volatile,
+    snapshots, volatile,
 };
 use crate::{
     Caller, Error, Result, World,
@@ -27,6 +29,7 @@ use crate::{
     expand::{self, Expanded},
     names,
     networks::{port::Port, ports},
+    storage::resize,
     volumes::attach,
 };
 
@@ -50,6 +53,16 @@ struct Of {
     whole: Change<Expanded>,
     /// Where its profiles live.
     home: String,
+    /// The size of its root, if that changes.
+    #[serde(default)]
+    root: Option<Root>,
+}
+
+/// A root that gets another size, in bytes.
+#[derive(Clone, Serialize, Deserialize)]
+struct Root {
+    pool: String,
+    size: Change<Option<u64>>,
 }
 
 /// What is done to give instances new options and devices.
@@ -68,6 +81,7 @@ impl Task for Reconfigure {
     fn steps() -> Vec<Step<Reconfigure>> {
         vec![
             step("plug devices", plug_devices).undo(unplug_devices),
+            step("resize roots", resize_roots).undo(resize_back),
             step("write rows", write).undo(write_back),
         ]
     }
@@ -97,9 +111,24 @@ impl Reconfigure {
         Ok(Reconfigure { profile: Some(Change { before: old, after: new }), instances })
     }
 
-    /// Whether somebody runs whose devices change.
-    pub(crate) fn plugs(&self, world: &World) -> Result<bool> {
+    /// Refuses sizes of roots that what is in them does not fit in.
+    pub(crate) async fn check_room(&self, world: &World) -> Result<()> {
         for of in &self.instances {
+            if let Some(Root { pool, size }) = &of.root {
+                let sizes = (size.before, size.after);
+                resize::check_room(world, (pool, &of.volume()?), sizes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether more is to be done than to write rows: a root is resized, or somebody runs whose devices
+    /// change.
+    pub(crate) fn acts(&self, world: &World) -> Result<bool> {
+        for of in &self.instances {
+            if of.root.is_some() {
+                return Ok(true);
+            }
             let (project, name) = of.name();
             let id = names::instance_id(project, name);
             if world.guests.get(project, name).is_some()
@@ -113,7 +142,7 @@ impl Reconfigure {
 
     /// Runs it, and waits for its end.
     pub(crate) async fn run(self, world: &World, caller: &Caller, project: &str) -> Result<()> {
-        let mut request = Request::new("Plugging devices")
+        let mut request = Request::new("Changing devices")
             .project(project)
             .requestor(caller.requestor.clone())
             .uncancellable()
@@ -165,13 +194,24 @@ impl Of {
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
         let after = expand::lay(profiles, &new);
+        let size = Change { before: Typed::parse(&before)?.root_size(), after: typed.root_size() };
+        let root = match size.before == size.after {
+            true => None,
+            false => Some(Root { pool: snapshots::pool_of(db, &old.project, &old.name)?, size }),
+        };
         attach::check(db, &new.project, &typed.devices)?;
         Port::check_names(&typed.devices, &after.config)?;
         Ok(Of {
             row: Change { before: old.clone(), after: new },
             whole: Change { before, after },
             home,
+            root,
         })
+    }
+
+    fn volume(&self) -> Result<VolumeId> {
+        let (project, name) = self.name();
+        root_volume(project, name)
     }
 
     fn name(&self) -> (&str, &str) {
@@ -234,6 +274,24 @@ async fn unplug_devices(cx: &mut Cx<Reconfigure>) -> Result<()> {
     for of in cx.input.instances.iter().rev() {
         let (whole, notes) = (&of.whole, &mut cx.notes);
         plug::swap(&cx.world, of.name(), (&whole.after, &whole.before), Way::Back, notes).await?;
+    }
+    Ok(())
+}
+
+async fn resize_roots(cx: &mut Cx<Reconfigure>) -> Result<()> {
+    for of in &cx.input.instances {
+        if let Some(Root { pool, size }) = &of.root {
+            resize::resize(&cx.world, pool, of.volume()?, size.after).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn resize_back(cx: &mut Cx<Reconfigure>) -> Result<()> {
+    for of in &cx.input.instances {
+        if let Some(Root { pool, size }) = &of.root {
+            resize::undo(&cx.world, pool, of.volume()?, size.before).await?;
+        }
     }
     Ok(())
 }

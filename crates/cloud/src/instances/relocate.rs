@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    copies::Files,
+    copies::{Files, Snapshots},
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance},
@@ -182,7 +182,7 @@ async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()>
 async fn root(cx: &mut Cx<Relocate>) -> Result<()> {
     match cx.input.within() {
         true => rename(cx, &cx.input.old, &cx.input.new).await,
-        false => files(cx).await?.whole().await,
+        false => files(cx).await?.whole(Snapshots::any(&cx.input.new_snapshots)).await,
     }
 }
 
@@ -202,11 +202,7 @@ async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
     if cx.input.within() {
         return Ok(());
     }
-    let files = files(cx).await?;
-    for snapshot in &cx.input.new_snapshots {
-        files.snapshot(&snapshot.name).await?;
-    }
-    Ok(())
+    files(cx).await?.snapshots(cx.input.new_snapshots.iter().map(|one| &one.name)).await
 }
 
 async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {

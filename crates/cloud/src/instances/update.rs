@@ -31,7 +31,8 @@ pub async fn update(
         Reconfigure::instance(db, &old, new)
     };
     let wanted = world.store.read(prepare)?;
-    if wanted.plugs(world)? {
+    if wanted.acts(world)? {
+        wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
         crate::networks::ports::tell_hosts(world).await?;
     } else {

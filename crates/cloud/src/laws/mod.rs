@@ -14,5 +14,6 @@ mod recover;
 mod refresh;
 mod scene;
 mod snapshots;
+mod streams;
 mod volume_backups;
 mod volumes;

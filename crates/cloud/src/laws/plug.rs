@@ -130,6 +130,35 @@ fn devices_of_a_profile_are_all_or_nothing() {
 }
 
 #[test]
+fn a_root_of_another_size_is_all_or_nothing() {
+    play(async |world| {
+        laws::check::<Reconfigure, _>(
+            async || {
+                super::instances::with_instance(&world).await;
+                world.clone()
+            },
+            || {
+                let root = [("type", "disk"), ("path", "/"), ("pool", "default"), ("size", "1GiB")];
+                let after = devices(&[("root", &root)]);
+                let made = world.store.read(|db| {
+                    let old = instances::find(db, "default", "web")?;
+                    Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+                });
+                made.unwrap()
+            },
+            async |world| {
+                let mut seen = observe(world).await;
+                let pool = world.pools.open(world, "default").await.unwrap();
+                let root = instances::boot::root_volume("default", "web").unwrap();
+                seen.insert(format!("size {:?}", pool.describe(&root).unwrap().size));
+                seen
+            },
+        )
+        .await;
+    });
+}
+
+#[test]
 fn a_device_that_cannot_be_plugged_changes_nothing() {
     play(async |world| {
         let source = source(&world);

@@ -229,11 +229,13 @@ fn files(world: &World) -> Vec<String> {
 fn snapshots(world: &World) -> Vec<String> {
     let mut seen = Vec::new();
     let pools = children(&world.dirs.root().join("storage-pools"));
-    for (kind, files) in [("containers", "upper"), ("custom", "data")] {
+    for kind in ["containers", "custom"] {
         for volume in pools.iter().flat_map(|pool| children(&pool.join(kind))) {
             let kept = children(&volume.join("snapshots"));
             for place in kept.into_iter().chain([volume]) {
-                let note = fs::read_to_string(place.join(files).join("note")).unwrap_or_default();
+                let files = ["upper", "rootfs", "data"].map(|files| place.join(files).join("note"));
+                let note = files.into_iter().find_map(|note| fs::read_to_string(note).ok());
+                let note = note.unwrap_or_default();
                 seen.push(format!("files {} note={note}", place.display()));
             }
         }

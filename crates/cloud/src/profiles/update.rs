@@ -37,7 +37,8 @@ pub async fn update(
         Reconfigure::profile(db, row, new)
     };
     let wanted = world.store.read(prepare)?;
-    if wanted.plugs(world)? {
+    if wanted.acts(world)? {
+        wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
         ports::tell_hosts(world).await?;
     } else {

@@ -25,6 +25,7 @@ mod delete;
 pub(crate) mod ids;
 mod lvm;
 mod pools;
+pub(crate) mod resize;
 mod source;
 mod update;
 mod usage;
@@ -159,6 +160,7 @@ fn table(driver: &str) -> options::Table {
     match driver {
         "btrfs" => options::BtrfsPoolOptions::TABLE,
         "lvm" => options::LvmPoolOptions::TABLE,
+        "zfs" => options::zfs::ZfsPoolOptions::TABLE,
         _ => options::DirPoolOptions::TABLE,
     }
 }

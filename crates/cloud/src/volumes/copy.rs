@@ -13,7 +13,7 @@ use wire::StorageVolumesPost;
 use super::{Key, config, create, refresh, users};
 use crate::{
     Caller, Error, Result, World,
-    copies::{Ends, Files},
+    copies::{Ends, Files, Snapshots},
     db::{
         instances::Made,
         volume_snapshots::{self as snapshot_rows, Snapshot},
@@ -199,7 +199,7 @@ pub(super) async fn open(
 }
 
 async fn whole(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.whole().await
+    files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
 }
 
 async fn delete_files(cx: &mut Cx<Copy>) -> Result<()> {
@@ -207,11 +207,7 @@ async fn delete_files(cx: &mut Cx<Copy>) -> Result<()> {
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
-    let files = files(cx).await?;
-    for snapshot in &cx.input.snapshots {
-        files.snapshot(&snapshot.name).await?;
-    }
-    Ok(())
+    files(cx).await?.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await
 }
 
 async fn delete_side(cx: &mut Cx<Copy>) -> Result<()> {

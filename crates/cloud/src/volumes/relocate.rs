@@ -9,7 +9,7 @@ use super::{Key, Uses, copy, create, rename, users};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    copies::Files,
+    copies::{Files, Snapshots},
     db::{
         instances::Made,
         volume_snapshots as snapshot_rows,
@@ -116,7 +116,7 @@ async fn copied(cx: &Cx<Relocate>) -> Result<Files> {
 async fn files(cx: &mut Cx<Relocate>) -> Result<()> {
     match cx.input.within() {
         true => rename::on_disk(&cx.world, &cx.input.from, &cx.input.to).await,
-        false => copied(cx).await?.whole().await,
+        false => copied(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await,
     }
 }
 
@@ -141,11 +141,7 @@ async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
     if cx.input.within() {
         return Ok(());
     }
-    let files = copied(cx).await?;
-    for name in &cx.input.snapshots {
-        files.snapshot(name).await?;
-    }
-    Ok(())
+    copied(cx).await?.snapshots(cx.input.snapshots.iter()).await
 }
 
 async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {

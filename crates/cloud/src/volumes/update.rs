@@ -9,9 +9,9 @@ use wire::StorageVolumePut;
 use super::{Key, config, users};
 use crate::{
     Caller, Error, Result, World,
-    blocking::blocking,
     db::volumes::{self as rows, Volume},
     etag::{self, IfMatch},
+    storage::resize,
 };
 
 /// What is done to change a volume.
@@ -93,30 +93,12 @@ pub async fn update(
     if task.remounts() {
         users::check_not_mounted(world, &task.before).await?;
     }
-    check_room(world, &key, &task).await?;
+    let sizes = (config::bytes(&task.before)?, config::bytes(&task.after)?);
+    resize::check_room(world, (&key.pool, &key.on_disk()?), sizes).await?;
     let request = key.request("Updating storage volume", caller).uncancellable();
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
     key.tell(world, caller, "storage-volume-updated");
     Ok(())
-}
-
-/// Refuses a size that what is in the volume does not fit in: every write would fail from then on.
-async fn check_room(world: &World, key: &Key, task: &Update) -> Result<()> {
-    let (old, new) = (config::bytes(&task.before)?, config::bytes(&task.after)?);
-    let Some(new) = new.filter(|new| old.is_none_or(|old| *new < old)) else { return Ok(()) };
-    let (pool, id) = (world.pools.open(world, &key.pool).await?, key.on_disk()?);
-    let used = blocking("measure volume", move || match pool.info().quotas {
-        true => pool.volume_usage(&id),
-        false => Ok(None),
-    })
-    .await?;
-    match used {
-        Some(used) if used > new => {
-            let why = format!("{new} bytes: {used} are in use");
-            Err(Error::invalid("size", why))
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn write(cx: &mut Cx<Update>) -> Result<()> {
@@ -151,23 +133,19 @@ async fn put(cx: &Cx<Update>, old: &Volume, new: &Volume) -> Result<()> {
 }
 
 async fn resize(cx: &mut Cx<Update>) -> Result<()> {
-    resize_to(cx, &cx.input.before, &cx.input.after).await
+    let Update { before, after } = &*cx.input;
+    if config::bytes(before)? == config::bytes(after)? {
+        return Ok(());
+    }
+    let key = super::key_of(after);
+    resize::resize(&cx.world, &key.pool, key.on_disk()?, config::bytes(after)?).await
 }
 
 async fn resize_back(cx: &mut Cx<Update>) -> Result<()> {
-    match resize_to(cx, &cx.input.after, &cx.input.before).await {
-        // A disk that grew stays so: nothing is lost, and it can be given its size again.
-        Err(Error::Storage(storage::Error::Shrink { .. })) => Ok(()),
-        done => done,
-    }
-}
-
-async fn resize_to(cx: &Cx<Update>, from: &Volume, to: &Volume) -> Result<()> {
-    let (old, new) = (config::bytes(from)?, config::bytes(to)?);
-    if old == new {
+    let Update { before, after } = &*cx.input;
+    if config::bytes(before)? == config::bytes(after)? {
         return Ok(());
     }
-    let key = super::key_of(to);
-    let (pool, id) = (cx.world.pools.open(&cx.world, &key.pool).await?, key.on_disk()?);
-    blocking("resize volume", move || pool.resize(&id, new)).await
+    let key = super::key_of(before);
+    resize::undo(&cx.world, &key.pool, key.on_disk()?, config::bytes(before)?).await
 }

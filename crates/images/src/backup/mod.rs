@@ -7,6 +7,7 @@
 //! backup/container/                    backup.yaml metadata.yaml templates/ rootfs/
 //! backup/volume/  volume-snapshots/    the files of a custom volume, and of its snapshots
 //! backup/bucket/names/ blobs/          the objects of a bucket (`objects::Frozen`)
+//! backup/container.bin ..              with `optimized`: streams of the driver in the place of files
 //! ```
 //! The index is not trusted: what it says is checked by who makes rows of it.
 
@@ -23,6 +24,10 @@ use crate::archive::{self, Next};
 use crate::decode::{Source, decoder};
 use crate::error::At;
 use crate::{Error, Result};
+
+/// What [`Index::optimized_form`] says of ours: a stream of the driver of what is in `rootfs/`, or of the files or the disk of a
+/// volume. Each starts from the one before, or from none.
+pub const FORM: &str = "microcloud-1";
 
 /// Where the index is.
 pub const INDEX: &str = "backup/index.yaml";
@@ -46,8 +51,11 @@ pub struct Index {
     /// Names of the snapshots in it, the oldest first.
     #[serde(deserialize_with = "maybe")]
     pub snapshots: Vec<String>,
-    /// Whether it holds what only the driver can read.
+    /// Whether it holds what only the driver can read: `.bin` in the place of each folder.
     pub optimized: bool,
+    /// In which form that is; others write it otherwise.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub optimized_form: String,
     /// Whether it says so in a header of its own.
     pub optimized_header: bool,
     /// `container`, `virtual-machine`, `custom` or `bucket`.

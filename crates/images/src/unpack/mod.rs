@@ -87,6 +87,19 @@ pub fn unpack_instance(
     }
 }
 
+/// Unpacks what lies beside an instance's root beneath `part` of an archive: `metadata.yaml` and `templates/`.
+pub fn unpack_beside(
+    file: &Path,
+    part: &Path,
+    into: &Path,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Unpacked> {
+    let mut work = Work::new(limits, Nodes::LeftOut, control);
+    work.unified(file, part, into)?;
+    Ok(work.done)
+}
+
 /// Unpacks all that lies beneath `part` of an archive into an existing empty folder. Device nodes
 /// are made.
 pub fn unpack_tree(

@@ -17,7 +17,10 @@ use uuid::Uuid;
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, dir, fsio, mounts, pool_file};
 
 mod mount;
+mod receive;
 mod scrub;
+mod send;
+mod stream;
 mod subvolumes;
 mod superblock;
 
@@ -30,7 +33,7 @@ use subvolumes::Subvolumes;
 /// The driver.
 pub(crate) struct Btrfs;
 
-static INFO: DriverInfo = DriverInfo { name: "btrfs", remote: false, version: 1 };
+static INFO: DriverInfo = DriverInfo { name: "btrfs", remote: false, streams: true, version: 1 };
 
 impl Driver for Btrfs {
     fn info(&self) -> &'static DriverInfo {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use exec::Control;
 
-use crate::dir::{Build, Layout, Meta, Place, Purpose, Trees, move_out};
+use crate::dir::{Build, Layout, Meta, Place, Purpose, TreeStreams, Trees, move_out};
 use crate::error::At;
 use crate::{Result, Scrubbed, VolumeId, copy, fsio};
 
@@ -17,6 +17,10 @@ use crate::{Result, Scrubbed, VolumeId, copy, fsio};
 pub(crate) struct Subvolumes;
 
 impl Trees for Subvolumes {
+    fn streams(&self) -> Option<&dyn TreeStreams> {
+        Some(self)
+    }
+
     /// Quotas may be off on a file system that is not ours.
     fn can_limit(&self, layout: &Layout) -> Result<bool> {
         let build = Build::start(layout, std::sync::Arc::new(Subvolumes))?;
@@ -90,20 +94,26 @@ fn limit(path: &Path, size: Option<u64>) -> Result<()> {
 }
 
 /// An open folder and the name in it.
-fn place(path: &Path) -> Result<(std::os::fd::OwnedFd, CString)> {
+pub(super) fn place(path: &Path) -> Result<(std::os::fd::OwnedFd, CString)> {
     let folder = fsio::open_dir(path.parent().unwrap_or(Path::new("/")))?;
     // A path with a zero byte names nothing.
     let name = CString::new(path.file_name().unwrap_or_default().as_bytes()).unwrap_or_default();
     Ok((folder, name))
 }
 
-fn is_subvolume(path: &Path) -> Result<bool> {
+pub(super) fn is_subvolume(path: &Path) -> Result<bool> {
     let stat = fs::symlink_metadata(path).at("look at", path)?;
     Ok(stat.is_dir() && stat.ino() == sys::SUBVOLUME_INODE)
 }
 
+/// Whether there are other subvolumes in one.
+pub(super) fn has_inner(path: &Path) -> Result<bool> {
+    let tree = fsio::open_dir(path)?;
+    Ok(!sys::folders_with_subvolumes(tree.as_fd()).at("look into", path)?.is_empty())
+}
+
 /// A snapshot of a subvolume, and of those in it: the kernel leaves empty folders in their places.
-fn snapshot(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn snapshot(from: &Path, to: &Path) -> Result<()> {
     let source = fsio::open_dir(from)?;
     let (folder, name) = place(to)?;
     sys::snapshot_subvolume(source.as_fd(), folder.as_fd(), &name)

@@ -27,6 +27,7 @@ mod meta;
 mod pool;
 mod projects;
 mod snapshots;
+mod streams;
 mod trash;
 mod trees;
 
@@ -38,12 +39,12 @@ pub(crate) use layout::{Layout, Place};
 pub(crate) use lock::Lock;
 pub(crate) use meta::Meta;
 use pool::DirPool;
-pub(crate) use trees::{Purpose, Trees, move_out};
+pub(crate) use trees::{Purpose, TreeStreams, Trees, move_out};
 
 /// The driver.
 pub(crate) struct Dir;
 
-static INFO: DriverInfo = DriverInfo { name: "dir", remote: false, version: 1 };
+static INFO: DriverInfo = DriverInfo { name: "dir", remote: false, streams: false, version: 1 };
 
 /// `pool.json`.
 #[derive(Serialize, Deserialize)]

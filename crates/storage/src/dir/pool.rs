@@ -18,13 +18,13 @@ use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
     Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Scrubbed, Shape,
-    Snapshots, Usage, VolumeId, VolumeInfo, VolumeKind,
+    Snapshots, Streams, Usage, VolumeId, VolumeInfo, VolumeKind,
 };
 
 /// An open pool.
 pub(crate) struct DirPool {
     pub(super) layout: Layout,
-    driver: &'static DriverInfo,
+    pub(super) driver: &'static DriverInfo,
     id: Option<Uuid>,
     pub(super) trees: Arc<dyn Trees>,
     pub(super) trash: Trash,
@@ -227,6 +227,10 @@ impl Pool for DirPool {
 
     fn clones(&self) -> Option<&dyn Clones> {
         Some(self)
+    }
+
+    fn streams(&self) -> Option<&dyn Streams> {
+        self.trees.streams().is_some().then_some(self)
     }
 }
 

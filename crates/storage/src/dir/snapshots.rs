@@ -133,7 +133,7 @@ impl Snapshots for DirPool {
 }
 
 impl DirPool {
-    fn snapshot(&self, of: &VolumeId, name: &str) -> Result<(Place, Meta)> {
+    pub(super) fn snapshot(&self, of: &VolumeId, name: &str) -> Result<(Place, Meta)> {
         check_name(name)?;
         let (volume, _) = self.find(of)?;
         let place = volume.snapshot(name);
@@ -147,13 +147,13 @@ fn absent(of: &VolumeId, name: &str) -> Error {
 }
 
 /// The same volume, as of now.
-fn renewed(meta: &Meta) -> Meta {
+pub(super) fn renewed(meta: &Meta) -> Meta {
     let shape = Shape { content: meta.content, size: meta.size, plain: meta.lower.is_none() };
     Meta::new(meta.kind, &shape, meta.lower.as_deref())
 }
 
 /// Swaps the restored contents in by one rename; what they replace goes with the build.
-fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
+pub(super) fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
     fsio::swap(&meta.contents(build), &meta.contents(now))?;
     for name in ["work", "metadata.yaml", "templates"] {
         let (from, to) = (build.folder.join(name), now.folder.join(name));

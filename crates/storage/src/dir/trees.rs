@@ -5,6 +5,7 @@
 //! name; a disk stands where a plain file would (`root.img`). So all else of this driver serves them all.
 
 use std::fs::{self, OpenOptions};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use exec::Control;
 use super::layout::{Layout, Place};
 use super::meta::Meta;
 use crate::error::At;
+use crate::streams::Outgoing;
 use crate::{Content, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio};
 
 /// What a copy is made for.
@@ -29,6 +31,11 @@ pub(crate) trait Trees: Send + Sync {
     /// Whether an instance's root can be layers on its image's tree, on a file system that can.
     fn can_layer(&self) -> bool {
         false
+    }
+
+    /// How trees and disks are streamed, where they can be.
+    fn streams(&self) -> Option<&dyn TreeStreams> {
+        None
     }
 
     /// Whether sizes of trees are enforced.
@@ -144,6 +151,34 @@ pub(crate) trait Trees: Send + Sync {
         disk.set_len(size).at("resize", path)?;
         disk.sync_all().at("sync", path)
     }
+}
+
+/// Trees and disks as streams.
+pub(crate) trait TreeStreams: Send + Sync {
+    /// What a tree or a disk that nobody writes to is known by on whatever pool, and a number that grows with
+    /// every one; None where it is no state to start from.
+    fn known(&self, path: &Path) -> Result<Option<(Vec<String>, u64)>>;
+
+    /// Holds a state to be sent, or what makes it of `base`; None where it cannot. `work` is a folder that
+    /// goes afterwards.
+    fn prepare<'a>(
+        &'a self,
+        path: &Path,
+        base: Option<&Path>,
+        why: Purpose,
+        work: &Path,
+    ) -> Result<Option<Box<dyn Outgoing + 'a>>>;
+
+    /// Makes a tree or a disk of a stream, which may start from `base`. `kept`: nobody writes to it, and it
+    /// is known by that.
+    fn receive(
+        &self,
+        base: Option<&Path>,
+        to: &Path,
+        kept: Option<Option<&str>>,
+        from: OwnedFd,
+        control: &Control,
+    ) -> Result<()>;
 }
 
 /// Makes a disk at least so large.

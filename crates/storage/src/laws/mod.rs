@@ -6,6 +6,7 @@ use crate::{DRIVERS, Driver};
 mod clones;
 mod pools;
 mod power;
+mod streams;
 mod volumes;
 
 /// Runs a law against a fresh pool of every driver.

@@ -37,7 +37,7 @@ use source::{Source, failed, group_name};
 /// The driver.
 pub(crate) struct Lvm;
 
-static INFO: DriverInfo = DriverInfo { name: "lvm", remote: false, version: 1 };
+static INFO: DriverInfo = DriverInfo { name: "lvm", remote: false, streams: false, version: 1 };
 
 /// What the name of the volume with a pool's books begins with; the pool's identity follows.
 const BOOKS: &str = "pool_";

@@ -1,5 +1,6 @@
 //! What is beneath the volumes of a pool.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use exec::Control;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::dir::Purpose;
+use crate::streams::Outgoing;
 use crate::{Result, Scrubbed, Usage, VolumeId};
 
 /// Makes, copies, mounts, measures and removes volumes by name: a volume group, a dataset of ZFS.
@@ -58,9 +60,40 @@ pub(crate) trait Backing: Send + Sync {
     fn used_by_disk(&self, volume: &str) -> Result<u64>;
     /// Bytes that the files of a volume take, which is mounted there.
     fn used_by_files(&self, volume: &str, mount: &Path) -> Result<u64>;
+    /// Removes what a crash left beside volumes; `named` tells which are there or are being made.
+    fn clean(&self, named: &dyn Fn() -> Result<Vec<String>>) -> Result<()> {
+        let _ = named;
+        Ok(())
+    }
+    /// How volumes are streamed, where they can be.
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        None
+    }
     /// Compares everything with its checksums, where it has any.
     fn scrub(&self, control: &Control) -> Result<Option<Scrubbed>> {
         let _ = control;
         Ok(None)
     }
+}
+
+/// Volumes as streams; see [`crate::dir::TreeStreams`].
+pub(crate) trait Streaming: Send + Sync {
+    /// What a volume that nobody writes to is known by, and a number that grows with every one.
+    fn known(&self, volume: &str) -> Result<Option<(Vec<String>, u64)>>;
+    /// Holds a state to be sent.
+    fn prepare<'a>(
+        &'a self,
+        volume: &str,
+        base: Option<&str>,
+        why: Purpose,
+    ) -> Result<Option<Box<dyn Outgoing + 'a>>>;
+    /// Makes a volume, of files or a disk, of a stream.
+    fn receive(
+        &self,
+        volume: &str,
+        is_disk: bool,
+        why: Purpose,
+        from: OwnedFd,
+        control: &Control,
+    ) -> Result<()>;
 }

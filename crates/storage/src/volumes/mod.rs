@@ -15,14 +15,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use exec::Control;
 
-use crate::dir::{Layout, Meta, Place, Purpose, Trees, move_out};
+use crate::dir::{Layout, Meta, Place, Purpose, TreeStreams, Trees, move_out};
 use crate::error::At;
 use crate::{Content, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio, mounts};
 
 mod backing;
 pub(crate) mod reference;
+mod streams;
 
-pub(crate) use backing::Backing;
+pub(crate) use backing::{Backing, Streaming};
 pub(crate) use reference::is_named_so;
 use reference::{FILLING, Reference};
 
@@ -97,6 +98,7 @@ impl<B: Backing> Volumes<B> {
         let named = reference::in_pool(&self.root)?;
         lost.retain(|name| reference::is_named_so(name) && !named.contains(name));
         self.discard(lost)?;
+        self.backing.clean(&|| reference::in_pool(&self.root))?;
         for name in fsio::names(&self.mounts)?.into_iter().filter(|name| !named.contains(name)) {
             let path = self.mounts.join(name);
             if !mounts::is_mounted(&path)? {
@@ -129,6 +131,10 @@ fn is_fixture(name: &str) -> bool {
 impl<B: Backing> Trees for Volumes<B> {
     fn can_limit(&self, _: &Layout) -> Result<bool> {
         Ok(true)
+    }
+
+    fn streams(&self) -> Option<&dyn TreeStreams> {
+        self.backing.streaming().map(|_| self as &dyn TreeStreams)
     }
 
     fn can_share(&self, _: &Layout) -> Result<bool> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::source::zpool;
 use crate::dir::Purpose;
 use crate::error::At;
-use crate::volumes::Backing;
+use crate::volumes::{Backing, Streaming};
 use crate::{Error, Result, Scrubbed, Usage, VolumeId, ZfsOptions, fsio, mounts};
 
 /// udev makes the name of a new disk.
@@ -43,11 +43,20 @@ impl Datasets {
         Datasets { parent: parent.to_owned(), options }
     }
 
-    fn whole_name(&self, volume: &str) -> String {
+    /// The dataset that they lie in.
+    pub(super) fn parent(&self) -> &str {
+        &self.parent
+    }
+
+    pub(super) fn whole_name(&self, volume: &str) -> String {
         format!("{}/{volume}", self.parent)
     }
 
-    fn failed(&self, doing: &'static str, volume: &str) -> impl Fn(exec::Error) -> Error {
+    pub(super) fn failed(
+        &self,
+        doing: &'static str,
+        volume: &str,
+    ) -> impl Fn(exec::Error) -> Error {
         let what = self.whole_name(volume);
         move |source| Error::Program { doing, what: what.clone(), source: Box::new(source) }
     }
@@ -75,11 +84,30 @@ impl Datasets {
     }
 }
 
+/// What a dataset has that is not made empty.
+pub(super) fn properties(is_disk: bool, why: Purpose) -> &'static [(&'static str, &'static str)] {
+    match (is_disk, why) {
+        (false, Purpose::Use) => &[("mountpoint", "legacy")],
+        (false, Purpose::Keep) => &[("mountpoint", "legacy"), ("readonly", "on")],
+        (true, Purpose::Use) => &[("volmode", "dev")],
+        // No device of it is made before somebody opens it.
+        (true, Purpose::Keep) => &[("volmode", "none"), ("readonly", "on")],
+    }
+}
+
 impl Backing for Datasets {
     type Kind = Files;
 
     fn kind(&self) -> Files {
         Files::Zfs
+    }
+
+    fn clean(&self, named: &dyn Fn() -> Result<Vec<String>>) -> Result<()> {
+        self.forget_left(named)
+    }
+
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        Some(self)
     }
 
     fn shares(&self) -> bool {
@@ -109,13 +137,7 @@ impl Backing for Datasets {
 
     fn copy(&self, from: &str, to: &str, size: Option<u64>, why: Purpose) -> Result<()> {
         let is_disk = self.find(from)?.is_some_and(|source| source.size.is_some());
-        let properties: &[(&str, &str)] = match (is_disk, why) {
-            (false, _) => &[("mountpoint", "legacy")],
-            (true, Purpose::Use) => &[("volmode", "dev")],
-            // No device of it is made before somebody opens it.
-            (true, Purpose::Keep) => &[("volmode", "none")],
-        };
-        zfs::copy(&self.whole_name(from), &self.whole_name(to), to, properties)
+        zfs::copy(&self.whole_name(from), &self.whole_name(to), to, properties(is_disk, why))
             .map_err(self.failed("copy", from))?;
         // A limit is not copied.
         match size {
@@ -139,18 +161,19 @@ impl Backing for Datasets {
         Ok(all.iter().filter_map(|it| it.name.strip_prefix(&inside)).map(str::to_owned).collect())
     }
 
-    fn remove(&self, volumes: Vec<String>) -> Result<()> {
-        for volume in volumes {
+    fn remove(&self, gone: Vec<String>) -> Result<()> {
+        for volume in &gone {
             let mut left = TRIES;
-            while let Err(error) = zfs::destroy(&self.whole_name(&volume)) {
+            while let Err(error) = zfs::destroy(&self.whole_name(volume)) {
                 left -= 1;
                 if left == 0 || !error.stderr_has("busy") {
-                    return Err(self.failed("remove", &volume)(error));
+                    return Err(self.failed("remove", volume)(error));
                 }
                 sleep(PAUSE * 5);
             }
         }
-        Ok(())
+        // What stood on them has the states that they were known by.
+        self.forget_births(&gone)
     }
 
     fn room_for_disk(&self, _: u64) -> Option<u64> {

@@ -19,8 +19,10 @@ use crate::volumes::{Volumes, is_named_so};
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, dir, fsio, mounts, pool_file};
 
 mod datasets;
+mod head;
 mod scrub;
 mod source;
+mod streams;
 
 use datasets::Datasets;
 use source::{Source, failed, zpool};
@@ -28,7 +30,7 @@ use source::{Source, failed, zpool};
 /// The driver.
 pub(crate) struct Zfs;
 
-static INFO: DriverInfo = DriverInfo { name: "zfs", remote: false, version: 1 };
+static INFO: DriverInfo = DriverInfo { name: "zfs", remote: false, streams: true, version: 1 };
 
 /// Which ZFS the kernel has, where it has any.
 const VERSION: &str = "/sys/module/zfs/version";

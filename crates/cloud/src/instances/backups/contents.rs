@@ -100,6 +100,7 @@ fn pack(tarball: &mut Out<'_>, part: &Part<'_>, rows: Option<&str>) -> Result<()
     if templates.exists() {
         tarball.tree(&templates, &format!("{name}/templates"))?;
     }
-    let view = View::open(part.attached, Access::Read)?;
+    let Some(attached) = part.attached else { return Ok(()) };
+    let view = View::open(attached, Access::Read)?;
     Ok(tarball.tree(&view.path(), &format!("{name}/rootfs"))?)
 }

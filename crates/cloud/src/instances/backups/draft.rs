@@ -10,7 +10,7 @@ use store::Read;
 use wire::InstanceSnapshot;
 
 use crate::{
-    Error, Result, World,
+    Error, Result, World, backups,
     db::{
         self,
         instance_snapshots::Snapshot,
@@ -42,15 +42,13 @@ pub(super) fn draft(
         "virtual-machine" => return Err(Error::Unsupported("a virtual machine")),
         other => return Err(wrong(&format!("it is one of a \"{other}\", not of an instance"))),
     }
-    if index.optimized {
-        return Err(wrong("only its storage driver reads it: export without --optimized-storage"));
-    }
     let config = index.config.as_ref();
     let given = config.and_then(|config| config.container.as_ref());
     let (Some(config), Some(given)) = (config, given) else {
         return Err(wrong("its index does not say what the instance was"));
     };
     let pool = root_pool(db, project, index, pool)?;
+    backups::check_form(index, &crate::storage::find(db, &pool)?.driver)?;
     let name = name.unwrap_or(&index.name);
     options::names::check_instance(name).map_err(|why| Error::invalid("instance name", why))?;
     if rows::get(db, project, name)?.is_some() {

@@ -19,6 +19,9 @@ use crate::{
     url,
 };
 
+/// What the instance as it is now is called in the file.
+const ROOT: &str = "backup/container";
+
 /// What is done to make an instance of a backup.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Import {
@@ -28,6 +31,9 @@ pub(crate) struct Import {
     snapshots: Vec<Snapshot>,
     pool: String,
     size: Option<u64>,
+    /// Whether streams of the driver are in it.
+    #[serde(default)]
+    optimized: bool,
 }
 
 impl Task for Import {
@@ -58,7 +64,8 @@ impl Import {
         let drafted = world.store.read(|db| draft(db, world, project, &index, wanted))?;
         let Draft { instance, snapshots, pool, size } = drafted;
         let (caller, file) = (caller.clone(), upload.file.clone());
-        Ok(Import { caller, file, instance, snapshots, pool, size })
+        let optimized = index.optimized;
+        Ok(Import { caller, file, instance, snapshots, pool, size, optimized })
     }
 
     /// The row this task wrote, if it is there.
@@ -148,7 +155,11 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
 }
 
 async fn root(cx: &mut Cx<Import>) -> Result<()> {
-    unpack(cx).await?.whole("backup/container", write).await
+    let unpack = unpack(cx).await?;
+    match cx.input.optimized {
+        true => unpack.bare(Some(ROOT)).await,
+        false => unpack.whole(ROOT, write).await,
+    }
 }
 
 async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
@@ -163,7 +174,11 @@ async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
 async fn kept(cx: &mut Cx<Import>) -> Result<()> {
     let names = cx.input.snapshots.iter().map(|one| &one.name);
     let parts = names.map(|name| (name.clone(), format!("backup/snapshots/{name}"))).collect();
-    unpack(cx).await?.snapshots(parts, write).await
+    let unpack = unpack(cx).await?;
+    match cx.input.optimized {
+        true => unpack.streams(parts, ROOT).await,
+        false => unpack.snapshots(parts, write).await,
+    }
 }
 
 async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {

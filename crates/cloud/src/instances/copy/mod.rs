@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Caller, Error, Result, World,
-    copies::{Ends, Files},
+    copies::{Ends, Files, Snapshots},
     db::{
         instance_snapshots::{self as snapshots, Snapshot},
         instances::{self as rows, Instance, Made},
@@ -177,15 +177,11 @@ async fn files(cx: &Cx<Copy>) -> Result<Files> {
 }
 
 async fn root(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.whole().await
+    files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
-    let files = files(cx).await?;
-    for snapshot in &cx.input.snapshots {
-        files.snapshot(&snapshot.name).await?;
-    }
-    Ok(())
+    files(cx).await?.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await
 }
 
 async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {

@@ -63,9 +63,10 @@ fn of_backup(snapshot: StorageVolumeSnapshot) -> BackupVolumeSnapshot {
 }
 
 fn pack(tarball: &mut Out<'_>, part: &Part<'_>) -> Result<()> {
-    if let Attached::Block(disk) = part.attached {
+    let Some(attached) = part.attached else { return Ok(()) };
+    if let Attached::Block(disk) = attached {
         return Ok(tarball.disk(disk, &format!("{}.img", part.name))?);
     }
-    let view = View::open(part.attached, Access::Read)?;
+    let view = View::open(attached, Access::Read)?;
     Ok(tarball.tree(&view.path(), &part.name)?)
 }

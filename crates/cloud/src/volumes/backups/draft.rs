@@ -10,7 +10,7 @@ use wire::BackupVolumeSnapshot;
 
 use super::super::{Key, config, create};
 use crate::{
-    Error, Result, World,
+    Error, Result, World, backups,
     db::{
         instances::Made,
         volume_snapshots::Snapshot,
@@ -30,9 +30,7 @@ pub(super) fn of_backup(
         "custom" => {}
         other => return Err(wrong(&format!("it is one of a \"{other}\", not of a volume"))),
     }
-    if index.optimized {
-        return Err(wrong("only its storage driver reads it: export without --optimized-storage"));
-    }
+    backups::check_form(index, &crate::storage::find(db, &key.pool)?.driver)?;
     let config = index.config.as_ref();
     let given = config.and_then(|config| config.volume.as_ref());
     let (Some(config), Some(given)) = (config, given) else {

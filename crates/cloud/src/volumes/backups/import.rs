@@ -27,6 +27,9 @@ pub(crate) struct Import {
     form: Form,
     volume: Volume,
     snapshots: Vec<Snapshot>,
+    /// Whether streams of the driver are in it.
+    #[serde(default)]
+    optimized: bool,
 }
 
 impl Task for Import {
@@ -54,9 +57,11 @@ impl Import {
         form: Form,
         upload: &Upload,
     ) -> Result<Import> {
+        let mut optimized = false;
         let (volume, snapshots) = match form {
             Form::Backup => {
                 let index = backups::index(&upload.file).await?;
+                optimized = index.optimized;
                 let name = upload.name.as_deref().unwrap_or_default();
                 world.store.read(|db| {
                     draft::of_backup(db, world, Key::of(db, pool, project, name)?, &index)
@@ -65,7 +70,7 @@ impl Import {
             other => (plain::draft(world, (pool, project), other, upload).await?, Vec::new()),
         };
         let (caller, file) = (caller.clone(), upload.file.clone());
-        Ok(Import { caller, file, form, volume, snapshots })
+        Ok(Import { caller, file, form, volume, snapshots, optimized })
     }
 
     fn key(&self) -> Key {
@@ -132,6 +137,7 @@ fn files(unpack: &Unpack, part: &str, into: &Path) -> Result<(), FillError> {
 async fn whole(cx: &mut Cx<Import>) -> Result<()> {
     let unpack = unpack(cx).await?;
     match cx.input.form {
+        Form::Backup if cx.input.optimized => unpack.bare(None).await,
         Form::Backup if cx.input.is_disk() => {
             unpack.whole("backup/volume.img", backups::disk).await
         }
@@ -152,6 +158,10 @@ async fn kept(cx: &mut Cx<Import>) -> Result<()> {
         false => ("", files),
     };
     let names = cx.input.snapshots.iter().map(|one| &one.name);
+    if cx.input.optimized {
+        let parts = names.map(|name| (name.clone(), format!("{}/{name}", NAMES[1]))).collect();
+        return unpack(cx).await?.streams(parts, NAMES[0]).await;
+    }
     let parts = names.map(|name| (name.clone(), format!("{}/{name}{end}", NAMES[1]))).collect();
     unpack(cx).await?.snapshots(parts, write).await
 }

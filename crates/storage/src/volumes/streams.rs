@@ -1,0 +1,55 @@
+//! Streams of trees and disks that are volumes.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use exec::Control;
+
+use super::reference::Reference;
+use super::{Backing, Streaming, Volumes};
+use crate::dir::{Purpose, TreeStreams, Trees};
+use crate::streams::Outgoing;
+use crate::{Error, Result};
+
+/// What disks are called in the folder of a volume.
+const DISK: &str = "root.img";
+
+impl<B: Backing> Volumes<B> {
+    fn streaming(&self) -> Result<&dyn Streaming> {
+        self.backing.streaming().ok_or(Error::Stream { why: "these volumes have none" })
+    }
+}
+
+impl<B: Backing> TreeStreams for Volumes<B> {
+    fn known(&self, path: &Path) -> Result<Option<(Vec<String>, u64)>> {
+        self.streaming()?.known(&self.read(path)?.volume)
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        path: &Path,
+        base: Option<&Path>,
+        why: Purpose,
+        _: &Path,
+    ) -> Result<Option<Box<dyn Outgoing + 'a>>> {
+        let base = base.map(|base| self.read(base)).transpose()?.map(|base| base.volume);
+        self.settle(path)?;
+        self.streaming()?.prepare(&self.read(path)?.volume, base.as_deref(), why)
+    }
+
+    /// A stream tells itself from what it starts.
+    fn receive(
+        &self,
+        _: Option<&Path>,
+        to: &Path,
+        kept: Option<Option<&str>>,
+        from: OwnedFd,
+        control: &Control,
+    ) -> Result<()> {
+        let is_disk = to.file_name().is_some_and(|name| name == DISK);
+        let new = Reference::new((!is_disk).then(|| self.backing.kind()));
+        new.write(to)?;
+        let why = if kept.is_some() { Purpose::Keep } else { Purpose::Use };
+        self.streaming()?.receive(&new.volume, is_disk, why, from, control)
+    }
+}
