@@ -62,7 +62,9 @@ impl Door {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    fn certificate(&self) -> String {
+    /// What it shows for itself.
+    /// What the server shows for itself.
+    pub fn certificate(&self) -> String {
         self.daemon.folder().join("server.crt").display().to_string()
     }
 
@@ -94,5 +96,11 @@ impl Door {
     /// A verb of `storage bucket` by our own client.
     pub fn bucket(&self, words: &[&str]) -> Run {
         self.daemon.run(Client::Cli, &[&["storage", "bucket"], words].concat())
+    }
+
+    /// A key to a bucket, made for that name: access key and secret.
+    pub fn key(&self, bucket: &str, name: &str) -> (String, String) {
+        let made = self.bucket(&["key", "create", "default", bucket, name, "--role=admin"]).text();
+        (after(&made, "Access key:"), after(&made, "Secret key:"))
     }
 }

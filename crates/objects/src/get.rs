@@ -23,6 +23,21 @@ impl Store {
         self.read(|conn| index::version(conn, key, version))
     }
 
+    /// The version that says that the object of a key was deleted, if one does.
+    pub fn marker(&self, key: &str) -> Result<Option<String>> {
+        let latest = self.read(|conn| index::latest(conn, key))?;
+        Ok(latest.filter(|object| object.marker).map(|object| object.version))
+    }
+
+    /// Bytes of the parts that an object came in; of one that came at once its own.
+    pub fn part_sizes(&self, object: &Object) -> Result<Vec<u64>> {
+        let (_, pieces) = self.read(|conn| contents(conn, object))?;
+        match object.etag.contains('-') {
+            true => Ok(pieces.into_iter().map(|(_, size)| size).collect()),
+            false => Ok(vec![object.size]),
+        }
+    }
+
     /// Reads a range of an object as it is now, even if it is replaced meanwhile. If it was already, it is not
     /// there.
     pub fn reader(self: &Arc<Self>, object: &Object, range: Range<u64>) -> Result<Reader> {

@@ -127,7 +127,7 @@ impl Store {
             let chosen = choose(&all, named)?;
             let old = index::find(tx, key)?;
             if !wanted(old.as_ref()) {
-                return Err(Error::Condition { key: key.to_owned() });
+                return Err(put::unwanted(old.as_ref(), key));
             }
             let version = versions::supersede(tx, key)?;
             insert(tx, &upload, version, &chosen)

@@ -43,6 +43,9 @@ pub struct Attributes {
     /// A checksum that a client gave and the door checked, by its algorithm.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checksums: BTreeMap<String, String>,
+    /// Who may read it beside its owner, as the door says it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub access: String,
 }
 
 /// Tags of an object.

@@ -35,7 +35,7 @@ impl Store {
         let object = self.write(|tx| {
             let old = index::find(tx, key)?;
             if !wanted(old.as_ref()) {
-                return Err(Error::Condition { key: key.to_owned() });
+                return Err(unwanted(old.as_ref(), key));
             }
             let version = versions::supersede(tx, key)?;
             let object = insert(tx, key, version, &written, &attributes, &tags)?;
@@ -48,6 +48,12 @@ impl Store {
         self.sweep();
         Ok(object)
     }
+}
+
+/// What is not as a caller wants it to be, or is not there.
+pub(crate) fn unwanted(old: Option<&Object>, key: &str) -> Error {
+    let key = key.to_owned();
+    if old.is_some() { Error::Condition { key } } else { Error::NoObject { key } }
 }
 
 /// The index has them now.

@@ -1,10 +1,10 @@
-//! Tags of objects that are there.
+//! Tags and attributes of objects that are there.
 
 use rusqlite::params;
 
 use crate::error::Doing;
 use crate::object::{from_json, json};
-use crate::{Result, Store, Tags, index};
+use crate::{Attributes, Result, Store, Tags, index};
 
 impl Store {
     /// The tags of an object, or of a version of it.
@@ -24,6 +24,21 @@ impl Store {
             let object = index::version(tx, key, version)?;
             let sql = "UPDATE objects SET tags = ?2 WHERE id = ?1";
             tx.execute(sql, params![object.id, json(tags)]).map(drop).doing("write tags")
+        })
+    }
+    /// Changes what is said of an object, or of a version of it. Its contents and its time stay.
+    pub fn set_attributes(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        change: impl FnOnce(&mut Attributes),
+    ) -> Result<()> {
+        self.write(|tx| {
+            let mut object = index::version(tx, key, version)?;
+            change(&mut object.attributes);
+            let sql = "UPDATE objects SET attributes = ?2 WHERE id = ?1";
+            let done = tx.execute(sql, params![object.id, json(&object.attributes)]);
+            done.map(drop).doing("write attributes")
         })
     }
 }

@@ -66,6 +66,9 @@ pub(crate) async fn receive(
     body: Option<StreamingBlob>,
     mut told: Told,
 ) -> S3Result<(Written, Sums)> {
+    if told.md5.as_ref().is_some_and(|md5| !is_md5(md5)) {
+        return Err(s3_error!(InvalidDigest));
+    }
     let mut hasher = hasher(&told);
     let draft = match body {
         Some(body) => fill(draft, body, &mut hasher).await?,
@@ -111,6 +114,12 @@ async fn write(mut draft: Draft, gathered: &mut Vec<u8>) -> S3Result<Draft> {
     let (draft, bytes) = written.await?;
     *gathered = bytes;
     Ok(draft)
+}
+
+/// Whether it is 16 bytes in base64.
+fn is_md5(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
+    text.len() == 24 && text.ends_with("==") && text.bytes().take(22).all(plain)
 }
 
 fn check_length(told: &Told, size: u64) -> S3Result<()> {

@@ -8,9 +8,11 @@ use std::{
 use objects::{Attributes, Object, Tags};
 use s3s::{
     S3Result,
-    dto::{ETag, ETagCondition, Metadata, Timestamp, TimestampFormat},
+    dto::{ETag, ETagCondition, Metadata, ObjectCannedACL, Timestamp, TimestampFormat},
     s3_error,
 };
+
+use crate::verbs::acl;
 
 /// What an object is when its owner says nothing.
 pub(crate) const CONTENT_TYPE: &str = "binary/octet-stream";
@@ -60,10 +62,28 @@ pub(crate) struct Said<'a> {
     pub(crate) metadata: Option<Metadata>,
     pub(crate) expires: Option<&'a Timestamp>,
     pub(crate) headers: [(&'static str, Option<&'a String>); 5],
+    pub(crate) acl: Option<&'a ObjectCannedACL>,
+    /// Access for somebody by name.
+    pub(crate) grants: [&'a Option<String>; 4],
+    /// Whether the server is to encrypt it.
+    pub(crate) encrypted: bool,
+    /// Whether it is to be locked.
+    pub(crate) locked: bool,
 }
 
 impl Said<'_> {
     pub(crate) fn attributes(self) -> S3Result<Attributes> {
+        // Who asks for it and is not told would believe it so.
+        if self.encrypted {
+            return Err(s3_error!(
+                NotImplemented,
+                "encryption by the server: use an encrypted pool"
+            ));
+        }
+        if self.locked {
+            return Err(s3_error!(InvalidRequest, "Bucket is missing Object Lock Configuration"));
+        }
+        let access = acl::of_new(self.acl, &self.grants)?;
         let user: BTreeMap<String, String> =
             self.metadata.unwrap_or_default().into_iter().collect();
         let bytes: usize = user.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -85,7 +105,7 @@ impl Said<'_> {
         if let Some(expires) = self.expires {
             headers.insert(String::from("expires"), http_date(expires));
         }
-        Ok(Attributes { headers, user, checksums: BTreeMap::new() })
+        Ok(Attributes { headers, user, access, ..Attributes::default() })
     }
 }
 
@@ -102,6 +122,18 @@ macro_rules! said {
                 ("content-language", $input.content_language.as_ref()),
                 ("content-type", $input.content_type.as_ref()),
             ],
+            acl: $input.acl.as_ref(),
+            grants: [
+                &$input.grant_full_control,
+                &$input.grant_read,
+                &$input.grant_read_acp,
+                &$input.grant_write_acp,
+            ],
+            encrypted: $input.server_side_encryption.is_some()
+                || $input.sse_customer_algorithm.is_some(),
+            locked: $input.object_lock_mode.is_some()
+                || $input.object_lock_legal_hold_status.is_some()
+                || $input.object_lock_retain_until_date.is_some(),
         }
     };
 }
@@ -136,14 +168,19 @@ pub(crate) fn header_tags(text: Option<&str>) -> S3Result<Tags> {
     tags(decoded)
 }
 
-/// Tags that may be, as S3 has it.
+/// Tags that an object may have, as S3 has it.
 pub(crate) fn tags(pairs: Vec<(String, String)>) -> S3Result<Tags> {
+    tags_of(pairs, MOST_TAGS)
+}
+
+/// So many tags at most.
+pub(crate) fn tags_of(pairs: Vec<(String, String)>, most: usize) -> S3Result<Tags> {
     let count = pairs.len();
     let tags: Tags = pairs.into_iter().collect();
     let right = |(key, value): (&String, &String)| {
         (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256
     };
-    if count > MOST_TAGS || tags.len() != count || !tags.iter().all(right) {
+    if count > most || tags.len() != count || !tags.iter().all(right) {
         return Err(s3_error!(InvalidTag));
     }
     Ok(tags)

@@ -50,6 +50,19 @@ pub(crate) fn other_contents() -> S3Error {
     beside("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST, text)
 }
 
+/// s3s knows the code, with another status than S3.
+pub(crate) fn no_encryption() -> S3Error {
+    let text = String::from("the server side encryption configuration was not found");
+    let code = "ServerSideEncryptionConfigurationNotFoundError";
+    beside(code, StatusCode::NOT_FOUND, text)
+}
+
+/// There are rules for access by policies and lists alone.
+pub(crate) fn no_public_access_block() -> S3Error {
+    let text = String::from("the bucket has no public access block");
+    beside("NoSuchPublicAccessBlockConfiguration", StatusCode::NOT_FOUND, text)
+}
+
 /// An error whose code s3s does not know.
 fn beside(code: &'static str, status: StatusCode, text: String) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), text);
@@ -57,7 +70,7 @@ fn beside(code: &'static str, status: StatusCode, text: String) -> S3Error {
     error
 }
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> S3Error {
+pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> S3Error {
     tracing::error!(error = tasks::chain(error), "request failed");
     S3Error::with_message(S3ErrorCode::InternalError, "see the daemon's log")
 }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cloud::World;
-use hyper::{server::conn::http1, service::service_fn};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -12,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{cors::Front, stores};
+use crate::{access::Peer, cors::Front, stores};
 
 /// Connections at a time; more wait.
 const MOST: usize = 256;
@@ -51,9 +52,9 @@ pub(crate) async fn accept(
                 tokio::spawn(async move { stores::expire(&world).await });
             }
             (taken, permit) = next => match (taken, permit) {
-                (Ok((stream, _)), Ok(permit)) => {
+                (Ok((stream, from)), Ok(permit)) => {
                     let (acceptor, front) = (acceptor.clone(), front.clone());
-                    tokio::spawn(connection(stream, acceptor, front, permit, stopped.clone()));
+                    tokio::spawn(connection((stream, Peer(from.ip())), acceptor, front, permit, stopped.clone()));
                 }
                 (Err(error), _) => {
                     // Mostly too many open files: they go with connections that end.
@@ -67,7 +68,7 @@ pub(crate) async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     acceptor: TlsAcceptor,
     front: Arc<Front>,
     _permit: OwnedSemaphorePermit,
@@ -78,7 +79,10 @@ async fn connection(
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let answer = service_fn(move |request| front.clone().answer(request));
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        front.clone().answer(request)
+    });
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
     let done = tokio::select! {
         done = &mut serving => done,

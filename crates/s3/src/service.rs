@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cloud::World;
-use http::Extensions;
 use objects::Store;
 use options::ListenAddress;
 use s3s::{S3, S3Request, S3Response, S3Result, dto, service::S3ServiceBuilder};
@@ -12,43 +11,37 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto, service::S3ServiceBuilder};
 use crate::{
     access::{self, Keys},
     cors::Front,
-    error::of_cloud,
     host::Hosts,
-    verbs::{bucket, copy, cors, delete, get, lifecycle, list, multipart, part, put, tagging},
+    rights::Rights,
+    verbs::{
+        absent, acl, attributes, bucket, copy, cors, delete, get, lifecycle, list, multipart, part,
+        policy, put, tagging,
+    },
 };
 
-/// What verbs act on.
-pub(crate) struct Service {
-    world: Arc<World>,
-}
+/// What verbs are verbs of.
+pub(crate) struct Service;
 
 /// The bucket of a request.
+#[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<Store>,
     pub(crate) name: String,
     pub(crate) made: i64,
     pub(crate) limit: Option<u64>,
+    /// What the sender may.
+    pub(crate) rights: Rights,
 }
 
 /// What answers at a door at that address.
 pub(crate) fn new(world: Arc<World>, address: &ListenAddress) -> Arc<Front> {
     let own = [world.host.name.as_str(), "localhost"].into_iter().chain(address.host.as_deref());
     let hosts = Hosts { world: world.clone(), own: own.map(str::to_owned).collect() };
-    let mut builder = S3ServiceBuilder::new(Service { world: world.clone() });
+    let mut builder = S3ServiceBuilder::new(Service);
     builder.set_auth(Keys(world.clone()));
     builder.set_access(Keys(world.clone()));
     builder.set_host(hosts.clone());
     Arc::new(Front { service: builder.build(), world, hosts })
-}
-
-impl Service {
-    /// The bucket that the request's key opens.
-    pub(crate) async fn open(&self, extensions: &Extensions) -> S3Result<Opened> {
-        let grant = access::grant(extensions)?;
-        let store = self.world.buckets.of(&self.world, &grant.bucket).await.map_err(of_cloud)?;
-        let (name, made) = (grant.bucket.name.clone(), grant.bucket.created_at.timestamp_millis());
-        Ok(Opened { store, name, made, limit: grant.limit })
-    }
 }
 
 /// Each verb is a function in its file.
@@ -61,7 +54,7 @@ macro_rules! verbs {
                     &self,
                     req: S3Request<dto::$input>,
                 ) -> S3Result<S3Response<dto::$output>> {
-                    let opened = self.open(&req.extensions).await?;
+                    let opened = access::opened(&req.extensions)?.clone();
                     Ok(S3Response::new($work(opened, req).await?))
                 }
             )*
@@ -82,6 +75,33 @@ verbs! {
     get_bucket_cors GetBucketCorsInput GetBucketCorsOutput => cors::get;
     put_bucket_cors PutBucketCorsInput PutBucketCorsOutput => cors::put;
     delete_bucket_cors DeleteBucketCorsInput DeleteBucketCorsOutput => cors::delete;
+    get_bucket_policy GetBucketPolicyInput GetBucketPolicyOutput => policy::get;
+    put_bucket_policy PutBucketPolicyInput PutBucketPolicyOutput => policy::put;
+    delete_bucket_policy DeleteBucketPolicyInput DeleteBucketPolicyOutput => policy::delete;
+    get_bucket_policy_status GetBucketPolicyStatusInput GetBucketPolicyStatusOutput => policy::status;
+    get_bucket_acl GetBucketAclInput GetBucketAclOutput => acl::get_of_bucket;
+    put_bucket_acl PutBucketAclInput PutBucketAclOutput => acl::put_of_bucket;
+    get_object_acl GetObjectAclInput GetObjectAclOutput => acl::get;
+    put_object_acl PutObjectAclInput PutObjectAclOutput => acl::put;
+    get_bucket_tagging GetBucketTaggingInput GetBucketTaggingOutput => tagging::get_of_bucket;
+    put_bucket_tagging PutBucketTaggingInput PutBucketTaggingOutput => tagging::put_of_bucket;
+    delete_bucket_tagging DeleteBucketTaggingInput DeleteBucketTaggingOutput => tagging::delete_of_bucket;
+    get_bucket_encryption GetBucketEncryptionInput GetBucketEncryptionOutput => absent::encryption;
+    get_bucket_website GetBucketWebsiteInput GetBucketWebsiteOutput => absent::website;
+    get_bucket_replication GetBucketReplicationInput GetBucketReplicationOutput => absent::replication;
+    get_bucket_ownership_controls GetBucketOwnershipControlsInput GetBucketOwnershipControlsOutput => absent::ownership;
+    get_public_access_block GetPublicAccessBlockInput GetPublicAccessBlockOutput => absent::public_access_block;
+    get_bucket_notification_configuration GetBucketNotificationConfigurationInput GetBucketNotificationConfigurationOutput => absent::notification;
+    get_bucket_logging GetBucketLoggingInput GetBucketLoggingOutput => absent::logging;
+    get_bucket_accelerate_configuration GetBucketAccelerateConfigurationInput GetBucketAccelerateConfigurationOutput => absent::accelerate;
+    get_bucket_request_payment GetBucketRequestPaymentInput GetBucketRequestPaymentOutput => absent::payment;
+    get_object_lock_configuration GetObjectLockConfigurationInput GetObjectLockConfigurationOutput => absent::object_lock;
+    put_object_lock_configuration PutObjectLockConfigurationInput PutObjectLockConfigurationOutput => absent::set_object_lock;
+    get_object_retention GetObjectRetentionInput GetObjectRetentionOutput => absent::retention;
+    put_object_retention PutObjectRetentionInput PutObjectRetentionOutput => absent::set_retention;
+    get_object_legal_hold GetObjectLegalHoldInput GetObjectLegalHoldOutput => absent::legal_hold;
+    put_object_legal_hold PutObjectLegalHoldInput PutObjectLegalHoldOutput => absent::set_legal_hold;
+    get_object_attributes GetObjectAttributesInput GetObjectAttributesOutput => attributes::get;
     get_object GetObjectInput GetObjectOutput => get::get;
     head_object HeadObjectInput HeadObjectOutput => get::head;
     put_object PutObjectInput PutObjectOutput => put::put;

@@ -51,7 +51,8 @@ pub(crate) async fn copy(
         let checksums = object.attributes.checksums.clone();
         let attributes = match new_attributes {
             true => objects::Attributes { checksums, ..said },
-            false => object.attributes,
+            // Who may read it is said anew.
+            false => objects::Attributes { access: said.access, ..object.attributes },
         };
         store.put(New { key: &input.key, written, attributes, tags }, limit, |_| true)
     });

@@ -5,12 +5,12 @@ use s3s::{
     S3Request, S3Result,
     dto::{
         DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-        DeletedObject,
+        DeletedObject, Error,
     },
     s3_error,
 };
 
-use crate::{convert, error::off_thread, service::Opened};
+use crate::{convert, error::off_thread, rights, service::Opened};
 
 /// Keys in one request at most, as S3 has it.
 const MOST: usize = 1000;
@@ -42,8 +42,24 @@ pub(crate) async fn many(
     }
     let keys: Vec<(String, Option<String>)> =
         delete.objects.into_iter().map(|object| (object.key, object.version_id)).collect();
-    let named = keys.clone();
-    let done = off_thread(move || opened.store.delete_many(&keys)).await?;
+    let Opened { store, rights, .. } = opened;
+    let (named, done, refused) = off_thread(move || {
+        let may = |(key, version): &(String, Option<String>)| {
+            let action = rights::action("DeleteObject", version.is_some());
+            rights.may(&action, Some(key), version.as_deref())
+        };
+        let (keys, refused): (Vec<_>, Vec<_>) = keys.into_iter().partition(may);
+        let done = store.delete_many(&keys)?;
+        Ok((keys, done, refused))
+    })
+    .await?;
+    let error = |(key, version_id): (String, Option<String>)| Error {
+        code: Some(String::from("AccessDenied")),
+        key: Some(key),
+        message: Some(String::from("Access Denied")),
+        version_id,
+    };
+    let errors = (!refused.is_empty()).then(|| refused.into_iter().map(error).collect());
     let one = |((key, version_id), deleted): ((String, Option<String>), Deleted)| {
         let made = deleted.version.filter(|_| deleted.marker);
         DeletedObject {
@@ -55,5 +71,5 @@ pub(crate) async fn many(
     };
     let quiet = delete.quiet.unwrap_or(false);
     let deleted = (!quiet).then(|| named.into_iter().zip(done).map(one).collect());
-    Ok(DeleteObjectsOutput { deleted, ..DeleteObjectsOutput::default() })
+    Ok(DeleteObjectsOutput { deleted, errors, ..DeleteObjectsOutput::default() })
 }

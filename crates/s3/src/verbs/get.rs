@@ -1,12 +1,13 @@
 //! Gets an object, a part of it, or what is said of it.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::stream;
-use objects::{Object, Reader};
+use http::{HeaderMap, HeaderValue};
+use objects::{Object, Reader, Store};
 use s3s::{
-    S3Error, S3ErrorCode, S3Request, S3Result,
+    S3ErrorCode, S3Request, S3Result,
     dto::{
         ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
         Range as Wish, StreamingBlob, Timestamp,
@@ -29,10 +30,8 @@ pub(crate) async fn get(
     req: S3Request<GetObjectInput>,
 ) -> S3Result<GetObjectOutput> {
     let input = req.input;
-    let named = input.version_id.is_some();
     let (key, store) = (input.key, opened.store.clone());
-    let object = off_thread(move || store.get_version(&key, input.version_id.as_deref()));
-    let object = object.await.map_err(of_version(named))?;
+    let object = find(store, key, input.version_id).await?;
     let if_ = If {
         matching: input.if_match.as_ref(),
         none_matching: input.if_none_match.as_ref(),
@@ -40,7 +39,8 @@ pub(crate) async fn get(
         unmodified: input.if_unmodified_since.as_ref(),
     };
     if_.check(&object)?;
-    let (range, content_range) = range(&object, input.range, input.part_number)?;
+    let (range, content_range, parts_count) =
+        range(&opened.store, &object, input.range, input.part_number).await?;
     let (store, wanted) = (opened.store, (object.clone(), range.clone()));
     let reader = off_thread(move || store.reader(&wanted.0, wanted.1)).await?;
     let sum = |name: &str| sum(&object, name, content_range.is_none());
@@ -63,6 +63,7 @@ pub(crate) async fn get(
         expires: convert::expires(&object),
         last_modified: Some(convert::time(object.modified)),
         metadata: convert::metadata(&object),
+        parts_count,
         version_id: version(&object),
         tag_count: i32::try_from(object.tags).ok().filter(|count| *count > 0),
         ..GetObjectOutput::default()
@@ -74,10 +75,8 @@ pub(crate) async fn head(
     req: S3Request<HeadObjectInput>,
 ) -> S3Result<HeadObjectOutput> {
     let input = req.input;
-    let named = input.version_id.is_some();
     let (key, store) = (input.key, opened.store);
-    let object = off_thread(move || store.get_version(&key, input.version_id.as_deref()));
-    let object = object.await.map_err(of_version(named))?;
+    let object = find(store.clone(), key, input.version_id).await?;
     let if_ = If {
         matching: input.if_match.as_ref(),
         none_matching: input.if_none_match.as_ref(),
@@ -85,7 +84,8 @@ pub(crate) async fn head(
         unmodified: input.if_unmodified_since.as_ref(),
     };
     if_.check(&object)?;
-    let (range, content_range) = range(&object, input.range, input.part_number)?;
+    let (range, content_range, parts_count) =
+        range(&store, &object, input.range, input.part_number).await?;
     let sum = |name: &str| sum(&object, name, content_range.is_none());
     Ok(HeadObjectOutput {
         accept_ranges: Some(String::from("bytes")),
@@ -105,17 +105,44 @@ pub(crate) async fn head(
         expires: convert::expires(&object),
         last_modified: Some(convert::time(object.modified)),
         metadata: convert::metadata(&object),
+        parts_count,
         version_id: version(&object),
         ..HeadObjectOutput::default()
     })
 }
 
-/// What was looked for by a version's name is a version that is not there.
-fn of_version(named: bool) -> impl FnOnce(S3Error) -> S3Error {
-    move |error| match error.code() {
-        S3ErrorCode::NoSuchKey if named => s3_error!(NoSuchVersion),
-        _ => error,
+/// An object, or a version of it. One that was deleted says so.
+async fn find(store: Arc<Store>, key: String, version: Option<String>) -> S3Result<Object> {
+    let named = version.is_some();
+    let found = off_thread(move || match store.get_version(&key, version.as_deref()) {
+        Err(objects::Error::NoObject { .. }) if version.is_none() => Ok(Err(store.marker(&key)?)),
+        other => other.map(Ok),
+    });
+    match found.await {
+        Ok(Ok(object)) => Ok(object),
+        Ok(Err(marker)) => {
+            let mut error = s3_error!(NoSuchKey);
+            if let Some(version) = marker {
+                error.set_headers(deleted(&version));
+            }
+            Err(error)
+        }
+        // What was looked for by a version's name is a version that is not there.
+        Err(error) if named && *error.code() == S3ErrorCode::NoSuchKey => {
+            Err(s3_error!(NoSuchVersion))
+        }
+        Err(error) => Err(error),
     }
+}
+
+fn deleted(version: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
+    // A version's name is letters and digits.
+    if let Ok(version) = HeaderValue::from_str(version) {
+        headers.insert("x-amz-version-id", version);
+    }
+    headers
 }
 
 fn content_type(object: &Object) -> String {
@@ -154,23 +181,40 @@ impl If<'_> {
     }
 }
 
-/// The bytes that are wanted, and the header that says which they are when they are not all.
-fn range(
+/// The bytes that are wanted, the header that says which they are when they are not all, and how many parts
+/// the object came in when one was asked for.
+async fn range(
+    store: &Arc<Store>,
     object: &Object,
     wish: Option<Wish>,
     part: Option<i32>,
-) -> S3Result<(Range<u64>, Option<String>)> {
-    let Some(wish) = wish else {
-        return match part {
-            None => Ok((0..object.size, None)),
+) -> S3Result<(Range<u64>, Option<String>, Option<i32>)> {
+    let (range, count) = match (wish, part) {
+        (None, None) => return Ok((0..object.size, None, None)),
+        (Some(_), Some(_)) => {
+            return Err(s3_error!(InvalidRequest, "a range and the number of a part"));
+        }
+        (Some(wish), None) => (wish.check(object.size)?, None),
+        (None, Some(number)) => {
+            let (from, of) = (store.clone(), object.clone());
+            let sizes = off_thread(move || from.part_sizes(&of)).await?;
+            let range = part_of(&sizes, number).ok_or_else(|| s3_error!(InvalidPart))?;
             // An object that came at once has one part, which is all of it.
-            Some(1) if !object.etag.contains('-') => Ok((0..object.size, None)),
-            Some(_) => Err(s3_error!(NotImplemented, "parts of an object that is whole")),
-        };
+            if !object.etag.contains('-') {
+                return Ok((range, None, None));
+            }
+            (range, i32::try_from(sizes.len()).ok())
+        }
     };
-    let range = wish.check(object.size)?;
     let header = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), object.size);
-    Ok((range, Some(header)))
+    Ok((range, Some(header), count))
+}
+
+fn part_of(sizes: &[u64], number: i32) -> Option<Range<u64>> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    let size = sizes.get(index)?;
+    let start: u64 = sizes[..index].iter().sum();
+    Some(start..start + size)
 }
 
 /// The rest of a reader, as it is taken.

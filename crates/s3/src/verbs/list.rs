@@ -6,12 +6,12 @@ use s3s::{
     dto::{
         self, CommonPrefix, DeleteMarkerEntry, EncodingType, ListObjectVersionsInput,
         ListObjectVersionsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-        ListObjectsV2Output, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Owner,
+        ListObjectsV2Output, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
     },
     s3_error,
 };
 
-use crate::{convert, error::off_thread, service::Opened};
+use crate::{acl, convert, error::off_thread, service::Opened};
 
 /// Keys in one answer at most, as S3 has it.
 const MOST: i32 = 1000;
@@ -61,7 +61,7 @@ impl Wish {
             last_modified: Some(convert::time(object.modified)),
             size: Some(convert::size(object.size)),
             storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
-            owner: owner.then(Owner::default),
+            owner: owner.then(acl::owner),
             ..dto::Object::default()
         }
     }
@@ -138,7 +138,16 @@ pub(crate) async fn v2(
     let input = req.input;
     let token = input.continuation_token.clone();
     let after = match &token {
-        Some(token) => convert::decoded(&token.replace('+', "%2B")),
+        Some(token)
+            if token
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%/+".contains(&byte)) =>
+        {
+            convert::decoded(&token.replace('+', "%2B"))
+        }
+        Some(_) => {
+            return Err(s3_error!(InvalidArgument, "the continuation token is none of ours"));
+        }
         None => input.start_after.clone().unwrap_or_default(),
     };
     let wish = Wish {
@@ -188,7 +197,7 @@ pub(crate) async fn versions(
         latest = Some(&object.key);
         let (key, version_id) = (Some(wish.key(&object.key)), Some(object.version.clone()));
         let last_modified = Some(convert::time(object.modified));
-        let owner = Some(Owner::default());
+        let owner = Some(acl::owner());
         match object.marker {
             true => {
                 markers.push(DeleteMarkerEntry { is_latest, key, last_modified, owner, version_id })

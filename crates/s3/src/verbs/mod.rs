@@ -1,5 +1,8 @@
 //! One file a verb, or a few that are alike. Each takes the bucket and the request, and gives what is answered.
 
+pub(crate) mod absent;
+pub(crate) mod acl;
+pub(crate) mod attributes;
 pub(crate) mod bucket;
 pub(crate) mod copy;
 pub(crate) mod cors;
@@ -9,6 +12,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod multipart;
 pub(crate) mod part;
+pub(crate) mod policy;
 pub(crate) mod put;
 pub(crate) mod tagging;
 

@@ -1,11 +1,13 @@
 //! Uploads in parts: begun, completed, given up, listed.
 
+use objects::Store;
 use s3s::{
     S3Request, S3Result,
     dto::{
-        AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-        CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-        ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload,
+        AbortMultipartUploadInput, AbortMultipartUploadOutput, CommonPrefix,
+        CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateMultipartUploadInput,
+        CreateMultipartUploadOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
+        MultipartUpload,
     },
     s3_error,
 };
@@ -19,6 +21,8 @@ use crate::{
 
 /// Uploads in one answer at most, as S3 has it.
 const MOST: i32 = 1000;
+/// Uploads that are read at once.
+const CHUNK: usize = 500;
 
 pub(crate) async fn begin(
     opened: Opened,
@@ -89,10 +93,10 @@ pub(crate) async fn list(
     // Without an id all uploads of the marker's key were listed.
     let last = || String::from(if key.is_empty() { "" } else { "\u{10ffff}" });
     let (id, key) = (input.upload_id_marker.clone().unwrap_or_else(last), key.clone());
-    let mut found = off_thread(move || store.uploads(&prefix, (&key, &id), count + 1)).await?;
-    let more = found.len() > count;
-    found.truncate(count);
-    let end = found.last().filter(|_| more).cloned();
+    let delimiter = input.delimiter.clone().unwrap_or_default();
+    let page = off_thread(move || page(&store, (&prefix, &delimiter), (key, id), count)).await?;
+    let Uploads { found, prefixes, end } = page;
+    let common = |prefix: String| CommonPrefix { prefix: Some(prefix) };
     let upload = |upload: objects::Upload| MultipartUpload {
         key: Some(upload.key),
         upload_id: Some(upload.id),
@@ -102,13 +106,56 @@ pub(crate) async fn list(
     Ok(ListMultipartUploadsOutput {
         bucket: Some(opened.name),
         uploads: Some(found.into_iter().map(upload).collect()),
-        is_truncated: Some(more),
+        common_prefixes: (!prefixes.is_empty()).then(|| prefixes.into_iter().map(common).collect()),
+        delimiter: input.delimiter,
+        is_truncated: Some(end.is_some()),
         max_uploads: Some(most),
         prefix: input.prefix,
         key_marker: input.key_marker,
         upload_id_marker: input.upload_id_marker,
-        next_key_marker: end.as_ref().map(|upload| upload.key.clone()),
-        next_upload_id_marker: end.map(|upload| upload.id),
+        next_key_marker: end.as_ref().map(|(key, _)| key.clone()),
+        next_upload_id_marker: end.map(|(_, id)| id),
         ..ListMultipartUploadsOutput::default()
     })
+}
+
+/// A part of a list of uploads.
+#[derive(Default)]
+struct Uploads {
+    found: Vec<objects::Upload>,
+    prefixes: Vec<String>,
+    /// Key and id to go on after, if there are more.
+    end: Option<(String, String)>,
+}
+
+/// Uploads after a key and an id; those whose keys have the delimiter behind the prefix are one.
+fn page(
+    store: &Store,
+    (prefix, delimiter): (&str, &str),
+    mut after: (String, String),
+    most: usize,
+) -> objects::Result<Uploads> {
+    let mut page = Uploads::default();
+    loop {
+        let next = store.uploads(prefix, (&after.0, &after.1), CHUNK)?;
+        if next.is_empty() || most == 0 {
+            return Ok(page);
+        }
+        for upload in next {
+            let rest = upload.key.get(prefix.len()..).unwrap_or_default();
+            let at = rest.find(delimiter).filter(|_| !delimiter.is_empty());
+            let common = at.map(|at| upload.key[..prefix.len() + at + delimiter.len()].to_owned());
+            let known = common.is_some() && common.as_ref() == page.prefixes.last();
+            if !known && page.found.len() + page.prefixes.len() >= most {
+                page.end = Some(after);
+                return Ok(page);
+            }
+            after = (upload.key.clone(), upload.id.clone());
+            match common {
+                Some(_) if known => {}
+                Some(common) => page.prefixes.push(common),
+                None => page.found.push(upload),
+            }
+        }
+    }
 }

@@ -48,8 +48,13 @@ pub fn grant(world: &World, access: &str) -> Result<Option<Grant>> {
     })?;
     let here = |bucket: &Bucket| bucket.made == Made::Ready && bucket.member == world.me;
     let Some((bucket, role)) = found.filter(|(bucket, _)| here(bucket)) else { return Ok(None) };
-    let limit = BucketOptions::parse(&bucket.config)?.size.map(|size| size.0);
+    let limit = limit(&bucket)?;
     Ok(Some(Grant { bucket, role, limit }))
+}
+
+/// Bytes of all objects of a bucket at most.
+pub fn limit(bucket: &Bucket) -> Result<Option<u64>> {
+    Ok(BucketOptions::parse(&bucket.config)?.size.map(|size| size.0))
 }
 
 /// Every bucket that is here.
