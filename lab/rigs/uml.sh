@@ -92,11 +92,11 @@ cut_power() {
     done
 }
 
-# Every process of the guest has its folder as root.
+# Every process of the guest has its folder as root. The oldest is its kernel, which goes first: it must not see the others die.
 kill_guest() {
     local process
-    for process in /proc/[0-9]*; do
-        if [ "$(readlink "$process/root" 2>/dev/null)" = "$1/root" ]; then kill -KILL "${process#/proc/}" 2>/dev/null || true; fi
+    for process in $(cd /proc; printf '%s\n' [0-9]* | sort --numeric-sort); do
+        if [ "$(readlink "/proc/$process/root" 2>/dev/null)" = "$1/root" ]; then kill -KILL "$process" 2>/dev/null || true; fi
     done
 }
 

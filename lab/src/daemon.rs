@@ -31,6 +31,9 @@ pub struct Options {
     pub host_network: bool,
     /// State folder on a file system of this many MiB.
     pub disk: Option<u32>,
+    /// State folder on this device, which is given a file system if it has none. What is on it stays until it is deleted
+    /// through the API, and its place is always the same.
+    pub device: Option<PathBuf>,
     /// In this network namespace instead of one of its own.
     pub netns: Option<Arc<Netns>>,
 }
@@ -78,11 +81,14 @@ impl Daemon {
             skip(&why);
             return None;
         }
-        let place = tempfile::Builder::new().prefix("microcloud-lab-").tempdir_in("/tmp");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("microcloud-lab-").rand_bytes(if options.device.is_some() { 0 } else { 6 });
+        let place = builder.tempdir_in("/tmp");
         let place = place.unwrap_or_else(|e| panic!("cannot make a folder: {e}"));
         let netns = options.netns.clone().unwrap_or_else(|| Arc::new(Netns::new()));
         let netns = (!options.host_network).then_some(netns);
-        let daemon = Daemon { place, netns, child: None, disk: options.disk.is_some() };
+        let disk = options.disk.is_some() || options.device.is_some();
+        let daemon = Daemon { place, netns, child: None, disk };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
@@ -92,6 +98,13 @@ impl Daemon {
             let (size, at) = (format!("size={size}m,mode=0711"), daemon.folder());
             let at = at.to_string_lossy();
             crate::host(&["mount", "-t", "tmpfs", "-o", &size, "microcloud-lab", &at]).ok();
+        }
+        if let Some(device) = &options.device {
+            let (device, at) = (device.to_string_lossy(), daemon.folder());
+            if crate::host(&["blkid", &device]).status != 0 {
+                crate::host(&["mkfs.ext4", "-q", &device]).ok();
+            }
+            crate::host(&["mount", &device, &at.to_string_lossy()]).ok();
         }
         daemon.launch();
         Some(daemon)

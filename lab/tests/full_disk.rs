@@ -65,3 +65,91 @@ fn a_disk_that_is_full_to_the_last_byte() {
     daemon.cli(["delete", "x", "y", "--force"]).ok();
     daemon.no_instance_left();
 }
+
+/// Room that is left while a change is tried, in KiB.
+const ROOMS: [u64; 9] = [0, 4, 16, 64, 128, 256, 512, 1024, 4096];
+
+/// What is there, as a user sees it.
+fn seen(daemon: &Daemon) -> Vec<String> {
+    let kinds = [
+        "instances",
+        "instances/still/snapshots",
+        "images",
+        "storage-pools/default/volumes/custom",
+        "storage-pools/default/buckets",
+        "networks",
+        "profiles",
+    ];
+    let mut seen: Vec<_> = kinds.iter().flat_map(|kind| daemon.urls(kind)).collect();
+    seen.sort();
+    seen
+}
+
+/// Tries a change with ever more room, until it comes through without a word; each time it is done
+/// or not at all, and comes through once there is room. `back` takes it back.
+fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
+    let filler = daemon.folder().join("filler");
+    for room in ROOMS {
+        let before = seen(daemon);
+        fill(&filler);
+        let file = fs::File::options().write(true).open(&filler).unwrap();
+        let full = file.metadata().unwrap().len();
+        file.set_len(full - room * 1024).unwrap();
+        drop(file);
+        let run = daemon.run(Client::Cli, words);
+        fs::remove_file(&filler).unwrap();
+        if daemon.ended().is_some() {
+            daemon.launch();
+        }
+        daemon.await_idle();
+        let with = format!("{words:?} with {room} KiB: {run}");
+        if run.status != 0 {
+            assert!(!run.stderr.contains("panicked") && !run.stderr.is_empty(), "{with}");
+            assert_eq!(seen(daemon), before, "{with}");
+            // What could not be undone for want of room is undone now that there is some.
+            let come_through = || {
+                let again = daemon.run(Client::Cli, words);
+                let waits =
+                    again.stderr.contains("is busy") && again.stderr.contains("tried again");
+                (!waits).then_some(again)
+            };
+            lab::until("it comes through", come_through).ok();
+        }
+        assert_eq!(daemon.sh("x", "hostname").text(), "x", "{with}");
+        daemon.run(Client::Cli, back).ok();
+        assert_eq!(seen(daemon), before, "{with}");
+    }
+}
+
+#[test]
+fn changes_on_a_disk_with_little_room_are_done_or_not_at_all() {
+    let options = Options { disk: Some(DISK), ..Options::default() };
+    let Some(mut daemon) = Daemon::with(&options) else { return };
+    daemon.cli(["init", "--auto"]).ok();
+    daemon.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+    daemon.busybox("x");
+    daemon.cli(["create", "local:busybox", "still"]).ok();
+    let file = daemon.scratch().join("backup");
+    let path = file.to_string_lossy().into_owned();
+    daemon.cli(["export", "still", &path, "--compression", "none"]).ok();
+    let changes: [(&[&str], &[&str]); 9] = [
+        (&["launch", "local:busybox", "y"], &["delete", "y", "--force"]),
+        (&["import", &path, "y"], &["delete", "y"]),
+        (&["copy", "still", "y"], &["delete", "y"]),
+        (&["snapshot", "still", "s"], &["delete", "still/s"]),
+        (&["publish", "still", "--alias", "made"], &["image", "delete", "made"]),
+        (
+            &["storage", "volume", "create", "default", "v"],
+            &["storage", "volume", "delete", "default", "v"],
+        ),
+        (
+            &["storage", "bucket", "create", "default", "full"],
+            &["storage", "bucket", "delete", "default", "full"],
+        ),
+        (&["network", "create", "lab1"], &["network", "delete", "lab1"]),
+        (&["rename", "still", "other"], &["rename", "other", "still"]),
+    ];
+    for (words, back) in changes {
+        with_little_room(&mut daemon, words, back);
+    }
+}

@@ -13,7 +13,7 @@ use network::Plane;
 use serde_json::{Map, Value};
 use store::Store;
 use tasks::{Bus, Locks, Operation, Operations, Request, Runner, Stuck, Task};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use wire::{EventLifecycle, Requestor};
 
 use crate::{
@@ -156,6 +156,11 @@ impl World {
     /// What tries tasks again whose undo failed; `None` before [`World::set_runner`].
     pub fn stuck(&self) -> Option<Stuck<World>> {
         self.runner.get().map(Stuck::new)
+    }
+
+    /// Changes when a task's undo failed for the first time; `None` before [`World::set_runner`].
+    pub fn watch_stuck(&self) -> Option<watch::Receiver<u64>> {
+        self.runner.get().map(tasks::Runner::watch_stuck)
     }
 
     /// Tries tasks again whose undo failed, as what hindered them is gone.

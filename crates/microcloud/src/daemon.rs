@@ -163,11 +163,16 @@ async fn run(arguments: Arguments) -> Result<()> {
     end(&world, ending).await
 }
 
-/// Tells the reconcilers of every change of the state.
+/// Tells the reconcilers of every change of the state, and of every task that got stuck.
 async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
     let mut changed = world.store.watch();
-    while changed.changed().await.is_ok() {
-        reconcilers.wake(reconcile::STATE);
+    let Some(mut stuck) = world.watch_stuck() else { return };
+    loop {
+        tokio::select! {
+            Ok(()) = changed.changed() => reconcilers.wake(reconcile::STATE),
+            Ok(()) = stuck.changed() => reconcilers.wake(tasks::STUCK),
+            else => return,
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub use operation::{
 };
 pub use operations::Operations;
 pub use reconcile::{Health, Reconciler, Reconcilers, Report, Topic};
-pub use runner::{Builder, Recovered, Recovery, Runner, Stuck};
+pub use runner::{Builder, Recovered, Recovery, Runner, STUCK, Stuck};
 pub use task::{AfterCrash, Cx, Step, StepFn, Task, step};
 
 #[cfg(test)]

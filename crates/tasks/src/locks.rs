@@ -100,6 +100,14 @@ impl Locks {
         Guard { locks: self.clone(), ticket }
     }
 
+    /// Adds to what those read who are refused: why a guard is held that should be free.
+    pub(crate) fn explain(&self, guard: &Guard, why: &str) {
+        let mut state = self.state();
+        if let Some(held) = state.held.iter_mut().find(|held| held.ticket == guard.ticket) {
+            held.holder = format!("{}, which is tried again: {why}", held.holder);
+        }
+    }
+
     /// Waits until all names are free and takes them. Dropping the future gives up the place.
     pub async fn lock(&self, claims: &[Claim], holder: &str) -> Guard {
         let (granted, receiver) = oneshot::channel();

@@ -78,6 +78,11 @@ impl Chosen {
         Chosen { files: Vec::new(), storage: Some(vec![word.to_owned()]) }
     }
 
+    /// A file of the lab.
+    pub(super) fn file(name: &str) -> Chosen {
+        Chosen { files: vec![name.to_owned()], storage: None }
+    }
+
     fn of(rig: &Rig, words: &[String]) -> Chosen {
         let is_file = |word: &str| shell::root().join(format!("lab/tests/{word}.rs")).exists();
         if words.is_empty() {
@@ -142,7 +147,7 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
     if let Some((_, rounds)) =
         words.split_first().filter(|(word, _)| rig.storage && *word == "plug")
     {
-        return plug::run(rig, rounds.first());
+        return plug::run(rig, rounds);
     }
     let share = share(rig, &Chosen::of(rig, words))?;
     let (text, well) = shown(&mut rig.command(&[], &share)?).context("run the rig")?;

@@ -1,11 +1,17 @@
 //! What goes into a backup's file: the index, and the files of a volume and its snapshots.
 
-use std::{fs::File, io::BufWriter, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    num::NonZeroU64,
+    path::PathBuf,
+};
 
 use images::{
     Tarball,
     backup::{INDEX, Index},
 };
+use rustix::fs::{Advice, fadvise};
 use storage::{Attached, Held};
 
 use super::Job;
@@ -14,8 +20,36 @@ use crate::{Error, Result, storage::OpenPool};
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
 
+/// Bytes after which the disk is given what there is to write, so that the sync at the end is short.
+const FLUSH: u64 = 8 << 20;
+
 /// A backup's file while it is written.
-pub(crate) type Out<'a> = Tarball<'a, BufWriter<File>>;
+pub(crate) type Out<'a> = Tarball<'a, BufWriter<Steady>>;
+
+/// A file that is written to the disk as it grows.
+pub(crate) struct Steady {
+    file: File,
+    written: u64,
+    given: u64,
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.written += count as u64;
+        let new = self.written - self.given;
+        if new >= FLUSH {
+            // To drop pages that are dirty, Linux begins to write them, and does not wait.
+            let _ = fadvise(&self.file, self.given, NonZeroU64::new(new), Advice::DontNeed);
+            self.given = self.written;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
 
 /// A volume or a snapshot of it, to be packed.
 pub(crate) struct Part<'a> {
@@ -50,13 +84,14 @@ impl Job {
         fill: impl FnOnce(&mut Out<'_>) -> Result<()>,
     ) -> Result<()> {
         let file = File::create(&self.to).map_err(Error::file("create", &self.to))?;
-        let out = BufWriter::with_capacity(BUFFER, file);
+        let steady = Steady { file, written: 0, given: 0 };
+        let out = BufWriter::with_capacity(BUFFER, steady);
         let mut tarball = Tarball::new(out, self.packing, "write backup", &self.control)?;
         tarball.text(INDEX, index.text()?.as_bytes())?;
         fill(&mut tarball)?;
         let out = tarball.finish()?.into_inner();
-        let file = out.map_err(|error| Error::file("write", &self.to)(error.into_error()))?;
-        file.sync_all().map_err(Error::file("sync", &self.to))
+        let steady = out.map_err(|error| Error::file("write", &self.to)(error.into_error()))?;
+        steady.file.sync_all().map_err(Error::file("sync", &self.to))
     }
 
     /// Writes the file of a volume and its snapshots.

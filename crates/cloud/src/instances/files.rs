@@ -235,9 +235,12 @@ where
         file.write_all(&block).await.map_err(failed)?;
     }
     file.flush().await.map_err(failed)?;
-    drop(file);
+    let file = file.into_inner();
+    // What has a name is whole, and what was answered is there, also after a power cut.
+    file.sync_data().await.map_err(failed)?;
     let at = path.to_owned();
-    session.ask(move |files| files.commit(&at)).await
+    session.ask(move |files| files.commit(&at)).await?;
+    file.sync_all().await.map_err(failed)
 }
 
 /// Deletes a file, a link or an empty folder.

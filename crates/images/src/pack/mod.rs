@@ -6,11 +6,12 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use exec::{Control, Progress};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{Advice, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use crate::digest::Hashing;
 use crate::error::At;
@@ -68,6 +69,12 @@ pub fn pack(
 /// Deeper trees are not packed: two open folders a level.
 const DEPTH: usize = 256;
 
+/// Files the disk is asked for before the first of them is read, so that it has more than one to do.
+const AHEAD: usize = 64;
+
+/// Bytes of each file that are asked for.
+const HEAD: u64 = 1 << 20;
+
 /// Bytes between two reports.
 const STEP: u64 = 4 << 20;
 
@@ -84,11 +91,14 @@ impl<W: Write> Walk<'_, W> {
             let source = io::Error::other("nested too deeply");
             return Err(Error::Io { doing: "pack", path: path.to_owned(), source });
         }
-        for name in names(folder).at("list", path)? {
-            self.control.check()?;
-            use std::os::unix::ffi::OsStrExt;
-            let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
-            self.entry(folder, &name, &path, depth)?;
+        for names in names(folder).at("list", path)?.chunks(AHEAD) {
+            ask_for(folder, names);
+            for name in names {
+                self.control.check()?;
+                use std::os::unix::ffi::OsStrExt;
+                let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+                self.entry(folder, name, &path, depth)?;
+            }
         }
         if self.packer.bytes() >= *self.reported + STEP {
             *self.reported = self.packer.bytes();
@@ -136,6 +146,23 @@ impl<W: Write> Walk<'_, W> {
 fn open(folder: BorrowedFd, name: &CString, more: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
     rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
+/// Lets the kernel begin to read files. What cannot be asked for is told when it is read.
+fn ask_for(folder: BorrowedFd, names: &[CString]) {
+    if names.len() < 2 {
+        return;
+    }
+    for name in names {
+        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode).is_file();
+        if !stat.is_ok_and(|stat| is_file(stat) && stat.st_size > 0) {
+            continue;
+        }
+        if let Ok(file) = open(folder, name, OFlags::NONBLOCK) {
+            let _ = rustix::fs::fadvise(&file, 0, NonZeroU64::new(HEAD), Advice::WillNeed);
+        }
+    }
 }
 
 fn names(folder: BorrowedFd) -> rustix::io::Result<Vec<CString>> {

@@ -1,8 +1,7 @@
 //! Deleting is a rename into `trash/`; one thread of the pool removes the files later.
 //!
-//! A power cut may bring a deleted volume back (the rename is not synced): it is then listed, and
-//! whoever compares the list with the database deletes it again. What is left in `trash/` by a crash
-//! goes at the next open.
+//! The rename is durable when it returns, or a power cut would bring back what the database no longer
+//! knows. What is left in `trash/` by a crash goes at the next open.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +41,9 @@ impl Trash {
             let to = self.folder.join(fsio::unique());
             match fsio::move_new(path, &to)? {
                 Moved::Yes => {
+                    if let Some(folder) = path.parent() {
+                        fsio::sync_dir(folder)?;
+                    }
                     self.remove_later(to);
                     return Ok(());
                 }

@@ -85,8 +85,6 @@ impl Known {
             [verb, name] if verb == "keep" => self.sure.get_mut(name).unwrap().1 = true,
             [verb, name] if verb == "delete" => {
                 self.sure.remove(name);
-                // It may come back: deleting is not made durable.
-                self.unsure.insert(name.clone());
             }
             [verb, name, to] if verb == "rename" => {
                 let known = self.sure.remove(name).unwrap();
@@ -211,7 +209,7 @@ fn check() {
     let volumes = volumes.iter().filter(|one| reference::is_named_so(&one.name)).count();
     assert!(volumes <= named, "{volumes} volumes, {named} named");
     let (sure, unsure) = (known.sure.len(), known.unsure.len());
-    eprintln!("{sure} volumes are as they were; of {unsure} nobody can know, or they are deleted");
+    eprintln!("{sure} volumes are as they were; of {unsure} nobody can know");
 }
 
 /// All that an image fills is there.

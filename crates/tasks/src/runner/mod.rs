@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-pub use recover::{Recovered, Recovery, Stuck};
+pub use recover::{Recovered, Recovery, STUCK, Stuck};
 
 use crate::journal::{Journal, Row, Stage, Write};
 use crate::locks::Guard;
@@ -55,6 +55,8 @@ struct Inner<W> {
     recovered: tokio::sync::Mutex<bool>,
     /// Names of tasks that are stuck or cannot be read.
     held: Mutex<HashMap<Uuid, Guard>>,
+    /// How many tasks got stuck that had not been before.
+    got_stuck: watch::Sender<u64>,
 }
 
 /// Collects the kinds of tasks before the runner opens its journal.
@@ -107,6 +109,7 @@ impl<W: Send + Sync + 'static> Builder<W> {
             running: Mutex::default(),
             count: watch::Sender::new(0),
             held: Mutex::default(),
+            got_stuck: watch::Sender::new(0),
         };
         Ok(Runner(Arc::new(inner)))
     }
@@ -215,7 +218,11 @@ impl<W: Send + Sync + 'static> Inner<W> {
             return self.operations.close(&operation, Err(Failure::new(error)));
         }
         let ended = drive.settle(Plan::Forward { from: 0, committed: false }).await;
+        let stuck = matches!(ended, Ended::Stuck(_));
         self.end(&operation, guard, ended);
+        if stuck {
+            self.got_stuck.send_modify(|count| *count += 1);
+        }
     }
 
     /// Lets go of the names unless the task is stuck, then tells the world.
@@ -227,6 +234,7 @@ impl<W: Send + Sync + 'static> Inner<W> {
             }
             Ended::Stuck(failure) => {
                 tracing::warn!(task = %operation.id(), %failure, "task is stuck");
+                self.operations.locks().explain(&guard, &failure.to_string());
                 self.held().insert(operation.id(), guard);
                 Err(failure)
             }

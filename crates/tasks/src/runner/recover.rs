@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::kind::Direction;
@@ -117,6 +118,11 @@ impl<W: Send + Sync + 'static> Runner<W> {
         Ok(self.0.journal.load().await?.len())
     }
 
+    /// Changes when a task gets stuck that had not been before.
+    pub fn watch_stuck(&self) -> watch::Receiver<u64> {
+        self.0.got_stuck.subscribe()
+    }
+
     /// The ids of tasks that are stuck or cannot be read.
     pub fn stuck(&self) -> Vec<Uuid> {
         self.0.held().keys().copied().collect()
@@ -206,6 +212,9 @@ async fn outcome(launched: Launched) -> Recovery {
     }
 }
 
+/// The topic of tasks that got stuck.
+pub const STUCK: Topic = "stuck tasks";
+
 /// The reconciler that tries stuck tasks again.
 pub struct Stuck<W>(Runner<W>);
 
@@ -223,7 +232,7 @@ impl<W: Send + Sync + 'static> Reconciler<W> for Stuck<W> {
     }
 
     fn topics(&self) -> &'static [Topic] {
-        &[]
+        &[STUCK]
     }
 
     fn period(&self) -> Duration {
