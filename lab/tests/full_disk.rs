@@ -85,6 +85,13 @@ fn seen(daemon: &Daemon) -> Vec<String> {
     seen
 }
 
+/// Gives back so many bytes of a file's.
+fn leave(file: &std::path::Path, room: u64) {
+    let open = fs::File::options().write(true).open(file);
+    let cut = open.and_then(|file| file.set_len(file.metadata()?.len() - room));
+    cut.unwrap_or_else(|e| panic!("{e}"));
+}
+
 /// Tries a change with ever more room, until it comes through without a word; each time it is done
 /// or not at all, and comes through once there is room. `back` takes it back.
 fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
@@ -92,12 +99,9 @@ fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
     for room in ROOMS {
         let before = seen(daemon);
         fill(&filler);
-        let file = fs::File::options().write(true).open(&filler).unwrap();
-        let full = file.metadata().unwrap().len();
-        file.set_len(full - room * 1024).unwrap();
-        drop(file);
+        leave(&filler, room * 1024);
         let run = daemon.run(Client::Cli, words);
-        fs::remove_file(&filler).unwrap();
+        fs::remove_file(&filler).unwrap_or_else(|e| panic!("{e}"));
         if daemon.ended().is_some() {
             daemon.launch();
         }

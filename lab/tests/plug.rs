@@ -4,6 +4,9 @@
 //! random moment, and as `PLUG=check` in one that boots from what was on its disk. What was begun and what was done is written
 //! to a file of the host, which the kill does not touch: what was done must be there, whole, and nothing nobody asked for.
 
+#![allow(clippy::print_stderr, reason = "rounds of this test tell people what they found")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a round fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

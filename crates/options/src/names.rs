@@ -7,12 +7,7 @@ pub fn check_instance(name: &str) -> Result<(), String> {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && first.is_ascii_alphabetic()
         && !name.ends_with('-');
-    said(
-        right,
-        name,
-        "instance",
-        "1 to 63 letters, digits and dashes, a letter first, no dash last",
-    )
+    said(right, name, "1 to 63 letters, digits and dashes, a letter first, no dash last")
 }
 
 /// A snapshot of an instance or a volume: it becomes a folder's or a volume's name.
@@ -23,30 +18,25 @@ pub fn check_snapshot(name: &str) -> Result<(), String> {
         && !name.starts_with(['.', '-'])
         && name.chars().all(good);
     let allowed = "1 to 200 letters, digits and any of -_.+@=%, no dot and no dash first";
-    said(right, name, "snapshot", allowed)
+    said(right, name, allowed)
 }
 
 /// A network: also the name of its link.
 pub fn check_network(name: &str) -> Result<(), String> {
     let right = is_interface(name) && name.len() >= 2 && !RESERVED_LINKS.contains(&name);
-    said(right, name, "network", "2 to 15 letters, digits, dots, dashes and underscores, not lo")
+    said(right, name, "2 to 15 letters, digits, dots, dashes and underscores, not lo")
 }
 
 /// A network interface within an instance.
 pub fn check_interface(name: &str) -> Result<(), String> {
     let right = is_interface(name) && !RESERVED_LINKS.contains(&name);
-    said(right, name, "interface", "1 to 15 letters, digits, dots, dashes and underscores, not lo")
+    said(right, name, "1 to 15 letters, digits, dots, dashes and underscores, not lo")
 }
 
 /// A storage pool.
 pub fn check_pool(name: &str) -> Result<(), String> {
     let right = is_segment(name) && !name.starts_with('-') && !name.contains(char::is_whitespace);
-    said(
-        right,
-        name,
-        "storage pool",
-        "1 to 63 characters without slashes and spaces, no dash first",
-    )
+    said(right, name, "1 to 63 characters without slashes and spaces, no dash first")
 }
 
 /// A custom storage volume: it becomes a folder's name, behind its project's.
@@ -54,7 +44,7 @@ pub fn check_volume(name: &str) -> Result<(), String> {
     let good = |c: char| c.is_alphanumeric() || "-_.+@=%".contains(c);
     let right = is_segment(name) && !name.starts_with('-') && name.chars().all(good);
     let allowed = "1 to 63 letters, digits and any of -_.+@=%, no dash first";
-    said(right, name, "volume", allowed)
+    said(right, name, allowed)
 }
 
 /// A bucket: what S3 allows.
@@ -66,18 +56,18 @@ pub fn check_bucket(name: &str) -> Result<(), String> {
         && edge(name.bytes().next())
         && edge(name.bytes().next_back())
         && !name.contains("..");
-    said(right, name, "bucket", "3 to 63 small letters, digits, dashes and single dots")
+    said(right, name, "3 to 63 small letters, digits, dashes and single dots")
 }
 
 /// A key to a bucket.
 pub fn check_bucket_key(name: &str) -> Result<(), String> {
     let right = is_segment(name) && !name.contains(char::is_whitespace);
-    said(right, name, "key", "1 to 63 characters without slashes and spaces")
+    said(right, name, "1 to 63 characters without slashes and spaces")
 }
 
 /// A profile.
 pub fn check_profile(name: &str) -> Result<(), String> {
-    said(is_segment(name), name, "profile", "1 to 63 characters without slashes")
+    said(is_segment(name), name, "1 to 63 characters without slashes")
 }
 
 /// A project. Underscores are kept for joining the project's name with another.
@@ -86,27 +76,27 @@ pub fn check_project(name: &str) -> Result<(), String> {
         && !name.contains(['_', '*', '\'', '"', '\\'])
         && !name.contains(char::is_whitespace);
     let allowed = "1 to 63 characters without slashes, underscores, quotes, stars and spaces";
-    said(right, name, "project", allowed)
+    said(right, name, allowed)
 }
 
 /// An alias of an image. It may have slashes within: `debian/13`.
 pub fn check_alias(name: &str) -> Result<(), String> {
     let parts = name.split('/').all(is_plain);
     let right = parts && is_plain(name);
-    said(right, name, "image alias", "1 to 255 characters, no slash first or last, no two together")
+    said(right, name, "1 to 255 characters, no slash first or last, no two together")
 }
 
 /// A device of an instance or profile.
 pub fn check_device(name: &str) -> Result<(), String> {
     let right = is_segment(name) && !name.contains(char::is_whitespace);
-    said(right, name, "device", "1 to 63 characters without slashes and spaces")
+    said(right, name, "1 to 63 characters without slashes and spaces")
 }
 
 /// A member of a cluster, or the machine itself.
 pub fn check_member(name: &str) -> Result<(), String> {
     let label = |label: &str| check_label(label);
     let right = name.len() <= 253 && name.split('.').all(label) && name != "none";
-    said(right, name, "member", "a host name of letters, digits, dashes and dots")
+    said(right, name, "a host name of letters, digits, dashes and dots")
 }
 
 const RESERVED_LINKS: [&str; 3] = ["lo", "all", "default"];
@@ -144,8 +134,8 @@ fn is_plain(name: &str) -> bool {
         && !name.contains(char::is_control)
 }
 
-fn said(right: bool, name: &str, what: &str, allowed: &str) -> Result<(), String> {
-    if right { Ok(()) } else { Err(format!("invalid {what} name {name:?}: {allowed}")) }
+fn said(right: bool, name: &str, allowed: &str) -> Result<(), String> {
+    if right { Ok(()) } else { Err(format!("{name:?}: {allowed}")) }
 }
 
 #[cfg(test)]
