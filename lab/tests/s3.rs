@@ -77,16 +77,20 @@ fn a_large_object_takes_no_memory() {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_and_whole_after_a_kill() {
+fn what_was_acknowledged_is_there_and_whole_after_kills() {
     let Some(mut door) = Door::open(&[]) else { return };
-    let load = door.begin("load", "");
-    std::thread::sleep(Duration::from_secs(5));
-    door.daemon.kill9();
-    let acknowledged = load.wait().ok().text().replace("done", "");
-    assert!(acknowledged.lines().count() > 20, "{acknowledged}");
-    door.daemon.launch();
-    let check = door.begin("check", acknowledged.trim());
-    println!("{}", check.limit(Duration::from_secs(120)).wait().ok());
+    let mut acknowledged = String::new();
+    // At other moments each time; what one kill left is there after the next.
+    for (turn, milliseconds) in [4000, 1100, 2300, 1700].into_iter().enumerate() {
+        let load = door.begin("load", &turn.to_string());
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        door.daemon.kill9();
+        acknowledged += &load.wait().ok().text().replace("done", "");
+        door.daemon.launch();
+        let check = door.begin("check", acknowledged.trim());
+        println!("{}", check.limit(Duration::from_secs(120)).wait().ok());
+    }
+    assert!(acknowledged.lines().count() > 40, "{acknowledged}");
     // What was under way left nothing.
     let data = door.daemon.folder().join("storage-pools/default/buckets/photos/data");
     let incoming = std::fs::read_dir(data.join("incoming")).map_or(0, Iterator::count);

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 ENDPOINT, BUCKET = os.environ["ENDPOINT"], os.environ["BUCKET"]
 CERTIFICATE = os.environ["CERTIFICATE"]
+PART = 5 << 20
 
 
 def client(key="ACCESS", secret="SECRET", style="path", endpoint=ENDPOINT, verify=CERTIFICATE):
@@ -478,37 +479,75 @@ def asked(method, url, headers):
         return error.code, error.headers
 
 
+SIZES = [10, 20_000, 300_000]
+
+
 def load():
-    """Puts until it is killed; says what was acknowledged."""
-    def work(n):
+    """Puts until it is killed, many at once and some of it in parts; says what was acknowledged."""
+    turn = sys.stdin.read().strip() or "0"
+
+    def work(n, sizes):
         s3 = client()
         for i in range(100_000):
-            key, size = f"load/{n}/{i % 50}", [10, 20_000, 300_000][i % 3]
-            body = f"{key}:{i}:".encode().ljust(size, b".")
+            key = f"load/{turn}/{n}/{i % 50}"
+            body = f"{key}:{i}:".encode().ljust(sizes[i % 3], b".")
             try:
                 s3.put_object(Bucket=BUCKET, Key=key, Body=body)
             except Exception:
                 return
             os.write(1, f"{key} {i}\n".encode())
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    def in_parts():
+        s3 = client()
+        for i in range(100_000):
+            key = f"load/{turn}/parts/{i % 3}"
+            body = f"{key}:{i}:".encode().ljust(PART, b".")
+            try:
+                made = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+                part = lambda n, body: {
+                    "PartNumber": n,
+                    "ETag": s3.upload_part(Bucket=BUCKET, Key=key, UploadId=made, PartNumber=n, Body=body)["ETag"],
+                }
+                parts = [part(1, body), part(2, b"end")]
+                s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=made, MultipartUpload={"Parts": parts})
+            except Exception:
+                return
+            os.write(1, f"{key} {i}\n".encode())
+
+    threads = [threading.Thread(target=work, args=(n, SIZES)) for n in range(4)]
+    # Small ones, of which several share a sync.
+    threads += [threading.Thread(target=work, args=(n, SIZES[:1] * 3)) for n in range(4, 12)]
+    threads.append(threading.Thread(target=in_parts))
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
 
 
 def check():
-    """All that was acknowledged is there and whole: it, or what was under way when the end came."""
+    """All that was acknowledged is there: it, or what was under way when the end came. All that is listed is whole."""
     s3, last = client(), {}
     for line in sys.stdin:
         key, i = line.split()
         last[key] = int(i)
     assert last
-    for key, i in last.items():
-        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        name, seen, _ = body.split(b":", 2)
-        assert name.decode() == key and int(seen) in (i, i + 50), (key, i, seen)
-        whole = f"{key}:{int(seen)}:".encode().ljust([10, 20_000, 300_000][int(seen) % 3], b".")
-        assert body == whole, (key, len(body), len(whole))
+    seen = set()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="load/"):
+        for one in page.get("Contents", []):
+            key = one["Key"]
+            got = s3.get_object(Bucket=BUCKET, Key=key)
+            body = got["Body"].read()
+            name, i, _ = body.split(b":", 2)
+            i, n = int(i), key.split("/")[2]
+            step = 3 if n == "parts" else 50
+            assert name.decode() == key and i in (last.get(key, i), last.get(key, i) + step), (key, i, last.get(key))
+            whole = f"{key}:{i}:".encode()
+            if n == "parts":
+                whole = whole.ljust(PART, b".") + b"end"
+            else:
+                whole = whole.ljust(SIZES[i % 3] if int(n) < 4 else SIZES[0], b".")
+                assert one["ETag"].strip('"') == hashlib.md5(body).hexdigest(), key
+            assert body == whole and one["Size"] == len(whole), (key, len(body), len(whole))
+            seen.add(key)
+    assert set(last) <= seen, set(last) - seen
     print(len(last))
 
 

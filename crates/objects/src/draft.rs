@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::Write;
 
-use md5::{Digest, Md5};
-
 use crate::blob::Blobs;
 use crate::error::At;
-use crate::{Result, Store};
+use crate::hash::Hash;
+use crate::{Error, Result, Store};
 
 /// Bytes up to which contents are kept in the index: one sync makes them durable instead of three.
 const SMALL: usize = 16 << 10;
@@ -19,7 +18,7 @@ pub struct Draft {
     most: usize,
     held: Held,
     size: u64,
-    md5: Md5,
+    md5: Hash,
 }
 
 #[derive(Debug)]
@@ -103,7 +102,7 @@ impl Store {
     }
 
     fn draft_of(&self, most: usize) -> Draft {
-        let (held, md5) = (Held::Memory(Vec::new()), Md5::new());
+        let (held, md5) = (Held::Memory(Vec::new()), Hash::new());
         Draft { blobs: self.blobs().clone(), most, held, size: 0, md5 }
     }
 }
@@ -116,7 +115,7 @@ impl Draft {
 
     /// Adds bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.md5.update(bytes);
+        self.md5.update(self.size, bytes);
         self.size += bytes.len() as u64;
         if let Held::Memory(held) = &mut self.held {
             if held.len() + bytes.len() <= self.most {
@@ -149,7 +148,6 @@ impl Draft {
         if self.most == 0 && matches!(self.held, Held::Memory(_)) {
             self.begin_file(&[])?;
         }
-        let etag = hex(&self.md5.finalize());
         let contents = match self.held {
             Held::Memory(bytes) => Contents::Small(bytes),
             Held::File(file, owned) => {
@@ -158,6 +156,7 @@ impl Draft {
                 Contents::Blobs(vec![(owned, self.size)])
             }
         };
+        let etag = hex(&self.md5.finish().ok_or(Error::Sum)?);
         Ok(Written { contents, size: self.size, etag })
     }
 }

@@ -73,6 +73,9 @@ pub enum Error {
         /// What is wrong.
         why: &'static str,
     },
+    /// The thread that makes the sum of contents panicked.
+    #[error("the sum of what was written was lost")]
+    Sum,
     /// The index.
     #[error("cannot {doing}")]
     Index {

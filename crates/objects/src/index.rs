@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{At, Doing};
 use crate::object::from_json;
@@ -182,7 +182,7 @@ pub(crate) fn total(conn: &Connection) -> Result<u64> {
 }
 
 /// Takes an object away; its blobs become garbage.
-pub(crate) fn remove(tx: &Transaction<'_>, object: &Object) -> Result<()> {
+pub(crate) fn remove(tx: &Connection, object: &Object) -> Result<()> {
     let work = || -> rusqlite::Result<()> {
         let sql = "INSERT INTO garbage SELECT blob FROM pieces WHERE object = ?1";
         tx.prepare_cached(sql)?.execute([object.id])?;
@@ -194,7 +194,7 @@ pub(crate) fn remove(tx: &Transaction<'_>, object: &Object) -> Result<()> {
 }
 
 /// Notes that bytes came and went.
-pub(crate) fn grow(tx: &Transaction<'_>, more: u64, less: u64) -> Result<()> {
+pub(crate) fn grow(tx: &Connection, more: u64, less: u64) -> Result<()> {
     let sql = "UPDATE totals SET bytes = MAX(0, bytes + ?1 - ?2)";
     let changed = tx.prepare_cached(sql).and_then(|mut s| s.execute(params![more, less]));
     changed.map(drop).doing("write the total")

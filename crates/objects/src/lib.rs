@@ -14,6 +14,7 @@
 //!
 //! All calls block: they are for threads that may.
 
+mod batch;
 mod blob;
 mod copy;
 mod delete;
@@ -22,6 +23,7 @@ mod error;
 mod expire;
 mod export;
 mod get;
+mod hash;
 mod index;
 mod list;
 mod multipart;

@@ -1,7 +1,7 @@
 //! Objects that come in parts: each part is whole by itself, and together they become an object at once.
 
 use md5::{Digest, Md5};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::draft::{Contents, hex};
 use crate::error::Doing;
@@ -179,7 +179,7 @@ fn parts(conn: &Connection, id: &str, after: u32, most: usize) -> Result<Vec<Par
 }
 
 /// Takes a part away, if it is there; its blob becomes garbage.
-fn drop_part(tx: &Transaction<'_>, id: &str, number: u32) -> Result<()> {
+fn drop_part(tx: &Connection, id: &str, number: u32) -> Result<()> {
     let work = || -> rusqlite::Result<u64> {
         let which = "upload = ?1 AND number = ?2";
         let sql = format!("SELECT size FROM parts WHERE {which}");
@@ -222,12 +222,7 @@ fn etag_of(parts: &[&Part]) -> String {
     format!("{}-{}", hex(&md5.finalize()), parts.len())
 }
 
-fn insert(
-    tx: &Transaction<'_>,
-    upload: &Upload,
-    version: String,
-    chosen: &[&Part],
-) -> Result<Object> {
+fn insert(tx: &Connection, upload: &Upload, version: String, chosen: &[&Part]) -> Result<Object> {
     let (etag, modified) = (etag_of(chosen), now());
     let size: u64 = chosen.iter().map(|part| part.size).sum();
     let work = || -> rusqlite::Result<i64> {

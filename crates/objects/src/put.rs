@@ -1,6 +1,6 @@
 //! Gives contents their name.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 use crate::draft::Contents;
 use crate::error::Doing;
@@ -64,7 +64,7 @@ pub(crate) fn keep(contents: Contents) {
 }
 
 fn insert(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     key: &str,
     version: String,
     written: &Written,

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::hooks::Action;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension};
 
+use crate::batch::{self, Batch};
 use crate::blob::{self, Blobs};
 use crate::error::{At, Doing};
 use crate::names::{self, Names};
@@ -16,6 +17,8 @@ use crate::{Error, LONGEST_KEY, Result, index, rebuild};
 
 /// Connections for readers that are kept; more are made when more read at once.
 const READERS: usize = 4;
+/// How long a change waits for the next one that said it comes.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// An open store. Only one may be open of a folder.
 #[derive(Debug)]
@@ -23,6 +26,10 @@ pub struct Store {
     blobs: Blobs,
     index: PathBuf,
     writer: Mutex<Writer>,
+    /// Who wants to change something and has not begun.
+    waiting: AtomicUsize,
+    /// Rings when changes were committed.
+    committed: Condvar,
     readers: Mutex<Vec<Connection>>,
     /// Readers of objects in several pieces: while there are any no blob is removed.
     pub(crate) reading: AtomicUsize,
@@ -37,6 +44,8 @@ struct Writer {
     names: Names,
     /// The objects that the change under way has changed.
     changed: Arc<Mutex<BTreeSet<i64>>>,
+    /// What waits to be committed.
+    batch: Option<Batch>,
 }
 
 impl Writer {
@@ -49,7 +58,60 @@ impl Writer {
             }
         };
         conn.update_hook(Some(hook)).doing("follow changes")?;
-        Ok(Writer { conn, names, changed })
+        Ok(Writer { conn, names, changed, batch: None })
+    }
+
+    /// Does a change within the batch that is open; without one, or anything changed, nothing is left open.
+    fn join<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T>,
+        with_settings: bool,
+    ) -> Result<T> {
+        // What a change that failed would have changed.
+        lock(&self.changed).clear();
+        batch::begin(&self.conn)?;
+        let batch = self.batch.get_or_insert_default();
+        batch.members += 1;
+        let done = alone(&mut self.conn, work);
+        if done.is_ok() {
+            batch.ids.append(&mut lock(&self.changed));
+            batch.with_settings |= with_settings;
+        }
+        if self.conn.is_autocommit() {
+            // An error by which all of it was rolled back, such as a full disk.
+            let text = Some(String::from("another change broke the transaction off"));
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
+            let broken = Err(rusqlite::Error::SqliteFailure(code, text));
+            if let Some(batch) = self.batch.take_if(|batch| batch.members > 1) {
+                batch.outcome.set(&broken);
+            }
+            self.batch = None;
+        }
+        done
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| batch.members >= batch::MOST)
+    }
+
+    /// Commits what is open, and notes it.
+    fn commit(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        let is_change = batch.with_settings || !batch.ids.is_empty();
+        let counted = if is_change { names::count(&self.conn) } else { Ok(()) };
+        let committed = match counted {
+            Ok(()) => self.conn.execute_batch("COMMIT"),
+            Err(Error::Index { source, .. }) => Err(source),
+            Err(_) => Err(rusqlite::Error::InvalidQuery),
+        };
+        if committed.is_err() && !self.conn.is_autocommit() {
+            // What cannot be rolled back either is at the next open.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        if committed.is_ok() && is_change {
+            self.names.note(&self.conn, &batch.ids, batch.with_settings);
+        }
+        batch.outcome.set(&committed);
     }
 }
 
@@ -63,7 +125,9 @@ impl Store {
         let names = Names::open(folder, &conn)?;
         let (writer, readers) = (Mutex::new(Writer::new(conn, names)?), Mutex::default());
         let (reading, deferred) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let store = Store { blobs, index: path, writer, readers, reading, deferred };
+        let (waiting, committed) = (AtomicUsize::new(0), Condvar::new());
+        let store =
+            Store { blobs, index: path, writer, waiting, committed, readers, reading, deferred };
         store.settle_incoming()?;
         store.sweep();
         Ok(store)
@@ -95,40 +159,54 @@ impl Store {
     }
 
     /// Changes something, all or nothing; durable when it returns.
-    pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.change(work, false)
     }
 
     /// The same for settings.
     pub(crate) fn write_settings<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+        work: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         self.change(work, true)
     }
 
     fn change<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+        work: impl FnOnce(&Connection) -> Result<T>,
         with_settings: bool,
     ) -> Result<T> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         let mut writer = lock(&self.writer);
-        let Writer { conn, names, changed } = &mut *writer;
-        // What a change that failed would have changed.
-        lock(changed).clear();
-        let behavior = TransactionBehavior::Immediate;
-        let tx = conn.transaction_with_behavior(behavior).doing("begin a change")?;
-        let done = work(&tx)?;
-        let ids = std::mem::take(&mut *lock(changed));
-        let is_change = with_settings || !ids.is_empty();
-        if is_change {
-            names::count(&tx)?;
+        let is_last = self.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
+        let done = writer.join(work, with_settings);
+        let Some(outcome) = writer.batch.as_ref().map(|batch| batch.outcome.clone()) else {
+            // Nothing is open, and nothing will be: those who took part are told.
+            self.committed.notify_all();
+            return done;
+        };
+        if is_last || writer.is_full() {
+            writer.commit();
+            self.committed.notify_all();
         }
-        tx.commit().doing("commit a change")?;
-        if is_change {
-            names.note(conn, &ids, with_settings);
+        loop {
+            match outcome.get() {
+                // What the others did may be why this failed: they must have done it.
+                Some(committed) => return committed.and(done),
+                None => writer = self.wait(writer),
+            }
         }
-        Ok(done)
+    }
+
+    /// Waits for whoever comes last to commit. If that one panicked, the first who wonders commits.
+    fn wait<'a>(&self, writer: MutexGuard<'a, Writer>) -> MutexGuard<'a, Writer> {
+        let waited = self.committed.wait_timeout(writer, PATIENCE);
+        let (mut writer, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            writer.commit();
+            self.committed.notify_all();
+        }
+        writer
     }
 
     /// Blobs that got their name and were not settled are; those without a name go.
@@ -177,6 +255,15 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Does a change all or nothing within a transaction.
+fn alone<T>(conn: &mut Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let savepoint = conn.savepoint().doing("begin a change")?;
+    // One that fails, or panics, is rolled back when this goes.
+    let done = work(&savepoint)?;
+    savepoint.commit().doing("end a change")?;
+    Ok(done)
 }
 
 fn is_named(conn: &Connection, blob: &str) -> Result<bool> {

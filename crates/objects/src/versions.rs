@@ -6,7 +6,7 @@
 //! ```
 //! Which is newer says the row's number: it only grows.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use crate::error::Doing;
 use crate::list::{common, just_after, successor};
@@ -86,7 +86,7 @@ fn setting(conn: &Connection) -> Result<Versioning> {
 }
 
 /// Makes room for what is to be the newest of its key, and gives its version.
-pub(crate) fn supersede(tx: &Transaction<'_>, key: &str) -> Result<String> {
+pub(crate) fn supersede(tx: &Connection, key: &str) -> Result<String> {
     let kept = setting(tx)? == Versioning::Kept;
     if !kept && let Some(old) = index::numbered(tx, key, NULL)? {
         index::remove(tx, &old)?;
@@ -98,7 +98,7 @@ pub(crate) fn supersede(tx: &Transaction<'_>, key: &str) -> Result<String> {
 }
 
 /// Deletes an object: puts a marker in its place where versions are, or were, kept.
-pub(crate) fn delete(tx: &Transaction<'_>, key: &str) -> Result<Deleted> {
+pub(crate) fn delete(tx: &Connection, key: &str) -> Result<Deleted> {
     if setting(tx)? == Versioning::Never {
         if let Some(object) = index::latest(tx, key)? {
             index::remove(tx, &object)?;
@@ -114,7 +114,7 @@ pub(crate) fn delete(tx: &Transaction<'_>, key: &str) -> Result<Deleted> {
 }
 
 /// Deletes one version for ever; the newest of the others is then the object. An absent one is Ok.
-pub(crate) fn delete_version(tx: &Transaction<'_>, key: &str, version: &str) -> Result<Deleted> {
+pub(crate) fn delete_version(tx: &Connection, key: &str, version: &str) -> Result<Deleted> {
     let deleted = |marker| Deleted { marker, version: Some(version.to_owned()) };
     let Some(object) = index::numbered(tx, key, version)? else { return Ok(deleted(false)) };
     index::remove(tx, &object)?;

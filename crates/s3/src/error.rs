@@ -18,7 +18,7 @@ pub(crate) fn of_objects(error: E) -> S3Error {
         E::Key { .. } => S3ErrorCode::KeyTooLongError,
         E::Full { .. } => return full(&error),
         other if other.is_no_space() => return no_space(),
-        E::Damaged { .. } | E::Index { .. } | E::Version { .. } | E::Io { .. } => {
+        E::Damaged { .. } | E::Sum | E::Index { .. } | E::Version { .. } | E::Io { .. } => {
             return broken(&error);
         }
     };

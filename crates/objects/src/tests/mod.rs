@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::*;
 mod backup;
+mod batch;
 
 fn open(folder: &Path) -> Arc<Store> {
     Arc::new(Store::open(folder).unwrap())
