@@ -17,6 +17,7 @@ mod bucket_backups;
 mod buckets;
 mod error;
 mod events;
+mod files;
 mod filter;
 mod images;
 mod instances;
@@ -71,6 +72,7 @@ fn routes() -> Routes {
         operations::routes,
         instances::routes,
         images::routes,
+        files::routes,
         profiles::routes,
         projects::routes,
         networks::routes,

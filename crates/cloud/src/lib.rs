@@ -13,6 +13,7 @@ mod dirs;
 mod error;
 pub mod etag;
 mod expand;
+pub mod files;
 mod host;
 pub mod images;
 pub mod instances;

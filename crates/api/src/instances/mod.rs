@@ -17,7 +17,6 @@ use crate::{
 };
 
 mod backups;
-mod files;
 mod snapshots;
 mod state;
 mod streams;
@@ -32,7 +31,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<InstanceRename, _>(rename)
         .background::<InstanceRebuild, _>(rebuild)
         .background::<InstanceDelete, _>(delete);
-    backups::routes(files::routes(snapshots::routes(streams::routes(state::routes(routes)))))
+    backups::routes(snapshots::routes(streams::routes(state::routes(routes))))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {

@@ -29,7 +29,6 @@ pub mod copy;
 pub mod delete;
 pub mod exec;
 pub mod exit;
-pub mod files;
 pub mod freeze;
 pub mod guests;
 pub mod launch;

@@ -1,8 +1,12 @@
-//! `file`: files of instances.
+//! `file`: files of instances; `storage volume file`: those of custom volumes.
 
 use client::{Content, Received};
 use wire::{
-    endpoints::files::{InstanceFileDelete, InstanceFileGet, InstanceFilePut},
+    Endpoint,
+    endpoints::files::{
+        InstanceFileDelete, InstanceFileGet, InstanceFilePut, VolumeFileDelete, VolumeFileGet,
+        VolumeFilePut,
+    },
     query::FileQuery,
 };
 
@@ -16,7 +20,7 @@ use crate::{
 pub(super) mod pull;
 mod push;
 
-/// Files of instances.
+/// Files of instances: INSTANCE/PATH, or of custom volumes: POOL/VOLUME/PATH.
 #[derive(Debug, clap::Args)]
 pub(crate) struct File {
     #[command(subcommand)]
@@ -25,58 +29,105 @@ pub(crate) struct File {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Put files into an instance
+    /// Put files into it
     Push(Push),
-    /// Get files out of an instance
+    /// Get files out of it
     Pull(Pull),
-    /// Delete files, links and empty folders of an instance
+    /// Delete files, links and empty folders
     #[command(visible_alias = "rm")]
     Delete {
         /// Files
-        #[arg(required = true, value_name = "INSTANCE/PATH")]
-        files: Vec<Inside>,
+        #[arg(required = true, value_name = "INSIDE")]
+        files: Vec<String>,
     },
     /// Replace the contents of a file by standard input; owner and mode stay
     Edit {
         /// File
-        #[arg(value_name = "INSTANCE/PATH")]
-        file: Inside,
+        #[arg(value_name = "INSIDE")]
+        file: String,
     },
 }
 
 impl File {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        self.run_in(cx, Form::Instance).await?;
+        Ok(OK)
+    }
+
+    /// The same with files that are named in that form.
+    pub(super) async fn run_in(self, cx: &Context, form: Form) -> Result<()> {
         match self.verb {
-            Verb::Push(push) => push.run(cx).await?,
-            Verb::Pull(pull) => pull.run(cx).await?,
+            Verb::Push(push) => push.run(cx, form).await?,
+            Verb::Pull(pull) => pull.run(cx, form).await?,
             Verb::Delete { files } => {
                 for file in &files {
-                    let request = cx.client.request::<InstanceFileDelete>(&[&file.instance]);
-                    request.query(&file.query(cx))?.send().await?;
+                    form.parse(file)?.delete(cx).await?;
                 }
             }
-            Verb::Edit { file } => file.put(cx, &Headers::default(), push::stdin()?).await?,
+            Verb::Edit { file } => {
+                form.parse(&file)?.put(cx, &Headers::default(), push::stdin()?).await?;
+            }
         }
-        Ok(OK)
+        Ok(())
     }
 }
 
-/// A file of an instance.
+/// How a word names a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// `web/etc/hosts`.
+    Instance,
+    /// `default/data/notes.txt`.
+    Volume,
+}
+
+impl Form {
+    fn parse(self, word: &str) -> Result<Inside> {
+        let parts: Vec<&str> = match self {
+            Form::Instance => word.splitn(2, '/').collect(),
+            Form::Volume => word.splitn(3, '/').collect(),
+        };
+        let (of, path) = match (self, &parts[..]) {
+            (Form::Instance, [name, path]) => (Of::Instance((*name).to_owned()), path),
+            (Form::Volume, [pool, name, path]) => {
+                (Of::Volume { pool: (*pool).to_owned(), name: (*name).to_owned() }, path)
+            }
+            _ => return Err(self.wrong(word)),
+        };
+        if parts[..parts.len() - 1].contains(&"") {
+            return Err(self.wrong(word));
+        }
+        Ok(Inside { of, path: format!("/{path}") })
+    }
+
+    fn wrong(self, word: &str) -> Error {
+        let form = match self {
+            Form::Instance => "INSTANCE/PATH",
+            Form::Volume => "POOL/VOLUME/PATH",
+        };
+        Error::Form { word: word.to_owned(), form }
+    }
+}
+
+/// Whose file it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Inside {
-    instance: String,
+enum Of {
+    Instance(String),
+    Volume { pool: String, name: String },
+}
+
+/// A file of an instance or a custom volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Inside {
+    of: Of,
     path: String,
 }
 
-impl std::str::FromStr for Inside {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Inside, String> {
-        match word.split_once('/') {
-            Some((instance, path)) if !instance.is_empty() => {
-                Ok(Inside { instance: instance.to_owned(), path: format!("/{path}") })
-            }
-            _ => Err(String::from("it has to be of the form INSTANCE/PATH, as in web/etc/hosts")),
+impl std::fmt::Display for Inside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.of {
+            Of::Instance(name) => write!(f, "{name}{}", self.path),
+            Of::Volume { pool, name } => write!(f, "{pool}/{name}{}", self.path),
         }
     }
 }
@@ -90,10 +141,18 @@ impl Inside {
         FileQuery { project: cx.project.clone(), path: self.path.clone() }
     }
 
-    /// The same instance, a name further.
+    /// The same, a name further.
     fn join(&self, name: &str) -> Inside {
         let path = format!("{}/{name}", self.path.trim_end_matches('/'));
-        Inside { instance: self.instance.clone(), path }
+        Inside { of: self.of.clone(), path }
+    }
+
+    /// What stands in the address: for an instance's files, and for a volume's.
+    fn at(&self) -> Vec<&str> {
+        match &self.of {
+            Of::Instance(name) => vec![name],
+            Of::Volume { pool, name } => vec![pool, "custom", name],
+        }
     }
 
     /// The last name.
@@ -102,12 +161,44 @@ impl Inside {
     }
 
     async fn get(&self, cx: &Context) -> Result<Received> {
-        let request = cx.client.request::<InstanceFileGet>(&[&self.instance]);
-        Ok(request.query(&self.query(cx))?.receive().await?)
+        let (at, query) = (self.at(), self.query(cx));
+        Ok(match self.of {
+            Of::Instance(_) => {
+                cx.client.request::<InstanceFileGet>(&at).query(&query)?.receive().await?
+            }
+            Of::Volume { .. } => {
+                cx.client.request::<VolumeFileGet>(&at).query(&query)?.receive().await?
+            }
+        })
+    }
+
+    async fn delete(&self, cx: &Context) -> Result<()> {
+        let (at, query) = (self.at(), self.query(cx));
+        match self.of {
+            Of::Instance(_) => {
+                cx.client.request::<InstanceFileDelete>(&at).query(&query)?.send().await?
+            }
+            Of::Volume { .. } => {
+                cx.client.request::<VolumeFileDelete>(&at).query(&query)?.send().await?
+            }
+        };
+        Ok(())
     }
 
     async fn put(&self, cx: &Context, headers: &Headers, content: Content) -> Result<()> {
-        let mut request = cx.client.request::<InstanceFilePut>(&[&self.instance]);
+        match self.of {
+            Of::Instance(_) => self.put_by::<InstanceFilePut>(cx, headers, content).await,
+            Of::Volume { .. } => self.put_by::<VolumeFilePut>(cx, headers, content).await,
+        }
+    }
+
+    async fn put_by<E: Endpoint<Query = FileQuery>>(
+        &self,
+        cx: &Context,
+        headers: &Headers,
+        content: Content,
+    ) -> Result<()> {
+        let mut request = cx.client.request::<E>(&self.at());
         for (name, value) in &headers.0 {
             request = request.header(name, value.clone());
         }
@@ -131,12 +222,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_an_instance_and_a_path() {
-        let file: Inside = "web/etc/hosts".parse().unwrap();
-        assert_eq!((file.instance.as_str(), file.path.as_str()), ("web", "/etc/hosts"));
-        assert_eq!(file.name(), "hosts");
-        assert_eq!("web/".parse::<Inside>().unwrap().join("a").path, "/a");
-        assert!("web".parse::<Inside>().is_err());
-        assert!("/etc".parse::<Inside>().is_err());
+    fn a_word_is_an_instance_or_a_volume_and_a_path() {
+        let file = Form::Instance.parse("web/etc/hosts").unwrap();
+        assert_eq!((file.at(), file.path.as_str()), (vec!["web"], "/etc/hosts"));
+        assert_eq!((file.name(), file.to_string().as_str()), ("hosts", "web/etc/hosts"));
+        assert_eq!(Form::Instance.parse("web/").unwrap().join("a").path, "/a");
+        let file = Form::Volume.parse("fast/data/a/b").unwrap();
+        assert_eq!((file.at(), file.path.as_str()), (vec!["fast", "custom", "data"], "/a/b"));
+        for (form, word) in
+            [(Form::Instance, "web"), (Form::Instance, "/etc"), (Form::Volume, "fast/data")]
+        {
+            assert!(form.parse(word).is_err(), "{word}");
+        }
     }
 }

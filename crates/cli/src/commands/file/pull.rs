@@ -12,17 +12,17 @@ use std::{
 use client::Received;
 use tokio::fs::OpenOptions;
 
-use super::{Inside, failed};
+use super::{Form, Inside, failed};
 use crate::{
     context::Context,
     error::{Error, Result},
 };
 
-/// Files to get out of an instance.
+/// Files to get out of something.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pull {
     /// Files; then where they go here, `-` for standard output
-    #[arg(required = true, num_args = 2.., value_name = "INSTANCE/PATH... FILE")]
+    #[arg(required = true, num_args = 2.., value_name = "INSIDE... FILE")]
     words: Vec<String>,
     /// Folders with all that is in them
     #[arg(short, long)]
@@ -33,7 +33,7 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) async fn run(mut self, cx: &Context) -> Result<()> {
+    pub(super) async fn run(mut self, cx: &Context, form: Form) -> Result<()> {
         let Some(to) = self.words.pop() else { return Err(Error::Usage("nowhere to pull to")) };
         let into_folder = to.ends_with('/') || self.words.len() > 1 || Path::new(&to).is_dir();
         if self.create_dirs {
@@ -42,9 +42,7 @@ impl Pull {
             fs::create_dir_all(folder).map_err(failed(folder))?;
         }
         for word in &self.words {
-            let from: Inside = word
-                .parse()
-                .map_err(|_| Error::Form { word: word.clone(), form: "INSTANCE/PATH" })?;
+            let from = form.parse(word)?;
             if to == "-" {
                 from.get(cx).await?.copy_to(&mut stdout()?).await?;
                 continue;
@@ -96,8 +94,8 @@ impl Pull {
 /// A name that an instance gives is one name: nothing that leads out of the folder here.
 fn plain(name: &str) -> Result<&str> {
     match name {
-        "" | "." | ".." => Err(Error::Usage("the instance names a file that cannot be")),
-        name if name.contains('/') => Err(Error::Usage("the instance names a file that cannot be")),
+        "" | "." | ".." => Err(Error::Usage("it names a file that cannot be")),
+        name if name.contains('/') => Err(Error::Usage("it names a file that cannot be")),
         name => Ok(name),
     }
 }

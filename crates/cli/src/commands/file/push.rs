@@ -9,17 +9,17 @@ use std::{
 
 use client::Content;
 
-use super::{Headers, Inside, failed};
+use super::{Form, Headers, Inside, failed};
 use crate::{
     context::Context,
     error::{Error, Result},
 };
 
-/// Files to put into an instance.
+/// Files to put into something.
 #[derive(Debug, clap::Args)]
 pub(super) struct Push {
     /// Files here, `-` for standard input; then where they go. A path that ends in `/` is a folder
-    #[arg(required = true, num_args = 2.., value_name = "FILE... INSTANCE/PATH")]
+    #[arg(required = true, num_args = 2.., value_name = "FILE... INSIDE")]
     words: Vec<String>,
     /// Folders with all that is in them
     #[arg(short, long)]
@@ -46,9 +46,9 @@ pub(super) fn stdin() -> Result<Content> {
 }
 
 impl Push {
-    pub(super) async fn run(mut self, cx: &Context) -> Result<()> {
+    pub(super) async fn run(mut self, cx: &Context, form: Form) -> Result<()> {
         let Some(to) = self.words.pop() else { return Err(Error::Usage("nowhere to push to")) };
-        let to: Inside = to.parse().map_err(|_| Error::Form { word: to, form: "INSTANCE/PATH" })?;
+        let to = form.parse(&to)?;
         let into_folder = to.path.ends_with('/') || self.words.len() > 1 || self.recursive;
         if self.create_dirs {
             let folder = if into_folder { to.path.as_str() } else { parent(&to.path) };
@@ -61,7 +61,7 @@ impl Push {
                 Some(name) if into_folder && word != "-" => to.join(&name),
                 _ => to.clone(),
             };
-            cx.say(format!("Pushing {word} to {}{}", target.instance, target.path));
+            cx.say(format!("Pushing {word} to {target}"));
             if word == "-" {
                 target.put(cx, &self.headers(None), stdin()?).await?;
             } else {
@@ -102,7 +102,7 @@ impl Push {
     }
 
     async fn make_folders(&self, cx: &Context, to: &Inside, folder: &str) -> Result<()> {
-        let mut at = Inside { instance: to.instance.clone(), path: String::from("/") };
+        let mut at = Inside { of: to.of.clone(), path: String::from("/") };
         for name in folder.split('/').filter(|name| !name.is_empty()) {
             at = at.join(name);
             at.make_folder(cx, Headers::default()).await?;

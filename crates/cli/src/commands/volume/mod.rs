@@ -14,7 +14,11 @@ use wire::{
     query::ListQuery,
 };
 
-use super::{config::Instances, profile::Profiles};
+use super::{
+    config::Instances,
+    file::{File, Form},
+    profile::Profiles,
+};
 use crate::{
     context::Context,
     error::Result,
@@ -119,6 +123,8 @@ pub(crate) enum Volume {
         /// Its new name
         to: String,
     },
+    /// Files of custom volumes, in use or not: POOL/VOLUME/PATH
+    File(File),
     /// Give an instance a volume, at once if it runs
     Attach {
         /// Pool
@@ -287,6 +293,7 @@ impl Volume {
                 Some(snapshot) => snapshots::rename(cx, &pool, snapshot, &to).await,
                 None => rename(cx, &pool, &volume, to).await,
             },
+            Self::File(file) => file.run_in(cx, Form::Volume).await,
             Self::Attach { pool, volume, instance, words } => {
                 attach::attach::<Instances>(cx, pool, volume, &instance, &words).await
             }

@@ -1,4 +1,5 @@
-//! `/1.0/instances/{name}/files`: what a file is stands in headers, its contents are the body.
+//! `/1.0/instances/{name}/files`, and the same of custom volumes: what a file is stands in headers, its contents
+//! are the body.
 
 use std::{io, path::Path};
 
@@ -8,14 +9,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use cloud::instances::files::{self, FileKind, Found, New, Open, Owner, Seen, Writing};
+use cloud::{
+    files::{self, FileKind, Found, New, Of, Open, Owner, Seen, Writing},
+    volumes::Key,
+};
 use futures_util::{Stream, StreamExt, stream};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tokio::{fs::File, io::AsyncReadExt};
-use wire::{Empty, endpoints::files::*};
+use wire::{Empty, Endpoint, endpoints::files::*, query::FileQuery};
 
 use crate::{
     error::{Error, Result},
@@ -28,15 +32,33 @@ const BLOCK: usize = 256 << 10;
 /// Bytes of a link's target at most (`PATH_MAX`).
 const TARGET: usize = 4096;
 
-pub(super) fn routes(routes: Routes) -> Routes {
+pub(crate) fn routes(routes: Routes) -> Routes {
     routes
-        .raw::<InstanceFileGet, _>(get)
-        .raw::<InstanceFileHead, _>(head)
-        .raw::<InstanceFilePut, _>(put)
-        .sync::<InstanceFileDelete, _>(delete)
+        .raw::<InstanceFileGet, _>(|call| get(instance, call))
+        .raw::<InstanceFileHead, _>(|call| head(instance, call))
+        .raw::<InstanceFilePut, _>(|call| put(instance, call))
+        .sync::<InstanceFileDelete, _>(|call| delete(instance, call))
+        .raw::<VolumeFileGet, _>(|call| get(volume, call))
+        .raw::<VolumeFileHead, _>(|call| head(volume, call))
+        .raw::<VolumeFilePut, _>(|call| put(volume, call))
+        .sync::<VolumeFileDelete, _>(|call| delete(volume, call))
 }
 
-fn path(query: &wire::query::FileQuery) -> Result<&Path> {
+/// Whose files a request is about.
+type Owned<E> = fn(&Call<E>) -> Result<Of>;
+
+fn instance<E: Endpoint<Query = FileQuery>>(call: &Call<E>) -> Result<Of> {
+    let (project, name) = (call.query.project().to_owned(), call.path("name").to_owned());
+    Ok(Of::Instance { project, name })
+}
+
+fn volume<E: Endpoint<Query = FileQuery>>(call: &Call<E>) -> Result<Of> {
+    let (pool, project) = (call.path("pool"), call.query.project());
+    let asked = (pool, project, call.path("type"), call.path("volumeName"));
+    Ok(Of::Volume(Key::asked(&call.world, asked)?))
+}
+
+fn path(query: &FileQuery) -> Result<&Path> {
     match query.path.as_str() {
         "" => Err(Error::bad("path", "it is missing: the query names it, as in ?path=/etc/hosts")),
         path if path.contains('\0') => Err(Error::bad("path", "it holds a zero byte")),
@@ -44,10 +66,12 @@ fn path(query: &wire::query::FileQuery) -> Result<&Path> {
     }
 }
 
-async fn get(RawCall { call, .. }: RawCall<InstanceFileGet>) -> Result<Response> {
-    let (project, name) = (call.query.project(), call.path("name"));
+async fn get<E: Endpoint<Query = FileQuery>>(
+    of: Owned<E>,
+    RawCall { call, .. }: RawCall<E>,
+) -> Result<Response> {
     let path = path(&call.query)?;
-    let (seen, found) = files::get(&call.world, &call.caller, project, name, path).await?;
+    let (seen, found) = files::get(&call.world, &call.caller, &of(&call)?, path).await?;
     let mut response = match found {
         Found::File(open) => contents(open, seen.size),
         Found::Link(target) => raw(Body::from(target)),
@@ -57,9 +81,11 @@ async fn get(RawCall { call, .. }: RawCall<InstanceFileGet>) -> Result<Response>
     Ok(response)
 }
 
-async fn head(RawCall { call, .. }: RawCall<InstanceFileHead>) -> Result<Response> {
-    let (project, name) = (call.query.project(), call.path("name"));
-    let seen = files::look(&call.world, project, name, path(&call.query)?).await?;
+async fn head<E: Endpoint<Query = FileQuery>>(
+    of: Owned<E>,
+    RawCall { call, .. }: RawCall<E>,
+) -> Result<Response> {
+    let seen = files::look(&call.world, &of(&call)?, path(&call.query)?).await?;
     let mut response = raw(Body::empty());
     describe(&seen, response.headers_mut())?;
     if seen.kind == FileKind::File {
@@ -69,7 +95,10 @@ async fn head(RawCall { call, .. }: RawCall<InstanceFileHead>) -> Result<Respons
 }
 
 /// To the end even if the client goes away: half a body is no body.
-async fn put(RawCall { call, request }: RawCall<InstanceFilePut>) -> Result<Response> {
+async fn put<E: Endpoint<Query = FileQuery>>(
+    of: Owned<E>,
+    RawCall { call, request }: RawCall<E>,
+) -> Result<Response> {
     let work = tokio::spawn(async move {
         let (parts, body) = request.into_parts();
         let (kind, how, owner) = wanted(&parts.headers)?;
@@ -79,9 +108,8 @@ async fn put(RawCall { call, request }: RawCall<InstanceFilePut>) -> Result<Resp
             FileKind::Link => New::Link(target(&mut body).await?.into()),
             _ => New::File(&mut body, how),
         };
-        let thing = (call.query.project(), call.path("name"));
-        let path = path(&call.query)?;
-        let done = files::put(&call.world, &call.caller, thing, path, (new, owner)).await;
+        let (of, path) = (of(&call)?, path(&call.query)?);
+        let done = files::put(&call.world, &call.caller, &of, path, (new, owner)).await;
         if done.is_err() {
             // A client that still sends would see a broken connection instead of the reason.
             while let Some(Ok(_)) = body.next().await {}
@@ -92,9 +120,8 @@ async fn put(RawCall { call, request }: RawCall<InstanceFilePut>) -> Result<Resp
     Ok(Json(wire::Response::sync(Empty {})).into_response())
 }
 
-async fn delete(call: Call<InstanceFileDelete>) -> Result<Empty> {
-    let (project, name) = (call.query.project(), call.path("name"));
-    files::delete(&call.world, &call.caller, project, name, path(&call.query)?).await?;
+async fn delete<E: Endpoint<Query = FileQuery>>(of: Owned<E>, call: Call<E>) -> Result<Empty> {
+    files::delete(&call.world, &call.caller, &of(&call)?, path(&call.query)?).await?;
     Ok(Empty {})
 }
 

@@ -1,34 +1,58 @@
-//! The files of an instance, whether it runs or not.
+//! The files of an instance, whether it runs or not, and of a custom volume, whether it is in use or not.
 //!
 //! ```text
 //! runs     a child of its monitor serves them, with the rights of its root
 //! stopped  its volume is opened, and claimed, until the session is closed or dropped
+//! volume   it is opened, and claimed beside others that use it
 //! ```
 
 use std::{
-    os::fd::AsFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use runtime::files::{File, Files, serve};
+use runtime::files::File;
 pub use runtime::files::{FileKind, Owner, Seen, Writing};
 use rustix::io::Errno;
 use serde_json::{Map, Value};
-use storage::{Access, View};
-use tasks::{Claim, Guard};
-use tokio::{io::AsyncWriteExt, sync::oneshot, task::JoinHandle};
+use tokio::io::AsyncWriteExt;
 
-use super::{boot::root_volume, guests::Phase, options::Typed};
-use crate::{Caller, Error, Result, World, blocking::blocking, expand, url};
+pub use self::session::Session;
+use crate::{Caller, Error, Result, World, url, volumes::Key};
 
-/// An access to the files of one instance.
-pub struct Session {
-    files: Arc<Files>,
-    /// What ends the access to a volume, once `files` is dropped.
-    ended: Option<JoinHandle<()>>,
+mod session;
+
+/// Whose files they are.
+#[derive(Clone, Debug)]
+pub enum Of {
+    /// An instance's root.
+    Instance {
+        /// Its project.
+        project: String,
+        /// Its name.
+        name: String,
+    },
+    /// A custom volume, in use or not.
+    Volume(Key),
+}
+
+impl Of {
+    fn project(&self) -> &str {
+        match self {
+            Of::Instance { project, .. } => project,
+            Of::Volume(key) => &key.project,
+        }
+    }
+
+    /// Its address, and the word for it in lifecycle events.
+    fn told_as(&self) -> (String, &'static str) {
+        match self {
+            Of::Instance { project, name } => (url::instance(project, name), "instance"),
+            Of::Volume(key) => (key.url(), "storage-volume"),
+        }
+    }
 }
 
 /// What was asked for.
@@ -59,108 +83,21 @@ pub enum New<S> {
     Link(PathBuf),
 }
 
-impl Session {
-    /// Opens the files of an instance.
-    pub async fn open(world: &Arc<World>, project: &str, name: &str) -> Result<Session> {
-        loop {
-            world.store.read(|db| super::find(db, project, name))?;
-            if let Some(session) = running(world, project, name).await? {
-                return Ok(session);
-            }
-            let claim = [Claim::alone(super::lock_name(project, name))];
-            let guard = world.locks().lock(&claim, "an access to its files").await;
-            match world.guests.get(project, name) {
-                None => return stopped(world, project, name, guard).await,
-                // Just started.
-                Some(guest) if guest.phase() != Phase::Gone => drop(guard),
-                Some(guest) => guest.gone().await,
-            }
-        }
-    }
-
-    /// Asks something about the files.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        what: impl FnOnce(&Files) -> runtime::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let files = self.files.clone();
-        blocking("access to files", move || what(&files)).await.map_err(explain)
-    }
-
-    /// Ends the access; after it the instance may be started.
-    pub async fn close(self) {
-        drop(self.files);
-        if let Some(ended) = self.ended {
-            // A panic there is in the log.
-            let _ = ended.await;
-        }
-    }
-}
-
-async fn running(world: &World, project: &str, name: &str) -> Result<Option<Session>> {
-    let runs = |phase| matches!(phase, Phase::Running | Phase::Frozen);
-    let guest = world.guests.get(project, name).filter(|guest| runs(guest.phase()));
-    let Some(guest) = guest else { return Ok(None) };
-    let files = blocking("open files", move || guest.monitor().files()).await?;
-    Ok(Some(Session { files: Arc::new(files), ended: None }))
-}
-
-/// Opens the volume and lets a thread serve it. The whole is one task of its own, so that what was
-/// begun is ended even if whoever asked goes away.
-async fn stopped(world: &World, project: &str, name: &str, guard: Guard) -> Result<Session> {
-    let typed = world.store.read(|db| {
-        let row = super::find(db, project, name)?;
-        Typed::parse(&expand::expand(db, &row)?)
-    })?;
-    let pool = world.pools.open(world, typed.root_pool()?).await?;
-    let volume = root_volume(project, name)?;
-    let (files, theirs) = Files::pair()?;
-    let (told, opened) = oneshot::channel();
-    let ended = tokio::spawn(async move {
-        let (attaching, attached) = (pool.clone(), volume.clone());
-        let root = blocking("open volume", move || {
-            let view = View::open(&attaching.attach(&attached)?, Access::Write)?;
-            let root = view.as_fd().try_clone_to_owned();
-            root.map_err(Error::file("open", Path::new("/")))
-        });
-        match root.await {
-            Ok(root) => {
-                // Whoever waited may be gone; then its end of the socket is, too.
-                let _ = told.send(Ok(()));
-                let served = blocking("serve files", move || serve(root, theirs.as_fd())).await;
-                warn(served, "files of a stopped instance");
-            }
-            Err(error) => drop(told.send(Err(error))),
-        }
-        warn(blocking("close volume", move || pool.detach(&volume)).await, "close of a volume");
-        drop(guard);
-    });
-    opened.await.unwrap_or(Err(Error::Broken("access to files")))?;
-    Ok(Session { files: Arc::new(files), ended: Some(ended) })
-}
-
-fn warn(result: Result<()>, what: &str) {
-    if let Err(error) = result {
-        tracing::warn!(error = tasks::chain(&error), "{what}");
-    }
-}
-
 /// Opens what is there.
 pub async fn get(
     world: &Arc<World>,
     caller: &Caller,
-    project: &str,
-    name: &str,
+    of: &Of,
     path: &Path,
 ) -> Result<(Seen, Found)> {
-    let session = Session::open(world, project, name).await?;
+    let session = Session::open(world, of).await?;
     let asked = path.to_owned();
     let seen = session.ask(move |files| files.look(&asked, false)).await;
     let asked = path.to_owned();
     let found = match seen.as_ref().map(|seen| seen.kind) {
         Ok(FileKind::File) => match session.ask(move |files| files.read(&asked)).await {
             Ok(file) => {
-                told(world, caller, project, name, "instance-file-retrieved", path);
+                told(world, caller, of, "retrieved", path);
                 return Ok((seen?, Found::File(Open { file, session })));
             }
             Err(error) => Err(error),
@@ -178,9 +115,9 @@ pub async fn get(
 }
 
 /// Looks at what is there.
-pub async fn look(world: &Arc<World>, project: &str, name: &str, path: &Path) -> Result<Seen> {
+pub async fn look(world: &Arc<World>, of: &Of, path: &Path) -> Result<Seen> {
     let path = path.to_owned();
-    let session = Session::open(world, project, name).await?;
+    let session = Session::open(world, of).await?;
     let seen = session.ask(move |files| files.look(&path, false)).await;
     session.close().await;
     seen
@@ -190,7 +127,7 @@ pub async fn look(world: &Arc<World>, project: &str, name: &str, path: &Path) ->
 pub async fn put<S, E>(
     world: &Arc<World>,
     caller: &Caller,
-    (project, name): (&str, &str),
+    of: &Of,
     path: &Path,
     (new, owner): (New<S>, Owner),
 ) -> Result<()>
@@ -198,7 +135,7 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let session = Session::open(world, project, name).await?;
+    let session = Session::open(world, of).await?;
     let at = path.to_owned();
     let made = match new {
         New::File(body, how) => write(&session, path, how, owner, body).await,
@@ -207,7 +144,7 @@ where
     };
     session.close().await;
     made?;
-    told(world, caller, project, name, "instance-file-pushed", path);
+    told(world, caller, of, "pushed", path);
     Ok(())
 }
 
@@ -244,19 +181,13 @@ where
 }
 
 /// Deletes a file, a link or an empty folder.
-pub async fn delete(
-    world: &Arc<World>,
-    caller: &Caller,
-    project: &str,
-    name: &str,
-    path: &Path,
-) -> Result<()> {
-    let session = Session::open(world, project, name).await?;
+pub async fn delete(world: &Arc<World>, caller: &Caller, of: &Of, path: &Path) -> Result<()> {
+    let session = Session::open(world, of).await?;
     let at = path.to_owned();
     let deleted = session.ask(move |files| files.remove(&at, None)).await;
     session.close().await;
     deleted?;
-    told(world, caller, project, name, "instance-file-deleted", path);
+    told(world, caller, of, "deleted", path);
     Ok(())
 }
 
@@ -266,9 +197,10 @@ pub fn modified(seen: &Seen) -> String {
     at.format("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
 }
 
-fn told(world: &World, caller: &Caller, project: &str, name: &str, action: &str, path: &Path) {
+fn told(world: &World, caller: &Caller, of: &Of, done: &str, path: &Path) {
     let context = Map::from_iter([("file".to_owned(), Value::from(text(path)))]);
-    world.tell_with(caller, project, action, url::instance(project, name), context);
+    let (address, word) = of.told_as();
+    world.tell_with(caller, of.project(), &format!("{word}-file-{done}"), address, context);
 }
 
 fn text(path: &Path) -> String {
