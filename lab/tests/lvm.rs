@@ -163,6 +163,19 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     nothing_left_of_a_pool(&daemon, "fast");
 }
 
+/// What a boot does to an encrypted pool.
+fn boot(daemon: &mut Daemon, driver: &str) {
+    daemon.kill9();
+    host(&["umount", "--recursive", &pool(daemon, "safe").to_string_lossy()]).ok();
+    if driver == "lvm" {
+        host(&["vgchange", "--activate", "n", "safe"]).ok();
+    }
+    let mapped = host(&["dmsetup", "ls", "--target", "crypt"]).text();
+    let name = mapped.split_whitespace().find(|word| word.starts_with("microcloud-"));
+    host(&["cryptsetup", "close", name.unwrap_or_default()]).ok();
+    daemon.launch();
+}
+
 #[test]
 fn an_encrypted_pool_opens_with_the_daemon_and_dies_with_its_key() {
     let Some(mut daemon) = daemon() else { return };
@@ -181,18 +194,32 @@ fn an_encrypted_pool_opens_with_the_daemon_and_dies_with_its_key() {
             .lxc(["storage", "set", "safe", "source.encrypt", "false"])
             .fails_with("cannot change");
         daemon.lxc(["stop", "x", "--force"]).ok();
-        daemon.kill9();
-        // What a boot does.
-        host(&["umount", "--recursive", &pool(&daemon, "safe").to_string_lossy()]).ok();
-        if driver == "lvm" {
-            host(&["vgchange", "--activate", "n", "safe"]).ok();
-        }
-        let mapped = host(&["dmsetup", "ls", "--target", "crypt"]).text();
-        let name = mapped.split_whitespace().find(|word| word.starts_with("microcloud-"));
-        host(&["cryptsetup", "close", name.unwrap_or_default()]).ok();
-        daemon.launch();
+        boot(&mut daemon, driver);
         daemon.lxc(["start", "x"]).ok();
         assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+
+        // Another key, while it runs; then a passphrase, which is kept nowhere.
+        daemon.cli(["storage", "rekey", "safe"]).ok();
+        let say = |daemon: &Daemon, verb: &[&str], said: &str| {
+            daemon.run_with(Client::Cli, &[&["storage"], verb].concat(), said.into())
+        };
+        say(&daemon, &["rekey", "safe", "--passphrase"], "open sesame\n").ok();
+        assert_eq!(count(), 0);
+        assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+        daemon.lxc(["stop", "x", "--force"]).ok();
+        boot(&mut daemon, driver);
+        until("it waits for its passphrase", || {
+            let pool = daemon.get("/1.0/storage-pools/safe");
+            (pool["status"] == "Unavailable").then_some(())
+        });
+        daemon.lxc(["start", "x"]).fails_with("storage unlock");
+        say(&daemon, &["unlock", "safe"], "open barley\n").fails_with("does not open it");
+        say(&daemon, &["unlock", "safe"], "open sesame\n").ok();
+        assert_eq!(daemon.get("/1.0/storage-pools/safe")["status"], "Created");
+        daemon.lxc(["start", "x"]).ok();
+        assert_eq!(daemon.sh("x", "cat /root/file").text(), "kept");
+        say(&daemon, &["rekey", "safe", "--from-passphrase"], "open sesame\n").ok();
+        assert_eq!(count(), 1);
         daemon.lxc(["delete", "x", "--force"]).ok();
         nothing_left_of_a_pool(&daemon, "safe");
         assert_eq!(count(), 0);
@@ -200,5 +227,6 @@ fn an_encrypted_pool_opens_with_the_daemon_and_dies_with_its_key() {
     daemon
         .lxc(["storage", "create", "safe", "dir", "source.encrypt=true"])
         .fails_with("source.encrypt");
+    daemon.cli(["storage", "rekey", "fast"]).fails_with("not encrypted");
     nothing_left_of_a_pool(&daemon, "fast");
 }

@@ -150,7 +150,7 @@ fn an_optimized_backup_of_a_volume_comes_back() {
             .ok();
         assert_eq!(daemon.sh("web", "cat /t/note").text(), "now");
         daemon
-            .sh("web", "dd if=/dev/zero of=/t/big bs=1M count=120 conv=fsync")
+            .sh("web", "dd if=/dev/urandom of=/t/big bs=1M count=120 conv=fsync")
             .fails_with("quota exceeded");
         daemon.lxc(["config", "device", "remove", "web", "t"]).ok();
         volume(&["restore", "two", "data", "s"]).ok();

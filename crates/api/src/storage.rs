@@ -20,6 +20,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<StoragePoolDelete, _>(delete)
         .sync::<StoragePoolResourcesGet, _>(resources)
         .background::<StoragePoolVerify, _>(verify)
+        .sync::<StoragePoolUnlock, _>(unlock)
+        .sync::<StoragePoolRekey, _>(rekey)
 }
 
 async fn list(call: Call<StoragePoolsList>) -> Result<Listing<StoragePool>> {
@@ -64,4 +66,15 @@ async fn resources(call: Call<StoragePoolResourcesGet>) -> Result<ResourcesStora
 
 async fn verify(call: Call<StoragePoolVerify>) -> Result<Operation> {
     Ok(storage::verify(&call.world, &call.caller, call.path("pool")).await?)
+}
+
+async fn unlock(call: Call<StoragePoolUnlock>) -> Result<Empty> {
+    storage::unlock(&call.world, call.path("pool"), &call.body.passphrase).await?;
+    Ok(Empty {})
+}
+
+async fn rekey(call: Call<StoragePoolRekey>) -> Result<Empty> {
+    let (now, new) = (&call.body.passphrase, &call.body.new_passphrase);
+    storage::rekey(&call.world, call.path("pool"), now, new).await?;
+    Ok(Empty {})
 }

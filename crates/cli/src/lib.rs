@@ -17,6 +17,7 @@ mod edit;
 mod error;
 mod output;
 mod pairs;
+mod secret;
 mod terminal;
 mod thing;
 mod verbs;

@@ -35,6 +35,41 @@ pub fn open(disk: &Path, key: &Path, name: &str) -> Result<()> {
     change(tool.arg("--key-file").arg(key).arg(disk).arg(name))
 }
 
+/// The same by what its header has tokens for: a TPM, a FIDO2 key, the kernel's keyring.
+pub fn open_by_token(disk: &Path, name: &str) -> Result<()> {
+    let tool = tool("open").args(["--type", "luks2", "--allow-discards", "--token-only"]);
+    change(tool.arg(disk).arg(name))
+}
+
+/// Whether a key opens a disk.
+pub fn fits(disk: &Path, key: &Path) -> bool {
+    let tool = tool("open").args(["--type", "luks2", "--test-passphrase"]);
+    change(tool.arg("--key-file").arg(key).arg(disk)).is_ok()
+}
+
+/// What a new key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// Random and long.
+    Random,
+    /// Something that can be remembered, so guesses are made slow.
+    Passphrase,
+}
+
+/// Lets another key open a disk, too.
+pub fn add_key(disk: &Path, key: &Path, new: &Path, made: Made) -> Result<()> {
+    let mut tool = tool("luksAddKey").arg("--batch-mode").arg("--key-file").arg(key);
+    if made == Made::Random {
+        tool = tool.args(["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]);
+    }
+    change(tool.arg(disk).arg(new))
+}
+
+/// Lets a key open a disk no longer.
+pub fn remove_key(disk: &Path, key: &Path) -> Result<()> {
+    change(tool("luksRemoveKey").arg("--batch-mode").arg(disk).arg(key))
+}
+
 /// Lets an open one have the room that its disk got.
 pub fn resize(name: &str, key: &Path) -> Result<()> {
     change(tool("resize").arg("--key-file").arg(key).arg(name))

@@ -11,7 +11,7 @@ use exec::mkfs::FileSystem;
 use uuid::Uuid;
 
 use crate::encrypted::Encrypted;
-use crate::{Content, Error, Result, Shape, Streams, VolumeId};
+use crate::{Content, Error, Result, Secret, Shape, Streams, VolumeId};
 
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[
@@ -160,6 +160,16 @@ pub trait Driver: Send + Sync {
     /// Why the driver cannot be used on this machine, if so.
     fn unable(&self) -> Option<String> {
         None
+    }
+    /// Opens the disk of an encrypted pool that no key in a file opens.
+    fn unlock(&self, spec: &PoolSpec, passphrase: &[u8]) -> Result<()> {
+        let _ = passphrase;
+        Err(Error::NotEncrypted { pool: spec.name.clone() })
+    }
+    /// Gives an encrypted pool another key in the place of the one it has: a file's, or the passphrase `now`.
+    fn rekey(&self, spec: &PoolSpec, now: Option<&[u8]>, new: Secret<'_>) -> Result<()> {
+        let _ = (now, new);
+        Err(Error::NotEncrypted { pool: spec.name.clone() })
     }
     /// Lets an open pool have the room that its disk got.
     fn expand(&self, spec: &PoolSpec) -> Result<()> {

@@ -212,6 +212,12 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: &'static str,
     },
+    /// A pool that is not encrypted.
+    #[error("storage pool {pool} is not encrypted as a disk")]
+    NotEncrypted {
+        /// Its name.
+        pool: String,
+    },
     /// A volume group cannot be used.
     #[error("volume group {group}: {why}")]
     Group {
@@ -260,6 +266,7 @@ impl Error {
                 | Error::Group { .. }
                 | Error::Key { .. }
                 | Error::NotEmpty { .. }
+                | Error::NotEncrypted { .. }
                 | Error::NotGrowing { .. }
                 | Error::OtherPool { .. }
                 | Error::PoolSize { .. }

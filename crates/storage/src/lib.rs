@@ -36,7 +36,7 @@ pub use driver::{
     Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
     PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver, driver_in,
 };
-pub use encrypted::encrypted_driver_in;
+pub use encrypted::{Secret, encrypted_driver_in};
 pub use error::{Error, Result};
 pub use exec::lvm::Stripes;
 pub use exec::mkfs::FileSystem;

@@ -94,7 +94,10 @@ pub use self::{
         InstanceSnapshot, InstanceSnapshotPost, InstanceSnapshotPut, InstanceSnapshotsPost,
     },
     status::StatusCode,
-    storage::{StoragePool, StoragePoolPut, StoragePoolVerified, StoragePoolsPost},
+    storage::{
+        StoragePool, StoragePoolPut, StoragePoolRekeyPost, StoragePoolUnlockPost,
+        StoragePoolVerified, StoragePoolsPost,
+    },
     time::Timestamp,
     volume::{
         StorageVolume, StorageVolumePost, StorageVolumePut, StorageVolumeSnapshot,

@@ -54,6 +54,20 @@ api! {
         /// What is missing or damaged.
         pub problems: Vec<String>,
     }
+
+    /// What opens an encrypted pool.
+    pub struct StoragePoolUnlockPost {
+        /// Its passphrase.
+        pub passphrase: String,
+    }
+
+    /// Another key for an encrypted pool.
+    pub struct StoragePoolRekeyPost {
+        /// The passphrase it has now; empty where it has a key in a file.
+        pub passphrase: String,
+        /// The passphrase it gets; a new key in a file where it is empty.
+        pub new_passphrase: String,
+    }
 }
 
 impl StoragePool {

@@ -1,10 +1,11 @@
 //! `storage`: pools; the volumes in them are in [`super::volume`].
 
 use wire::{
-    ConfigMap, Empty, StoragePool, StoragePoolPut, StoragePoolVerified, StoragePoolsPost,
+    ConfigMap, Empty, StoragePool, StoragePoolPut, StoragePoolRekeyPost, StoragePoolUnlockPost,
+    StoragePoolVerified, StoragePoolsPost,
     endpoints::storage::{
-        StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolReplace,
-        StoragePoolResourcesGet, StoragePoolVerify, StoragePoolsList,
+        StoragePoolCreate, StoragePoolDelete, StoragePoolGet, StoragePoolRekey, StoragePoolReplace,
+        StoragePoolResourcesGet, StoragePoolUnlock, StoragePoolVerify, StoragePoolsList,
     },
     query::TargetQuery,
 };
@@ -14,7 +15,7 @@ use crate::{
     context::Context,
     error::Result,
     output::{FormatArg, Table, human},
-    pairs,
+    pairs, secret,
     thing::Thing,
     verbs::{Named, Verbs},
 };
@@ -62,6 +63,26 @@ enum Verb {
         /// Pool
         name: String,
     },
+    /// Open an encrypted pool whose passphrase is kept nowhere
+    Unlock {
+        /// Pool
+        name: String,
+    },
+    /// Give an encrypted pool another key
+    ///
+    /// A new file of the server's own, or a passphrase, which is then asked for after each start of the machine:
+    /// `microcloud storage unlock`. The old key opens the pool no more. Lines of the standard input are read where
+    /// it is no terminal.
+    Rekey {
+        /// Pool
+        name: String,
+        /// Ask for a new passphrase, rather than make a key in a file
+        #[arg(long)]
+        passphrase: bool,
+        /// Ask for the passphrase that the pool has now
+        #[arg(long)]
+        from_passphrase: bool,
+    },
     /// Volumes of a pool
     #[command(subcommand)]
     Volume(Volume),
@@ -86,6 +107,22 @@ impl Storage {
             Verb::Common(verbs) => verbs.run::<Pools>(cx).await?,
             Verb::Info { name, bytes } => info(cx, &name, bytes).await?,
             Verb::Verify { name } => return verify(cx, &name).await,
+            Verb::Unlock { name } => {
+                let request = StoragePoolUnlockPost { passphrase: secret::ask("Passphrase")? };
+                cx.client.call::<StoragePoolUnlock>(&[&name], &cx.target(), &request).await?;
+                cx.say(format!("Storage pool {name} is open"));
+            }
+            Verb::Rekey { name, passphrase, from_passphrase } => {
+                let mut request = StoragePoolRekeyPost::default();
+                if from_passphrase {
+                    request.passphrase = secret::ask("Passphrase it has now")?;
+                }
+                if passphrase {
+                    request.new_passphrase = secret::ask_new("New passphrase")?;
+                }
+                cx.client.call::<StoragePoolRekey>(&[&name], &cx.target(), &request).await?;
+                cx.say(format!("Storage pool {name} has another key"));
+            }
             Verb::Volume(volume) => volume.run(cx).await?,
             Verb::Bucket(bucket) => bucket.run(cx).await?,
         }

@@ -170,7 +170,7 @@ impl Autostart {
 }
 
 /// Starts what could not be started while a storage pool was gone.
-pub(super) async fn start_waiting(world: &World) {
+pub(crate) async fn start_waiting(world: &World) {
     for row in world.pools.waiting() {
         start_or_wait(world, &row).await;
     }

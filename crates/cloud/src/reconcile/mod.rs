@@ -20,6 +20,7 @@ pub use self::{
     snapshots::Snapshots,
 };
 
+pub(crate) use self::instances::start_waiting;
 #[cfg(test)]
 pub(crate) use self::networks::repair as repair_networks;
 

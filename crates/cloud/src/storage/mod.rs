@@ -23,6 +23,7 @@ pub mod buckets;
 mod create;
 mod delete;
 pub(crate) mod ids;
+mod keys;
 mod lvm;
 mod pools;
 pub(crate) mod resize;
@@ -35,6 +36,7 @@ mod zfs;
 pub use self::{
     create::create,
     delete::delete,
+    keys::{rekey, unlock},
     pools::{OpenPool, Pools},
     update::update,
     usage::usage,

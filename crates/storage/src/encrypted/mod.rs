@@ -18,6 +18,10 @@ use uuid::Uuid;
 use crate::error::At;
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, disks, fsio, pool_file};
 
+mod keys;
+
+pub use keys::Secret;
+
 /// Bytes of a key.
 const KEY: usize = 64;
 /// Where a LUKS2 header has its label and its identity, as text that a zero byte ends.
@@ -86,6 +90,20 @@ impl<D: Driver> Driver for Encrypted<D> {
         self.0.unable()
     }
 
+    fn unlock(&self, spec: &PoolSpec, passphrase: &[u8]) -> Result<()> {
+        match Crypt::of(spec) {
+            Some(crypt) => crypt.unlock(passphrase),
+            None => Err(Error::NotEncrypted { pool: spec.name.clone() }),
+        }
+    }
+
+    fn rekey(&self, spec: &PoolSpec, now: Option<&[u8]>, new: Secret<'_>) -> Result<()> {
+        match Crypt::of(spec) {
+            Some(crypt) => crypt.rekey(now, new),
+            None => Err(Error::NotEncrypted { pool: spec.name.clone() }),
+        }
+    }
+
     fn grow(&self, spec: &PoolSpec) -> Result<()> {
         match Crypt::of(spec) {
             Some(crypt) => match crypt.grow()? {
@@ -148,22 +166,28 @@ impl Crypt<'_> {
     /// The same, once its disk is open.
     fn inner(&self) -> Result<PoolSpec> {
         if !fsio::exists(&self.device())? {
-            let backing = self.find()?;
-            self.need_key()?;
-            let loops = pool_file::path(self.spec);
-            match backing == loops {
-                true => {
-                    // Open until it is used, or it would go again.
-                    let (disk, _open) = pool_file::attach(&loops)?;
-                    self.open(&disk)?;
-                }
-                false => self.open(&backing)?,
-            }
+            self.with_disk(|disk| self.open(disk))?;
         }
         Ok(self.as_disk())
     }
 
+    /// Does something with the encrypted disk.
+    fn with_disk(&self, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let backing = self.find()?;
+        if backing != pool_file::path(self.spec) {
+            return work(&backing);
+        }
+        // Open until it is used, or it would go again.
+        let (disk, _open) = pool_file::attach(&backing)?;
+        work(&disk)
+    }
+
+    /// Opens it with the pool's key, or else with what its header has a token for.
     fn open(&self, disk: &Path) -> Result<()> {
+        self.tidy(disk)?;
+        if !fsio::exists(&self.key)? {
+            return cryptsetup::open_by_token(disk, &self.name).or_else(|_| self.need_key());
+        }
         cryptsetup::open(disk, &self.key, &self.name).map_err(self.failed("open", disk))
     }
 
@@ -184,7 +208,8 @@ impl Crypt<'_> {
     }
 
     fn need_key(&self) -> Result<()> {
-        let why = "it is the key of an encrypted pool, and is not there: bring it from a backup";
+        let why = "it is the key of an encrypted pool, and is not there: bring it from a backup, or say the \
+                   passphrase, if it has one: microcloud storage unlock";
         match fsio::exists(&self.key)? {
             true => Ok(()),
             false => Err(Error::Key { path: self.key.clone(), why }),
@@ -230,14 +255,18 @@ impl Crypt<'_> {
     }
 
     fn make_key(&self) -> Result<()> {
-        if fsio::exists(&self.key)? {
-            return Ok(());
+        match fsio::exists(&self.key)? {
+            true => Ok(()),
+            false => self.write_key(&self.key),
         }
-        let folder = self.key.parent().unwrap_or(Path::new("/"));
+    }
+
+    fn write_key(&self, to: &Path) -> Result<()> {
+        let folder = to.parent().unwrap_or(Path::new("/"));
         fsio::ensure_dir(folder, 0o700)?;
         let (mut random, source) = (vec![0; KEY], "/dev/urandom");
         File::open(source).and_then(|mut file| file.read_exact(&mut random)).at("read", source)?;
-        fsio::replace(&self.key, &random)?;
+        fsio::replace(to, &random)?;
         fsio::sync_dir(folder)
     }
 
@@ -264,6 +293,8 @@ impl Crypt<'_> {
         if !pool_file::grow(self.spec, &file)? {
             return Ok(false);
         }
+        // Without the file nobody could say the passphrase.
+        self.need_key()?;
         self.inner()?;
         if let Some(device) = pool_file::device_of(&file)? {
             pool_file::refresh(&device)?;
@@ -288,6 +319,8 @@ impl Crypt<'_> {
             Err(Error::NoPool { .. } | Error::ForeignPool { .. } | Error::Source { .. }) => {}
             Err(error) => return Err(error),
         }
+        fsio::remove_file(&self.key.with_extension("key.new"))?;
+        fsio::remove_file(&self.key.with_extension("key.old"))?;
         fsio::remove_file(&self.key)
     }
 

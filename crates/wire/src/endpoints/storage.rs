@@ -2,7 +2,7 @@
 
 use crate::{
     Empty, Listing, Operation, Patch, ResourcesStoragePool, StoragePool, StoragePoolPut,
-    StoragePoolsPost,
+    StoragePoolRekeyPost, StoragePoolUnlockPost, StoragePoolsPost,
     endpoints::{
         Entity::StoragePool as APool,
         Permission::{Authenticated, Can},
@@ -43,4 +43,12 @@ endpoints! {
     /// Looks whether all that a storage pool should hold is there and undamaged.
     StoragePoolVerify: Post "/internal/storage-pools/{pool}/verify" since "", needs Can(Edit, APool),
         Async, TargetQuery, Empty => Operation;
+
+    /// Opens an encrypted storage pool whose passphrase is kept nowhere.
+    StoragePoolUnlock: Post "/internal/storage-pools/{pool}/unlock" since "", needs Can(Edit, APool),
+        Sync, TargetQuery, StoragePoolUnlockPost => Empty;
+
+    /// Gives an encrypted storage pool another key in the place of the one it has.
+    StoragePoolRekey: Post "/internal/storage-pools/{pool}/rekey" since "", needs Can(Edit, APool),
+        Sync, TargetQuery, StoragePoolRekeyPost => Empty;
 }
