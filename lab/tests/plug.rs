@@ -144,7 +144,10 @@ fn load() {
         let (daemon, log) = (&daemon, &log);
         scope.spawn(move || instances(daemon, log, end));
         scope.spawn(move || volumes(daemon, log, end));
-        scope.spawn(move || objects(daemon, log, end));
+        // Several at once, as those share a sync.
+        for writer in ["objects1", "objects2", "objects3"] {
+            scope.spawn(move || objects(daemon, log, writer, end));
+        }
         scope.spawn(move || writes(daemon, log, end));
     });
 }
@@ -198,19 +201,20 @@ fn volumes(daemon: &Daemon, log: &Log, end: Instant) {
     }
 }
 
-fn objects(daemon: &Daemon, log: &Log, end: Instant) {
-    let file = daemon.scratch().join("object");
+fn objects(daemon: &Daemon, log: &Log, writer: &str, end: Instant) {
+    let file = daemon.scratch().join(writer);
+    let o = writer.replace("bjects", "");
     let path = file.to_string_lossy().into_owned();
     for n in (0..).take_while(|_| Instant::now() < end) {
-        let name = format!("o{n}-{}", [100, 5_000, 300_000][n % 3]);
+        let name = format!("{o}-{n}-{}", [100, 5_000, 300_000][n % 3]);
         fs::write(&file, contents(&name)).unwrap();
-        log.change("objects", &[format!("+object/{name}")], || {
+        log.change(writer, &[format!("+object/{name}")], || {
             let (status, answer) = curl(daemon, &["-T", &path], &name);
             assert!(status == "200", "put: {status} {}", String::from_utf8_lossy(&answer));
         });
         if n % 5 == 4 {
-            let old = format!("o{}-{}", n - 3, [100, 5_000, 300_000][(n - 3) % 3]);
-            log.change("objects", &[format!("-object/{old}")], || {
+            let old = format!("{o}-{}-{}", n - 3, [100, 5_000, 300_000][(n - 3) % 3]);
+            log.change(writer, &[format!("-object/{old}")], || {
                 let (status, answer) = curl(daemon, &["-X", "DELETE"], &old);
                 assert!(status == "204", "delete: {status} {}", String::from_utf8_lossy(&answer));
             });
@@ -230,13 +234,17 @@ fn writes(daemon: &Daemon, log: &Log, end: Instant) {
 
 /// A request of an S3 client; its status, and what came.
 fn curl(daemon: &Daemon, words: &[&str], key: &str) -> (String, Vec<u8>) {
-    let out = daemon.scratch().join("answer");
+    // Several ask at once, each for its own.
+    let out =
+        daemon.scratch().join(format!("answer-{}", key.split('?').next().unwrap_or_default()));
     let (url, to) = (format!("https://{DOOR}/bucket/{key}"), out.to_string_lossy().into_owned());
     let sign = ["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", "plug:plug-secret"];
     let usual = ["curl", "--silent", "--insecure", "--write-out", "%{http_code}", "--output", &to];
     drop(fs::remove_file(&out));
     let run = daemon.netns().run(&[&usual[..], &sign, words, &[&url]].concat());
-    (run.shown(), fs::read(&out).unwrap_or_default())
+    let came = fs::read(&out).unwrap_or_default();
+    drop(fs::remove_file(&out));
+    (run.shown(), came)
 }
 
 fn check() {
