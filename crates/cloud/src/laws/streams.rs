@@ -38,6 +38,14 @@ async fn pools(world: &World) -> bool {
     true
 }
 
+/// Removes them: mounts and loop devices would outlive the folder they are in.
+async fn without_pools(world: &Arc<World>) {
+    clear(world).await;
+    for name in ["one", "two"] {
+        crate::storage::delete(world, &Caller::default(), name).await.unwrap();
+    }
+}
+
 fn into(name: &str, pool: &str) -> InstancePost {
     InstancePost { name: name.into(), pool: pool.into(), ..InstancePost::default() }
 }
@@ -82,6 +90,7 @@ fn a_move_into_another_pool_of_the_driver_is_all_or_nothing() {
             observe,
         )
         .await;
+        without_pools(&world).await;
     });
 }
 
@@ -123,6 +132,7 @@ fn a_refresh_from_another_pool_of_the_driver_leaves_the_old_contents_or_the_new(
             },
         )
         .await;
+        without_pools(&world).await;
     });
 }
 
@@ -171,5 +181,6 @@ fn a_backup_of_streams_is_all_or_nothing_and_so_is_what_comes_of_it() {
             },
         )
         .await;
+        without_pools(&world).await;
     });
 }
