@@ -13,7 +13,7 @@
 set -euo pipefail
 : "${RIG:?folder of the rig}" "${MEMORY:=768}" "${PATIENCE:=1500}" "${DISK:=}" "${KILL:=}"
 PACKAGES=binutils,bsdutils,btrfs-progs,busybox-static,ca-certificates,cryptsetup-bin,curl,dbus,e2fsprogs,iproute2,kmod,lvm2,mmdebstrap
-PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,thin-provisioning-tools,udev,user-mode-linux,util-linux,xfsprogs,xz-utils
+PACKAGES=$PACKAGES,mount,nftables,procps,qemu-utils,squashfs-tools,thin-provisioning-tools,udev,user-mode-linux,util-linux,xfsprogs,xz-utils
 
 build() {
     # Another may be at it.
@@ -93,10 +93,22 @@ cut_power() {
 }
 
 # Every process of the guest has its folder as root. The oldest is its kernel, which goes first: it must not see the others die.
+# Numbers of processes start again from the lowest one day, so what counts is when each was started.
 kill_guest() {
     local process
-    for process in $(cd /proc; printf '%s\n' [0-9]* | sort --numeric-sort); do
-        if [ "$(readlink "/proc/$process/root" 2>/dev/null)" = "$1/root" ]; then kill -KILL "$process" 2>/dev/null || true; fi
+    for process in $(guest_by_age "$1" | sort --numeric-sort | cut --delimiter=' ' --fields=2); do
+        kill -KILL "$process" 2>/dev/null || true
+    done
+}
+
+guest_by_age() {
+    local folder words
+    for folder in /proc/[0-9]*; do
+        if [ "$(readlink "$folder/root" 2>/dev/null)" = "$1/root" ]; then
+            # The name, which may have blanks in it, ends with the last bracket.
+            words=$(sed 's/.*) //' "$folder/stat" 2>/dev/null) || continue
+            echo "$(cut --delimiter=' ' --fields=20 <<< "$words") ${folder##*/}"
+        fi
     done
 }
 

@@ -14,7 +14,7 @@ set -euo pipefail
 PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-amd64,lxd-client,mmdebstrap
 PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils,xz-utils
 # Its modules are built against the headers of the kernel.
-[ -z "$ZFS" ] || PACKAGES=$PACKAGES,dkms,linux-headers-cloud-amd64,zfs-dkms,zfsutils-linux
+[ -z "$ZFS" ] || PACKAGES=$PACKAGES,cryptsetup-bin,dkms,linux-headers-cloud-amd64,qemu-utils,xfsprogs,zfs-dkms,zfsutils-linux
 
 build() {
     # Another may be at it.
@@ -57,7 +57,7 @@ mkdir -p /run/lock /run/udev; hostname rig; ip link set lo up
 /lib/systemd/systemd-udevd --daemon; udevadm trigger --subsystem-match=block; udevadm settle --timeout=10
 # A kernel this old cannot map ids on tmpfs: what tests make lies on a disk.
 mkfs.ext4 -q /dev/vdc; mount /dev/vdc /tmp
-for module in overlay loop btrfs zfs; do modprobe -q $module; done
+for module in overlay loop btrfs xfs zfs dm-mod dm-crypt; do modprobe -q $module; done
 # The kernel has no 9p: the folder comes as an archive on a disk.
 mkdir -p /mnt/in; tar -xf /dev/vdb -C /mnt/in
 cd /mnt/in; bash run.sh </dev/null 2>&1; echo "rig: status $?"
@@ -101,7 +101,7 @@ run() {
         -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
         -object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r \
         -drive "file=$RIG/root.ext4,if=virtio,format=raw,snapshot=on" -drive "file=$work/in.tar,if=virtio,format=raw,readonly=on" \
-        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" </dev/null | tr -d '\r' | tee "$work/log"
+        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" </dev/null | stdbuf -oL tr -d '\r' | tee "$work/log"
     status=$(sed -n 's/^rig: status //p' "$work/log" | tail -n 1)
     return "${status:-255}"
 }

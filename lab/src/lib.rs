@@ -14,6 +14,7 @@
 //! | `images` | images for tests, whole, split and damaged |
 //! | `tarball` | backups, honest and damaged |
 //! | `s3` | buckets that are served, and boto3 as their client |
+//! | `volumes` | what custom volumes of every driver must do |
 //! | `asks` | what tests ask a daemon again and again |
 //! | `leaks` | what must be gone at the end |
 #![allow(clippy::print_stderr, reason = "tests talk to people")]
@@ -28,6 +29,7 @@ mod leaks;
 mod netns;
 pub mod s3;
 pub mod tarball;
+pub mod volumes;
 mod wait;
 
 pub use client::{Background, Client, Run, host, program};

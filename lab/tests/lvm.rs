@@ -147,6 +147,38 @@ fn a_custom_volume_has_its_size_and_its_users() {
 }
 
 #[test]
+fn volumes_of_every_kind_are_kept_and_a_volume_chooses_its_file_system() {
+    let Some(daemon) = daemon() else { return };
+    lab::volumes::an_iso_is_kept(&daemon, "fast");
+    lab::volumes::a_qcow2_becomes_a_disk(&daemon, "fast");
+    lab::volumes::a_refresh_follows(&daemon, "fast");
+    let volume =
+        |words: &[&str]| daemon.run(Client::Lxc, &[&["storage", "volume"], words].concat());
+    let choice = ["block.filesystem=xfs", "block.mount_options=noatime", "size=320MiB"];
+    volume(&[&["create", "fast", "own"], &choice[..]].concat()).ok();
+    volume(&["create", "default", "none", choice[0]]).fails_with("means nothing in a pool of dir");
+    volume(&["create", "fast", "none", "zfs.block_mode=true"]).fails_with("pool of lvm");
+    volume(&["create", "fast", "none", "--type=block", choice[0]]).fails_with("content type block");
+    volume(&["set", "fast", "own", "block.filesystem=ext4"]).fails_with("only counts when");
+    daemon.busybox("web");
+    volume(&["attach", "fast", "own", "web", "/own"]).ok();
+    let mount = |daemon: &Daemon| daemon.sh("web", "grep ' /own ' /proc/mounts").text();
+    assert!(mount(&daemon).contains(" xfs "), "{}", mount(&daemon));
+    daemon.sh("web", "echo kept > /own/note && sync").ok();
+    daemon.lxc(["stop", "web", "--force"]).ok();
+    volume(&["set", "fast", "own", "block.mount_options=nodev,discard"]).ok();
+    daemon.lxc(["start", "web"]).ok();
+    assert_eq!(daemon.sh("web", "cat /own/note").text(), "kept");
+    daemon.lxc(["delete", "web", "--force"]).ok();
+    // What means nothing there is left behind.
+    volume(&["move", "fast/own", "default/own"]).ok();
+    let moved = daemon.get("/1.0/storage-pools/default/volumes/custom/own");
+    assert!(moved["config"].get("block.filesystem").is_none(), "{moved}");
+    volume(&["delete", "default", "own"]).ok();
+    nothing_left_of_a_pool(&daemon, "fast");
+}
+
+#[test]
 fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     let Some(daemon) = daemon() else { return };
     let create = |option: &str| daemon.lxc(["storage", "create", "bad", "lvm", option]);

@@ -1,8 +1,8 @@
 //! Storage pools on ZFS, with the stock client. Where the kernel has none: `cargo xtask test --rig zfs zfs`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lab::{Daemon, host, until};
+use lab::{Client, Daemon, host, until};
 
 /// The pool of ZFS: its name is the machine's, not the daemon's.
 const TANK: &str = "mclab-tank";
@@ -73,7 +73,7 @@ fn instances_live_on_datasets() {
 
 #[test]
 fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
-    let Some(mut daemon) = daemon() else { return };
+    let Some(daemon) = daemon() else { return };
     let create = |options: &[&str]| {
         let words = [&["storage", "create", "bad", "zfs"], options].concat();
         daemon.run(lab::Client::Lxc, &words)
@@ -92,9 +92,89 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     assert!(!left.contains("new") && left.contains("others/data"), "{left}");
     assert!(!daemon.lxc(["storage", "list"]).text().contains("bad"));
     daemon.lxc(["storage", "delete", "fast"]).fails_with("others");
-    // What hinders a task is looked for again in a while, and when the daemon starts.
+    // It was refused before anything was done: the pool serves.
+    daemon.lxc(["storage", "volume", "create", "fast", "data"]).ok();
+    daemon.lxc(["storage", "volume", "delete", "fast", "data"]).ok();
     host(&["zfs", "destroy", "-r", &format!("{TANK}/others")]).ok();
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    nothing_left(&daemon);
+}
+
+#[test]
+fn volumes_of_every_kind_are_kept_and_a_volume_chooses_how_it_lies() {
+    let Some(daemon) = daemon() else { return };
+    lab::volumes::an_iso_is_kept(&daemon, "fast");
+    lab::volumes::a_qcow2_becomes_a_disk(&daemon, "fast");
+    lab::volumes::a_refresh_follows(&daemon, "fast");
+    let volume =
+        |words: &[&str]| daemon.run(Client::Lxc, &[&["storage", "volume"], words].concat());
+    daemon.busybox("web");
+    for (name, file_system) in [("own", "ext4"), ("other", "xfs")] {
+        let choice = format!("block.filesystem={file_system}");
+        let block = ["zfs.block_mode=true", &choice, "size=320MiB"];
+        volume(&[&["create", "fast", name], &block[..]].concat()).ok();
+        let at = format!("/{name}");
+        volume(&["attach", "fast", name, "web", &at]).ok();
+        let seen = daemon.sh("web", &format!("grep ' {at} ' /proc/mounts")).text();
+        assert!(seen.contains(&format!(" {file_system} ")), "{seen}");
+        daemon.sh("web", &format!("echo one > {at}/note && sync")).ok();
+        // While it is in use.
+        volume(&["snapshot", "fast", name, "a"]).ok();
+        daemon.sh("web", &format!("echo two > {at}/note")).ok();
+        volume(&["copy", &format!("fast/{name}"), &format!("default/{name}")]).ok();
+        let file = format!("default/{name}/note");
+        let pulled = daemon.cli(["storage", "volume", "file", "pull", &file, "-"]);
+        assert_eq!(pulled.text(), "two");
+    }
+    let odd = "zfs.blocksize=3KiB";
+    volume(&["create", "fast", "none", odd]).fails_with("a power of two");
+    daemon.lxc(["stop", "web", "--force"]).ok();
+    volume(&["restore", "fast", "own", "a"]).ok();
+    daemon.lxc(["start", "web"]).ok();
+    assert_eq!(daemon.sh("web", "cat /own/note; cat /other/note").text(), "one\ntwo");
+    daemon.lxc(["delete", "web", "--force"]).ok();
+    for name in ["own", "other"] {
+        volume(&["delete", "fast", name]).ok();
+        volume(&["delete", "default", name]).ok();
+    }
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    nothing_left(&daemon);
+}
+
+#[test]
+fn an_encrypted_pool_opens_with_its_key_or_its_passphrase() {
+    let Some(mut daemon) = daemon() else { return };
+    if !lab::installed("cryptsetup") || !Path::new("/sys/class/misc/device-mapper").exists() {
+        return lab::skip("no cryptsetup, or the kernel has no device mapper");
+    }
+    let create = |words: &[&str]| {
+        daemon.run(Client::Lxc, &[&["storage", "create", "safe", "zfs"], words].concat())
+    };
+    create(&[&format!("source={TANK}/new"), "source.encrypt=true"])
+        .fails_with("encrypted by whoever makes it");
+    let name = format!("zfs.pool_name={TANK}-safe");
+    create(&["size=1GiB", "source.encrypt=true", &name]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "safe"]).ok();
+    daemon.sh("x", "echo kept > /root/note && sync").ok();
+    let status = host(&["zpool", "status", "-P", &format!("{TANK}-safe")]).text();
+    assert!(status.contains("/dev/mapper/microcloud-"), "{status}");
+    daemon.cli(["storage", "rekey", "safe"]).ok();
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    // What a boot does.
     daemon.kill9();
+    host(&["umount", "--recursive", &pool(&daemon, "safe").to_string_lossy()]).ok();
+    host(&["zpool", "export", &format!("{TANK}-safe")]).ok();
+    let open = host(&["dmsetup", "ls", "--target", "crypt"]).text();
+    let disk = open.split_whitespace().next().unwrap_or_default().to_owned();
+    host(&["cryptsetup", "close", &disk]).ok();
     daemon.launch();
+    daemon.lxc(["start", "x"]).ok();
+    assert_eq!(daemon.sh("x", "cat /root/note").text(), "kept");
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    daemon.lxc(["storage", "delete", "safe"]).ok();
+    assert!(!pool(&daemon, "safe.img").exists());
+    let keys = std::fs::read_dir(daemon.folder().join("storage-keys"));
+    assert_eq!(keys.map_or(0, Iterator::count), 0);
+    daemon.lxc(["storage", "delete", "fast"]).ok();
     nothing_left(&daemon);
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -84,12 +84,20 @@ pub enum Kind<'a> {
 }
 
 /// Over how many disks a volume is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stripes {
     /// How many; one when not said.
     pub count: Option<u32>,
     /// Bytes in a row on each.
     pub size: Option<u64>,
+}
+
+impl Stripes {
+    /// Whether nothing is said.
+    pub fn is_none(&self) -> bool {
+        self.count.is_none() && self.size.is_none()
+    }
 }
 
 /// Every volume group of this machine.

@@ -51,11 +51,11 @@ pub fn make_pool(pool: &str, on: &Path, comment: &str, overwrite: bool) -> Resul
     change(tool.args(["-o", &comment]).args(all).arg(pool).arg(on))
 }
 
-/// Imports a pool by what is on the disks of a folder, or on any disk.
-pub fn import(pool: &str, folder: Option<&Path>) -> Result<()> {
+/// Imports a pool, by its name or its number, from what is on a disk, on the disks of a folder, or on any disk.
+pub fn import(pool: &str, from: Option<&Path>) -> Result<()> {
     let mut tool = zpool(["import", "-N", "-f", "-o", "cachefile=none"]);
-    if let Some(folder) = folder {
-        tool = tool.arg("-d").arg(folder);
+    if let Some(from) = from {
+        tool = tool.arg("-d").arg(from);
     }
     change(tool.arg(pool))
 }
@@ -102,21 +102,42 @@ pub fn make(name: &str, properties: &[(&str, &str)]) -> Result<()> {
     change(with(tool, properties).arg(name))
 }
 
-/// Makes a disk that takes room as it is written to.
-pub fn make_disk(name: &str, size: u64, properties: &[(&str, &str)]) -> Result<()> {
-    let tool = zfs(["create", "-s", "-V", &size.to_string(), "-o", "volmode=dev"]);
+/// When a disk takes its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// As it is written to.
+    AsNeeded,
+    /// When it is made.
+    AtOnce,
+}
+
+/// Makes a disk.
+pub fn make_disk(name: &str, size: u64, room: Room, properties: &[(&str, &str)]) -> Result<()> {
+    let mut tool = zfs(["create", "-V", &size.to_string()]);
+    if room == Room::AsNeeded {
+        tool = tool.arg("-s");
+    }
     change(with(tool, properties).arg(name))
 }
 
-/// Makes a dataset that is the same as another is now, and goes on alone.
+/// Makes a dataset that is as that state is, and goes on alone.
 ///
-/// The snapshot between them goes by itself with the last that stands on it.
-pub fn copy(from: &str, to: &str, mark: &str, properties: &[(&str, &str)]) -> Result<()> {
-    let between = format!("{from}@{mark}");
-    change(zfs(["snapshot", &between]))?;
-    let cloned = change(with(zfs(["clone"]), properties).args([&between, to]));
-    let released = change(zfs(["destroy", "-d", &between]));
-    cloned.and(released)
+/// The state goes by itself with the last that stands on it.
+pub fn copy(state: &str, to: &str, properties: &[(&str, &str)]) -> Result<()> {
+    let cloned = change(with(zfs(["clone"]), properties).args([state, to]));
+    cloned.and(forget(state))
+}
+
+/// The states that a dataset stands on, the nearest first.
+pub fn origins(name: &str) -> Result<Vec<String>> {
+    let (mut found, mut name): (Vec<String>, _) = (Vec::new(), name.to_owned());
+    loop {
+        let output = run(zfs(["get", "-H", "-o", "value", "origin", &name]), &Control::none())?;
+        let origin = lines(&output).into_iter().next().filter(|origin| origin != "-");
+        let Some(origin) = origin else { return Ok(found) };
+        name = origin.split('@').next().unwrap_or_default().to_owned();
+        found.push(origin);
+    }
 }
 
 /// A state of a dataset.
@@ -218,12 +239,22 @@ pub fn destroy(name: &str) -> Result<()> {
     // Each turn hands what others stand on over to one of them; one more for each that stands on a
     // different state.
     while let Some(heir) = heir(name)? {
-        change(zfs(["promote", &heir]))?;
+        change(zfs(["promote", &heir])).or_else(|error| loosen(&heir, error))?;
     }
     match change(zfs(["destroy", "-r", name])) {
         Err(error) if error.stderr_has("dataset does not exist") => Ok(()),
         other => other,
     }
+}
+
+/// Hands over to one that may not have so much: what its snapshots keep is not counted from then on.
+fn loosen(heir: &str, refused: crate::Error) -> Result<()> {
+    let limit = own_property(heir, "quota")?;
+    if limit.is_empty() || limit == "0" || limit == "none" {
+        return Err(refused);
+    }
+    set(heir, &[("quota", "none"), ("refquota", &limit)])?;
+    change(zfs(["promote", heir]))
 }
 
 /// One of those that stand on a state of a dataset.

@@ -54,7 +54,7 @@ pub use tables::{TABLES, device, instance, lvm, network, project, server, storag
 pub use tables::{
     device::{Device, Devices},
     instance::InstanceOptions,
-    lvm::{BlockOptions, LvmPoolOptions, LvmVolumeOptions},
+    lvm::{AnyVolumeOptions, BlockOptions, LvmPoolOptions, LvmVolumeOptions, StripeOptions},
     network::BridgeOptions,
     project::ProjectOptions,
     server::ServerOptions,

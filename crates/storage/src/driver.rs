@@ -6,19 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use exec::Control;
-use exec::lvm::Stripes;
-use exec::mkfs::FileSystem;
 use uuid::Uuid;
 
 use crate::encrypted::Encrypted;
-use crate::{Content, Error, Result, Secret, Shape, Streams, VolumeId};
+use crate::{Content, Error, Making, Result, Secret, Shape, Streams, VolumeId};
 
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[
     &Encrypted(crate::btrfs::Btrfs),
     &crate::dir::Dir,
     &Encrypted(crate::lvm::Lvm),
-    &crate::zfs::Zfs,
+    &Encrypted(crate::zfs::Zfs),
 ];
 
 /// The driver of that name.
@@ -70,6 +68,10 @@ pub struct PoolOptions {
     pub wipe: bool,
     /// Whether the pool is encrypted; whoever makes the spec then says where keys are.
     pub encrypt: bool,
+    /// Bytes of a volume that is a disk to the server and is given no size.
+    pub volume_size: Option<u64>,
+    /// What volumes are like that choose nothing.
+    pub making: Making,
     /// Those of a volume group.
     pub lvm: LvmOptions,
     /// Those of a pool of ZFS.
@@ -83,10 +85,20 @@ pub struct ZfsOptions {
     pub pool: Option<String>,
     /// Whether a pool of ZFS that was made for it is let go of when it is closed.
     pub export: bool,
-    /// Whether volumes of files have all their room from the start.
-    pub reserve: bool,
-    /// Bytes that are compressed and summed together.
-    pub block_size: Option<u64>,
+    /// What copies of volumes share with what they are of.
+    pub copies: Copies,
+}
+
+/// What a copy of a volume of ZFS shares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Copies {
+    /// All that is the same.
+    #[default]
+    All,
+    /// Nothing: its files are written anew.
+    Nothing,
+    /// What the source shares with the image it was made of.
+    Image,
 }
 
 /// Options of a pool on a volume group.
@@ -102,14 +114,6 @@ pub struct LvmOptions {
     pub thin_pool: Option<String>,
     /// Bytes of the thin pool's books.
     pub thin_pool_metadata: Option<u64>,
-    /// Bytes of a volume of files that is given no size.
-    pub volume_size: Option<u64>,
-    /// What is made in new volumes of files.
-    pub file_system: FileSystem,
-    /// Options of their mounts, separated by commas.
-    pub volume_mount_options: Option<String>,
-    /// Over how many disks new volumes, or the thin pool, are spread.
-    pub stripes: Stripes,
 }
 
 /// A pool as the cloud wants it.
@@ -143,6 +147,11 @@ pub trait Driver: Send + Sync {
     /// Removes a pool with its images; refuses while it has other volumes. An absent pool is Ok, and what
     /// is another's stays.
     fn delete(&self, spec: &PoolSpec) -> Result<()>;
+    /// Fails where [`Driver::delete`] would, for what others have put into an open pool.
+    fn check_delete(&self, spec: &PoolSpec) -> Result<()> {
+        let _ = spec;
+        Ok(())
+    }
     /// Lets go of a pool whose source went away, so that it can be opened when it is there again.
     fn close(&self, spec: &PoolSpec) -> Result<()> {
         let _ = spec;
@@ -290,6 +299,8 @@ pub trait Pool: Send + Sync {
     fn rename(&self, id: &VolumeId, to: &VolumeId) -> Result<()>;
     /// Changes a volume's size in bytes; `None` lifts the limit of files.
     fn resize(&self, id: &VolumeId, size: Option<u64>) -> Result<()>;
+    /// Lets a volume have what can change of its choices: what new mounts are like, how its size is counted.
+    fn tune(&self, id: &VolumeId, making: &Making) -> Result<()>;
     /// Makes the volume usable and says how.
     fn attach(&self, id: &VolumeId) -> Result<Attached>;
     /// Ends an attach; one that is not attached is Ok.

@@ -17,6 +17,7 @@ pub mod fallback;
 mod fsio;
 mod held;
 mod lvm;
+mod making;
 mod mounts;
 mod pool_file;
 pub mod streams;
@@ -33,14 +34,16 @@ mod testing;
 
 pub use copy::{Copied, copy_file, copy_tree, sync_tree};
 pub use driver::{
-    Attached, Clones, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool, PoolInfo,
-    PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver, driver_in,
+    Attached, Clones, Copies, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool,
+    PoolInfo, PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver,
+    driver_in,
 };
 pub use encrypted::{Secret, encrypted_driver_in};
 pub use error::{Error, Result};
 pub use exec::lvm::Stripes;
 pub use exec::mkfs::FileSystem;
 pub use held::{Held, disk_size};
+pub use making::Making;
 pub use streams::Streams;
 pub use unreadable::{Unreadable, unreadable};
 pub use view::{Access, View};

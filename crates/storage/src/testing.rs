@@ -118,7 +118,7 @@ impl Drop for Scratch {
         let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
         match self.driver.info().name {
             "lvm" => crate::lvm::forget(&crate::encrypted::as_seen_by_driver(&self.spec)),
-            "zfs" => crate::zfs::forget(&self.spec),
+            "zfs" => crate::zfs::forget(&crate::encrypted::as_seen_by_driver(&self.spec)),
             _ => {}
         }
         crate::encrypted::forget(&self.spec);
@@ -146,6 +146,17 @@ pub(crate) fn fill_image(into: &Path) -> Result<(), FillError> {
     fs::create_dir(&root)?;
     everything(&root);
     Ok(())
+}
+
+/// Waits for what happens beside.
+pub(crate) fn wait_until(what: &str, is: impl Fn() -> bool) {
+    for _ in 0..1200 {
+        if is() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("never: {what}");
 }
 
 /// Bytes that no file system can make shorter.

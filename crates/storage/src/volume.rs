@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Making, Result};
 
 /// What a volume is for; each kind has names of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,17 +116,19 @@ pub struct Shape {
     pub size: Option<u64>,
     /// A root with files of its own rather than layers: for containers that mount overlays inside.
     pub plain: bool,
+    /// What it chooses for itself; all else is the pool's choice.
+    pub making: Making,
 }
 
 impl Shape {
     /// Files without a limit.
     pub fn filesystem() -> Shape {
-        Shape { content: Content::Filesystem, size: None, plain: false }
+        Shape { content: Content::Filesystem, size: None, plain: false, making: Making::default() }
     }
 
     /// A disk of `size` bytes.
     pub fn block(size: u64) -> Shape {
-        Shape { content: Content::Block, size: Some(size), plain: false }
+        Shape { content: Content::Block, size: Some(size), ..Shape::filesystem() }
     }
 
     /// The same with files of its own.

@@ -21,6 +21,7 @@ mod reaper;
 mod seccomp;
 mod signals;
 mod spawn;
+mod still;
 
 pub use attach::attach_device_filter;
 pub use btrfs::{
@@ -41,6 +42,7 @@ pub use reaper::run_below_reaper;
 pub use seccomp::install_filter;
 pub use signals::{default_signals, signal_process};
 pub use spawn::{Detached, spawn_detached};
+pub use still::{hold_still, let_go};
 
 /// `unshare(2)` of namespaces, given as `CLONE_NEW*` flags, for the calling thread.
 pub fn unshare(namespaces: i32) -> std::io::Result<()> {

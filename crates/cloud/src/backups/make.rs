@@ -201,7 +201,7 @@ async fn hold<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
             return Ok(());
         }
         let content = pool.describe(&volume)?.content;
-        let shape = Shape { content, size: None, plain: false };
+        let shape = Shape { content, ..Shape::filesystem() };
         match pool.clones() {
             Some(clones) => clones.clone_from(&volume, &side, &shape, &control),
             None => fallback::copy_volume((&*pool, &volume), (&*pool, &side), &shape, &control),

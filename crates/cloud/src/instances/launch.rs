@@ -3,7 +3,7 @@
 //! All or nothing: an instance that does not start is not kept, and the reason says why.
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape};
+use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::{InstanceType, InstancesPost};
 
@@ -198,7 +198,7 @@ async fn root(cx: &mut Cx<Launch>) -> Result<()> {
     let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
     let volume = root_volume(&input.instance.project, &input.instance.name)?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
-    let shape = Shape { content: Content::Filesystem, size: input.size, plain: input.plain };
+    let shape = Shape { size: input.size, plain: input.plain, ..Shape::filesystem() };
     let control = cx.control.clone();
     blocking("make root volume", move || {
         if pool.exists(&volume)? {

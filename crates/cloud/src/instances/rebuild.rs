@@ -6,7 +6,7 @@
 //! Until the last step all of it is taken back: there is the old root or the new.
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape, VolumeId};
+use storage::{Shape, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceRebuildPost;
 
@@ -166,7 +166,7 @@ async fn root(cx: &mut Cx<Rebuild>) -> Result<()> {
     let roots = Roots::open(cx).await?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
     let Rebuild { size, plain, .. } = *cx.input;
-    let shape = Shape { content: Content::Filesystem, size, plain };
+    let shape = Shape { size, plain, ..Shape::filesystem() };
     let control = cx.control.clone();
     blocking("make root volume", move || {
         let Roots { pool, new, .. } = &roots;

@@ -4,7 +4,7 @@
 //! deleted when all else is done.
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape};
+use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancePost;
 
@@ -164,7 +164,7 @@ async fn free(cx: &mut Cx<Relocate>) -> Result<()> {
 
 async fn files(cx: &Cx<Relocate>) -> Result<Files> {
     let Relocate { from, new, pool, size, plain, .. } = &*cx.input;
-    let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
+    let shape = Shape { size: *size, plain: *plain, ..Shape::filesystem() };
     Files::open(&cx.world, copy::ends(from, new, pool)?, shape, &cx.control).await
 }
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
-use options::{Options, Retention, VolumeOptions};
+use options::Retention;
 use tasks::{Reconciler, Report};
 
 use crate::{
@@ -163,7 +163,7 @@ fn surplus(world: &World) -> Result<Vec<(Owner, String)>> {
             found.extend(over.map(|name| (Owner::instance(&row), name)));
         }
         for row in volumes(db, world)? {
-            let Ok(options) = VolumeOptions::parse(&row.config) else { continue };
+            let Ok(options) = crate::volumes::typed(&row.config) else { continue };
             let Some(rules) = options.snapshots_retention else { continue };
             let all = volume_snapshot_rows::of_volume(db, row.id)?.into_iter();
             let of_schedule = all.filter(|row| row.scheduled && row.made == Made::Ready);
@@ -202,7 +202,7 @@ fn due(world: &World, seen: NaiveDateTime, now: NaiveDateTime) -> Result<Vec<Own
             }
         }
         for row in volumes(db, world)? {
-            let Ok(options) = VolumeOptions::parse(&row.config) else { continue };
+            let Ok(options) = crate::volumes::typed(&row.config) else { continue };
             if options.snapshots_schedule.is_some_and(|cron| cron.is_due(seen, now)) {
                 due.push(Owner::Volume(key_of(&row)));
             }

@@ -38,6 +38,10 @@ impl Delete {
 /// Deletes a pool that nothing uses.
 pub async fn delete(world: &World, caller: &Caller, name: &str) -> Result<()> {
     let task = Delete::new(world, name)?;
+    let row = world.store.read(|db| super::find(db, name))?;
+    let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row)?);
+    // A task that has begun could only wait until it can go on.
+    blocking("look into pool", move || driver.check_delete(&spec)).await?;
     let source = url::of("storage-pools", name, crate::names::DEFAULT_PROJECT);
     let request = Request::new("Deleting storage pool")
         .resource("storage-pools", source.clone())

@@ -1,10 +1,7 @@
 //! What the driver `lvm` needs to know of a pool's configuration.
 
-use options::{
-    Options, Raw,
-    lvm::{BlockFileSystem, LvmPoolOptions},
-};
-use storage::{FileSystem, LvmOptions, PoolOptions, Stripes};
+use options::{Options, Raw, lvm::LvmPoolOptions};
+use storage::{LvmOptions, PoolOptions};
 
 use crate::{Error, Result};
 
@@ -22,30 +19,21 @@ pub(super) fn parse(config: &Raw) -> Result<PoolOptions> {
     for (key, name) in names {
         check_name(key, name.unwrap_or("none"))?;
     }
-    let block = options.volume.block;
-    let stripes = Stripes {
-        count: (block.stripes > 0).then_some(block.stripes),
-        size: more_than_none(block.stripes_size),
-    };
+    let (making, volume_size) = super::making::of_pool(config)?;
     let lvm = LvmOptions {
         group: options.vg_name,
         reuse: options.force_reuse,
         thick: !options.use_thinpool,
         thin_pool: Some(options.thinpool_name),
         thin_pool_metadata: more_than_none(options.thinpool_metadata_size),
-        volume_size: options.volume.common.size.and_then(more_than_none),
-        file_system: match block.filesystem {
-            BlockFileSystem::Ext4 => FileSystem::Ext4,
-            BlockFileSystem::Xfs => FileSystem::Xfs,
-        },
-        volume_mount_options: Some(block.mount_options),
-        stripes,
     };
     let size = options.size.map(|size| size.0);
     Ok(PoolOptions {
         size,
         wipe: options.wipe,
         encrypt: options.encrypt,
+        volume_size,
+        making,
         lvm,
         ..PoolOptions::default()
     })
@@ -92,8 +80,8 @@ mod tests {
             ("volume.lvm.stripes", "2"),
             ("volume.block.filesystem", "xfs"),
         ]));
-        let read = read.unwrap().lvm;
-        assert!(read.thick && read.file_system == FileSystem::Xfs);
-        assert_eq!((read.volume_size, read.stripes.count), (Some(5 << 30), Some(2)));
+        let read = read.unwrap();
+        assert!(read.lvm.thick && read.making.file_system == Some(storage::FileSystem::Xfs));
+        assert_eq!((read.volume_size, read.making.stripes.count), (Some(5 << 30), Some(2)));
     }
 }

@@ -25,6 +25,7 @@ mod delete;
 pub(crate) mod ids;
 mod keys;
 mod lvm;
+pub(crate) mod making;
 mod pools;
 pub(crate) mod resize;
 mod source;
@@ -155,6 +156,15 @@ fn volume_url(pool: &str, volume: &Volume) -> String {
 
 fn writable(row: &rows::Pool) -> StoragePoolPut {
     StoragePoolPut { config: row.config.0.clone(), description: row.description.clone() }
+}
+
+/// The options that volumes in pools of a driver have.
+pub(crate) fn volume_table(driver: &str) -> options::Table {
+    match driver {
+        "lvm" => options::LvmVolumeOptions::TABLE,
+        "zfs" => options::ZfsVolumeOptions::TABLE,
+        _ => options::VolumeOptions::TABLE,
+    }
 }
 
 /// The options that pools of a driver have.

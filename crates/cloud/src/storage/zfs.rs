@@ -1,14 +1,15 @@
 //! What the driver `zfs` needs to know of a pool's configuration.
 
-use options::{Options, Raw, zfs::ZfsPoolOptions};
-use storage::{PoolOptions, ZfsOptions};
+use options::{
+    Options, Raw,
+    zfs::{CloneCopy, ZfsPoolOptions},
+};
+use storage::{Copies, PoolOptions, ZfsOptions};
 
 use crate::{Error, Result};
 
 /// What names of datasets may have beside letters and digits, by zfs(8); parts with slashes between.
 const BESIDE: &str = "_-:.";
-/// What a block may be, by zfsprops(7).
-const BLOCKS: std::ops::RangeInclusive<u64> = 512..=16 << 20;
 
 pub(super) fn parse(config: &Raw) -> Result<PoolOptions> {
     let options = ZfsPoolOptions::parse(config)?;
@@ -16,22 +17,19 @@ pub(super) fn parse(config: &Raw) -> Result<PoolOptions> {
     for (key, name) in [("source", dataset), ("zfs.pool_name", options.pool_name.as_deref())] {
         name.map_or(Ok(()), |name| check_name(key, name))?;
     }
-    let of = options.volume.dataset;
-    let block_size = of.block_size.map(|size| size.0);
-    if let Some(size) = block_size
-        && !(BLOCKS.contains(&size) && size.is_power_of_two())
-    {
-        let why = format!("\"{size}\": a power of two from 512 bytes to 16 MiB");
-        return Err(Error::invalid("volume.zfs.blocksize", why));
-    }
-    let zfs = ZfsOptions {
-        pool: options.pool_name,
-        export: options.export,
-        reserve: of.reserve_space,
-        block_size,
+    let (making, volume_size) = super::making::of_pool(config)?;
+    let copies = match options.clone_copy {
+        CloneCopy::All => Copies::All,
+        CloneCopy::Nothing => Copies::Nothing,
+        CloneCopy::Image => Copies::Image,
     };
-    let size = options.size.map(|size| size.0);
-    Ok(PoolOptions { size, wipe: options.wipe, zfs, ..PoolOptions::default() })
+    let zfs = ZfsOptions { pool: options.pool_name, export: options.export, copies };
+    let (size, wipe, encrypt) = (options.size.map(|size| size.0), options.wipe, options.encrypt);
+    if encrypt && dataset.is_some() {
+        let why = "a dataset is encrypted by whoever makes it: only a disk, or a file of the server's own";
+        return Err(Error::invalid("source.encrypt", why));
+    }
+    Ok(PoolOptions { size, wipe, encrypt, zfs, making, volume_size, ..PoolOptions::default() })
 }
 
 fn check_name(key: &'static str, name: &str) -> Result<()> {
@@ -60,7 +58,7 @@ mod tests {
         ] {
             assert!(parse(&Raw::from([(key, value)])).is_err(), "{key}={value}");
         }
-        let read = parse(&Raw::from([("source", "tank/cloud"), ("volume.zfs.blocksize", "16KiB")]));
-        assert_eq!(read.unwrap().zfs.block_size, Some(16 << 10));
+        let read = parse(&Raw::from([("source", "tank/cloud"), ("zfs.clone_copy", "rebase")]));
+        assert_eq!(read.unwrap().zfs.copies, Copies::Image);
     }
 }

@@ -8,10 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use options::{
-    Options, VolumeOptions,
-    device::{Device, Devices, Disk, DiskSource},
-};
+use options::device::{Device, Devices, Disk, DiskSource};
 use spec::Mount;
 use storage::Attached;
 use store::Read;
@@ -67,7 +64,7 @@ impl Plan {
             found => found?,
         };
         check_files(&row.content, name)?;
-        let options = VolumeOptions::parse(&row.config)?;
+        let options = super::typed(&row.config)?;
         let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
         match blocking("attach volume", move || open.attach(&id)).await? {
             Attached::Path(folder) => {

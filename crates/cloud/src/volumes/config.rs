@@ -1,10 +1,14 @@
 //! What a volume's options may be, which depends on what it holds.
 
-use options::{BlockOptions, DatasetOptions, Options, Raw, VolumeOptions};
+use options::{AnyVolumeOptions, Options, Raw, VolumeOptions};
 use storage::{Content, Shape};
 use uuid::Uuid;
 
-use crate::{Error, Result, db::volumes::Volume};
+use crate::{
+    Error, Result,
+    db::{pools::Pool, volumes::Volume},
+    storage::{making, volume_table},
+};
 
 /// Size of a disk that is given none, as with LXD.
 const DISK: &str = "10GiB";
@@ -53,21 +57,29 @@ const OF_CHANGES: [&str; 4] =
 
 /// Whether the key does not fit what the volume holds.
 fn is_foreign(key: &str, content: &str) -> bool {
+    let of_files = OF_FILES.contains(&key) || key.starts_with("block.") || key == "zfs.block_mode";
     match content {
         "filesystem" => OF_DISKS.contains(&key),
-        "iso" => OF_FILES.contains(&key) || OF_CHANGES.contains(&key),
-        _ => OF_FILES.contains(&key),
+        "iso" => of_files || OF_CHANGES.contains(&key),
+        _ => of_files,
     }
+}
+
+/// Whether the key is of the volumes of some drivers alone.
+fn is_drivers(key: &str) -> bool {
+    VolumeOptions::TABLE.find(key).is_none() && AnyVolumeOptions::TABLE.find(key).is_some()
+}
+
+/// Takes out what means nothing in a pool of that driver, where the volume has come from another.
+pub(super) fn fit(config: &mut Raw, driver: &str) {
+    let table = volume_table(driver);
+    config.retain(|key, _| !is_drivers(key) || table.find(key).is_some());
 }
 
 /// Completes a new volume's options from those of its pool, and gives it an identity.
 pub(super) fn complete(config: &mut Raw, pool: &Raw, content: &str) {
     for (key, value) in pool.under("volume.").iter() {
-        // What new volumes are made with is the pool's choice.
-        let is_pools = [BlockOptions::TABLE, DatasetOptions::TABLE]
-            .iter()
-            .any(|table| table.find(key).is_some());
-        if !is_foreign(key, content) && !is_pools {
+        if !is_foreign(key, content) {
             config.set_default(key, value);
         }
     }
@@ -77,19 +89,27 @@ pub(super) fn complete(config: &mut Raw, pool: &Raw, content: &str) {
     config.set("volatile.uuid", Uuid::new_v4().to_string());
 }
 
-/// Parses options and refuses those that do not fit what the volume holds.
-pub(super) fn check(config: &Raw, content: &str) -> Result<VolumeOptions> {
-    let typed = VolumeOptions::parse(config)?;
+/// Parses options and refuses those that do not fit what the volume holds, or its pool.
+pub(super) fn check(config: &Raw, content: &str, pool: &Pool) -> Result<VolumeOptions> {
+    let typed = AnyVolumeOptions::parse(config)?;
+    making::of_volume(config, &typed)?;
+    let table = volume_table(&pool.driver);
+    if let Some(key) = config.keys().find(|key| is_drivers(key) && table.find(key).is_none()) {
+        let why = format!("{key} means nothing in a pool of {}", pool.driver);
+        return Err(Error::invalid("configuration", why));
+    }
     if let Some(key) = config.keys().find(|key| is_foreign(key, content)) {
         let why = format!("{key} means nothing to a volume of content type {content}");
         return Err(Error::invalid("configuration", why));
     }
-    Ok(typed)
+    Ok(typed.common)
 }
 
 /// What the pool is to make.
-pub(super) fn shape(options: &VolumeOptions, content: Content) -> Shape {
-    Shape { content, size: size(options, content), plain: true }
+pub(super) fn shape(config: &Raw, content: Content) -> Result<Shape> {
+    let typed = AnyVolumeOptions::parse(config)?;
+    let making = making::of_volume(config, &typed)?;
+    Ok(Shape { content, size: size(&typed.common, content), plain: true, making })
 }
 
 /// The size a volume is to have, in bytes.

@@ -16,6 +16,7 @@ use crate::{
     copies::{Ends, Files, Snapshots},
     db::{
         instances::Made,
+        pools::Pool,
         volume_snapshots::{self as snapshot_rows, Snapshot},
         volumes::Volume,
     },
@@ -84,8 +85,9 @@ impl Copy {
                 Some(name) => super::snapshots::find(db, &from, name)?.1.config,
                 None => row.config.clone(),
             };
-            let options = merged(then, &post.config.clone().into());
-            check(&row, &post.content_type, &options)?;
+            let of = crate::storage::find(db, pool)?;
+            let options = merged(then, &post.config.clone().into(), &of);
+            check(&row, &post.content_type, &options, &of)?;
             let kept = match source.volume_only || snapshot.is_some() {
                 true => Vec::new(),
                 false => snapshot_rows::of_volume(db, row.id)?,
@@ -103,19 +105,24 @@ impl Copy {
 }
 
 /// The options of a copy: its source's with what is asked for over them, and an identity of its own.
-fn merged(mut then: Raw, asked: &Raw) -> Raw {
-    then.merge(asked);
+fn merged(mut then: Raw, asked: &Raw, pool: &Pool) -> Raw {
+    let mut asked = asked.clone();
+    // Clients send all that they found at the source.
+    let told = then.clone();
+    asked.retain(|key, value| told.get(key) != Some(value));
+    config::fit(&mut then, &pool.driver);
+    then.merge(&asked);
     then.retain(|key, _| !key.starts_with("volatile."));
     then.set("volatile.uuid", Uuid::new_v4().to_string());
     then
 }
 
-fn check(source: &Volume, content: &str, options: &Raw) -> Result<()> {
+fn check(source: &Volume, content: &str, options: &Raw, pool: &Pool) -> Result<()> {
     if !content.is_empty() && content != source.content {
         let why = format!("\"{content}\": the source is of content type {}", source.content);
         return Err(Error::invalid("content type", why));
     }
-    let typed = config::check(options, &source.content)?;
+    let typed = config::check(options, &source.content, pool)?;
     let kept = config::kept_as(&source.content);
     let (old, new) = (config::bytes(source)?, config::size(&typed, kept));
     if kept == storage::Content::Block && new < old {
@@ -186,7 +193,7 @@ pub(super) async fn open(
     control: &exec::Control,
 ) -> Result<Files> {
     let to = super::key_of(volume);
-    let shape = config::shape(&super::typed(&volume.config)?, config::kept_as(&volume.content));
+    let shape = config::shape(&volume.config, config::kept_as(&volume.content))?;
     // Every volume has a `_` after its project: none is called so.
     let uuid = volume.config.get("volatile.uuid").unwrap_or_default();
     let ends = Ends {

@@ -9,7 +9,7 @@ use std::{
 use exec::Control;
 use options::VolumeOptions;
 use serde::{Deserialize, Serialize};
-use storage::{Content, FillError, Pool, VolumeId};
+use storage::{Content, FillError, Pool, Shape, VolumeId};
 use tasks::{Cx, Step, Task, step};
 use wire::StorageVolumesPost;
 
@@ -63,7 +63,7 @@ impl Create {
             }
             let mut options = new.config.into();
             config::complete(&mut options, &of.config, content);
-            config::check(&options, content)?;
+            config::check(&options, content, &of)?;
             let volume = draft(world, &key, content, options, new.description);
             Ok(Create { volume })
         })
@@ -175,11 +175,12 @@ pub(super) async fn delete_own_row(world: &World, new: &Volume) -> Result<()> {
 
 async fn make(cx: &mut Cx<Create>) -> Result<()> {
     let (key, content) = (super::key_of(&cx.input.volume), cx.input.volume.content.clone());
-    let options = config::check(&cx.input.volume.config, &content)?;
+    let options = super::typed(&cx.input.volume.config)?;
     let (pool, id) = (cx.world.pools.open(&cx.world, &key.pool).await?, key.on_disk()?);
     let (_, content) = config::content(&content)?;
+    let shape = config::shape(&cx.input.volume.config, content)?;
     let control = cx.control.clone();
-    blocking("make volume", move || on_disk(&*pool, &id, &options, content, &control)).await
+    blocking("make volume", move || on_disk(&*pool, &id, &options, &shape, &control)).await
 }
 
 /// Makes the files; a volume that is there is this one.
@@ -187,17 +188,16 @@ fn on_disk(
     pool: &dyn Pool,
     id: &VolumeId,
     options: &VolumeOptions,
-    content: Content,
+    shape: &Shape,
     control: &Control,
 ) -> storage::Result<()> {
     if pool.exists(id)? {
         return Ok(());
     }
-    let shape = config::shape(options, content);
     let mut own = |folder: &Path| give(folder, options);
-    match content {
-        Content::Filesystem => pool.create(id, &shape, Some(&mut own), control),
-        Content::Block | Content::Iso => pool.create(id, &shape, None, control),
+    match shape.content {
+        Content::Filesystem => pool.create(id, shape, Some(&mut own), control),
+        Content::Block | Content::Iso => pool.create(id, shape, None, control),
     }
 }
 

@@ -12,7 +12,7 @@
 //! Roots of instances and images are volumes too, and only listed here: they come and go with what
 //! they belong to.
 
-use options::{Options, Raw, VolumeOptions};
+use options::{AnyVolumeOptions, Options, Raw, VolumeOptions};
 use serde::{Deserialize, Serialize};
 use storage::{VolumeId, VolumeKind};
 use store::Read;
@@ -152,5 +152,5 @@ fn custom(kind: &str) -> Result<()> {
 
 /// What a volume's options mean.
 pub(crate) fn typed(config: &Raw) -> Result<VolumeOptions> {
-    Ok(VolumeOptions::parse(config)?)
+    Ok(AnyVolumeOptions::parse(config)?.common)
 }

@@ -1,11 +1,12 @@
 //! Moves a custom volume into another pool or project. Within a pool its folder is renamed; into another
 //! it is copied with its snapshots, and the old one is deleted when all else is done.
 
+use options::Raw;
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::StorageVolumePost;
 
-use super::{Key, Uses, copy, create, rename, users};
+use super::{Key, Uses, config, copy, create, rename, users};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -149,15 +150,20 @@ async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {
 }
 
 async fn row(cx: &mut Cx<Relocate>) -> Result<()> {
-    move_row(cx, &cx.input.from, &cx.input.to).await
+    let Relocate { from, to, volume, .. } = &*cx.input;
+    let driver = cx.world.store.read(|db| crate::storage::find(db, &to.pool))?.driver;
+    let mut options = volume.config.clone();
+    config::fit(&mut options, &driver);
+    move_row(cx, from, to, &options).await
 }
 
 async fn row_back(cx: &mut Cx<Relocate>) -> Result<()> {
-    move_row(cx, &cx.input.to, &cx.input.from).await
+    let Relocate { from, to, volume, .. } = &*cx.input;
+    move_row(cx, to, from, &volume.config).await
 }
 
 /// Moves the row, and the devices that name it, if it is this volume's.
-async fn move_row(cx: &Cx<Relocate>, from: &Key, to: &Key) -> Result<()> {
+async fn move_row(cx: &Cx<Relocate>, from: &Key, to: &Key, options: &Raw) -> Result<()> {
     let id = cx.input.volume.id;
     let moved = cx.world.store.write(|db| {
         if from.row(db)?.is_none_or(|row| row.id != id) {
@@ -166,6 +172,7 @@ async fn move_row(cx: &Cx<Relocate>, from: &Key, to: &Key) -> Result<()> {
         if from.project != to.project {
             Uses::read(db)?.check_free(from)?;
         }
+        rows::update(db, id, &cx.input.volume.description, options)?;
         rows::relocate(db, id, &to.pool, &to.project, &to.name)?;
         rename::follow(db, from, to)
     });

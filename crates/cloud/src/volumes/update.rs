@@ -1,6 +1,6 @@
 //! Changes a custom volume: its options, its size too while it is in use.
 
-use options::{Options, Raw, VolumeOptions};
+use options::{AnyVolumeOptions, Options, Raw};
 use serde::{Deserialize, Serialize};
 use store::Read;
 use tasks::{Cx, Step, Task, step};
@@ -9,6 +9,7 @@ use wire::StorageVolumePut;
 use super::{Key, config, users};
 use crate::{
     Caller, Error, Result, World,
+    blocking::blocking,
     db::volumes::{self as rows, Volume},
     etag::{self, IfMatch},
     storage::resize,
@@ -28,7 +29,11 @@ impl Task for Update {
     type Error = Error;
 
     fn steps() -> Vec<Step<Update>> {
-        vec![step("write row", write).undo(write_back), step("resize", resize).undo(resize_back)]
+        vec![
+            step("write row", write).undo(write_back),
+            step("resize", resize).undo(resize_back),
+            step("tune", tune).undo(tune_back),
+        ]
     }
 }
 
@@ -45,8 +50,8 @@ impl Update {
         let new = change(old)?;
         let mut options: Raw = new.config.into();
         keep_volatile(&before.config, &mut options);
-        config::check(&options, &before.content)?;
-        let changes = VolumeOptions::changes(&before.config, &options);
+        config::check(&options, &before.content, &crate::storage::find(db, &key.pool)?)?;
+        let changes = AnyVolumeOptions::changes(&before.config, &options);
         if let Some(fixed) = changes.forbidden().next() {
             let why = format!("{} only counts when a volume is made", fixed.key);
             return Err(Error::invalid("configuration", why));
@@ -148,4 +153,26 @@ async fn resize_back(cx: &mut Cx<Update>) -> Result<()> {
     }
     let key = super::key_of(before);
     resize::undo(&cx.world, &key.pool, key.on_disk()?, config::bytes(before)?).await
+}
+
+async fn tune(cx: &mut Cx<Update>) -> Result<()> {
+    let Update { before, after } = &*cx.input;
+    make_like(cx, before, after).await
+}
+
+async fn tune_back(cx: &mut Cx<Update>) -> Result<()> {
+    let Update { before, after } = &*cx.input;
+    make_like(cx, after, before).await
+}
+
+/// Lets a volume have what can change of how it is kept.
+async fn make_like(cx: &Cx<Update>, now: &Volume, then: &Volume) -> Result<()> {
+    let making = |row: &Volume| config::shape(&row.config, config::kept_as(&row.content));
+    let (now, wanted) = (making(now)?.making, making(then)?.making);
+    if now == wanted {
+        return Ok(());
+    }
+    let key = super::key_of(then);
+    let (pool, id) = (cx.world.pools.open(&cx.world, &key.pool).await?, key.on_disk()?);
+    blocking("tune volume", move || pool.tune(&id, &wanted)).await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::storage::VolumeOptions;
+use super::zfs::DatasetOptions;
 use crate::values::choice;
 use crate::{Options, Size};
 
@@ -105,32 +106,61 @@ pub struct LvmVolumeOptions {
     /// Those of any volume.
     #[option(nested, prefix = "")]
     pub common: VolumeOptions,
-    /// Those of logical volumes.
+    /// Those of files on a disk.
     #[option(nested, prefix = "")]
     pub block: BlockOptions,
+    /// Those of logical volumes.
+    #[option(nested, prefix = "")]
+    pub stripes: StripeOptions,
 }
 
-/// Options of a volume that is a disk to the server.
+/// Options of a volume of files that is a disk to the server.
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "storage-lvm", group = "volume-conf")]
 pub struct BlockOptions {
     /// File system of a new volume of files: ext4 or xfs.
     ///
-    /// Not btrfs, of which a machine cannot have a copy mounted beside the original. There is a
-    /// driver for it.
+    /// On ZFS with `zfs.block_mode`. Not btrfs, of which a machine cannot have a copy mounted beside
+    /// the original. There is a driver for it.
     #[option(key = "block.filesystem", apply = create, default = "ext4")]
     pub filesystem: BlockFileSystem,
     /// Options of the file system's mount, separated by commas.
+    ///
+    /// They count from the next mount on: when nothing uses the volume any more.
     #[option(key = "block.mount_options", default = "discard")]
     pub mount_options: String,
+}
+
+/// Options of a logical volume.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-lvm", group = "volume-conf")]
+pub struct StripeOptions {
     /// Over how many disks a new volume, or the thin pool, is spread.
     ///
-    /// 0 lets LVM choose.
+    /// A volume that takes its room from a thin pool is spread as that is. 0 lets LVM choose.
     #[option(key = "lvm.stripes", apply = create, since = "lvm_stripes", default = "0")]
-    pub stripes: u32,
+    pub count: u32,
     /// How much goes to one disk before the next.
     ///
     /// 0 lets LVM choose.
     #[option(key = "lvm.stripes.size", apply = create, since = "lvm_stripes", default = "0")]
-    pub stripes_size: Size,
+    pub size: Size,
+}
+
+/// Options of a volume whatever the driver of its pool: which of them it may have is checked beside.
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "storage-lvm", group = "volume-conf")]
+pub struct AnyVolumeOptions {
+    /// Those of any volume.
+    #[option(nested, prefix = "")]
+    pub common: VolumeOptions,
+    /// Those of files on a disk.
+    #[option(nested, prefix = "")]
+    pub block: BlockOptions,
+    /// Those of logical volumes.
+    #[option(nested, prefix = "")]
+    pub stripes: StripeOptions,
+    /// Those of datasets.
+    #[option(nested, prefix = "")]
+    pub dataset: DatasetOptions,
 }

@@ -35,7 +35,7 @@ pub(super) fn receive(
     let first = reader.next()?;
     let base = match (first.verb, base) {
         (Verb::Subvolume, _) => {
-            Subvolumes.make(to, 0o755, None)?;
+            Subvolumes.make(to, 0o755, crate::dir::Wanted::default())?;
             None
         }
         (Verb::Snapshot, Some(base)) => {

@@ -63,7 +63,7 @@ impl TreeStreams for Subvolumes {
         }
         let id = match why {
             Purpose::Keep => self.known(path)?.and_then(|(ids, _)| ids.into_iter().next_back()),
-            Purpose::Use => None,
+            Purpose::Use | Purpose::Copy => None,
         };
         let frozen = freeze(path, &work.join("sent"))?;
         let base = match base {

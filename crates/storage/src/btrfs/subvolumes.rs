@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use exec::Control;
 
-use crate::dir::{Build, Layout, Meta, Place, Purpose, TreeStreams, Trees, move_out};
+use crate::dir::{Build, Layout, Meta, Place, Purpose, TreeStreams, Trees, Wanted, move_out};
 use crate::error::At;
 use crate::{Result, Scrubbed, VolumeId, copy, fsio};
 
@@ -25,17 +25,24 @@ impl Trees for Subvolumes {
     fn can_limit(&self, layout: &Layout) -> Result<bool> {
         let build = Build::start(layout, std::sync::Arc::new(Subvolumes))?;
         let probe = build.place.data();
-        self.make(&probe, 0o700, None)?;
+        self.make(&probe, 0o700, Wanted::default())?;
         Ok(limit(&probe, Some(1 << 20)).is_ok())
     }
 
-    fn make(&self, path: &Path, mode: u32, _: Option<u64>) -> Result<()> {
+    fn make(&self, path: &Path, mode: u32, _: Wanted<'_>) -> Result<()> {
         let (folder, name) = place(path)?;
         sys::create_subvolume(folder.as_fd(), &name).at("make subvolume", path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("change mode of", path)
     }
 
-    fn snapshot(&self, from: &Path, to: &Path, _: Option<u64>, _: Purpose) -> Result<bool> {
+    fn snapshot(
+        &self,
+        from: &Path,
+        to: &Path,
+        _: Wanted<'_>,
+        _: Purpose,
+        _: &Control,
+    ) -> Result<bool> {
         if !is_subvolume(from)? {
             return Ok(false);
         }
@@ -43,8 +50,8 @@ impl Trees for Subvolumes {
         Ok(true)
     }
 
-    fn limit(&self, path: &Path, size: Option<u64>, _: &VolumeId) -> Result<()> {
-        limit(path, size)
+    fn limit(&self, path: &Path, wanted: Wanted<'_>, _: &VolumeId) -> Result<()> {
+        limit(path, wanted.size)
     }
 
     fn scrub(&self, root: &Path, control: &Control) -> Result<Option<Scrubbed>> {
@@ -56,7 +63,7 @@ impl Trees for Subvolumes {
             return Ok(place.folder.clone());
         }
         let filling = place.folder.join("filling");
-        self.make(&filling, 0o700, None)?;
+        self.make(&filling, 0o700, Wanted::default())?;
         Ok(filling)
     }
 

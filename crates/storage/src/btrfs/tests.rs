@@ -51,7 +51,7 @@ fn subvolumes_that_a_guest_made_are_copied_and_deleted_with_the_rest() {
     let root = path(&s, &custom("a"));
     fs::create_dir(root.join("deep")).unwrap();
     for inner in ["deep/one", "deep/one/two"] {
-        super::Subvolumes.make(&root.join(inner), 0o755, None).unwrap();
+        super::Subvolumes.make(&root.join(inner), 0o755, crate::dir::Wanted::default()).unwrap();
         fs::write(root.join(inner).join("tool"), inner).unwrap();
     }
     let (clones, control) = (s.pool.clones().unwrap(), Control::none());

@@ -77,7 +77,7 @@ pub(super) fn fill(
 ) -> Result<()> {
     let contents = meta.contents(place);
     if meta.content == Content::Filesystem && id.kind.is_bare() {
-        trees.make(&contents, 0o711, meta.size)?;
+        trees.make(&contents, 0o711, meta.wanted())?;
     }
     match fill {
         Some(fill) if meta.content == Content::Filesystem && id.kind.is_bare() => {
@@ -90,9 +90,9 @@ pub(super) fn fill(
             refuse_reserved(&into, id)?;
             trees.end_fill(place, meta)?;
         }
-        None if meta.content.is_disk() => new_disk(trees, &contents, meta.size, id)?,
+        None if meta.content.is_disk() => new_disk(trees, &contents, meta, id)?,
         None if id.kind.is_bare() => {}
-        None => trees.make(&contents, 0o755, meta.size)?,
+        None => trees.make(&contents, 0o755, meta.wanted())?,
     }
     if !fsio::exists(&contents)? {
         return Err(Error::NotFilled { volume: id.clone() });
@@ -120,9 +120,9 @@ fn refuse_reserved(into: &Path, id: &VolumeId) -> Result<()> {
 }
 
 /// Makes an empty disk.
-fn new_disk(trees: &dyn Trees, path: &Path, size: Option<u64>, id: &VolumeId) -> Result<()> {
-    match size {
-        Some(size) => trees.make_disk(path, size),
+fn new_disk(trees: &dyn Trees, path: &Path, meta: &Meta, id: &VolumeId) -> Result<()> {
+    match meta.size {
+        Some(size) => trees.make_disk(path, size, &meta.making),
         None => Err(Error::Unsupported { what: "make without a size", volume: id.clone() }),
     }
 }

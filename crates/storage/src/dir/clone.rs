@@ -57,7 +57,9 @@ impl From<'_> {
     pub(super) fn copy_to(&self, to: &VolumeId, shape: &Shape, control: &Control) -> Result<()> {
         let build = Build::start(&self.pool.layout, self.pool.trees.clone())?;
         let meta = Meta::new(to.kind, shape, self.lower(shape));
-        let written = self.write(&build.place, &meta, Purpose::Use, control);
+        // Instances stand on their images in any case.
+        let why = if self.id.kind == VolumeKind::Image { Purpose::Use } else { Purpose::Copy };
+        let written = self.write(&build.place, &meta, why, control);
         if written.is_err() && !fsio::exists(&self.place.folder)? {
             return Err(Error::NotFound { volume: self.id.clone() });
         }
@@ -107,26 +109,26 @@ impl From<'_> {
 
     fn disk(&self, to: &Place, meta: &Meta, why: Purpose, control: &Control) -> Result<()> {
         let (trees, target) = (&*self.pool.trees, to.disk());
-        trees.copy_disk(&self.place.disk(), &target, why, control)?;
+        trees.copy_disk(&self.place.disk(), &target, &meta.making, why, control)?;
         meta.size.map_or(Ok(()), |size| grow_to(trees, &target, size))
     }
 
     fn files(&self, to: &Place, meta: &Meta, why: Purpose, control: &Control) -> Result<()> {
         let (trees, source, target) =
             (&*self.pool.trees, self.meta.contents(&self.place), meta.contents(to));
-        if trees.snapshot(&source, &target, meta.size, why)? {
+        if trees.snapshot(&source, &target, meta.wanted(), why, control)? {
             // Nobody writes to what is kept.
             return match why {
-                Purpose::Use => self.pool.limit(to, meta, self.id),
+                Purpose::Use | Purpose::Copy => self.pool.limit(to, meta, self.id),
                 Purpose::Keep => Ok(()),
             };
         }
-        trees.make(&target, 0o700, meta.size)?;
+        trees.make(&target, 0o700, meta.wanted())?;
         if meta.lower.is_some() {
             fsio::ensure_dir(&to.work(), 0o700)?;
             trees.join(&to.work(), &target)?;
         }
-        if why == Purpose::Use {
+        if why != Purpose::Keep {
             self.pool.limit(to, meta, self.id)?;
         }
         if self.is_cheap(meta) {

@@ -8,8 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::layout::Place;
+use super::trees::Wanted;
 use crate::error::At;
-use crate::{Content, Error, Result, Shape, VolumeId, VolumeKind, fsio};
+use crate::{Content, Error, Making, Result, Shape, VolumeId, VolumeKind, fsio};
 
 /// What a volume is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +25,29 @@ pub(crate) struct Meta {
     pub(crate) size: Option<u64>,
     /// Seconds since 1970.
     pub(crate) created: u64,
+    /// What it chooses for itself.
+    #[serde(default, skip_serializing_if = "Making::is_usual")]
+    pub(crate) making: Making,
 }
 
 impl Meta {
     pub(crate) fn new(kind: VolumeKind, shape: &Shape, lower: Option<&str>) -> Meta {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let lower = lower.map(str::to_owned);
-        let (content, size) = (shape.content, shape.size);
-        Meta { version: super::INFO.version, kind, content, lower, size, created: now.as_secs() }
+        let (content, size, making) = (shape.content, shape.size, shape.making.clone());
+        let (version, created) = (super::INFO.version, now.as_secs());
+        Meta { version, kind, content, lower, size, created, making }
+    }
+
+    /// The shape that a volume of the same kind as it has.
+    pub(crate) fn shape(&self) -> Shape {
+        let (content, size, plain) = (self.content, self.size, self.lower.is_none());
+        Shape { content, size, plain, making: self.making.clone() }
+    }
+
+    /// What its tree or disk is to be like.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted { size: self.size, making: Some(&self.making) }
     }
 
     /// Reads the metadata of the volume at `place`; None when there is no volume.

@@ -39,7 +39,7 @@ pub(crate) use layout::{Layout, Place};
 pub(crate) use lock::Lock;
 pub(crate) use meta::Meta;
 use pool::DirPool;
-pub(crate) use trees::{Purpose, TreeStreams, Trees, move_out};
+pub(crate) use trees::{Purpose, TreeStreams, Trees, Wanted, move_out};
 
 /// The driver.
 pub(crate) struct Dir;

@@ -17,8 +17,8 @@ use super::{clone, delete, layers};
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::{
-    Attached, Clones, Content, DriverInfo, Error, Fill, Pool, PoolInfo, Result, Scrubbed, Shape,
-    Snapshots, Streams, Usage, VolumeId, VolumeInfo, VolumeKind,
+    Attached, Clones, Content, DriverInfo, Error, Fill, Making, Pool, PoolInfo, Result, Scrubbed,
+    Shape, Snapshots, Streams, Usage, VolumeId, VolumeInfo, VolumeKind,
 };
 
 /// An open pool.
@@ -199,6 +199,14 @@ impl Pool for DirPool {
         meta.replace(&place)
     }
 
+    fn tune(&self, id: &VolumeId, making: &Making) -> Result<()> {
+        let (place, mut meta) = self.find(id)?;
+        meta.making = making.clone();
+        self.trees.tune(&meta.contents(&place), making)?;
+        self.limit(&place, &meta, id)?;
+        meta.replace(&place)
+    }
+
     fn attach(&self, id: &VolumeId) -> Result<Attached> {
         let (place, meta) = self.find(id)?;
         self.attach_at(id, &place, &meta)
@@ -254,7 +262,7 @@ impl DirPool {
     pub(super) fn limit(&self, place: &Place, meta: &Meta, of: &VolumeId) -> Result<()> {
         match meta.content {
             Content::Filesystem if self.quotas => {
-                self.trees.limit(&meta.contents(place), meta.size, of)
+                self.trees.limit(&meta.contents(place), meta.wanted(), of)
             }
             _ => Ok(()),
         }

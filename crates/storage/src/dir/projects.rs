@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::build::Build;
 use super::layout::{Layout, Place};
-use super::trees::{Folders, Trees};
+use super::trees::{Folders, Trees, Wanted};
 use crate::error::At;
 use crate::{Content, Result, VolumeId, fallback, fsio};
 
@@ -35,7 +35,7 @@ pub(crate) struct Projects;
 pub(super) fn probe(layout: &Layout) -> Result<Arc<dyn Trees>> {
     let build = Build::start(layout, Arc::new(Folders))?;
     let tree = build.place.data();
-    let limited = Projects.make(&tree, 0o700, None).and_then(|()| {
+    let limited = Projects.make(&tree, 0o700, Wanted::default()).and_then(|()| {
         set_limit(&tree, Some(PROBE_LIMIT))?;
         Ok(is_limited(&tree))
     });
@@ -79,7 +79,7 @@ impl Trees for Projects {
         Ok(true)
     }
 
-    fn make(&self, path: &Path, mode: u32, _: Option<u64>) -> Result<()> {
+    fn make(&self, path: &Path, mode: u32, _: Wanted<'_>) -> Result<()> {
         fsio::ensure_dir(path, mode)?;
         give(path, free(path)?)
     }
@@ -91,7 +91,8 @@ impl Trees for Projects {
         }
     }
 
-    fn limit(&self, path: &Path, size: Option<u64>, _: &VolumeId) -> Result<()> {
+    fn limit(&self, path: &Path, wanted: Wanted<'_>, _: &VolumeId) -> Result<()> {
+        let size = wanted.size;
         if project(path)? == 0 {
             if size.is_none() {
                 return Ok(());

@@ -13,7 +13,7 @@ use super::trees::Purpose;
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::volume::check_name;
-use crate::{Attached, Content, Error, Result, Shape, Snapshots, VolumeId, VolumeKind};
+use crate::{Attached, Content, Error, Result, Snapshots, VolumeId, VolumeKind};
 
 impl Snapshots for DirPool {
     fn take(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()> {
@@ -72,8 +72,7 @@ impl Snapshots for DirPool {
         if of.kind != to.kind {
             return Err(Error::Unsupported { what: "make another kind from", volume: of.clone() });
         }
-        let plain = meta.lower.is_none();
-        let shape = Shape { content: meta.content, size: meta.size, plain };
+        let shape = meta.shape();
         From { pool: self, id: of, place, meta }.copy_to(to, &shape, control)
     }
 
@@ -148,8 +147,7 @@ fn absent(of: &VolumeId, name: &str) -> Error {
 
 /// The same volume, as of now.
 pub(super) fn renewed(meta: &Meta) -> Meta {
-    let shape = Shape { content: meta.content, size: meta.size, plain: meta.lower.is_none() };
-    Meta::new(meta.kind, &shape, meta.lower.as_deref())
+    Meta::new(meta.kind, &meta.shape(), meta.lower.as_deref())
 }
 
 /// Swaps the restored contents in by one rename; what they replace goes with the build.

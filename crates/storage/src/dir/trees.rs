@@ -15,15 +15,26 @@ use super::layout::{Layout, Place};
 use super::meta::Meta;
 use crate::error::At;
 use crate::streams::Outgoing;
-use crate::{Content, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio};
+use crate::{Content, Making, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio};
 
 /// What a copy is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To be used.
     Use,
+    /// To be used, as a volume that was not made of it.
+    Copy,
     /// To be kept as a snapshot.
     Keep,
+}
+
+/// What a tree or a disk is to be like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Bytes at most.
+    pub(crate) size: Option<u64>,
+    /// What its volume chooses for itself.
+    pub(crate) making: Option<&'a Making>,
 }
 
 /// A kind of trees and disks. What is said of none is how plain folders and files do it.
@@ -46,12 +57,19 @@ pub(crate) trait Trees: Send + Sync {
         copy::can_reflink(&layout.tmp())
     }
 
-    /// Makes an empty tree of at most so many bytes; a folder that is there is Ok.
-    fn make(&self, path: &Path, mode: u32, size: Option<u64>) -> Result<()>;
+    /// Makes an empty tree; a folder that is there is Ok.
+    fn make(&self, path: &Path, mode: u32, wanted: Wanted<'_>) -> Result<()>;
 
     /// Makes `to` the same as `from` at once, where it can; whoever gets false copies the files.
-    fn snapshot(&self, from: &Path, to: &Path, size: Option<u64>, why: Purpose) -> Result<bool> {
-        let _ = (from, to, size, why);
+    fn snapshot(
+        &self,
+        from: &Path,
+        to: &Path,
+        wanted: Wanted<'_>,
+        why: Purpose,
+        control: &Control,
+    ) -> Result<bool> {
+        let _ = (from, to, wanted, why, control);
         Ok(false)
     }
 
@@ -61,9 +79,15 @@ pub(crate) trait Trees: Send + Sync {
         Ok(())
     }
 
-    /// Limits what is in a tree of that volume, in bytes.
-    fn limit(&self, path: &Path, size: Option<u64>, of: &VolumeId) -> Result<()> {
-        let _ = (path, size, of);
+    /// Limits what is in a tree of that volume.
+    fn limit(&self, path: &Path, wanted: Wanted<'_>, of: &VolumeId) -> Result<()> {
+        let _ = (path, wanted, of);
+        Ok(())
+    }
+
+    /// Lets a tree or a disk that is there have what can change of a volume's choices.
+    fn tune(&self, path: &Path, making: &Making) -> Result<()> {
+        let _ = (path, making);
         Ok(())
     }
 
@@ -124,14 +148,22 @@ pub(crate) trait Trees: Send + Sync {
     }
 
     /// Makes an empty disk.
-    fn make_disk(&self, path: &Path, size: u64) -> Result<()> {
+    fn make_disk(&self, path: &Path, size: u64, making: &Making) -> Result<()> {
+        let _ = making;
         let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         open.at("create", path)?.set_len(size).at("resize", path)
     }
 
     /// Makes a disk with what is on another.
-    fn copy_disk(&self, from: &Path, to: &Path, why: Purpose, control: &Control) -> Result<()> {
-        let _ = why;
+    fn copy_disk(
+        &self,
+        from: &Path,
+        to: &Path,
+        making: &Making,
+        why: Purpose,
+        control: &Control,
+    ) -> Result<()> {
+        let _ = (making, why);
         copy::copy_file(from, to, control)
     }
 
@@ -222,7 +254,7 @@ impl Trees for Folders {
         Ok(false)
     }
 
-    fn make(&self, path: &Path, mode: u32, _: Option<u64>) -> Result<()> {
+    fn make(&self, path: &Path, mode: u32, _: Wanted<'_>) -> Result<()> {
         fsio::ensure_dir(path, mode)
     }
 }

@@ -64,6 +64,13 @@ impl<D: Driver> Driver for Encrypted<D> {
         crypt.remove()
     }
 
+    fn check_delete(&self, spec: &PoolSpec) -> Result<()> {
+        match Crypt::of(spec) {
+            Some(crypt) => self.0.check_delete(&crypt.as_disk()),
+            None => self.0.check_delete(spec),
+        }
+    }
+
     fn close(&self, spec: &PoolSpec) -> Result<()> {
         let Some(crypt) = Crypt::of(spec) else { return self.0.close(spec) };
         self.0.close(&crypt.as_disk())?;
@@ -160,6 +167,8 @@ impl Crypt<'_> {
         let mut spec = PoolSpec { keys: None, disk: None, ..self.spec.clone() };
         spec.source = Some(self.device());
         spec.options.size = None;
+        // Or its disk could not be closed.
+        spec.options.zfs.export = true;
         spec
     }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use exec::lvm::{self, Kind};
+use exec::lvm::{self, Kind, Stripes};
 use rustix::fs::FallocateFlags;
 
 use super::label;
 use crate::error::At;
-use crate::{Error, LvmOptions, PoolSpec, Result, copy, fsio};
+use crate::{Error, LvmOptions, Making, PoolSpec, Result, copy, fsio};
 
 /// What a thin pool is called that is given no name.
 const THIN_POOL: &str = "MicroCloudThinPool";
@@ -26,6 +26,9 @@ pub(super) struct Group {
     /// What the pool's own volumes have.
     pub(super) tag: String,
     pub(super) options: LvmOptions,
+    /// What its volumes are like that choose nothing, and how large.
+    pub(super) making: Making,
+    pub(super) volume_size: Option<u64>,
     /// Bytes it has in all.
     pub(super) bytes: u64,
     /// Bytes by which volumes grow.
@@ -35,9 +38,11 @@ pub(super) struct Group {
 impl Group {
     /// That of a pool, whose group is there.
     pub(super) fn of(spec: &PoolSpec, found: &lvm::Group) -> Group {
-        let options = spec.options.lvm.clone();
+        let (options, making) = (spec.options.lvm.clone(), spec.options.making.clone());
+        let volume_size = spec.options.volume_size;
         let (bytes, extent) = (found.size, found.extent);
-        Group { name: found.name.clone(), tag: label::tag(spec.id), options, bytes, extent }
+        let (name, tag) = (found.name.clone(), label::tag(spec.id));
+        Group { name, tag, options, making, volume_size, bytes, extent }
     }
 
     /// The name of the thin pool.
@@ -59,16 +64,16 @@ impl Group {
         Ok(device)
     }
 
-    pub(super) fn make(&self, volume: &str, size: u64) -> Result<()> {
+    pub(super) fn make(&self, volume: &str, size: u64, stripes: Stripes) -> Result<()> {
         let kind = match self.options.thick {
             true => Kind::Thick { size },
             false => Kind::Thin { pool: self.thin_pool(), size },
         };
-        self.make_kind(volume, kind)
+        self.make_kind(volume, kind, stripes)
     }
 
-    pub(super) fn make_kind(&self, volume: &str, kind: Kind<'_>) -> Result<()> {
-        lvm::make_volume(&self.name, volume, kind, self.options.stripes, &self.tag)
+    pub(super) fn make_kind(&self, volume: &str, kind: Kind<'_>, stripes: Stripes) -> Result<()> {
+        lvm::make_volume(&self.name, volume, kind, stripes, &self.tag)
             .map_err(self.failed("make volume", volume))
     }
 

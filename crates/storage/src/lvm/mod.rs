@@ -204,7 +204,7 @@ fn make_books(spec: &PoolSpec, group: &Group, there: &[String]) -> Result<()> {
     let name = books(spec.id);
     if !there.contains(&name) {
         let size = (group.bytes / SHARE).clamp(*BOOKS_SIZE.start(), *BOOKS_SIZE.end());
-        group.make_kind(&name, Kind::Thick { size })?;
+        group.make_kind(&name, Kind::Thick { size }, group.making.stripes)?;
     }
     let disk = group.make_active(&name)?;
     let holds = wipefs::signatures(&disk).map_err(|source| failed("look at", &disk, source))?;
@@ -220,7 +220,7 @@ fn make_thin_pool(group: &Group, there: &[String]) -> Result<()> {
     let books = group.options.thin_pool_metadata;
     match group.options.thick || there.iter().any(|name| name == group.thin_pool()) {
         true => Ok(()),
-        false => group.make_kind(group.thin_pool(), Kind::Pool { books }),
+        false => group.make_kind(group.thin_pool(), Kind::Pool { books }, group.making.stripes),
     }
 }
 

@@ -7,7 +7,7 @@ use exec::Control;
 
 use super::{Lvm, books, source};
 use crate::testing::{Scratch, container, custom, image, not_root};
-use crate::{Attached, Driver, Error, FileSystem, PoolSpec, Shape, VolumeId, VolumeKind};
+use crate::{Attached, Driver, Error, FileSystem, Making, PoolSpec, Shape, VolumeId, VolumeKind};
 
 static LVM: Lvm = Lvm;
 
@@ -85,9 +85,9 @@ fn every_file_system_and_thick_volumes_keep_what_is_in_them() {
         for thick in [false, true] {
             let change = |spec: &mut PoolSpec| {
                 spec.options.size = Some(1400 << 20);
-                spec.options.lvm.file_system = file_system;
+                spec.options.making.file_system = Some(file_system);
                 spec.options.lvm.thick = thick;
-                spec.options.lvm.volume_size = Some(320 << 20);
+                spec.options.volume_size = Some(320 << 20);
             };
             let Some(s) = with(change) else { return };
             eprintln!("{file_system:?}, thick: {thick}");
@@ -101,6 +101,55 @@ fn every_file_system_and_thick_volumes_keep_what_is_in_them() {
             assert!(matches!(smaller, Err(Error::Shrink { .. })), "{smaller:?}");
         }
     }
+}
+
+#[test]
+fn a_volume_chooses_its_file_system_its_mount_and_how_it_is_spread() {
+    let change = |spec: &mut PoolSpec| {
+        spec.options.size = Some(1400 << 20);
+        spec.options.lvm.thick = true;
+    };
+    let Some(s) = with(change) else { return };
+    let making = Making {
+        file_system: Some(FileSystem::Xfs),
+        mount_options: Some("noatime,discard".into()),
+        ..Making::default()
+    };
+    let shape = Shape { size: Some(320 << 20), making: making.clone(), ..Shape::filesystem() };
+    s.pool.create(&custom("p_a"), &shape, None, &Control::none()).unwrap();
+    let line = |id: &VolumeId| {
+        let at = path(&s, id).parent().unwrap().display().to_string();
+        let mounts = fs::read_to_string("/proc/thread-self/mounts").unwrap();
+        mounts.lines().find(|line| line.contains(&at)).unwrap().to_owned()
+    };
+    let seen = line(&custom("p_a"));
+    assert!(seen.contains(" xfs ") && seen.contains("noatime"), "{seen}");
+    fs::write(path(&s, &custom("p_a")).join("note"), "one").unwrap();
+    for _ in 0..2 {
+        s.pool.detach(&custom("p_a")).unwrap();
+    }
+    // Another choice counts from the next mount on; what was chosen goes with copies and restores.
+    s.pool.snapshots().unwrap().take(&custom("p_a"), "s", &Control::none()).unwrap();
+    let other = Making { mount_options: Some("nodev".into()), ..making };
+    s.pool.tune(&custom("p_a"), &other).unwrap();
+    let seen = line(&custom("p_a"));
+    assert!(seen.contains("nodev") && !seen.contains("noatime"), "{seen}");
+    s.pool.detach(&custom("p_a")).unwrap();
+    s.pool
+        .snapshots()
+        .unwrap()
+        .copy(&custom("p_a"), "s", &custom("p_b"), &Control::none())
+        .unwrap();
+    let seen = line(&custom("p_b"));
+    assert!(seen.contains(" xfs ") && seen.contains("noatime"), "{seen}");
+    assert_eq!(fs::read_to_string(path(&s, &custom("p_b")).join("note")).unwrap(), "one");
+    // The group has one disk: two stripes are one too many.
+    let stripes = crate::Stripes { count: Some(2), size: Some(64 << 10) };
+    let making = Making { stripes, ..Making::default() };
+    let wide = Shape { size: Some(32 << 20), making, ..Shape::filesystem() };
+    let refused = s.pool.create(&custom("p_c"), &wide, None, &Control::none());
+    assert!(matches!(refused, Err(Error::Program { .. })), "{refused:?}");
+    assert!(!s.pool.exists(&custom("p_c")).unwrap());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use exec::lvm;
 
 use super::group::Group;
 use crate::error::At;
+use crate::volumes::disks;
 use crate::{Error, Result, Usage};
 
 /// Room in a pool: that of its thin pool and its books, or of its whole group.
@@ -15,7 +16,7 @@ pub(super) fn of(group: &Group, books: &Path) -> Result<Usage> {
         false => {
             let (total, used) = of_thin(group, group.thin_pool())?;
             let room = rustix::fs::statvfs(books).at("measure", books)?;
-            (total + room.f_blocks * room.f_frsize, used + of_files(books)?)
+            (total + room.f_blocks * room.f_frsize, used + disks::used(books)?)
         }
     };
     Ok(Usage { total, used, inodes_total: 0, inodes_used: 0 })
@@ -38,10 +39,4 @@ fn of_thin(group: &Group, volume: &str) -> Result<(u64, u64)> {
 /// Bytes that a disk takes, in part together with what it is a copy of.
 pub(super) fn of_disk(group: &Group, volume: &str) -> Result<u64> {
     of_thin(group, volume).map(|(_, used)| used)
-}
-
-/// Bytes that files take in the file system that is mounted there.
-pub(super) fn of_files(mount: &Path) -> Result<u64> {
-    let room = rustix::fs::statvfs(mount).at("measure", mount)?;
-    Ok((room.f_blocks - room.f_bfree) * room.f_frsize)
 }

@@ -2,56 +2,63 @@
 
 use std::path::{Path, PathBuf};
 
-use exec::lvm::Kind;
+use exec::Control;
+use exec::lvm::{Kind, Stripes};
 use exec::mkfs::{self, FileSystem, Files};
 
 use super::group::Group;
 use super::usage;
 use crate::dir::Purpose;
 use crate::volumes::Backing;
-use crate::{Error, Result, Usage, VolumeId, mounts};
-
-/// Bytes of a volume of files that is given no size.
-const USUAL: u64 = 10 << 30;
+use crate::volumes::disks::{self, Access, Still};
+use crate::{Error, Making, Result, Usage, VolumeId};
 
 impl Group {
-    fn usual(&self) -> u64 {
-        self.options.volume_size.unwrap_or(USUAL)
+    fn usual_size(&self) -> u64 {
+        self.volume_size.unwrap_or(disks::USUAL)
     }
 }
 
 impl Backing for Group {
     type Kind = FileSystem;
 
-    fn kind(&self) -> FileSystem {
-        self.options.file_system
+    fn usual(&self) -> &Making {
+        &self.making
+    }
+
+    fn kind(&self, making: &Making) -> FileSystem {
+        making.file_system.unwrap_or_default()
     }
 
     fn shares(&self) -> bool {
         !self.options.thick
     }
 
-    fn make_files(&self, volume: &str, size: Option<u64>) -> Result<()> {
-        self.make(volume, size.unwrap_or(self.usual()))?;
+    fn make_files(
+        &self,
+        volume: &str,
+        kind: FileSystem,
+        size: Option<u64>,
+        making: &Making,
+    ) -> Result<()> {
+        self.make(volume, size.unwrap_or(self.usual_size()), making.stripes)?;
         let path = self.path_of(volume);
         let failed = |source| Error::Format { path: path.clone(), source: Box::new(source) };
-        mkfs::make(&path, self.options.file_system, Files::Any).map_err(failed)
+        mkfs::make(&path, kind, Files::Any).map_err(failed)
     }
 
-    fn mount(&self, volume: &str, kind: FileSystem, at: &Path) -> Result<()> {
-        let disk = self.make_active(volume)?;
-        let (name, own) = match kind {
-            // Tables of inodes are written when they are needed: they would take a thin pool's room.
-            FileSystem::Ext4 => ("ext4", "noinit_itable"),
-            // Snapshots have the identity of what they are of.
-            FileSystem::Xfs => ("xfs", "nouuid"),
-        };
-        let options = self.options.volume_mount_options.as_deref().unwrap_or("discard");
-        mounts::mount(&disk, at, name, &format!("{own},{options}"))
+    fn mount(
+        &self,
+        volume: &str,
+        kind: FileSystem,
+        options: Option<&str>,
+        at: &Path,
+    ) -> Result<()> {
+        disks::mount(&self.make_active(volume)?, kind, options, at, Access::Write)
     }
 
     /// A file system that is to be smaller is made anew.
-    fn can_copy(&self, volume: &str, size: Option<u64>) -> Result<bool> {
+    fn can_copy(&self, volume: &str, _: Option<FileSystem>, size: Option<u64>) -> Result<bool> {
         Ok(match size {
             _ if self.options.thick => false,
             None => true,
@@ -59,16 +66,29 @@ impl Backing for Group {
         })
     }
 
-    fn copy(&self, from: &str, to: &str, _: Option<u64>, why: Purpose) -> Result<()> {
+    fn copy(
+        &self,
+        (from, _): (&str, Option<FileSystem>),
+        to: &str,
+        why: Purpose,
+        _: &dyn Fn() -> Result<Option<Still>>,
+        _: &Control,
+    ) -> Result<()> {
         let kind = match why {
-            Purpose::Use => Kind::Copy { of: from },
+            Purpose::Use | Purpose::Copy => Kind::Copy { of: from },
             Purpose::Keep => Kind::Snapshot { of: from },
         };
-        self.make_kind(to, kind)
+        self.make_kind(to, kind, Stripes::default())
     }
 
-    fn limit(&self, volume: &str, size: Option<u64>, of: &VolumeId) -> Result<Option<u64>> {
-        let wanted = size.unwrap_or(self.usual());
+    fn limit(
+        &self,
+        (volume, _): (&str, FileSystem),
+        size: Option<u64>,
+        _: &Making,
+        of: &VolumeId,
+    ) -> Result<Option<u64>> {
+        let wanted = size.unwrap_or(self.usual_size());
         let now = self.size(volume)?;
         if self.whole_extents(wanted) < now && size.is_some() {
             return Err(Error::Shrink { volume: of.clone(), from: now, to: wanted });
@@ -92,11 +112,11 @@ impl Backing for Group {
 
     /// The file of a disk, and what a file system takes for itself.
     fn room_for_disk(&self, size: u64) -> Option<u64> {
-        Some((size + size / 8 + (64 << 20)).max(self.usual()))
+        Some((size + size / 8 + (64 << 20)).max(self.usual_size()))
     }
 
-    fn make_disk(&self, volume: &str, size: u64) -> Result<()> {
-        self.make(volume, size)?;
+    fn make_disk(&self, volume: &str, size: u64, making: &Making) -> Result<()> {
+        self.make(volume, size, making.stripes)?;
         self.clear(volume, 0)
     }
 
@@ -130,7 +150,7 @@ impl Backing for Group {
         usage::of_disk(self, volume)
     }
 
-    fn used_by_files(&self, _: &str, mount: &Path) -> Result<u64> {
-        usage::of_files(mount)
+    fn used_by_files(&self, _: &str, _: FileSystem, mount: &Path) -> Result<u64> {
+        disks::used(mount)
     }
 }

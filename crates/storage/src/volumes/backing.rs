@@ -7,30 +7,59 @@ use exec::Control;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::disks::Still;
 use crate::dir::Purpose;
 use crate::streams::Outgoing;
-use crate::{Result, Scrubbed, Usage, VolumeId};
+use crate::{Making, Result, Scrubbed, Usage, VolumeId};
 
 /// Makes, copies, mounts, measures and removes volumes by name: a volume group, a dataset of ZFS.
 pub(crate) trait Backing: Send + Sync {
     /// What files of a volume can lie in.
-    type Kind: Copy + Serialize + DeserializeOwned + Send + Sync;
+    type Kind: Copy + PartialEq + Serialize + DeserializeOwned + Send + Sync;
 
-    /// What files of a new volume lie in.
-    fn kind(&self) -> Self::Kind;
+    /// What volumes are like that choose nothing.
+    fn usual(&self) -> &Making;
+    /// What files of such a volume lie in.
+    fn kind(&self, making: &Making) -> Self::Kind;
     /// Whether a copy shares room with what it is of.
     fn shares(&self) -> bool;
     /// Makes a volume with no files, of at most so many bytes.
-    fn make_files(&self, volume: &str, size: Option<u64>) -> Result<()>;
-    /// Mounts a volume of files.
-    fn mount(&self, volume: &str, kind: Self::Kind, at: &Path) -> Result<()>;
-    /// Whether a volume can be copied at once into one of at most so many bytes.
-    fn can_copy(&self, volume: &str, size: Option<u64>) -> Result<bool>;
-    /// Makes a volume that is the same as another is now.
-    fn copy(&self, from: &str, to: &str, size: Option<u64>, why: Purpose) -> Result<()>;
+    fn make_files(
+        &self,
+        volume: &str,
+        kind: Self::Kind,
+        size: Option<u64>,
+        making: &Making,
+    ) -> Result<()>;
+    /// Mounts a volume of files, with options that are separated by commas.
+    fn mount(&self, volume: &str, kind: Self::Kind, options: Option<&str>, at: &Path)
+    -> Result<()>;
+    /// Whether a volume, of files or a disk, can be copied at once into one of at most so many bytes.
+    fn can_copy(&self, from: &str, kind: Option<Self::Kind>, size: Option<u64>) -> Result<bool>;
+    /// Whether files must be kept still, where they are mounted, while a volume is copied.
+    fn holds_still(&self, kind: Self::Kind) -> bool {
+        let _ = kind;
+        false
+    }
+    /// Makes a volume that is the same as another is now. `still` keeps its files still while its state is
+    /// taken, where that is needed.
+    fn copy(
+        &self,
+        from: (&str, Option<Self::Kind>),
+        to: &str,
+        why: Purpose,
+        still: &dyn Fn() -> Result<Option<Still>>,
+        control: &Control,
+    ) -> Result<()>;
     /// Limits the files of a volume. Where it must grow before, it says how large: then [`Backing::grow_files`]
     /// is called while it is mounted.
-    fn limit(&self, volume: &str, size: Option<u64>, of: &VolumeId) -> Result<Option<u64>>;
+    fn limit(
+        &self,
+        volume: (&str, Self::Kind),
+        size: Option<u64>,
+        making: &Making,
+        of: &VolumeId,
+    ) -> Result<Option<u64>>;
     /// Makes a volume with its files larger, which is mounted.
     fn grow_files(&self, volume: &str, kind: Self::Kind, size: u64, mount: &Path) -> Result<()> {
         let _ = (volume, kind, size, mount);
@@ -43,7 +72,7 @@ pub(crate) trait Backing: Send + Sync {
     /// The limit of a volume of files in which one file becomes a disk of that size.
     fn room_for_disk(&self, size: u64) -> Option<u64>;
     /// Makes a disk that reads as zeros.
-    fn make_disk(&self, volume: &str, size: u64) -> Result<()>;
+    fn make_disk(&self, volume: &str, size: u64, making: &Making) -> Result<()>;
     /// Makes a disk larger; the new end reads as zeros.
     fn grow_disk(&self, volume: &str, size: u64) -> Result<()>;
     /// Bytes of a disk.
@@ -59,7 +88,12 @@ pub(crate) trait Backing: Send + Sync {
     /// Bytes that a disk takes.
     fn used_by_disk(&self, volume: &str) -> Result<u64>;
     /// Bytes that the files of a volume take, which is mounted there.
-    fn used_by_files(&self, volume: &str, mount: &Path) -> Result<u64>;
+    fn used_by_files(&self, volume: &str, kind: Self::Kind, mount: &Path) -> Result<u64>;
+    /// In what the files are that a volume has which came as a disk.
+    fn found_on(&self, volume: &str) -> Result<Self::Kind> {
+        let _ = volume;
+        Ok(self.kind(self.usual()))
+    }
     /// Removes what a crash left beside volumes; `named` tells which are there or are being made.
     fn clean(&self, named: &dyn Fn() -> Result<Vec<String>>) -> Result<()> {
         let _ = named;
@@ -87,7 +121,8 @@ pub(crate) trait Streaming: Send + Sync {
         base: Option<&str>,
         why: Purpose,
     ) -> Result<Option<Box<dyn Outgoing + 'a>>>;
-    /// Makes a volume, of files or a disk, of a stream.
+    /// Makes a volume, of files or a disk, of a stream; says whether what came is a disk, on which there may be
+    /// files.
     fn receive(
         &self,
         volume: &str,
@@ -95,5 +130,5 @@ pub(crate) trait Streaming: Send + Sync {
         why: Purpose,
         from: OwnedFd,
         control: &Control,
-    ) -> Result<()>;
+    ) -> Result<bool>;
 }

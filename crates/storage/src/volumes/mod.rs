@@ -15,15 +15,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use exec::Control;
 
-use crate::dir::{Layout, Meta, Place, Purpose, TreeStreams, Trees, move_out};
+use crate::dir::{Layout, Meta, Place, Purpose, TreeStreams, Trees, Wanted, move_out};
 use crate::error::At;
-use crate::{Content, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio, mounts};
+use crate::{Content, Making, Result, Scrubbed, Usage, VolumeId, copy, fallback, fsio, mounts};
 
 mod backing;
+pub(crate) mod disks;
 pub(crate) mod reference;
 mod streams;
 
 pub(crate) use backing::{Backing, Streaming};
+use disks::Still;
 pub(crate) use reference::is_named_so;
 use reference::{FILLING, Reference};
 
@@ -48,23 +50,56 @@ impl<B: Backing> Volumes<B> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a volume is like, with the pool's choices where it has none.
+    fn making(&self, own: Option<&Making>) -> Making {
+        let usual = self.backing.usual();
+        own.map_or_else(|| usual.clone(), |own| own.or(usual))
+    }
+
     /// Makes a volume with no files.
-    fn make_files(&self, path: &Path, size: Option<u64>) -> Result<Reference<B::Kind>> {
-        let new = Reference::new(Some(self.backing.kind()));
+    fn make_files(&self, path: &Path, wanted: Wanted<'_>) -> Result<Reference<B::Kind>> {
+        let making = self.making(wanted.making);
+        let kind = self.backing.kind(&making);
+        let own = wanted.making.and_then(|making| making.mount_options.clone());
+        let new = Reference::new(Some(kind)).mounted_with(own);
         new.write(path)?;
-        self.backing.make_files(&new.volume, size)?;
+        self.backing.make_files(&new.volume, kind, wanted.size, &making)?;
         Ok(new)
     }
 
-    /// Mounts a volume, unless it is. The count is held meanwhile, so that nobody unmounts it.
-    fn mount(&self, volume: &str, kind: B::Kind) -> Result<PathBuf> {
-        let at = self.mounts.join(volume);
+    /// Mounts a volume of files, unless it is. The count is held meanwhile, so that nobody unmounts it.
+    fn mount(&self, volume: &Reference<B::Kind>, kind: B::Kind) -> Result<PathBuf> {
+        let at = self.mounts.join(&volume.volume);
         if !mounts::is_mounted(&at)? {
             fsio::ensure_dir(&self.mounts, 0o700)?;
             fsio::ensure_dir(&at, 0o700)?;
-            self.backing.mount(volume, kind, &at)?;
+            let options = volume.mount_options.as_deref();
+            let options = options.or(self.backing.usual().mount_options.as_deref());
+            self.backing.mount(&volume.volume, kind, options, &at)?;
         }
         Ok(at)
+    }
+
+    /// Whether what a volume chooses is what another has.
+    fn is_like(&self, source: &Reference<B::Kind>, wanted: Wanted<'_>) -> bool {
+        let chooses =
+            |making: &&Making| making.file_system.is_some() || making.block_mode.is_some();
+        match wanted.making.filter(chooses) {
+            Some(own) => source.file_system == Some(self.backing.kind(&self.making(Some(own)))),
+            None => true,
+        }
+    }
+
+    /// Keeps the files of a volume still, where they are mounted and it needs that to be copied.
+    fn still(&self, volume: &Reference<B::Kind>) -> Result<Option<Still>> {
+        let at = self.mounts.join(&volume.volume);
+        let needs = volume.file_system.is_some_and(|kind| self.backing.holds_still(kind));
+        // Nobody mounts or unmounts it meanwhile.
+        let _count = self.count();
+        match needs && mounts::is_mounted(&at)? {
+            true => Still::hold(&at).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Ends the mount of a volume that nobody has open.
@@ -98,6 +133,10 @@ impl<B: Backing> Volumes<B> {
         let named = reference::in_pool(&self.root)?;
         lost.retain(|name| reference::is_named_so(name) && !named.contains(name));
         self.discard(lost)?;
+        // A crash may have left them standing still.
+        for name in fsio::names(&self.mounts)? {
+            disks::let_go(&self.mounts.join(name));
+        }
         self.backing.clean(&|| reference::in_pool(&self.root))?;
         for name in fsio::names(&self.mounts)?.into_iter().filter(|name| !named.contains(name)) {
             let path = self.mounts.join(name);
@@ -109,10 +148,10 @@ impl<B: Backing> Volumes<B> {
     }
 
     /// Makes a disk of what a fill wrote as a file.
-    fn end_disk(&self, place: &Place, file: &Path, size: Option<u64>) -> Result<()> {
+    fn end_disk(&self, place: &Place, file: &Path, meta: &Meta) -> Result<()> {
         let length = fs::metadata(file).at("measure", file)?.len();
         let disk = place.disk();
-        self.make_disk(&disk, length.max(size.unwrap_or(0)).max(1))?;
+        self.make_disk(&disk, length.max(meta.size.unwrap_or(0)).max(1), &meta.making)?;
         let volume = self.read(&disk)?.volume;
         copy::copy_onto_disk(file, &self.backing.device(&volume), &Control::none())?;
         fsio::remove_file(file)
@@ -141,27 +180,41 @@ impl<B: Backing> Trees for Volumes<B> {
         Ok(self.backing.shares())
     }
 
-    fn make(&self, path: &Path, mode: u32, size: Option<u64>) -> Result<()> {
-        let new = self.make_files(path, size)?;
-        let top = self.mount(&new.volume, self.backing.kind())?;
+    fn make(&self, path: &Path, mode: u32, wanted: Wanted<'_>) -> Result<()> {
+        let new = self.make_files(path, wanted)?;
+        let Some(kind) = new.file_system else { return Ok(()) };
+        let top = self.mount(&new, kind)?;
         fsio::ensure_dir(&top.join(path.file_name().unwrap_or_default()), mode)
     }
 
-    fn snapshot(&self, from: &Path, to: &Path, size: Option<u64>, why: Purpose) -> Result<bool> {
+    fn snapshot(
+        &self,
+        from: &Path,
+        to: &Path,
+        wanted: Wanted<'_>,
+        why: Purpose,
+        control: &Control,
+    ) -> Result<bool> {
         let source = self.read(from)?;
-        if !self.backing.can_copy(&source.volume, size)? {
+        let kind = source.file_system;
+        let alike = why == Purpose::Keep || kind.is_none() || self.is_like(&source, wanted);
+        if !alike || !self.backing.can_copy(&source.volume, kind, wanted.size)? {
             return Ok(false);
         }
-        let new = Reference::new(source.file_system);
+        let own = wanted.making.and_then(|making| making.mount_options.clone());
+        let new = Reference::new(kind).mounted_with(own);
         new.write(to)?;
-        self.backing.copy(&source.volume, &new.volume, size, why)?;
+        let still = || self.still(&source);
+        self.backing.copy((&source.volume, kind), &new.volume, why, &still, control)?;
         Ok(true)
     }
 
-    fn limit(&self, path: &Path, size: Option<u64>, of: &VolumeId) -> Result<()> {
+    fn limit(&self, path: &Path, wanted: Wanted<'_>, of: &VolumeId) -> Result<()> {
         let volume = self.read(path)?;
         let Some(kind) = volume.file_system else { return Ok(()) };
-        let Some(wanted) = self.backing.limit(&volume.volume, size, of)? else { return Ok(()) };
+        let making = self.making(wanted.making);
+        let limited = self.backing.limit((&volume.volume, kind), wanted.size, &making, of)?;
+        let Some(wanted) = limited else { return Ok(()) };
         self.open(path)?;
         let grown = self.backing.grow_files(
             &volume.volume,
@@ -171,6 +224,15 @@ impl<B: Backing> Trees for Volumes<B> {
         );
         self.close(path)?;
         grown
+    }
+
+    /// What is mounted is mounted anew with its next use.
+    fn tune(&self, path: &Path, making: &Making) -> Result<()> {
+        let volume = self.read(path)?;
+        match volume.file_system.is_some() && volume.mount_options != making.mount_options {
+            true => volume.mounted_with(making.mount_options.clone()).replace(path),
+            false => Ok(()),
+        }
     }
 
     fn scrub(&self, _: &Path, control: &Control) -> Result<Option<Scrubbed>> {
@@ -192,7 +254,7 @@ impl<B: Backing> Trees for Volumes<B> {
         let volume = self.read(path)?;
         let mut count = self.count();
         match volume.file_system {
-            Some(kind) => drop(self.mount(&volume.volume, kind)?),
+            Some(kind) => drop(self.mount(&volume, kind)?),
             None => drop(self.backing.activate(&volume.volume)?),
         }
         *count.entry(volume.volume).or_default() += 1;
@@ -229,14 +291,17 @@ impl<B: Backing> Trees for Volumes<B> {
     }
 
     fn begin_fill(&self, place: &Place, meta: &Meta) -> Result<PathBuf> {
-        let size = match meta.content {
-            Content::Filesystem => meta.size,
-            Content::Block | Content::Iso => {
-                meta.size.and_then(|size| self.backing.room_for_disk(size))
-            }
+        // What becomes a disk is a file for a while.
+        let file = Making { block_mode: Some(false), ..Making::default() };
+        let wanted = match meta.content {
+            Content::Filesystem => meta.wanted(),
+            Content::Block | Content::Iso => Wanted {
+                size: meta.size.and_then(|size| self.backing.room_for_disk(size)),
+                making: Some(&file),
+            },
         };
         let path = place.folder.join(FILLING);
-        let volume = self.make_files(&path, size)?;
+        let volume = self.make_files(&path, wanted)?;
         self.open(&path)?;
         Ok(self.mounts.join(volume.volume))
     }
@@ -254,7 +319,7 @@ impl<B: Backing> Trees for Volumes<B> {
         }
         let there = fsio::exists(&top.join(&name))?;
         if there && meta.content.is_disk() {
-            self.end_disk(place, &top.join(&name), meta.size)?;
+            self.end_disk(place, &top.join(&name), meta)?;
         }
         self.close(&filling)?;
         match (there, meta.content) {
@@ -277,27 +342,35 @@ impl<B: Backing> Trees for Volumes<B> {
     }
 
     fn used(&self, path: &Path, content: Content) -> Result<Option<u64>> {
-        let volume = self.read(path)?.volume;
-        if content.is_disk() {
-            return self.backing.used_by_disk(&volume).map(Some);
-        }
+        let Reference { volume, file_system, .. } = self.read(path)?;
+        let kind = match file_system {
+            Some(kind) if !content.is_disk() => kind,
+            _ => return self.backing.used_by_disk(&volume).map(Some),
+        };
         self.open(path)?;
-        let used = self.backing.used_by_files(&volume, &self.mounts.join(&volume));
+        let used = self.backing.used_by_files(&volume, kind, &self.mounts.join(&volume));
         self.close(path)?;
         used.map(Some)
     }
 
-    fn make_disk(&self, path: &Path, size: u64) -> Result<()> {
+    fn make_disk(&self, path: &Path, size: u64, making: &Making) -> Result<()> {
         let new = Reference::<B::Kind>::new(None);
         new.write(path)?;
-        self.backing.make_disk(&new.volume, size)
+        self.backing.make_disk(&new.volume, size, &self.making(Some(making)))
     }
 
-    fn copy_disk(&self, from: &Path, to: &Path, why: Purpose, control: &Control) -> Result<()> {
-        if self.snapshot(from, to, None, why)? {
+    fn copy_disk(
+        &self,
+        from: &Path,
+        to: &Path,
+        making: &Making,
+        why: Purpose,
+        control: &Control,
+    ) -> Result<()> {
+        if self.snapshot(from, to, Wanted::default(), why, control)? {
             return Ok(());
         }
-        self.make_disk(to, self.disk_size(from)?)?;
+        self.make_disk(to, self.disk_size(from)?, making)?;
         copy::copy_onto_disk(&self.open(from)?, &self.place(to)?, control)
     }
 

@@ -27,6 +27,9 @@ pub(super) struct Reference<K> {
     /// What is in it; None for a disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file_system: Option<K>,
+    /// Options of its mounts that are not the pool's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mount_options: Option<String>,
 }
 
 /// What all of them have.
@@ -38,7 +41,13 @@ struct Named {
 impl<K: Serialize + DeserializeOwned> Reference<K> {
     /// One to a volume that is not there yet.
     pub(super) fn new(file_system: Option<K>) -> Self {
-        Reference { volume: format!("{PREFIX}{}", Uuid::new_v4().simple()), file_system }
+        let volume = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        Reference { volume, file_system, mount_options: None }
+    }
+
+    /// The same, with options for its mounts.
+    pub(super) fn mounted_with(self, options: Option<String>) -> Self {
+        Reference { mount_options: options, ..self }
     }
 
     /// None where there is none.
@@ -53,11 +62,18 @@ impl<K: Serialize + DeserializeOwned> Reference<K> {
         Reference::find(path)?.ok_or_else(gone)
     }
 
+    /// Says something else of the same volume.
+    pub(super) fn replace(&self, path: &Path) -> Result<()> {
+        fsio::replace(path, &self.text(path)?)
+    }
+
     /// Durable before the volume is made, so that whoever sees the volume sees the file.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec(self)
-            .map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
-        fsio::write_new(path, &text)
+        fsio::write_new(path, &self.text(path)?)
+    }
+
+    fn text(&self, path: &Path) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|source| Error::Damaged { path: path.to_owned(), source })
     }
 }
 

@@ -12,17 +12,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use exec::zfs;
+use exec::{wipefs, zfs};
 use uuid::Uuid;
 
 use crate::volumes::{Volumes, is_named_so};
 use crate::{Driver, DriverInfo, Error, Pool, PoolSpec, Result, dir, fsio, mounts, pool_file};
 
+mod copies;
 mod datasets;
+mod files;
 mod head;
+mod label;
 mod scrub;
 mod source;
 mod streams;
+
+#[cfg(test)]
+mod tests;
 
 use datasets::Datasets;
 use source::{Source, failed, zpool};
@@ -67,7 +73,9 @@ impl Driver for Zfs {
             }
             mount(spec, &dataset)?;
         }
-        let datasets = Datasets::new(&dataset, spec.options.zfs.clone());
+        // Pools that were made before have it not.
+        source::let_disks_have_devices(&dataset)?;
+        let datasets = Datasets::new(&dataset, &spec.options);
         let volumes = Arc::new(Volumes::new(datasets, &spec.path));
         let pool = dir::open(&spec.path, &INFO, spec.id, volumes.clone())?;
         volumes.clean()?;
@@ -105,6 +113,29 @@ impl Driver for Zfs {
             Source::File(path) | Source::Disk(path) => source::pool_on(&path),
             Source::Dataset => source::owner(&source::dataset(spec)?),
         }
+    }
+
+    fn identify(&self, spec: &PoolSpec) -> Result<Option<Uuid>> {
+        match Source::of(spec) {
+            Source::Dataset => source::identify(&source::dataset(spec)?),
+            // Its label says whose it is.
+            Source::File(_) | Source::Disk(_) => Ok(None),
+        }
+    }
+
+    fn check_delete(&self, spec: &PoolSpec) -> Result<()> {
+        let dataset = source::dataset(spec)?;
+        match mounts::is_mounted(&spec.path)? {
+            true => refuse_others(&dataset),
+            // It is looked at when it is there.
+            false => Ok(()),
+        }
+    }
+
+    fn expand(&self, spec: &PoolSpec) -> Result<()> {
+        let Source::Disk(disk) = Source::of(spec) else { return Ok(()) };
+        let dataset = source::dataset(spec)?;
+        zfs::expand(zpool(&dataset), &disk).map_err(|e| failed("make larger", &dataset, e))
     }
 
     fn unable(&self) -> Option<String> {
@@ -178,6 +209,10 @@ fn remove(spec: &PoolSpec) -> Result<()> {
     }
     match Source::of(spec) {
         Source::File(file) => fsio::remove_file(&file),
+        // It was blank.
+        Source::Disk(disk) if ours => {
+            wipefs::wipe(&disk).map(drop).map_err(|e| failed("make blank", &dataset, e))
+        }
         _ => Ok(()),
     }
 }
@@ -200,19 +235,5 @@ fn refuse_others(dataset: &str) -> Result<()> {
 pub(crate) fn forget(spec: &PoolSpec) {
     if let Err(error) = mounts::unmount(&spec.path).and_then(|()| remove(spec)) {
         eprintln!("left behind: {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_old;
-
-    #[test]
-    fn versions_before_2_2_are_too_old() {
-        for (version, old) in
-            [("2.1.11-1", true), ("0.8.3", true), ("2.2.0-rc1", false), ("2.3.1\n", false)]
-        {
-            assert_eq!(is_old(version), old, "{version}");
-        }
     }
 }

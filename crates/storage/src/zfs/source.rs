@@ -1,23 +1,16 @@
 //! Where a pool's dataset is: in a pool on a file or a disk of ours, or in one that is there already.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use exec::{wipefs, zfs};
 use uuid::Uuid;
 
-use crate::error::At;
-use crate::{Error, PoolSpec, Result, fsio, pool_file};
+use super::label::{self, Label};
+use crate::{Error, PoolSpec, Result, disks, fsio, pool_file};
 
-/// How the comment of a pool stands in a label, before its 32 characters: the identity of ours. It is an entry of
-/// a list in XDR: its name, that it is one string, and how long that is.
-const COMMENT: &[u8] = b"comment\0\0\0\0\x09\0\0\0\x01\0\0\0\x20";
 /// The property that says so of a dataset.
 const PROPERTY: &str = "microcloud:pool";
-/// The first labels of a disk, by the on-disk specification: 256 KiB each, the comment is in them as it is.
-const LABELS: u64 = 512 << 10;
 
 /// Where a pool lives.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,7 +62,18 @@ pub(super) fn make(spec: &PoolSpec) -> Result<()> {
     }?;
     let id = spec.id.unwrap_or_default().to_string();
     zfs::set(&dataset, &[(PROPERTY, &id), ("mountpoint", "legacy"), ("canmount", "noauto")])
-        .map_err(|e| failed("set properties of", &dataset, e))
+        .map_err(|e| failed("set properties of", &dataset, e))?;
+    let_disks_have_devices(&dataset)
+}
+
+/// Disks inherit it. Set with each, its device would go and come once more.
+pub(super) fn let_disks_have_devices(dataset: &str) -> Result<()> {
+    let mode = zfs::own_property(dataset, "volmode").map_err(|e| failed("look at", dataset, e))?;
+    match mode == "dev" {
+        true => Ok(()),
+        false => zfs::set(dataset, &[("volmode", "dev")])
+            .map_err(|e| failed("set properties of", dataset, e)),
+    }
 }
 
 fn make_in_file(spec: &PoolSpec, file: &Path, dataset: &str) -> Result<()> {
@@ -166,28 +170,50 @@ pub(super) fn import(spec: &PoolSpec, dataset: &str) -> Result<bool> {
     if is_imported(dataset)? {
         return Ok(false);
     }
-    let path = spec.path.clone();
-    let folder = match Source::of(spec) {
-        Source::File(file) if !fsio::exists(&file)? => return Err(Error::NoPool { path }),
-        Source::File(file) => file.parent().map(Path::to_owned),
-        _ => None,
+    let gone = || Error::NoPool { path: spec.path.clone() };
+    let imported = match Source::of(spec) {
+        Source::File(file) if !fsio::exists(&file)? => return Err(gone()),
+        Source::File(file) => {
+            let number = label::read(&file)?.map(|label| label.number.to_string());
+            // By its number: another of the same name may be in the folder.
+            zfs::import(number.as_deref().unwrap_or(zpool(dataset)), file.parent())
+        }
+        Source::Disk(usual) => {
+            let ours = |path: &Path| label::at(path, 0).is_ok_and(|found| is_ours(spec, found));
+            let disk = disks::find(&usual, ours)?.ok_or_else(gone)?;
+            let number = label::at(&disk, 0)?.map(|label| label.number.to_string());
+            zfs::import(number.as_deref().unwrap_or(zpool(dataset)), Some(&disk))
+        }
+        Source::Dataset => {
+            let number = spec.disk.map(|number| number_of(number).to_string());
+            zfs::import(number.as_deref().unwrap_or(zpool(dataset)), None)
+        }
     };
-    match zfs::import(zpool(dataset), folder.as_deref()) {
+    match imported {
         Ok(()) => Ok(true),
-        Err(error) if error.stderr_has("no such pool") => Err(Error::NoPool { path }),
+        Err(error) if error.stderr_has("no such pool") => Err(gone()),
         Err(error) => Err(failed("import", dataset, error)),
     }
 }
 
+fn is_ours(spec: &PoolSpec, found: Option<Label>) -> bool {
+    found.is_some_and(|label| label.pool.is_some() && label.pool == spec.id)
+}
+
 /// The pool of ours that a disk or a file is for, read from the disk itself.
 pub(super) fn pool_on(path: &Path) -> Result<Option<Uuid>> {
-    let mut disk = File::open(path).at("open", path)?;
-    let mut labels = Vec::new();
-    disk.seek(SeekFrom::Start(0)).at("read", path)?;
-    disk.take(LABELS).read_to_end(&mut labels).at("read", path)?;
-    let found = labels.windows(COMMENT.len()).position(|seen| seen == COMMENT);
-    let id = found.and_then(|at| labels.get(at + COMMENT.len()..at + COMMENT.len() + 32));
-    Ok(id.and_then(|id| Uuid::try_parse_ascii(id).ok()))
+    Ok(label::read(path)?.and_then(|label| label.pool))
+}
+
+/// The number of the pool that a dataset is in: by that it is found again if there are two of its name.
+pub(super) fn identify(dataset: &str) -> Result<Option<Uuid>> {
+    let text = zfs::pool_property(zpool(dataset), "guid");
+    let text = text.map_err(|e| failed("look at", dataset, e))?;
+    Ok(text.parse().ok().map(|number| Uuid::from_u64_pair(0, number)))
+}
+
+fn number_of(id: Uuid) -> u64 {
+    id.as_u64_pair().1
 }
 
 pub(super) fn failed(doing: &'static str, what: &str, source: exec::Error) -> Error {

@@ -10,7 +10,8 @@ use std::os::fd::OwnedFd;
 use exec::Control;
 use exec::zfs::{self, State};
 
-use super::datasets::{Datasets, properties};
+use super::datasets::Datasets;
+use super::files::properties;
 use super::head::{self, Head};
 use crate::dir::Purpose;
 use crate::streams::Outgoing;
@@ -106,7 +107,7 @@ impl Streaming for Datasets {
     ) -> Result<Option<Box<dyn Outgoing + 'a>>> {
         let birth = match why {
             Purpose::Keep => self.birth(volume)?.map(|state| state.name()),
-            Purpose::Use => None,
+            Purpose::Use | Purpose::Copy => None,
         };
         let base = match base.map(|base| self.birth(base)).transpose()? {
             Some(None) => return Ok(None),
@@ -134,12 +135,11 @@ impl Streaming for Datasets {
         why: Purpose,
         from: OwnedFd,
         control: &Control,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (Head { is_disk: disk_comes, base, .. }, from) = head::look(from)?;
-        if disk_comes != is_disk {
-            return Err(Error::Stream {
-                why: "it is of files and not of a disk, or the other way",
-            });
+        // Files may come on a disk, too.
+        if is_disk && !disk_comes {
+            return Err(Error::Stream { why: "it is of files and not of a disk" });
         }
         let base = match base {
             None => None,
@@ -149,7 +149,7 @@ impl Streaming for Datasets {
                 Some(found.ok_or(lacks)?.name())
             }
         };
-        let properties = properties(is_disk, why);
+        let properties = properties(disk_comes, why);
         let state = format!("{}@{volume}", self.whole_name(volume));
         from.through(|pipe| {
             zfs::receive(&state, base.as_deref(), properties, pipe, control)
@@ -157,8 +157,11 @@ impl Streaming for Datasets {
         })?;
         // Nothing starts from what is written to.
         match why {
-            Purpose::Keep => Ok(()),
-            Purpose::Use => zfs::forget(&state).map_err(self.failed("forget", &state)),
+            Purpose::Keep => {}
+            Purpose::Use | Purpose::Copy => {
+                zfs::forget(&state).map_err(self.failed("forget", &state))?;
+            }
         }
+        Ok(disk_comes)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, FillError, Shape, VolumeId};
+use storage::{FillError, Shape, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::draft::{Draft, draft};
@@ -149,7 +149,7 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
         pool: cx.world.pools.open(&cx.world, &input.pool).await?,
         volume: input.volume()?,
         side: input.side()?,
-        shape: Shape { content: Content::Filesystem, size: input.size, plain: true },
+        shape: Shape { size: input.size, ..Shape::filesystem().plain() },
         control: cx.control.clone(),
     })
 }

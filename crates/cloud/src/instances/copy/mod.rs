@@ -6,7 +6,7 @@
 //! What rows become is in [`draft`], how files get there in [`crate::copies`].
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape};
+use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
@@ -172,7 +172,7 @@ pub(super) fn ends<'a>(from: &'a From, to: &Instance, pool: &'a str) -> Result<E
 
 async fn files(cx: &Cx<Copy>) -> Result<Files> {
     let Copy { from, instance, pool, size, plain, .. } = &*cx.input;
-    let shape = Shape { content: Content::Filesystem, size: *size, plain: *plain };
+    let shape = Shape { size: *size, plain: *plain, ..Shape::filesystem() };
     Files::open(&cx.world, ends(from, instance, pool)?, shape, &cx.control).await
 }
 

@@ -5,7 +5,7 @@
 //! goes on from there. After a crash of the daemon it goes on by itself.
 
 use serde::{Deserialize, Serialize};
-use storage::{Content, Shape};
+use storage::Shape;
 use tasks::{AfterCrash, Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
@@ -120,7 +120,7 @@ async fn stopped(cx: &mut Cx<Refresh>) -> Result<()> {
 
 async fn files(cx: &Cx<Refresh>) -> Result<Files> {
     let Refresh { from, copy, pool, .. } = &*cx.input;
-    let shape = Shape { content: Content::Filesystem, size: None, plain: false };
+    let shape = Shape::filesystem();
     Files::open(&cx.world, super::ends(from, copy, pool)?, shape, &cx.control).await
 }
 

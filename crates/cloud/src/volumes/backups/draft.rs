@@ -13,6 +13,7 @@ use crate::{
     Error, Result, World, backups,
     db::{
         instances::Made,
+        pools::Pool,
         volume_snapshots::Snapshot,
         volumes::{self as rows, Volume},
     },
@@ -30,7 +31,8 @@ pub(super) fn of_backup(
         "custom" => {}
         other => return Err(wrong(&format!("it is one of a \"{other}\", not of a volume"))),
     }
-    backups::check_form(index, &crate::storage::find(db, &key.pool)?.driver)?;
+    let pool = crate::storage::find(db, &key.pool)?;
+    backups::check_form(index, &pool.driver)?;
     let config = index.config.as_ref();
     let given = config.and_then(|config| config.volume.as_ref());
     let (Some(config), Some(given)) = (config, given) else {
@@ -39,9 +41,9 @@ pub(super) fn of_backup(
     let key = if key.name.is_empty() { key.named(&index.name) } else { key };
     check_new(db, &key)?;
     let content = config::known(&given.content_type)?;
-    let options = own(db, given.config.clone().into(), content)?;
+    let options = own(db, given.config.clone().into(), content, &pool)?;
     let volume = create::draft(world, &key, content, options, given.description.clone());
-    let snapshots = snapshots(config, index, &volume)?;
+    let snapshots = snapshots(config, index, &volume, &pool)?;
     Ok((volume, snapshots))
 }
 
@@ -56,7 +58,7 @@ pub(super) fn check_new(db: &Read<'_>, key: &Key) -> Result<()> {
 
 /// Options of the backup. What its server noted of it is not taken but its identity, unless that lives
 /// on in another volume.
-fn own(db: &Read<'_>, mut options: Raw, content: &str) -> Result<Raw> {
+fn own(db: &Read<'_>, mut options: Raw, content: &str, pool: &Pool) -> Result<Raw> {
     const UUID: &str = "volatile.uuid";
     let uuid = options.get(UUID).and_then(|uuid| Uuid::parse_str(uuid).ok());
     options.retain(|key, _| !key.starts_with("volatile."));
@@ -64,7 +66,8 @@ fn own(db: &Read<'_>, mut options: Raw, content: &str) -> Result<Raw> {
         // Other servers note what the file says itself.
         options.remove("size");
     }
-    config::check(&options, content)?;
+    config::fit(&mut options, &pool.driver);
+    config::check(&options, content, pool)?;
     let uuid = uuid.map(|uuid| uuid.to_string());
     let others = rows::custom(db)?;
     let lives = |uuid: &String| others.iter().any(|row| row.config.get(UUID) == Some(uuid));
@@ -73,7 +76,12 @@ fn own(db: &Read<'_>, mut options: Raw, content: &str) -> Result<Raw> {
     Ok(options)
 }
 
-fn snapshots(config: &Config, index: &Index, volume: &Volume) -> Result<Vec<Snapshot>> {
+fn snapshots(
+    config: &Config,
+    index: &Index,
+    volume: &Volume,
+    pool: &Pool,
+) -> Result<Vec<Snapshot>> {
     let wrong = |why: String| Error::invalid("backup", why);
     let mut found: Vec<Snapshot> = Vec::new();
     if volume.content == "iso" && !index.snapshots.is_empty() {
@@ -87,15 +95,16 @@ fn snapshots(config: &Config, index: &Index, volume: &Volume) -> Result<Vec<Snap
         let described = config.volume_snapshots.iter().find(|one| one.name == *name);
         let described = described
             .ok_or_else(|| wrong(format!("its index does not say what \"{name}\" was")))?;
-        found.push(snapshot(described, volume)?);
+        found.push(snapshot(described, volume, pool)?);
     }
     Ok(found)
 }
 
-fn snapshot(given: &BackupVolumeSnapshot, volume: &Volume) -> Result<Snapshot> {
+fn snapshot(given: &BackupVolumeSnapshot, volume: &Volume, pool: &Pool) -> Result<Snapshot> {
     let mut options: Raw = given.config.clone().into();
     options.retain(|key, _| !key.starts_with("volatile."));
-    config::check(&options, &volume.content)?;
+    config::fit(&mut options, &pool.driver);
+    config::check(&options, &volume.content, pool)?;
     let known = given.created_at.utc();
     let created_at = if given.created_at.is_never() { Utc::now() } else { known };
     Ok(Snapshot {

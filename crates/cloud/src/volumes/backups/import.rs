@@ -111,8 +111,7 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
     let id = key.on_disk()?;
     // Every volume has a `_` after its project: none is called so.
     let uuid = volume.config.get("volatile.uuid").unwrap_or_default();
-    let options = crate::volumes::typed(&volume.config)?;
-    let mut shape = config::shape(&options, config::kept_as(&volume.content));
+    let mut shape = config::shape(&volume.config, config::kept_as(&volume.content))?;
     if cx.input.form == Form::Iso {
         // For drivers that must know beforehand.
         let file = tokio::fs::metadata(&cx.input.file).await;

@@ -42,7 +42,7 @@ pub(super) async fn draft(
         options.set("size", size.to_string());
     }
     config::complete(&mut options, &of.config, content);
-    config::check(&options, content)?;
+    config::check(&options, content, &of)?;
     let key = world.store.read(|db| Key::of(db, pool, project, name))?;
     Ok(create::draft(world, &key, content, options, String::new()))
 }
