@@ -21,6 +21,7 @@ mod files;
 mod filter;
 mod images;
 mod instances;
+mod linger;
 mod listing;
 mod networks;
 mod operations;
@@ -62,7 +63,8 @@ pub fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
 }
 
 fn router(world: Arc<World>) -> Router {
-    routes().into_router().fallback(routes::nothing).with_state(world)
+    let lingering = axum::middleware::map_request(async |request| linger::lingering(request));
+    routes().into_router().fallback(routes::nothing).layer(lingering).with_state(world)
 }
 
 fn routes() -> Routes {

@@ -42,7 +42,7 @@ fn reason(error: rtnetlink::Error) -> io::Error {
 
 /// All links, or one by name.
 pub(crate) async fn links(handle: &Handle) -> Result<Vec<LinkMessage>> {
-    collect(handle.link().get().execute()).await.map_err(failed("list", "links"))
+    dump(handle.link().get().execute()).await.map_err(failed("list", "links"))
 }
 
 /// One link by name, without addresses.
@@ -56,7 +56,7 @@ pub(crate) async fn link(handle: &Handle, name: &str) -> Result<Option<Interface
 }
 
 pub(crate) async fn addresses(handle: &Handle) -> Result<Vec<AddressMessage>> {
-    collect(handle.address().get().execute()).await.map_err(failed("list", "addresses"))
+    dump(handle.address().get().execute()).await.map_err(failed("list", "addresses"))
 }
 
 pub(crate) async fn routes(handle: &Handle) -> Result<Vec<RouteMessage>> {
@@ -64,10 +64,20 @@ pub(crate) async fn routes(handle: &Handle) -> Result<Vec<RouteMessage>> {
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut asked = RouteMessage::default();
         asked.header.address_family = family;
-        let found = collect(handle.route().get(asked).execute()).await;
+        let found = dump(handle.route().get(asked).execute()).await;
         out.extend(found.map_err(failed("list", "routes"))?);
     }
     Ok(out)
+}
+
+/// Asks for all there is of something. The kernel gives one such answer at a time to a socket, and is busy
+/// (`EBUSY`) for whoever asks meanwhile.
+async fn dump<T>(
+    stream: impl TryStream<Ok = T, Error = rtnetlink::Error>,
+) -> Result<Vec<T>, rtnetlink::Error> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _turn = TURN.lock().await;
+    collect(stream).await
 }
 
 async fn collect<T>(

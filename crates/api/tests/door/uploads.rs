@@ -1,7 +1,10 @@
 //! Images that clients send, and those that break off.
 
 use client::Upload;
-use tokio::{io::AsyncWriteExt, net::UnixStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 use wire::endpoints::images::ImageCreate;
 
 use super::{Door, until};
@@ -37,4 +40,21 @@ async fn what_is_no_image_fails_and_leaves_nothing() {
         assert_eq!(ended["status"], "Failure", "{ended}");
         assert_eq!(waiting(&door), 0);
     }
+}
+
+#[tokio::test]
+async fn who_is_refused_while_still_sending_gets_the_answer() {
+    let Some(door) = Door::open().await else { return };
+    let mut stream = UnixStream::connect(door.client.socket_path()).await.unwrap();
+    let length = 32 << 20;
+    let head = format!(
+        "POST /1.0/storage-pools/none/volumes/custom HTTP/1.1\r\nHost: x\r\nX-LXD-type: tape\r\n\
+         Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // All of it is taken, though the answer is known from the first line.
+    stream.write_all(&vec![0; length]).await.unwrap();
+    let mut answer = [0; 10];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 4");
 }
