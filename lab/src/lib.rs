@@ -12,6 +12,7 @@
 //! | `http` | requests no client would send |
 //! | `netns` | a network namespace, and a server in one |
 //! | `images` | images for tests, whole, split and damaged |
+//! | `machines` | the small virtual machine that most tests of machines run |
 //! | `tarball` | backups, honest and damaged |
 //! | `s3` | buckets that are served, and boto3 as their client |
 //! | `volumes` | what custom volumes of every driver must do |
@@ -26,6 +27,7 @@ mod daemon;
 mod http;
 pub mod images;
 mod leaks;
+pub mod machines;
 mod netns;
 pub mod s3;
 pub mod tarball;

@@ -8,16 +8,20 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 18] = [
+const TESTS: [Needed; 22] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
+    ("cpio", "cpio"),
     ("curl", "curl"),
+    ("depmod", "kmod"),
     ("ip", "iproute2"),
     ("lvm", "lvm2"),
     ("lxc", "lxd-client"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("qemu-img", "qemu-utils"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"),
     ("mksquashfs", "squashfs-tools"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),

@@ -83,6 +83,8 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Protected { .. }
         | E::Listen { .. }
         | E::Timeout { .. }
+        | E::NoMachine { .. }
+        | E::Machine(cloud::MachineError::NoFirmware { .. })
         | E::Cancelled(_)
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Storage(error) if error.is_of_request() => StatusCode::BAD_REQUEST,

@@ -32,6 +32,7 @@ impl Dirs {
             (self.backups("buckets"), 0o700),
             (self.networks(), 0o711),
             (self.runs(), 0o711),
+            (self.machines(), 0o711),
             (self.logs(), 0o700),
             (self.cache(), 0o700),
         ] {
@@ -105,6 +106,15 @@ impl Dirs {
     /// The monitor's socket and exit file of one instance.
     pub fn run(&self, id: &str) -> PathBuf {
         self.runs().join(id)
+    }
+
+    fn machines(&self) -> PathBuf {
+        self.root.join("machines")
+    }
+
+    /// What QEMU sees of one virtual machine's: its root, its sockets.
+    pub fn machine(&self, id: &str) -> PathBuf {
+        self.machines().join(id)
     }
 
     fn logs(&self) -> PathBuf {

@@ -138,6 +138,17 @@ pub enum Error {
     /// The container runtime.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
+    /// A virtual machine.
+    #[error(transparent)]
+    Machine(#[from] vm::Error),
+    /// QEMU ended before the machine ran.
+    #[error("QEMU could not run \"{name}\": {said}")]
+    NoMachine {
+        /// The instance.
+        name: String,
+        /// QEMU's last words.
+        said: String,
+    },
     /// The tasks' journal.
     #[error(transparent)]
     Task(#[from] tasks::Error),

@@ -27,6 +27,8 @@ pub struct Host {
     pub ids_shared: spec::IdMap,
     /// `ID` and `VERSION_ID` of the distribution.
     pub os: (String, String),
+    /// What executes the instructions of virtual machines.
+    pub accel: vm::Accel,
     /// Another after each boot of the machine.
     pub boot_id: String,
 }
@@ -48,6 +50,7 @@ impl Host {
             ids_shared: runtime::idmap::shared(&ids)?,
             ids,
             os: os(),
+            accel: vm::Accel::detect(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
         })
     }

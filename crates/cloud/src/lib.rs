@@ -30,6 +30,8 @@ mod snapshots;
 pub mod storage;
 pub mod url;
 pub mod volumes;
+
+pub use vm::Error as MachineError;
 mod watched;
 mod world;
 

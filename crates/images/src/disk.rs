@@ -34,6 +34,14 @@ const HEADER: usize = 80;
 /// Its data is in another file.
 const ELSEWHERE: u64 = 1 << 2;
 
+/// Whether a file is a qcow2 file.
+pub fn is_qcow2(file: &Path) -> Result<bool> {
+    let mut head = [0; 4];
+    let open = File::open(file).at("open", file)?;
+    // A file that is too short is none.
+    Ok(open.read_exact_at(&mut head, 0).is_ok() && &head == b"QFI\xfb")
+}
+
 /// The bytes of the disk in a qcow2 file. One that names another file is refused: that would be read
 /// from this machine.
 pub fn qcow2_size(file: &Path) -> Result<u64> {

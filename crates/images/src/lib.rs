@@ -27,7 +27,7 @@ mod unpack;
 
 pub use build::{Built, RECIPES, Recipe, RecipeInfo, build};
 pub use digest::Digest;
-pub use disk::{check_iso, qcow2_size};
+pub use disk::{check_iso, is_qcow2, qcow2_size};
 pub use error::{Error, Result};
 pub use format::Format;
 pub use inspect::{Files, Found, Kind, inspect};

@@ -51,6 +51,6 @@ pub use inside::addresses_in;
 pub use interface::{Address, Counters, Interface, Medium};
 pub use leases::{DnsMode, Host, Lease, LeaseKind, MacAddr, ParseMacError, Range};
 pub use pick::{pick_ipv4, pick_ipv6};
-pub use plane::{Applied, Plane, PortSpec};
+pub use plane::{Applied, Inside, Plane, PortSpec};
 pub use spec::{Kind, NetworkSpec};
 pub use warning::Warning;

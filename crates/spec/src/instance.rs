@@ -15,6 +15,9 @@ pub struct InstanceSpec {
     pub id: String,
     /// Grows with each start of the instance, so that a late cleanup never hits a newer start.
     pub generation: u64,
+    /// Whether its first process is QEMU, and the instance is the virtual machine in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub machine: bool,
     /// Host name inside.
     pub hostname: String,
     /// Where its files are.
@@ -73,6 +76,7 @@ impl InstanceSpec {
             version: VERSION,
             id: id.to_owned(),
             generation,
+            machine: false,
             hostname: id.rsplit('_').next().unwrap_or(id).to_owned(),
             root,
             idmap: Some(IdMap::default()),

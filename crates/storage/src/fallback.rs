@@ -78,9 +78,11 @@ pub fn copy_beside(folder: &Path, into: &Path) -> Result<()> {
     if fsio::exists(&folder.join("metadata.yaml"))? {
         copy::copy_file(&folder.join("metadata.yaml"), &into.join("metadata.yaml"), control)?;
     }
-    if fsio::exists(&folder.join("templates"))? {
-        fsio::ensure_dir(&into.join("templates"), 0o700)?;
-        copy_tree(&folder.join("templates"), &into.join("templates"), control)?;
+    for name in ["templates", "boot"] {
+        if fsio::exists(&folder.join(name))? {
+            fsio::ensure_dir(&into.join(name), 0o700)?;
+            copy_tree(&folder.join(name), &into.join(name), control)?;
+        }
     }
     Ok(())
 }

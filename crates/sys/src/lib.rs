@@ -22,6 +22,7 @@ mod seccomp;
 mod signals;
 mod spawn;
 mod still;
+mod tap;
 
 pub use attach::attach_device_filter;
 pub use btrfs::{
@@ -43,6 +44,7 @@ pub use seccomp::install_filter;
 pub use signals::{default_signals, signal_process};
 pub use spawn::{Detached, spawn_detached};
 pub use still::{hold_still, let_go};
+pub use tap::open_tap;
 
 /// `unshare(2)` of namespaces, given as `CLONE_NEW*` flags, for the calling thread.
 pub fn unshare(namespaces: i32) -> std::io::Result<()> {

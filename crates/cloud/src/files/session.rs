@@ -12,7 +12,7 @@ use crate::{
     Error, Result, World,
     blocking::blocking,
     expand,
-    instances::{self, boot::root_volume, guests::Phase, options::Typed},
+    instances::{self, Kind, guests::Phase, options::Typed},
     storage::OpenPool,
     volumes::Key,
 };
@@ -88,6 +88,7 @@ async fn running(world: &World, project: &str, name: &str) -> Result<Option<Sess
     let runs = |phase| matches!(phase, Phase::Running | Phase::Frozen);
     let guest = world.guests.get(project, name).filter(|guest| runs(guest.phase()));
     let Some(guest) = guest else { return Ok(None) };
+    instances::machine::needs_agent(&guest)?;
     let files = blocking("open files", move || guest.monitor().files()).await?;
     Ok(Some(Session { files: Arc::new(files), ended: None }))
 }
@@ -95,10 +96,14 @@ async fn running(world: &World, project: &str, name: &str) -> Result<Option<Sess
 async fn stopped(world: &World, project: &str, name: &str, guard: Guard) -> Result<Session> {
     let typed = world.store.read(|db| {
         let row = instances::find(db, project, name)?;
+        if row.kind() == Kind::VirtualMachine {
+            let hint = "the files of a virtual machine can be reached while it runs";
+            return Err(Error::State { name: name.to_owned(), is: "stopped", hint });
+        }
         Typed::parse(&expand::expand(db, &row)?)
     })?;
     let pool = world.pools.open(world, typed.root_pool()?).await?;
-    served(pool, root_volume(project, name)?, guard).await
+    served(pool, Kind::Container.root(project, name)?, guard).await
 }
 
 /// Opens a volume and lets a thread serve it. The whole is one task of its own, so that what was

@@ -16,7 +16,7 @@ use crate::{
     blocking::blocking,
     compression::{Purpose, Wanted},
     db::images::{self as rows, Image, Source},
-    instances::{self, boot::root_volume, guests::Phase, snapshots},
+    instances::{self, guests::Phase, snapshots},
     storage::OpenPool,
     url,
 };
@@ -84,6 +84,8 @@ impl Publish {
         }
         let from = if source.project.is_empty() { project } else { &source.project };
         let of = world.store.read(|db| {
+            let what = "an image of a virtual machine";
+            instances::not_a_machine(db, from, &instance, what)?;
             let row = instances::find(db, from, &instance)?;
             if let Some(name) = &snapshot {
                 snapshots::find(db, from, &instance, name)?;
@@ -193,7 +195,7 @@ async fn pack(cx: &mut Cx<Publish>) -> Result<()> {
     stopped(world, &input.of)?;
     let reading = Reading {
         pool: world.pools.open(world, &input.of.pool).await?,
-        volume: root_volume(&input.of.project, &input.of.instance)?,
+        volume: instances::Kind::Container.root(&input.of.project, &input.of.instance)?,
         snapshot: input.of.snapshot.clone(),
     };
     let (to, packing, control) = (work(cx), input.compression.parsed()?, cx.control.clone());

@@ -1,11 +1,13 @@
 //! An image as a volume of a pool: unpacked once, the base of all roots made of it.
 
+use std::path::Path;
+
 use exec::Control;
 use images::Limits;
-use storage::{Shape, VolumeId, VolumeKind};
+use storage::{FillError, Shape, VolumeId, VolumeKind};
 
 use super::files;
-use crate::{Result, World, blocking::blocking, db::images::Image};
+use crate::{Result, World, blocking::blocking, db::images::Image, instances::Kind};
 
 /// The volume of an image.
 pub(crate) fn id(image: &Image) -> Result<VolumeId> {
@@ -23,19 +25,38 @@ pub(crate) async fn ensure(
     let _guard = world.locks().lock(&claim, "the unpacking of the image").await;
     control.check()?;
     let (pool, volume) = (world.pools.open(world, pool).await?, id(image)?);
-    let files = files::of(world, &image.fingerprint);
+    let (files, kind) = (files::of(world, &image.fingerprint), Kind::of(&image.kind));
     let control = control.clone();
     blocking("make image volume", move || {
         if pool.exists(&volume)? {
             return Ok(());
         }
-        let mut unpack = |folder: &std::path::Path| {
+        let mut unpack = |folder: &Path| {
             images::unpack(&files, folder, &Limits::default(), &control)?;
+            if kind == Kind::VirtualMachine {
+                disk(folder, &control)?;
+            }
             Ok(())
         };
-        pool.create(&volume, &Shape::filesystem(), Some(&mut unpack), &control)
+        let shape = Shape { content: kind.content(), ..Shape::filesystem() };
+        pool.create(&volume, &shape, Some(&mut unpack), &control)
     })
     .await
+}
+
+/// Makes a plain disk of the one an image brings, which may be QEMU's.
+fn disk(folder: &Path, control: &Control) -> Result<(), FillError> {
+    let (given, plain) = (folder.join("disk.qcow2"), folder.join("root.img"));
+    match images::is_qcow2(&given)? {
+        false => std::fs::rename(&given, &plain)?,
+        true => {
+            // One that names another file would have that read from this machine.
+            images::qcow2_size(&given)?;
+            exec::qemu_img::to_raw(&given, &plain, control)?;
+            std::fs::remove_file(&given)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the volume; nothing there is Ok.

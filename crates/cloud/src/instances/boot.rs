@@ -6,11 +6,13 @@ use std::{path::Path, time::Duration};
 use runtime::Monitor;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
-use spec::IdMap;
-use storage::{VolumeId, VolumeKind};
+use spec::{IdMap, InstanceSpec};
+use storage::Attached;
 
 use super::{
+    Kind,
     guests::{Guest, Phase},
+    machine,
     options::Typed,
     spec::{Given, resolve},
     volatile,
@@ -54,30 +56,19 @@ impl Starting<'_> {
             });
         }
         notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
-        let (world, id) = (self.world, self.id());
+        let world = self.world;
         let (project, name) = (&self.instance.project, &self.instance.name);
         let _volumes = attach::share(world, project, &self.expanded.devices).await?;
-        let mounts = attach::mounts(world, project, &typed.devices).await?;
         let pool = world.pools.open(world, typed.root_pool()?).await?;
-        let volume = root_volume(project, name)?;
+        let volume = self.instance.root()?;
         let root = blocking("attach root", move || pool.attach(&volume)).await?;
-        let apparmor = super::apparmor::load(world, &id, &typed).await?;
-        let spec = resolve(
-            Given {
-                tag: &world.tag,
-                id: &id,
-                name: &self.instance.name,
-                generation: notes.generation,
-                host: &world.host,
-                root,
-                run_dir: world.dirs.run(&id),
-                log_dir: world.dirs.log(&id),
-                apparmor,
-                idmap: idmap(&world.host, &typed, self.instance),
-                mounts,
-            },
-            &typed,
-        );
+        let spec = match self.instance.kind() {
+            Kind::Container => self.container(&typed, root, notes.generation).await?,
+            Kind::VirtualMachine => {
+                machine::check(Kind::VirtualMachine, &world.host, &typed)?;
+                machine::spec::resolve(world, self.instance, &typed, notes.generation).await?
+            }
+        };
         let (binary, given) = (world.binary.clone(), spec.clone());
         let monitor = blocking("start monitor", move || {
             for folder in [&given.run_dir, &given.log_dir] {
@@ -91,9 +82,36 @@ impl Starting<'_> {
         Ok(())
     }
 
-    /// Gives it its network devices.
+    async fn container(
+        &self,
+        typed: &Typed,
+        root: Attached,
+        generation: u64,
+    ) -> Result<InstanceSpec> {
+        let (world, id) = (self.world, self.id());
+        let mounts = attach::mounts(world, &self.instance.project, &typed.devices).await?;
+        let given = Given {
+            tag: &world.tag,
+            id: &id,
+            name: &self.instance.name,
+            generation,
+            host: &world.host,
+            root,
+            run_dir: world.dirs.run(&id),
+            log_dir: world.dirs.log(&id),
+            apparmor: super::apparmor::load(world, &id, typed).await?,
+            idmap: idmap(&world.host, typed, self.instance),
+            mounts,
+        };
+        Ok(resolve(given, typed))
+    }
+
+    /// Gives it its network devices. Those of a machine are plugged once QEMU runs.
     pub(crate) async fn ports(&self) -> Result<()> {
         let guest = self.guest()?;
+        if guest.spec().machine {
+            return Ok(());
+        }
         let typed = Typed::parse(self.expanded)?;
         ports::attach(self.world, &guest, &typed, &self.expanded.config).await
     }
@@ -106,6 +124,9 @@ impl Starting<'_> {
         }
         let released = guest.clone();
         blocking("run init", move || released.monitor().release()).await?;
+        if guest.spec().machine {
+            machine::power_on(self.world, &guest, self.instance, self.expanded).await?;
+        }
         guest.set_phase(Phase::Running);
         self.keep_start();
         // An error means that the daemon is about to end; the next one finds the guest again.
@@ -139,7 +160,7 @@ impl Starting<'_> {
         let (project, name) = (&self.instance.project, &self.instance.name);
         end(self.world, project, name).await?;
         ports::detach(self.world, project, name, self.expanded).await?;
-        detach_root(self.world, project, name, self.expanded).await
+        detach_root(self.world, self.instance, self.expanded).await
     }
 }
 
@@ -190,8 +211,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
 /// Ends the attach of the root; nothing attached is Ok, as where the pool is gone.
 pub(crate) async fn detach_root(
     world: &World,
-    project: &str,
-    name: &str,
+    instance: &Instance,
     expanded: &Expanded,
 ) -> Result<()> {
     let typed = Typed::parse(expanded)?;
@@ -199,13 +219,8 @@ pub(crate) async fn detach_root(
         Err(Error::Unavailable { .. }) => return Ok(()),
         open => open?,
     };
-    let volume = root_volume(project, name)?;
+    let volume = instance.root()?;
     blocking("detach root", move || pool.detach(&volume)).await
-}
-
-/// The volume that holds an instance's root.
-pub(crate) fn root_volume(project: &str, name: &str) -> Result<VolumeId> {
-    Ok(VolumeId::new(VolumeKind::Container, names::volume(project, name))?)
 }
 
 /// The host's ids of an instance: those it was given for itself, else those all share.

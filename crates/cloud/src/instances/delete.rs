@@ -1,13 +1,17 @@
 //! Deletes an instance with its disk.
 
 use serde::{Deserialize, Serialize};
+use storage::VolumeId;
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::{boot::root_volume, options::Typed};
+use super::{Kind, options::Typed};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    db::{instances as rows, volumes},
+    db::{
+        instances::{self as rows, Instance},
+        volumes,
+    },
     expand, names, url,
 };
 
@@ -17,6 +21,8 @@ pub(crate) struct Delete {
     caller: Caller,
     project: String,
     name: String,
+    #[serde(default)]
+    kind: Kind,
     /// `None` where no option says it any more.
     pool: Option<String>,
 }
@@ -39,9 +45,9 @@ impl Task for Delete {
 
 impl Delete {
     pub(crate) fn new(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Delete> {
-        let typed = world.store.read(|db| {
+        let (typed, kind) = world.store.read(|db| {
             let row = super::find(db, project, name)?;
-            Typed::parse(&expand::expand(db, &row)?)
+            Ok::<_, Error>((Typed::parse(&expand::expand(db, &row)?)?, row.kind()))
         })?;
         let (project, name) = (project.to_owned(), name.to_owned());
         if typed.options.security.protection_delete {
@@ -49,7 +55,7 @@ impl Delete {
             return Err(Error::Protected { what: "instance", name, key });
         }
         let pool = typed.root_pool().ok().map(str::to_owned);
-        Ok(Delete { caller: caller.clone(), project, name, pool })
+        Ok(Delete { caller: caller.clone(), project, name, kind, pool })
     }
 }
 
@@ -85,22 +91,20 @@ pub(crate) async fn unguarded(
 async fn volume(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
     let stored = world.store.read(|db| {
-        let found = volumes::of_instance(db, &input.project, "container", &input.name)?;
+        let found = volumes::of_instance(db, &input.project, input.kind.word(), &input.name)?;
         Ok::<_, Error>(found.map(|volume| volume.pool))
     })?;
     let Some(pool) = stored.or_else(|| input.pool.clone()) else { return Ok(()) };
-    delete_volume(world, &pool, &input.project, &input.name).await
+    delete_root(world, &pool, input.kind.root(&input.project, &input.name)?).await
 }
 
 /// Deletes the root of an instance from its pool; nothing there is Ok.
-pub(crate) async fn delete_volume(
-    world: &World,
-    pool: &str,
-    project: &str,
-    name: &str,
-) -> Result<()> {
+pub(crate) async fn delete_volume(world: &World, pool: &str, instance: &Instance) -> Result<()> {
+    delete_root(world, pool, instance.root()?).await
+}
+
+async fn delete_root(world: &World, pool: &str, volume: VolumeId) -> Result<()> {
     let pool = world.pools.open(world, pool).await?;
-    let volume = root_volume(project, name)?;
     blocking("delete root volume", move || pool.delete(&volume)).await
 }
 
@@ -116,7 +120,7 @@ async fn logs(cx: &mut Cx<Delete>) -> Result<()> {
 /// Removes the run and log folders of an instance; nothing there is Ok.
 pub(crate) async fn remove_folders(world: &World, project: &str, name: &str) -> Result<()> {
     let id = names::instance_id(project, name);
-    for folder in [world.dirs.run(&id), world.dirs.log(&id)] {
+    for folder in [world.dirs.run(&id), world.dirs.log(&id), world.dirs.machine(&id)] {
         match tokio::fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", &folder)(error));
@@ -134,7 +138,7 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     world
         .store
         .write(|db| {
-            volumes::delete(db, project, "container", name)?;
+            volumes::delete(db, project, input.kind.word(), name)?;
             Ok::<_, Error>(rows::delete(db, project, name)?)
         })
         .await?;

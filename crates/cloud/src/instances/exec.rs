@@ -45,6 +45,7 @@ pub fn exec(
         return Err(Error::invalid("record-output", why));
     }
     let guest = super::guest(world, project, name)?;
+    super::machine::needs_agent(&guest)?;
     if guest.phase() == Phase::Frozen {
         let (name, hint) = (name.to_owned(), "resume it first: nothing runs in it");
         return Err(Error::State { name, is: "frozen", hint });

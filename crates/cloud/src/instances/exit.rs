@@ -44,7 +44,7 @@ pub async fn follow(world: Arc<World>, mut started: mpsc::UnboundedReceiver<Gues
 }
 
 /// Waits for the monitor's word; one that went without a word was killed.
-async fn await_end(guest: &Guest) -> ExitReason {
+pub(super) async fn await_end(guest: &Guest) -> ExitReason {
     let Ok(mut watch) = guest.monitor().watch() else { return ExitReason::Lost };
     let fd = watch.as_fd().try_clone_to_owned().and_then(watched);
     let Ok(fd) = fd else { return ExitReason::Lost };
@@ -102,7 +102,7 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
 async fn clear(world: &World, row: &Instance, expanded: &Expanded) -> Result<()> {
     let ended = boot::clean(world, &row.project, &row.name).await;
     let ports = ports::detach(world, &row.project, &row.name, expanded).await;
-    let root = boot::detach_root(world, &row.project, &row.name, expanded).await;
+    let root = boot::detach_root(world, row, expanded).await;
     ended.and(ports).and(root)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tasks::{Operation, Request};
+use vm::Call;
 
 use super::guests::{Guest, Phase};
 use crate::{Caller, Error, Result, World, blocking::blocking, url};
@@ -45,8 +46,12 @@ pub async fn freeze(
 }
 
 pub(crate) async fn set(guest: &Guest, frozen: bool) -> Result<()> {
-    let held = guest.clone();
-    blocking("freeze instance", move || held.monitor().freeze(frozen)).await?;
+    if let Some(qmp) = guest.qmp() {
+        qmp.call(Call::new(if frozen { "stop" } else { "cont" })).await?;
+    } else {
+        let held = guest.clone();
+        blocking("freeze instance", move || held.monitor().freeze(frozen)).await?;
+    }
     guest.set_phase(if frozen { Phase::Frozen } else { Phase::Running });
     Ok(())
 }

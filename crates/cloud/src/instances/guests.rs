@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use runtime::Monitor;
@@ -56,6 +56,7 @@ struct Inner {
     phase: watch::Sender<Phase>,
     after: Mutex<After>,
     ports: tokio::sync::Mutex<()>,
+    qmp: OnceLock<vm::Qmp>,
 }
 
 impl Guest {
@@ -75,6 +76,7 @@ impl Guest {
             phase: watch::Sender::new(phase),
             after: Mutex::default(),
             ports: tokio::sync::Mutex::new(()),
+            qmp: OnceLock::new(),
         }))
     }
 
@@ -96,6 +98,17 @@ impl Guest {
     /// What it was started with.
     pub fn spec(&self) -> &InstanceSpec {
         &self.0.spec
+    }
+
+    /// Keeps the connection with the QEMU of a virtual machine.
+    pub(crate) fn set_qmp(&self, qmp: vm::Qmp) {
+        // There is one for as long as the guest is.
+        let _ = self.0.qmp.set(qmp);
+    }
+
+    /// The connection with its QEMU; `None` for a container.
+    pub(crate) fn qmp(&self) -> Option<&vm::Qmp> {
+        self.0.qmp.get()
     }
 
     /// Where it stands.

@@ -5,10 +5,11 @@
 use serde::{Deserialize, Serialize};
 use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
-use wire::{InstanceType, InstancesPost};
+use wire::InstancesPost;
 
 use super::{
-    boot::{self, Starting, root_volume},
+    Kind,
+    boot::{self, Starting},
     options::Typed,
     volatile,
 };
@@ -81,13 +82,14 @@ impl Launch {
             let instance = draft(db, world, project, post)?;
             let expanded = expand::expand(db, &instance)?;
             let typed = Typed::parse_whole(&expanded)?;
-            super::check_devices(db, project, &instance.name, &typed)?;
+            super::check_devices(db, instance.kind(), (project, &instance.name), &typed)?;
+            super::machine::check(instance.kind(), &world.host, &typed)?;
             let pool = typed.root_pool()?.to_owned();
             crate::storage::find(db, &pool)?;
             image.iter().try_for_each(|wanted| wanted.check(db))?;
             Ok(Launch {
                 caller: caller.clone(),
-                size: typed.root_size(),
+                size: root_size(instance.kind(), &typed),
                 plain: typed.options.security.nesting,
                 instance,
                 expanded,
@@ -109,15 +111,23 @@ pub async fn launch(
     if post.source.r#type == "copy" {
         return super::copy::copy(world, caller, project, post).await;
     }
-    if post.r#type == InstanceType::VirtualMachine {
-        return Err(Error::Unsupported("a virtual machine"));
-    }
     let task = Launch::new(world, caller, project, &post)?;
     // Said at once: a task that fails on a pool that is gone cannot tidy up in it either.
     world.pools.open(world, &task.pool).await?;
     let words = if post.start { "Launching instance" } else { "Creating instance" };
     let request = super::request(world, words, caller, project, &task.instance.name);
     world.submit(task, request)
+}
+
+/// The size of a disk for which nobody says one, as LXD has it: 10 GiB.
+const USUAL_DISK: u64 = 10 << 30;
+
+/// The size the root is to have. A disk has one; files have one only if it is asked for.
+pub(super) fn root_size(kind: Kind, typed: &Typed) -> Option<u64> {
+    match kind {
+        Kind::Container => typed.root_size(),
+        Kind::VirtualMachine => Some(typed.root_size().unwrap_or(USUAL_DISK)),
+    }
 }
 
 /// Where its root comes from.
@@ -157,7 +167,7 @@ fn draft(
         id: 0,
         project: project.to_owned(),
         name,
-        kind: String::from("container"),
+        kind: Kind::from(post.r#type).word().to_owned(),
         architecture,
         member: world.me.clone(),
         description: post.description.clone(),
@@ -184,7 +194,14 @@ pub(super) fn free_name(db: &store::Read<'_>, project: &str) -> Result<String> {
 
 async fn image(cx: &mut Cx<Launch>) -> Result<()> {
     let Some(wanted) = &cx.input.image else { return Ok(()) };
-    cx.notes.image = Some(images::provide(&cx.world, wanted, &cx.control).await?);
+    let kind = cx.input.instance.kind();
+    let image = images::provide(&cx.world, wanted, &cx.control).await?;
+    if Kind::of(&image.kind) != kind {
+        let (is, name) = (&image.kind, &image.fingerprint[..12.min(image.fingerprint.len())]);
+        let why = format!("\"{name}\" is one of a {is}, not of a {}", kind.word());
+        return Err(Error::invalid("image", why));
+    }
+    cx.notes.image = Some(image);
     Ok(())
 }
 
@@ -196,9 +213,14 @@ async fn image_volume(cx: &mut Cx<Launch>) -> Result<()> {
 async fn root(cx: &mut Cx<Launch>) -> Result<()> {
     let input = cx.input.clone();
     let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
-    let volume = root_volume(&input.instance.project, &input.instance.name)?;
+    let volume = input.instance.root()?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
-    let shape = Shape { size: input.size, plain: input.plain, ..Shape::filesystem() };
+    let shape = Shape {
+        content: input.instance.kind().content(),
+        size: input.size,
+        plain: input.plain,
+        ..Shape::filesystem()
+    };
     let control = cx.control.clone();
     blocking("make root volume", move || {
         if pool.exists(&volume)? {
@@ -220,7 +242,7 @@ async fn root(cx: &mut Cx<Launch>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Launch>) -> Result<()> {
     let instance = &cx.input.instance;
-    super::delete::delete_volume(&cx.world, &cx.input.pool, &instance.project, &instance.name).await
+    super::delete::delete_volume(&cx.world, &cx.input.pool, instance).await
 }
 
 async fn row(cx: &mut Cx<Launch>) -> Result<()> {
@@ -266,6 +288,11 @@ fn complete(
         for (key, value) in &image.properties {
             new.config.set_default(&format!("image.{key}"), value.clone());
         }
+        if new.kind() == Kind::VirtualMachine
+            && image.properties.get("requirements.secureboot").is_some_and(|it| it == "false")
+        {
+            new.config.set_default("security.secureboot", "false");
+        }
         new.config.set("volatile.base_image", image.fingerprint.clone());
         new.architecture.clone_from(&image.architecture);
     }
@@ -289,7 +316,7 @@ pub(super) fn volume_row(instance: &Instance, pool: &str) -> Volume {
         member: instance.member.clone(),
         kind: instance.kind.clone(),
         name: instance.name.clone(),
-        content: String::from("filesystem"),
+        content: crate::storage::ids::content(instance.kind().content()).to_owned(),
         description: String::new(),
         config: options::Raw::new(),
         created_at: instance.created_at,

@@ -7,7 +7,10 @@ use wire::{
     Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode,
 };
 
-use super::guests::{Guests, Phase};
+use super::{
+    Kind,
+    guests::{Guests, Phase},
+};
 use crate::{
     Error, Result, World,
     db::{
@@ -128,7 +131,10 @@ fn render(guests: &Guests, row: rows::Instance, expanded: Expanded) -> Instance 
         created_at: row.created_at.into(),
         last_used_at: row.last_used_at.into(),
         location: String::from("none"),
-        r#type: InstanceType::Container,
+        r#type: match row.kind() {
+            Kind::Container => InstanceType::Container,
+            Kind::VirtualMachine => InstanceType::VirtualMachine,
+        },
         stateful: false,
         config: out(row.config),
         devices: db::devices_out(row.devices),

@@ -12,6 +12,10 @@ pub(crate) async fn apply(world: &World, project: &str, name: &str) -> Result<()
     })?;
     let Some(expanded) = expanded else { return Ok(()) };
     let typed = Typed::parse(&expanded)?;
+    if guest.spec().machine {
+        // Its memory and processors are QEMU's, from the next start on.
+        return Ok(());
+    }
     let id = names::instance_id(project, name);
     let limits = spec::limits(&typed.options.limits, &world.host, &id);
     match blocking("set limits", move || guest.monitor().set_limits(&limits)).await {

@@ -31,10 +31,12 @@ pub mod exec;
 pub mod exit;
 pub mod freeze;
 pub mod guests;
+mod kind;
 pub mod launch;
 pub mod list;
 pub mod live;
 pub mod logs;
+pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;
@@ -53,6 +55,7 @@ pub mod update;
 pub(crate) mod volatile;
 
 use guests::{Guest, Phase};
+pub use kind::Kind;
 
 /// The instance of that name that is whole.
 pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance> {
@@ -60,6 +63,19 @@ pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance>
     rows::get(db, project, name)?
         .filter(|row| row.made == Made::Ready)
         .ok_or_else(|| Error::not_found("instance", name))
+}
+
+/// Fails for what cannot be done with a virtual machine yet.
+pub(crate) fn not_a_machine(
+    db: &Read<'_>,
+    project: &str,
+    name: &str,
+    what: &'static str,
+) -> Result<()> {
+    match find(db, project, name)?.kind() {
+        Kind::Container => Ok(()),
+        Kind::VirtualMachine => Err(Error::Unsupported(what)),
+    }
 }
 
 /// The instance's guest, which must run.
@@ -114,8 +130,8 @@ pub(crate) fn check_profiles(db: &Read<'_>, home: &str, profiles: &[String]) -> 
 /// Fails when a device names a network or a volume that is not there, or an address it cannot have.
 pub(crate) fn check_devices(
     db: &Read<'_>,
-    project: &str,
-    instance: &str,
+    kind: Kind,
+    (project, instance): (&str, &str),
     typed: &options::Typed,
 ) -> Result<()> {
     for nic in typed.devices.values().filter_map(::options::device::Device::nic) {
@@ -126,5 +142,5 @@ pub(crate) fn check_devices(
             crate::networks::addresses::check(db, &network, nic, (project, instance))?;
         }
     }
-    crate::volumes::attach::check(db, project, &typed.devices)
+    crate::volumes::attach::check(db, (project, kind), &typed.devices)
 }

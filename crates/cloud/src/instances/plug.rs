@@ -24,7 +24,7 @@ use options::Raw;
 use runtime::Monitor;
 use serde::{Deserialize, Serialize};
 
-use super::options::Typed;
+use super::{machine, options::Typed};
 use crate::{
     Error, Result, World,
     blocking::blocking,
@@ -65,7 +65,8 @@ impl<'a> Kit<'a> {
 /// Whether a running instance has something to plug or unplug.
 pub(crate) fn differ(world: &World, id: &str, from: &Expanded, to: &Expanded) -> Result<bool> {
     let (old, new) = (Typed::parse(from)?, Typed::parse(to)?);
-    Ok(Kit::of(world, id, &old, &from.config)? != Kit::of(world, id, &new, &to.config)?)
+    let same = Kit::of(world, id, &old, &from.config)? == Kit::of(world, id, &new, &to.config)?;
+    Ok(!same || !machine::same_disks(&old, &new))
 }
 
 /// Makes the devices of `from` those of `to`, so far as the instance runs.
@@ -86,6 +87,9 @@ pub(crate) async fn swap(
         Some(guest) => Some(guest.ports().lock().await),
         None => None,
     };
+    if let Some(guest) = guest.as_ref().filter(|guest| guest.spec().machine) {
+        return machine::swap(world, guest, (from, to)).await;
+    }
     let run = world.dirs.run(&id);
     // Not by the guest: after a crash this comes before those are found again.
     let monitor = blocking("find monitor", move || Monitor::connect(&run)).await?.map(Arc::new);

@@ -10,7 +10,7 @@ use storage::{Shape, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceRebuildPost;
 
-use super::{boot::root_volume, guests::Phase, options::Typed};
+use super::{guests::Phase, options::Typed};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -89,7 +89,7 @@ impl Rebuild {
             Ok(Rebuild {
                 caller: caller.clone(),
                 pool: super::snapshots::pool_of(db, project, name)?,
-                size: typed.root_size(),
+                size: super::launch::root_size(old.kind(), &typed),
                 plain: typed.options.security.nesting,
                 old,
                 image,
@@ -147,7 +147,7 @@ struct Roots {
 
 impl Roots {
     async fn open(cx: &Cx<Rebuild>) -> Result<Roots> {
-        let root = root_volume(&cx.input.old.project, &cx.input.old.name)?;
+        let root = cx.input.old.root()?;
         let beside = |end: &str| VolumeId::new(root.kind, format!("{}@{end}", root.name));
         let (new, old) = (beside("new")?, beside("old")?);
         Ok(Roots { pool: cx.world.pools.open(&cx.world, &cx.input.pool).await?, root, new, old })
@@ -166,7 +166,8 @@ async fn root(cx: &mut Cx<Rebuild>) -> Result<()> {
     let roots = Roots::open(cx).await?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
     let Rebuild { size, plain, .. } = *cx.input;
-    let shape = Shape { size, plain, ..Shape::filesystem() };
+    let shape =
+        Shape { content: cx.input.old.kind().content(), size, plain, ..Shape::filesystem() };
     let control = cx.control.clone();
     blocking("make root volume", move || {
         let Roots { pool, new, .. } = &roots;

@@ -15,7 +15,6 @@ use store::{Read, Write};
 use tasks::{Cx, Request, Step, Task, step};
 
 use super::{
-    boot::root_volume,
     options::Typed,
     plug::{self, Touched, Way},
     snapshots, volatile,
@@ -199,7 +198,7 @@ impl Of {
             true => None,
             false => Some(Root { pool: snapshots::pool_of(db, &old.project, &old.name)?, size }),
         };
-        attach::check(db, &new.project, &typed.devices)?;
+        attach::check(db, (&new.project, new.kind()), &typed.devices)?;
         Port::check_names(&typed.devices, &after.config)?;
         Ok(Of {
             row: Change { before: old.clone(), after: new },
@@ -210,8 +209,7 @@ impl Of {
     }
 
     fn volume(&self) -> Result<VolumeId> {
-        let (project, name) = self.name();
-        root_volume(project, name)
+        self.row.before.root()
     }
 
     fn name(&self) -> (&str, &str) {

@@ -9,7 +9,6 @@ use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancePost;
 
 use super::{
-    boot::root_volume,
     copy::{self, From, draft},
     guests::Phase,
     options::Typed,
@@ -93,7 +92,7 @@ impl Relocate {
             super::check_profiles(db, &home, &new.profiles)?;
             new.devices = draft::in_pool(db, &new, &pool)?;
             let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
-            super::check_devices(db, &new.project, &new.name, &typed)?;
+            super::check_devices(db, new.kind(), (&new.project, &new.name), &typed)?;
             let old_snapshots = snapshots::of_instance(db, old.id)?;
             let new_snapshots = match post.instance_only {
                 true => Vec::new(),
@@ -164,14 +163,14 @@ async fn free(cx: &mut Cx<Relocate>) -> Result<()> {
 
 async fn files(cx: &Cx<Relocate>) -> Result<Files> {
     let Relocate { from, new, pool, size, plain, .. } = &*cx.input;
-    let shape = Shape { size: *size, plain: *plain, ..Shape::filesystem() };
+    let shape =
+        Shape { content: new.kind().content(), size: *size, plain: *plain, ..Shape::filesystem() };
     Files::open(&cx.world, copy::ends(from, new, pool)?, shape, &cx.control).await
 }
 
 async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()> {
     let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
-    let from = root_volume(&from.project, &from.name)?;
-    let to = root_volume(&to.project, &to.name)?;
+    let (from, to) = (from.root()?, to.root()?);
     blocking("rename root volume", move || match pool.exists(&from)? {
         true => pool.rename(&from, &to),
         false => Ok(()),
@@ -194,7 +193,7 @@ async fn root_back(cx: &mut Cx<Relocate>) -> Result<()> {
     }
     match cx.input.within() {
         true => rename(cx, new, old).await,
-        false => super::delete::delete_volume(&cx.world, pool, &new.project, &new.name).await,
+        false => super::delete::delete_volume(&cx.world, pool, new).await,
     }
 }
 
@@ -273,7 +272,7 @@ async fn old_root(cx: &mut Cx<Relocate>) -> Result<()> {
     let Relocate { from, old, .. } = &*cx.input;
     match cx.input.within() {
         true => Ok(()),
-        false => super::delete::delete_volume(&cx.world, &from.pool, &old.project, &old.name).await,
+        false => super::delete::delete_volume(&cx.world, &from.pool, old).await,
     }
 }
 

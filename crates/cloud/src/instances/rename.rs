@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::{boot::root_volume, options::Typed};
+use super::{Kind, options::Typed};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -19,6 +19,8 @@ pub(crate) struct Rename {
     from: String,
     to: String,
     pool: String,
+    #[serde(default)]
+    kind: Kind,
 }
 
 impl Task for Rename {
@@ -46,15 +48,16 @@ impl Rename {
         to: &str,
     ) -> Result<Rename> {
         options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
-        let pool = world.store.read(|db| {
+        let (pool, kind) = world.store.read(|db| {
             let row = super::find(db, project, from)?;
             if rows::get(db, project, to)?.is_some() {
                 return Err(Error::exists("instance", to));
             }
-            Ok(Typed::parse(&expand::expand(db, &row)?)?.root_pool()?.to_owned())
+            let typed = Typed::parse(&expand::expand(db, &row)?)?;
+            Ok((typed.root_pool()?.to_owned(), row.kind()))
         })?;
         let (caller, project) = (caller.clone(), project.to_owned());
-        Ok(Rename { caller, project, from: from.to_owned(), to: to.to_owned(), pool })
+        Ok(Rename { caller, project, from: from.to_owned(), to: to.to_owned(), pool, kind })
     }
 }
 
@@ -78,8 +81,8 @@ pub async fn rename(
 
 async fn move_volume(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
     let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
-    let project = &cx.input.project;
-    let (from, to) = (root_volume(project, from)?, root_volume(project, to)?);
+    let Rename { project, kind, .. } = &*cx.input;
+    let (from, to) = (kind.root(project, from)?, kind.root(project, to)?);
     let moved = move || match pool.exists(&from)? {
         true => pool.rename(&from, &to),
         false => Ok(()),
@@ -113,11 +116,11 @@ async fn logs(cx: &mut Cx<Rename>) -> Result<()> {
 }
 
 async fn move_row(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
-    let project = cx.input.project.as_str();
+    let (project, kind) = (cx.input.project.as_str(), cx.input.kind);
     cx.world
         .store
         .write(|db| {
-            if let Some(volume) = volumes::of_instance(db, project, "container", from)? {
+            if let Some(volume) = volumes::of_instance(db, project, kind.word(), from)? {
                 volumes::rename(db, volume.id, to)?;
             }
             if let Some(row) = rows::get(db, project, from)? {

@@ -8,7 +8,10 @@ use wire::{
     StatusCode,
 };
 
-use super::guests::{Guest, Phase};
+use super::{
+    guests::{Guest, Phase},
+    machine,
+};
 use crate::{Error, Result, World, blocking::blocking, networks::ports};
 
 /// The state of an instance, which may be stopped.
@@ -31,7 +34,11 @@ pub(crate) async fn of(world: &World, project: &str, name: &str) -> Result<Insta
     match seen.await {
         Ok((info, usage)) => {
             // One that is just ending has no network any more.
-            let network = ports::interfaces(&guest).await.unwrap_or_default();
+            let network = match guest.spec().machine {
+                true => machine::state::interfaces(world, &guest).await,
+                false => ports::interfaces(&guest).await,
+            };
+            let network = network.unwrap_or_default();
             Ok(rendered(status, &guest, i64::from(info.pid), usage, network))
         }
         // It ended while it was looked at.

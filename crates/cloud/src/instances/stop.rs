@@ -94,6 +94,10 @@ async fn ask(guest: &Guest) -> Result<()> {
     if guest.phase() == Phase::Frozen {
         super::freeze::set(guest, false).await?;
     }
+    if let Some(qmp) = guest.qmp() {
+        qmp.call(vm::Call::new("system_powerdown")).await?;
+        return Ok(());
+    }
     let (asked, signal) = (guest.clone(), guest.spec().stop_signal);
     blocking("ask instance to stop", move || asked.monitor().signal(signal)).await
 }

@@ -54,7 +54,7 @@ fn check(db: &Read<'_>, old: &Instance, new: &Instance, running: bool) -> Result
     if before.root_pool()? != after.root_pool()? {
         return Err(Error::Unsupported("a move to another pool by changing the root disk"));
     }
-    super::check_devices(db, &old.project, &old.name, &after)
+    super::check_devices(db, old.kind(), (&old.project, &old.name), &after)
 }
 
 fn changed(old: &Instance, put: InstancePut) -> Result<Instance> {

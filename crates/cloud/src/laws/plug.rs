@@ -149,7 +149,7 @@ fn a_root_of_another_size_is_all_or_nothing() {
             async |world| {
                 let mut seen = observe(world).await;
                 let pool = world.pools.open(world, "default").await.unwrap();
-                let root = instances::boot::root_volume("default", "web").unwrap();
+                let root = instances::Kind::Container.root("default", "web").unwrap();
                 seen.insert(format!("size {:?}", pool.describe(&root).unwrap().size));
                 seen
             },

@@ -4,10 +4,13 @@
 //! The filter names the host's link, so it stands before there is one, and goes after it: a device
 //! that is to be filtered never sends a frame that is not.
 
-use std::{collections::BTreeMap, os::fd::BorrowedFd};
+use std::{
+    collections::BTreeMap,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use leases::MacAddr;
-use network::{PortFilter, PortSpec};
+use network::{Inside, PortFilter, PortSpec};
 use options::{
     Raw,
     device::{Device, Nic},
@@ -80,27 +83,50 @@ impl<'a> Port<'a> {
         self.nic.bridge()
     }
 
-    /// Makes it; what an attempt before this one left is replaced.
+    /// Makes it for a container; what an attempt before this one left is replaced.
     pub(crate) async fn plug(&self, world: &World, netns: BorrowedFd<'_>) -> Result<()> {
         self.filter(world).await?;
-        let spec = PortSpec {
+        let (spec, inside) = (self.spec(), Inside { name: &self.name, netns });
+        if let Err(first) = world.plane.attach_port(&spec, inside).await {
+            // What is there from before is in the way; anything else fails again.
+            tracing::debug!(port = spec.host_name, error = %tasks::chain(&first), "port");
+            world.plane.detach_port(spec.host_name).await?;
+            world.plane.attach_port(&spec, inside).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes it for a virtual machine: its tap, and its MTU if it is not the usual.
+    pub(crate) async fn tap(&self, world: &World) -> Result<(OwnedFd, Option<u32>)> {
+        self.filter(world).await?;
+        Ok(world.plane.attach_tap(&self.spec()).await?)
+    }
+
+    fn spec(&self) -> PortSpec<'_> {
+        PortSpec {
             bridge: self.nic.bridge(),
             host_name: &self.host_name,
             host_hwaddr: None,
-            name: &self.name,
             hwaddr: self.hwaddr,
             mtu: self.nic.mtu(),
             queue_length: self.nic.queue_length(),
             isolated: self.nic.isolated(),
-            netns,
-        };
-        if let Err(first) = world.plane.attach_port(&spec).await {
-            // What is there from before is in the way; anything else fails again.
-            tracing::debug!(port = spec.host_name, error = %tasks::chain(&first), "port");
-            world.plane.detach_port(spec.host_name).await?;
-            world.plane.attach_port(&spec).await?;
         }
-        Ok(())
+    }
+
+    /// The name of the link on this machine.
+    pub(crate) fn host_name(&self) -> &str {
+        &self.host_name
+    }
+
+    /// The name inside.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The guest's hardware address.
+    pub(crate) fn hwaddr(&self) -> MacAddr {
+        self.hwaddr
     }
 
     /// Puts its filter in place of an earlier one, if it is to have any.

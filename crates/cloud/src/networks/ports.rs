@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use network::{Address, Host, Interface};
+use network::{Address, Counters, Host, Interface};
 use options::{Raw, device::Device};
 use wire::{InstanceStateNetwork, InstanceStateNetworkAddress, InstanceStateNetworkCounters};
 
@@ -141,6 +141,20 @@ pub(crate) async fn interfaces(guest: &Guest) -> Result<BTreeMap<String, Instanc
     Ok(found.into_iter().map(|link| (link.name.clone(), render(&link))).collect())
 }
 
+/// What went over a link.
+pub(crate) fn counted(counters: &Counters) -> InstanceStateNetworkCounters {
+    InstanceStateNetworkCounters {
+        bytes_received: counters.bytes_received,
+        bytes_sent: counters.bytes_sent,
+        packets_received: counters.packets_received,
+        packets_sent: counters.packets_sent,
+        errors_received: counters.errors_received,
+        errors_sent: counters.errors_sent,
+        packets_dropped_outbound: counters.packets_dropped_outbound,
+        packets_dropped_inbound: counters.packets_dropped_inbound,
+    }
+}
+
 fn render(link: &Interface) -> InstanceStateNetwork {
     let address = |address: &Address| InstanceStateNetworkAddress {
         family: String::from(if address.address.is_ipv4() { "inet" } else { "inet6" }),
@@ -148,19 +162,9 @@ fn render(link: &Interface) -> InstanceStateNetwork {
         netmask: address.prefix_len.to_string(),
         scope: String::from(address.scope),
     };
-    let counters = &link.counters;
     InstanceStateNetwork {
         addresses: link.addresses.iter().map(address).collect(),
-        counters: InstanceStateNetworkCounters {
-            bytes_received: counters.bytes_received,
-            bytes_sent: counters.bytes_sent,
-            packets_received: counters.packets_received,
-            packets_sent: counters.packets_sent,
-            errors_received: counters.errors_received,
-            errors_sent: counters.errors_sent,
-            packets_dropped_outbound: counters.packets_dropped_outbound,
-            packets_dropped_inbound: counters.packets_dropped_inbound,
-        },
+        counters: counted(&link.counters),
         hwaddr: link.hwaddr.map(|mac| mac.to_string()).unwrap_or_default(),
         host_name: String::new(),
         mtu: link.mtu,

@@ -20,6 +20,7 @@ use crate::{
     instances::{
         boot, exit,
         guests::{Guest, Phase},
+        machine,
         options::Typed,
         start, volatile,
     },
@@ -110,6 +111,9 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
         };
         let spec = read_spec(world, &id).await?;
         let guest = Guest::new(&row.project, &row.name, monitor, spec, phase);
+        if guest.spec().machine && !machine::find_again(world, &guest).await? {
+            return boot::end(world, &row.project, &row.name).await.map(|()| None);
+        }
         world.guests.hold(guest.clone());
         // An error means that the daemon is about to end.
         let _ = world.started.send(guest);

@@ -122,12 +122,17 @@ impl Known {
     }
 }
 
+fn is_instance(kind: VolumeKind) -> bool {
+    matches!(kind, VolumeKind::Container | VolumeKind::VirtualMachine)
+}
+
 /// Why a volume cannot be had, if so.
 fn hindrance(db: &Read<'_>, known: &Known, one: &Unknown) -> Result<Option<&'static str>> {
     let taken = match one.kind {
-        VolumeKind::VirtualMachine => return Ok(Some("not supported by this server")),
         VolumeKind::Bucket => known.buckets.iter().any(|row| row.name == one.name),
-        VolumeKind::Container => instances::get(db, &one.project, &one.name)?.is_some(),
+        VolumeKind::Container | VolumeKind::VirtualMachine => {
+            instances::get(db, &one.project, &one.name)?.is_some()
+        }
         VolumeKind::Custom | VolumeKind::Image => false,
     };
     Ok(taken.then_some("there is another of that name: rename it first"))
@@ -151,7 +156,9 @@ pub(super) fn write(
     for unknown in wanted {
         let Some(volume) = on_disk.iter().find(|volume| volume.id == unknown.id) else { continue };
         match unknown.kind {
-            VolumeKind::Container => rows::instance(db, world, record, unknown, volume)?,
+            VolumeKind::Container | VolumeKind::VirtualMachine => {
+                rows::instance(db, world, record, unknown, volume)?;
+            }
             VolumeKind::Bucket => rows::bucket(db, world, record, unknown, volume)?,
             _ => rows::custom(db, world, record, unknown, volume)?,
         }
@@ -175,7 +182,7 @@ fn surroundings(db: &mut Write<'_>, record: &Record, wanted: &[Unknown], new: bo
     }
     let is_wanted = |row: &Instance| {
         let is = |unknown: &Unknown| unknown.project == row.project && unknown.name == row.name;
-        wanted.iter().any(|unknown| unknown.kind == VolumeKind::Container && is(unknown))
+        wanted.iter().any(|unknown| is_instance(unknown.kind) && is(unknown))
     };
     let instances: Vec<&Instance> =
         record.instances.iter().map(|one| &one.instance).filter(|row| is_wanted(row)).collect();

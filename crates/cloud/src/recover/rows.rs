@@ -19,7 +19,7 @@ use crate::{
         volumes::{self, Volume},
     },
     instances::volatile,
-    storage::ids::word,
+    storage::ids::{self, word},
 };
 
 /// The row that was recorded of a volume.
@@ -34,11 +34,7 @@ fn row_of(
     unknown: &Unknown,
     volume: &OnDisk,
 ) -> Result<()> {
-    let content = match volume.info.content {
-        storage::Content::Filesystem => "filesystem",
-        storage::Content::Block => "block",
-        storage::Content::Iso => "iso",
-    };
+    let content = ids::content(volume.info.content);
     let bare = || Volume {
         id: 0,
         pool: String::new(),
@@ -156,7 +152,7 @@ fn unrecorded(world: &World, unknown: &Unknown, volume: &OnDisk) -> Instance {
         id: 0,
         project: unknown.project.clone(),
         name: unknown.name.clone(),
-        kind: String::from("container"),
+        kind: word(unknown.kind).to_owned(),
         architecture: world.host.architecture.clone(),
         member: world.me.clone(),
         description: String::from("recovered without its options"),

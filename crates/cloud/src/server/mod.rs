@@ -49,7 +49,7 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> ServerEnvi
         architectures: vec![host.architecture.clone()],
         driver: String::from("microcloud"),
         driver_version: VERSION.to_owned(),
-        instance_types: vec![String::from("container")],
+        instance_types: vec![String::from("container"), String::from("virtual-machine")],
         firewall: String::from("nftables"),
         kernel: String::from("Linux"),
         kernel_architecture: host.architecture.clone(),

@@ -1,6 +1,6 @@
 //! What volumes are to users, read from what they are called in a pool.
 
-use storage::{VolumeId, VolumeKind};
+use storage::{Content, VolumeId, VolumeKind};
 
 use crate::names;
 
@@ -28,6 +28,15 @@ pub(crate) fn word(kind: VolumeKind) -> &'static str {
         VolumeKind::Image => "image",
         VolumeKind::Custom => "custom",
         VolumeKind::Bucket => "bucket",
+    }
+}
+
+/// What is in it, as the API writes it.
+pub(crate) fn content(content: Content) -> &'static str {
+    match content {
+        Content::Filesystem => "filesystem",
+        Content::Block => "block",
+        Content::Iso => "iso",
     }
 }
 

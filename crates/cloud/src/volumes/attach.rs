@@ -15,7 +15,7 @@ use store::Read;
 use tasks::Claim;
 
 use super::{Key, users};
-use crate::{Error, Result, World, blocking::blocking};
+use crate::{Error, Result, World, blocking::blocking, instances::Kind};
 
 /// A disk that an instance is to have mounted.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,13 +123,13 @@ fn of_device(device: &str, source: Error) -> Error {
 /// Fails when a device names a volume that is not there, or that a container cannot have.
 pub(crate) fn check(
     db: &Read<'_>,
-    project: &str,
+    (project, kind): (&str, Kind),
     devices: &BTreeMap<String, Device>,
 ) -> Result<()> {
     for (name, device) in devices {
         let Some(disk) = device.disk() else { continue };
         if let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() {
-            check_one(db, project, (pool, volume), disk)
+            check_one(db, (project, kind), (pool, volume), disk)
                 .map_err(|source| of_device(name, source))?;
         }
     }
@@ -138,7 +138,7 @@ pub(crate) fn check(
 
 fn check_one(
     db: &Read<'_>,
-    project: &str,
+    (project, kind): (&str, Kind),
     (pool, volume): (&str, &str),
     disk: &Disk,
 ) -> Result<()> {
@@ -146,6 +146,14 @@ fn check_one(
         Err(Error::NotFound { .. }) if !disk.required => return Ok(()),
         found => found?,
     };
+    if kind == Kind::VirtualMachine && row.content != "filesystem" {
+        return match disk.path {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::invalid("path", "a volume that is a disk is not mounted: leave it out"))
+            }
+        };
+    }
     check_files(&row.content, volume)?;
     match disk.path {
         Some(_) => Ok(()),

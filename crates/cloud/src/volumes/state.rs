@@ -4,7 +4,7 @@ use storage::{VolumeId, VolumeKind};
 use wire::{StorageVolumeState, StorageVolumeStateUsage};
 
 use super::Key;
-use crate::{Error, Result, World, blocking::blocking, instances::boot::root_volume};
+use crate::{Error, Result, World, blocking::blocking, instances::Kind};
 
 /// What there is to say of a volume of any kind now.
 pub async fn state(
@@ -17,7 +17,7 @@ pub async fn state(
     let shown = super::get(world, pool, project, kind, name).await?;
     let id = match kind {
         "custom" => world.store.read(|db| Key::of(db, pool, project, name))?.on_disk()?,
-        "container" => root_volume(project, name)?,
+        "container" | "virtual-machine" => Kind::of(kind).root(project, name)?,
         "image" => VolumeId::new(VolumeKind::Image, name)?,
         _ => return Err(Error::Unsupported("the state of such a volume")),
     };

@@ -1,4 +1,5 @@
-//! An image's files on disk: `metadata.yaml`, `templates/`, and `rootfs/` or `disk.qcow2`.
+//! An image's files on disk: `metadata.yaml`, `templates/`, and `rootfs/` or `disk.qcow2`; and `boot/`, the
+//! kernel of a virtual machine that has no firmware.
 //!
 //! The archive is not trusted. Every entry is put in place from an open folder that was reached
 //! inside the tree it belongs to, so neither `..` nor a link leads out. Owners, modes, times, setuid
@@ -193,6 +194,7 @@ impl<'a> Work<'a> {
     fn unified(&mut self, file: &Path, part: &Path, into: &Path) -> Result<()> {
         let mut rootfs = Lazy::new(into.join("rootfs"));
         let mut templates = Lazy::new(into.join("templates"));
+        let mut boot = Lazy::new(into.join("boot"));
         let (in_rootfs, in_templates) = (part.join("rootfs"), part.join("templates"));
         self.each(file, &mut |writer, item| {
             let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
@@ -204,12 +206,16 @@ impl<'a> Work<'a> {
                 Some(b"templates") => {
                     writer.put(item, templates.tree()?, parts.as_path(), &in_templates)
                 }
+                Some(b"boot") => {
+                    writer.put(item, boot.tree()?, parts.as_path(), &part.join("boot"))
+                }
                 Some(b"rootfs") => writer.put(item, rootfs.tree()?, parts.as_path(), &in_rootfs),
                 Some(b"rootfs.img") => writer.disk(item, &into.join("disk.qcow2")),
                 _ => Ok(()),
             }
         })?;
         templates.finish()?;
+        boot.finish()?;
         rootfs.finish()
     }
 

@@ -27,8 +27,14 @@ fn a_port_is_born_in_the_guest_and_goes_without_trace() {
         let bridge = plane.state("br0").await.unwrap().unwrap();
         assert_eq!((outside.up, outside.master), (true, Some(bridge.index)));
         assert_eq!(outside.hwaddr.unwrap().0[0], 0xfe, "too high for a bridge to take over");
-        assert!(plane.attach_port(&guest.port(Some("br0"), "veth1")).await.is_err(), "taken");
-        assert!(plane.attach_port(&guest.port(Some("none"), "veth9")).await.is_err(), "no bridge");
+        assert!(
+            plane.attach_port(&guest.port(Some("br0"), "veth1"), guest.inside()).await.is_err(),
+            "taken"
+        );
+        assert!(
+            plane.attach_port(&guest.port(Some("none"), "veth9"), guest.inside()).await.is_err(),
+            "no bridge"
+        );
         assert!(plane.port_counters("veth1").await.unwrap().is_some());
         plane.detach_port("veth1").await.unwrap();
         plane.detach_port("veth1").await.unwrap();
@@ -48,7 +54,7 @@ fn attaching_a_port_is_quick() {
         let mut best = Duration::MAX;
         for _ in 0..20 {
             let start = Instant::now();
-            plane.attach_port(&guest.port(Some("br0"), "veth1")).await.unwrap();
+            plane.attach_port(&guest.port(Some("br0"), "veth1"), guest.inside()).await.unwrap();
             best = best.min(start.elapsed());
             plane.detach_port("veth1").await.unwrap();
         }
@@ -216,7 +222,7 @@ fn guests_are_isolated_when_asked() {
             plane.detach_port(name).await.unwrap();
             let mut port = guest.port(Some("br0"), name);
             port.isolated = true;
-            plane.attach_port(&port).await.unwrap();
+            plane.attach_port(&port, guest.inside()).await.unwrap();
             let last = if name == "veth1" { 11 } else { 12 };
             let up = format!(
                 "busybox ip link set eth0 up; busybox ip addr add 10.77.1.{last}/24 dev eth0"

@@ -11,7 +11,7 @@ use std::{
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
-use crate::{MacAddr, Plane, PortSpec, netlink};
+use crate::{Inside, MacAddr, Plane, PortSpec, netlink};
 
 /// Runs a law on a thread with a fresh network namespace, loopback up.
 pub(super) fn alone<F: Future<Output = ()>>(law: impl FnOnce() -> F + Send + 'static) {
@@ -60,7 +60,7 @@ impl Guest {
         let netns = std::thread::spawn(open).join().unwrap();
         let guest = Guest { netns, mac: MacAddr([0, 0x16, 0x3e, 0xaa, 0, last]) };
         let host_name = format!("veth{last}");
-        plane.attach_port(&guest.port(Some(bridge), &host_name)).await.unwrap();
+        plane.attach_port(&guest.port(Some(bridge), &host_name), guest.inside()).await.unwrap();
         guest.sh("busybox ip link set lo up; busybox ip link set eth0 up").await;
         guest
     }
@@ -70,13 +70,16 @@ impl Guest {
             bridge,
             host_name,
             host_hwaddr: None,
-            name: "eth0",
             hwaddr: self.mac,
             mtu: None,
             queue_length: None,
             isolated: false,
-            netns: self.netns.as_fd(),
         }
+    }
+
+    /// The guest's end of a port.
+    pub(super) fn inside(&self) -> Inside<'_> {
+        Inside { name: "eth0", netns: self.netns.as_fd() }
     }
 
     /// Runs a shell command in the guest; its output.

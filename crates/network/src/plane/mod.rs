@@ -21,7 +21,7 @@ use rtnetlink::Handle;
 use tokio::sync::Mutex as Turn;
 
 pub use apply::Applied;
-pub use ports::PortSpec;
+pub use ports::{Inside, PortSpec};
 
 use crate::{Error, Facts, Interface, Result, Warning, netlink};
 

@@ -1,6 +1,7 @@
-//! Ports of instances: a veth pair, one end on the bridge, the other born in the instance.
+//! Ports of instances: a veth pair, one end on the bridge, the other born in the instance; or a tap, whose
+//! other end is a virtual machine.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use leases::MacAddr;
 use rtnetlink::{
@@ -11,6 +12,9 @@ use rtnetlink::{
 use super::{Plane, sysctl};
 use crate::{Counters, Error, Result, bridge::check_name, netlink};
 
+/// What a link has if nobody says otherwise.
+const USUAL_MTU: u32 = 1500;
+
 /// A port of an instance.
 #[derive(Debug, Clone)]
 pub struct PortSpec<'a> {
@@ -20,8 +24,6 @@ pub struct PortSpec<'a> {
     pub host_name: &'a str,
     /// Hardware address of the end on this machine; a high one if not set.
     pub host_hwaddr: Option<MacAddr>,
-    /// Name of the instance's end, such as `eth0`.
-    pub name: &'a str,
     /// Hardware address of the instance's end.
     pub hwaddr: MacAddr,
     /// MTU of both ends; that of the bridge if not set.
@@ -30,7 +32,14 @@ pub struct PortSpec<'a> {
     pub queue_length: Option<u32>,
     /// May not talk to other isolated ports.
     pub isolated: bool,
-    /// The instance's network namespace.
+}
+
+/// The end of a port that is a container's.
+#[derive(Debug, Clone, Copy)]
+pub struct Inside<'a> {
+    /// Its name, such as `eth0`.
+    pub name: &'a str,
+    /// The container's network namespace.
     pub netns: BorrowedFd<'a>,
 }
 
@@ -40,24 +49,59 @@ impl Plane {
     ///
     /// # Errors
     /// The bridge does not exist, a name is taken, or the namespace is gone.
-    pub async fn attach_port(&self, port: &PortSpec<'_>) -> Result<()> {
+    pub async fn attach_port(&self, port: &PortSpec<'_>, inside: Inside<'_>) -> Result<()> {
         check_name(port.host_name)?;
-        check_name(port.name)?;
+        check_name(inside.name)?;
+        let (bridge, mtu) = self.bridge_of(port).await?;
+        let message = pair(port, inside, bridge, mtu);
+        netlink::add_link(&self.handle, port.host_name, message).await?;
+        self.settle(port).await
+    }
+
+    /// Makes a tap, up and on the bridge, for a virtual machine, and gives its MTU, if it is not the
+    /// usual. It goes when nobody has it open any more.
+    ///
+    /// # Errors
+    /// The bridge does not exist, the name is taken, or the kernel has no taps.
+    pub async fn attach_tap(&self, port: &PortSpec<'_>) -> Result<(OwnedFd, Option<u32>)> {
+        check_name(port.host_name)?;
+        let (bridge, mtu) = self.bridge_of(port).await?;
+        let tap = sys::open_tap(port.host_name).map_err(|source| Error::Netlink {
+            action: "make tap",
+            object: port.host_name.to_owned(),
+            source,
+        })?;
+        // Its own address is not the guest's, which speaks through it.
+        let hwaddr = port.host_hwaddr.unwrap_or_else(|| high(port.hwaddr));
+        let mut link =
+            LinkMessageBuilder::<LinkUnspec>::new().name(port.host_name).address(hwaddr.0.to_vec());
+        if let Some(index) = bridge {
+            link = link.controller(index);
+        }
+        let mut message = link.up().build();
+        message.attributes.extend(sizes(port, mtu));
+        netlink::set_link(&self.handle, port.host_name, message).await?;
+        self.settle(port).await?;
+        Ok((tap, mtu.filter(|mtu| *mtu != USUAL_MTU)))
+    }
+
+    /// The index of the bridge a port is to be on, and the MTU it is to have.
+    async fn bridge_of(&self, port: &PortSpec<'_>) -> Result<(Option<u32>, Option<u32>)> {
         let bridge = match port.bridge {
             Some(name) => Some(self.bridge(name).await?),
             None => None,
         };
-        let mtu = port.mtu.or(bridge.map(|(_, mtu)| mtu));
-        let message = pair(port, bridge.map(|(index, _)| index), mtu);
-        netlink::add_link(&self.handle, port.host_name, message).await?;
+        Ok((bridge.map(|(index, _)| index), port.mtu.or(bridge.map(|(_, mtu)| mtu))))
+    }
+
+    /// What is left to do once a port is on its bridge.
+    async fn settle(&self, port: &PortSpec<'_>) -> Result<()> {
+        if port.bridge.is_none() {
+            return Ok(());
+        }
         // The machine speaks by the bridge; an address of its own on the port would only be noise.
-        if bridge.is_some() {
-            sysctl::quiet(port.host_name);
-        }
-        if port.isolated && bridge.is_some() {
-            self.isolate(port.host_name).await?;
-        }
-        Ok(())
+        sysctl::quiet(port.host_name);
+        if port.isolated { self.isolate(port.host_name).await } else { Ok(()) }
     }
 
     /// Removes the pair; it need not exist.
@@ -109,14 +153,19 @@ impl Plane {
     }
 }
 
-fn pair(port: &PortSpec<'_>, bridge: Option<u32>, mtu: Option<u32>) -> LinkMessage {
+fn pair(
+    port: &PortSpec<'_>,
+    inside: Inside<'_>,
+    bridge: Option<u32>,
+    mtu: Option<u32>,
+) -> LinkMessage {
     let mut peer = LinkMessageBuilder::<LinkUnspec>::new()
-        .name(port.name)
+        .name(inside.name)
         .address(port.hwaddr.0.to_vec())
-        .setns_by_fd(port.netns.as_raw_fd())
+        .setns_by_fd(inside.netns.as_raw_fd())
         .build();
     peer.attributes.extend(sizes(port, mtu));
-    let mut host = LinkMessageBuilder::<LinkVeth>::new(port.host_name, port.name)
+    let mut host = LinkMessageBuilder::<LinkVeth>::new(port.host_name, inside.name)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
         .up();
     host = host.address(port.host_hwaddr.unwrap_or_else(|| high(port.hwaddr)).0.to_vec());

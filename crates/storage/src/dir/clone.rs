@@ -22,6 +22,9 @@ use crate::{
     Access, Content, Error, Result, Shape, View, VolumeId, VolumeKind, copy, copy_tree, fsio,
 };
 
+/// What an image brings beside its root, which all that is made of it keeps.
+const BESIDE: [&str; 3] = ["metadata.yaml", "templates", "boot"];
+
 /// Makes volume `to` from `source`.
 pub(super) fn volume(
     pool: &DirPool,
@@ -84,8 +87,9 @@ impl From<'_> {
             Content::Filesystem => self.files(to, meta, why, control)?,
         }
         self.pool.trees.settle(&meta.contents(to))?;
-        share(&self.place.folder.join("metadata.yaml"), &to.folder.join("metadata.yaml"))?;
-        share(&self.place.folder.join("templates"), &to.folder.join("templates"))?;
+        for name in BESIDE {
+            share(&self.place.folder.join(name), &to.folder.join(name))?;
+        }
         meta.write_new(to)?;
         control.check()?;
         match self.is_cheap(meta) {
@@ -109,6 +113,12 @@ impl From<'_> {
 
     fn disk(&self, to: &Place, meta: &Meta, why: Purpose, control: &Control) -> Result<()> {
         let (trees, target) = (&*self.pool.trees, to.disk());
+        if let (VolumeKind::Image, Some(size)) = (self.id.kind, meta.size) {
+            let has = trees.disk_size(&self.place.disk())?;
+            if has > trees.whole(size) {
+                return Err(Error::Shrink { volume: self.id.clone(), from: has, to: size });
+            }
+        }
         trees.copy_disk(&self.place.disk(), &target, &meta.making, why, control)?;
         meta.size.map_or(Ok(()), |size| grow_to(trees, &target, size))
     }

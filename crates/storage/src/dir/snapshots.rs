@@ -153,7 +153,7 @@ pub(super) fn renewed(meta: &Meta) -> Meta {
 /// Swaps the restored contents in by one rename; what they replace goes with the build.
 pub(super) fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
     fsio::swap(&meta.contents(build), &meta.contents(now))?;
-    for name in ["work", "metadata.yaml", "templates"] {
+    for name in ["work", "metadata.yaml", "templates", "boot"] {
         let (from, to) = (build.folder.join(name), now.folder.join(name));
         match (fsio::exists(&from)?, fsio::exists(&to)?) {
             (true, true) => fsio::swap(&from, &to)?,

@@ -74,7 +74,12 @@ pub(super) fn draft(
     };
     instance.devices = in_pool(db, &instance, &pool)?;
     let typed = with_root(db, &mut instance, &pool)?;
-    crate::instances::check_devices(db, project, name, &typed)?;
+    crate::instances::check_devices(
+        db,
+        crate::instances::Kind::Container,
+        (project, name),
+        &typed,
+    )?;
     let mut snapshots: Vec<Snapshot> = Vec::new();
     for name in &index.snapshots {
         options::names::check_snapshot(name).map_err(|why| Error::invalid("snapshot name", why))?;

@@ -15,7 +15,7 @@ use crate::{
         instances::{self as rows, Instance, Made},
         volumes,
     },
-    instances::{boot::root_volume, copy, delete, launch},
+    instances::{copy, delete, launch},
     url,
 };
 
@@ -75,7 +75,7 @@ impl Import {
     }
 
     fn volume(&self) -> Result<VolumeId> {
-        root_volume(&self.instance.project, &self.instance.name)
+        self.instance.root()
     }
 
     /// A volume on its way to become a snapshot. No instance can be called so.
@@ -164,9 +164,7 @@ async fn root(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => {
-            delete::delete_volume(&cx.world, &cx.input.pool, &row.project, &row.name).await
-        }
+        Some(row) => delete::delete_volume(&cx.world, &cx.input.pool, &row).await,
         None => Ok(()),
     }
 }

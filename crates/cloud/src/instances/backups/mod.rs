@@ -9,7 +9,7 @@ use store::Read;
 use tasks::Request;
 use wire::{InstanceBackup, Timestamp};
 
-use super::{boot::root_volume, guests::Phase, snapshots};
+use super::{Kind, guests::Phase, snapshots};
 use crate::{
     Caller, Dirs, Result, World,
     backups::{Job, Owner, Source, Words},
@@ -104,13 +104,14 @@ impl Owner for Of {
 
 impl Source for Of {
     fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)> {
+        super::not_a_machine(db, &self.project, &self.instance, "a backup of a virtual machine")?;
         let pool = snapshots::pool_of(db, &self.project, &self.instance)?;
-        Ok((pool, root_volume(&self.project, &self.instance)?))
+        Ok((pool, Kind::Container.root(&self.project, &self.instance)?))
     }
 
     /// No instance can be called so.
     fn side(&self, _id: i64) -> Result<VolumeId> {
-        let root = root_volume(&self.project, &self.instance)?;
+        let root = Kind::Container.root(&self.project, &self.instance)?;
         Ok(VolumeId::new(root.kind, format!("{}@backup", root.name))?)
     }
 

@@ -36,7 +36,12 @@ impl Copy {
             };
             let instance = draft(db, world, project, post, then)?;
             let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
-            crate::instances::check_devices(db, project, &instance.name, &typed)?;
+            crate::instances::check_devices(
+                db,
+                instance.kind(),
+                (project, &instance.name),
+                &typed,
+            )?;
             let pool = typed.root_pool()?.to_owned();
             crate::storage::find(db, &pool)?;
             let only = post.source.instance_only || post.source.container_only;

@@ -11,7 +11,7 @@ use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
 use super::{
-    boot::{self, Starting, root_volume},
+    boot::{self, Starting},
     pause, start,
 };
 use crate::{
@@ -160,9 +160,9 @@ async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
 
 /// The roots of what is copied and of the copy.
 pub(super) fn ends<'a>(from: &'a From, to: &Instance, pool: &'a str) -> Result<Ends<'a>> {
-    let target = root_volume(&to.project, &to.name)?;
+    let target = to.root()?;
     Ok(Ends {
-        from: (&from.pool, root_volume(&from.project, &from.instance)?),
+        from: (&from.pool, to.kind().root(&from.project, &from.instance)?),
         snapshot: from.snapshot.clone(),
         // No instance can be called so.
         side: format!("{}@new", target.name),
@@ -172,7 +172,12 @@ pub(super) fn ends<'a>(from: &'a From, to: &Instance, pool: &'a str) -> Result<E
 
 async fn files(cx: &Cx<Copy>) -> Result<Files> {
     let Copy { from, instance, pool, size, plain, .. } = &*cx.input;
-    let shape = Shape { size: *size, plain: *plain, ..Shape::filesystem() };
+    let shape = Shape {
+        content: instance.kind().content(),
+        size: *size,
+        plain: *plain,
+        ..Shape::filesystem()
+    };
     Files::open(&cx.world, ends(from, instance, pool)?, shape, &cx.control).await
 }
 
@@ -186,9 +191,7 @@ async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => {
-            super::delete::delete_volume(&cx.world, &cx.input.pool, &row.project, &row.name).await
-        }
+        Some(row) => super::delete::delete_volume(&cx.world, &cx.input.pool, &row).await,
         None => Ok(()),
     }
 }

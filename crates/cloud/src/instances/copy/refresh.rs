@@ -120,7 +120,7 @@ async fn stopped(cx: &mut Cx<Refresh>) -> Result<()> {
 
 async fn files(cx: &Cx<Refresh>) -> Result<Files> {
     let Refresh { from, copy, pool, .. } = &*cx.input;
-    let shape = Shape::filesystem();
+    let shape = Shape { content: copy.kind().content(), ..Shape::filesystem() };
     Files::open(&cx.world, super::ends(from, copy, pool)?, shape, &cx.control).await
 }
 

@@ -11,7 +11,6 @@ use storage::{Snapshots, VolumeId};
 use store::Read;
 use tasks::Request;
 
-use super::boot::root_volume;
 use crate::{
     Caller, Error, Result, World,
     db::{
@@ -79,7 +78,8 @@ fn request(
 
 /// The pool that has an instance's root.
 pub(crate) fn pool_of(db: &Read<'_>, project: &str, instance: &str) -> Result<String> {
-    let volume = volumes::of_instance(db, project, "container", instance)?;
+    let kind = super::find(db, project, instance)?.kind();
+    let volume = volumes::of_instance(db, project, kind.word(), instance)?;
     volume.map(|volume| volume.pool).ok_or_else(|| Error::not_found("root of instance", instance))
 }
 
@@ -91,6 +91,11 @@ pub(crate) async fn on_disk<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce(&dyn Snapshots, &VolumeId) -> storage::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let pool = world.store.read(|db| pool_of(db, project, instance))?;
-    crate::snapshots::on_disk(world, &pool, root_volume(project, instance)?, what, work).await
+    let (pool, root) = world.store.read(|db| {
+        Ok::<_, Error>((
+            pool_of(db, project, instance)?,
+            super::find(db, project, instance)?.root()?,
+        ))
+    })?;
+    crate::snapshots::on_disk(world, &pool, root, what, work).await
 }

@@ -78,7 +78,7 @@ fn check(db: &store::Read<'_>, then: &Instance) -> Result<()> {
     if typed.root_pool()? != super::pool_of(db, project, name)? {
         return Err(Error::Unsupported("a restore of a snapshot taken in another storage pool"));
     }
-    super::super::check_devices(db, project, name, &typed)
+    super::super::check_devices(db, then.kind(), (project, name), &typed)
 }
 
 /// Puts an instance back to a snapshot.

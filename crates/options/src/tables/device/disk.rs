@@ -31,6 +31,9 @@ pub struct Disk {
     /// Whether the instance fails to start without it.
     #[option(key = "required", default = "true")]
     pub required: bool,
+    /// Order in which a virtual machine tries to boot: the highest first.
+    #[option(key = "boot.priority", condition = "virtual machine")]
+    pub boot_priority: Option<u32>,
     /// Whether owners are shown in the ids of the instance.
     ///
     /// Then files of root on the host are files of root in the instance.

@@ -50,6 +50,14 @@ impl Nic {
         }
     }
 
+    /// Its place when a virtual machine boots, if it was given.
+    pub fn boot_priority(&self) -> Option<u32> {
+        match self {
+            Nic::Bridged(nic) => nic.boot_priority,
+            Nic::P2p(nic) => nic.boot_priority,
+        }
+    }
+
     /// The largest packet in bytes, if it was given.
     pub fn mtu(&self) -> Option<u32> {
         match self {

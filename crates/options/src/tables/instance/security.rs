@@ -73,6 +73,27 @@ pub struct Security {
         since = "instance_protection_start"
     )]
     pub protection_start: bool,
+    /// Whether the virtual machine boots only what is signed.
+    ///
+    /// An image that says `requirements.secureboot=false` of itself turns it off.
+    #[option(
+        key = "security.secureboot",
+        apply = restart,
+        default = "true",
+        condition = "virtual machine"
+    )]
+    pub secureboot: bool,
+    /// Whether the virtual machine boots as from a BIOS.
+    ///
+    /// For systems without UEFI. It needs `security.secureboot` to be false.
+    #[option(
+        key = "security.csm",
+        apply = restart,
+        default = "false",
+        condition = "virtual machine",
+        since = "instance_csm"
+    )]
+    pub csm: bool,
     /// Filter of system calls.
     #[option(nested)]
     pub syscalls: Syscalls,

@@ -1,0 +1,76 @@
+//! Virtual machines: what of an instance's life is theirs alone. All else they share with containers.
+//!
+//! ```text
+//! spec.rs   options and devices -> QEMU's arguments and what it sees, run by a monitor
+//! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
+//! kit.rs    which disks; swap.rs  those that come and go while it runs
+//! ```
+//! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
+//! comes later finds both again.
+
+mod kit;
+mod power;
+pub(crate) mod spec;
+pub(crate) mod state;
+mod swap;
+
+pub(crate) use self::{
+    power::{find_again, power_on},
+    swap::{same_disks, swap},
+};
+
+use options::{CpuLimit, device::Device};
+
+use super::{Kind, guests::Guest, options::Typed};
+use crate::{Error, Host, Result};
+
+/// Fails when a virtual machine cannot be what its options say, or cannot run here.
+pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
+    if kind == Kind::Container {
+        return Ok(());
+    }
+    let program = format!("qemu-system-{}", host.architecture);
+    if !exec::installed(&program) {
+        let package = if host.architecture == "aarch64" { "arm" } else { "x86" };
+        let why = format!(
+            "virtual-machine: {program} is not installed here: install Debian's package \
+             qemu-system-{package}"
+        );
+        return Err(Error::invalid("instance type", why));
+    }
+    for (name, device) in &typed.devices {
+        if let Device::Disk(disk) = device
+            && kit::is_folder(disk)
+        {
+            let why = format!(
+                "device \"{name}\": a folder cannot be given to a virtual machine yet; a storage volume \
+                 of content type block or iso can"
+            );
+            return Err(Error::invalid("devices", why));
+        }
+    }
+    Ok(())
+}
+
+/// Fails for what only a program in the guest could do, while there is none.
+pub(crate) fn needs_agent(guest: &Guest) -> Result<()> {
+    match guest.spec().machine {
+        false => Ok(()),
+        true => Err(Error::State {
+            name: guest.name().to_owned(),
+            is: "a virtual machine whose agent is not running",
+            hint: "wait until it has booted, or use its console",
+        }),
+    }
+}
+
+/// The processors of a machine, and those of the host that they are bound to.
+fn cpus(typed: &Typed) -> (u32, Option<String>) {
+    match &typed.options.limits.cpu {
+        None => (1, None),
+        Some(CpuLimit::Count(count)) => (*count, None),
+        Some(CpuLimit::Set(set)) => {
+            (u32::try_from(set.ids().count()).unwrap_or(u32::MAX), Some(set.to_string()))
+        }
+    }
+}

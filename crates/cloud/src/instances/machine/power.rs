@@ -1,0 +1,111 @@
+//! The way from a QEMU that was executed to a machine's first instruction, and finding it again.
+
+use std::time::Duration;
+
+use options::device::Device;
+use vm::{Call, Card, Disk, QMP_SOCKET, Qmp};
+
+use super::{
+    super::{exit, guests::Guest, options::Typed},
+    kit,
+};
+use crate::{
+    Error, Result, World,
+    db::instances::Instance,
+    expand::Expanded,
+    names,
+    networks::{port::Port, ports},
+};
+
+/// How long QEMU may take until it listens: it reads its program and firmware, perhaps from a slow card.
+const LISTENING: Duration = Duration::from_secs(60);
+/// How much of QEMU's last words go into an error.
+const WORDS: usize = 600;
+
+/// Plugs the disks and cards of a machine whose QEMU was just executed, and lets it run.
+pub(crate) async fn power_on(
+    world: &World,
+    guest: &Guest,
+    instance: &Instance,
+    expanded: &Expanded,
+) -> Result<()> {
+    let typed = Typed::parse(expanded)?;
+    let qmp = tokio::select! {
+        qmp = connect(world, guest) => qmp?,
+        _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
+    };
+    let order = kit::boot_order(&typed.devices);
+    for (name, device) in &typed.devices {
+        let Device::Disk(disk) = device else { continue };
+        let boot = order.get(name.as_str()).copied();
+        let plugged = plug_disk(world, &qmp, instance, name, disk, boot).await;
+        plugged.map_err(|error| of_device(name, error))?;
+    }
+    let id = names::instance_id(guest.project(), guest.name());
+    let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;
+    if !cards.is_empty() {
+        ports::tell_hosts(world).await?;
+    }
+    for (name, port) in &cards {
+        let boot = order.get(name).copied();
+        plug_card(world, &qmp, name, port, boot).await.map_err(|error| of_device(name, error))?;
+    }
+    // What is plugged before the first instruction is found by the firmware after a reset only.
+    qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
+    guest.set_qmp(qmp);
+    Ok(())
+}
+
+/// Plugs a disk; one that is not there and need not be is left out.
+pub(crate) async fn plug_disk(
+    world: &World,
+    qmp: &Qmp,
+    instance: &Instance,
+    name: &str,
+    disk: &options::device::Disk,
+    boot: Option<u32>,
+) -> Result<()> {
+    let Some(opened) = kit::open(world, instance, disk).await? else { return Ok(()) };
+    let kit::Opened { file, device, medium, readonly } = opened;
+    Ok(vm::add_disk(qmp, Disk { name, file, device, medium, readonly, boot }).await?)
+}
+
+/// Makes a card's tap and plugs it.
+pub(crate) async fn plug_card(
+    world: &World,
+    qmp: &Qmp,
+    name: &str,
+    port: &Port<'_>,
+    boot: Option<u32>,
+) -> Result<()> {
+    let (tap, mtu) = port.tap(world).await?;
+    let hwaddr = port.hwaddr().to_string();
+    Ok(vm::add_card(qmp, Card { name, tap, hwaddr: &hwaddr, mtu, boot }).await?)
+}
+
+async fn connect(world: &World, guest: &Guest) -> Result<Qmp> {
+    let id = names::instance_id(guest.project(), guest.name());
+    let io = world.dirs.machine(&id).join("io");
+    Ok(Qmp::connect(&io, QMP_SOCKET, LISTENING).await?)
+}
+
+/// Connects again with a machine that ran while no daemon did. False if it never came to its first
+/// instruction: the daemon that was to see to it died.
+pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
+    let qmp = connect(world, guest).await?;
+    let status = qmp.call(Call::new("query-status")).await?;
+    guest.set_qmp(qmp);
+    Ok(status["status"] != "prelaunch")
+}
+
+fn of_device(device: &str, source: Error) -> Error {
+    Error::Device { device: device.to_owned(), verb: "added", source: Box::new(source) }
+}
+
+/// Why QEMU ended before the machine ran: it says so on its console.
+async fn last_words(world: &World, guest: &Guest) -> Error {
+    let id = names::instance_id(guest.project(), guest.name());
+    let log = tokio::fs::read(world.dirs.log(&id).join("console.log")).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&log[log.len().saturating_sub(WORDS)..]).trim().to_owned();
+    Error::NoMachine { name: guest.name().to_owned(), said }
+}

@@ -1,0 +1,137 @@
+//! From options to what a monitor is given to hold a virtual machine.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
+use vm::{Boot, Firmware, Folders, Loader, Machine};
+
+use super::super::options::Typed;
+use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
+
+/// What a machine has if nobody says otherwise, as LXD has it: 1 GiB.
+const USUAL_MEMORY: u64 = 1 << 30;
+/// The kernel's command line of an image that brings a kernel and none.
+const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
+
+/// The specification of a machine, once its root is attached; what it needs on disk is made.
+pub(crate) async fn resolve(
+    world: &World,
+    instance: &Instance,
+    typed: &Typed,
+    generation: u64,
+) -> Result<InstanceSpec> {
+    let id = names::instance_id(&instance.project, &instance.name);
+    let pool = world.pools.open(world, typed.root_pool()?).await?;
+    let (volume, own) = (instance.root()?, world.dirs.machine(&id));
+    let machine = plan(world, instance, typed);
+    let made = blocking("prepare machine", move || {
+        let folder = pool.folder(&volume)?;
+        let (machine, folders) = on_disk(machine, &folder, &own)?;
+        Ok::<_, Error>((machine, folders, own))
+    });
+    let (machine, folders, own) = made.await?;
+    let (mounts, devices) = vm::confine(&machine, &folders);
+    let mut process = Process::init("/");
+    process.argv = vm::command(&machine);
+    process.env.retain(|(key, _)| key == "PATH");
+    Ok(InstanceSpec {
+        machine: true,
+        hostname: String::from("qemu"),
+        idmap: Some(world.host.ids_shared),
+        mounts: mounts.into_iter().map(|mount| Mount { recursive: false, ..mount }).collect(),
+        devices,
+        limits: Limits { cpus: pinned(typed), ..Limits::default() },
+        run_dir: world.dirs.run(&id),
+        log_dir: world.dirs.log(&id),
+        ..InstanceSpec::new(
+            &world.tag,
+            &id,
+            generation,
+            Root::Dir { path: own.join("root") },
+            process,
+        )
+    })
+}
+
+/// The machine as its options say; how it boots is known when its folder is looked at.
+fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) {
+    let options = &typed.options;
+    let memory = options.limits.memory.map_or(USUAL_MEMORY, |it| it.bytes(world.host.memory));
+    let loader = match (options.security.csm, options.security.secureboot) {
+        (true, _) => Loader::Legacy,
+        (false, true) => Loader::Signed,
+        (false, false) => Loader::Any,
+    };
+    let machine = Machine {
+        name: instance.name.clone(),
+        uuid: instance.config.get("volatile.uuid").unwrap_or_default().to_owned(),
+        architecture: world.host.architecture.clone(),
+        accel: world.host.accel,
+        memory: memory.next_multiple_of(1 << 20),
+        cpus: super::cpus(typed).0,
+        boot: Boot::Firmware(Firmware::Bios),
+    };
+    (machine, loader)
+}
+
+fn pinned(typed: &Typed) -> Option<CpuLimit> {
+    super::cpus(typed).1.map(|set| CpuLimit { set: Some(set), ..CpuLimit::default() })
+}
+
+/// Makes the folders that QEMU sees, and its variables if this machine has none yet.
+fn on_disk(
+    (mut machine, loader): (Machine, Loader),
+    folder: &Path,
+    own: &Path,
+) -> Result<(Machine, Folders)> {
+    let (root, io) = (own.join("root"), own.join("io"));
+    make(&root, 0o755)?;
+    // Sockets of an earlier start are in the way.
+    match fs::remove_dir_all(&io) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::file("remove", &io)(error));
+        }
+        _ => {}
+    }
+    make(&io, 0o700)?;
+    let mut folders = Folders { io, nvram: None, boot: None };
+    let boot = folder.join("boot");
+    machine.boot = if boot.join("kernel").exists() {
+        let cmdline = fs::read_to_string(boot.join("cmdline"));
+        let cmdline = cmdline.map_or_else(|_| USUAL_CMDLINE.to_owned(), |it| it.trim().to_owned());
+        let initrd = boot.join("initrd").exists();
+        folders.boot = Some(boot);
+        Boot::Kernel { initrd, cmdline }
+    } else {
+        let firmware = vm::find_firmware(&machine.architecture, loader)?;
+        if let Firmware::Uefi { variables, .. } = &firmware {
+            folders.nvram = Some(nvram(folder, variables)?);
+        }
+        Boot::Firmware(firmware)
+    };
+    Ok((machine, folders))
+}
+
+/// The machine's own variables, beside its disk. Another firmware (secure boot or not) has others, so those
+/// are called as what they began from.
+fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
+    let name = variables.file_name().unwrap_or_default();
+    let file = folder.join(name);
+    if !file.exists() {
+        let new = folder.join("nvram.new");
+        fs::copy(variables, &new).map_err(Error::file("copy", variables))?;
+        let synced = fs::File::open(&new).and_then(|new| new.sync_all());
+        synced.map_err(Error::file("write", &new))?;
+        fs::rename(&new, &file).map_err(Error::file("rename", &new))?;
+    }
+    Ok(file)
+}
+
+fn make(folder: &Path, mode: u32) -> Result<()> {
+    let made = fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
+    made.map_err(Error::file("make", folder))
+}

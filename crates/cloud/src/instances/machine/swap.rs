@@ -1,0 +1,96 @@
+//! Gives a running machine the disks and cards it has come to have, and takes those it has no more.
+//!
+//! The guest has to let go of what is taken, which one that hangs or boots never does: then it fails, and
+//! what was there stays.
+
+use std::collections::BTreeMap;
+
+use options::device::{Device, Disk};
+
+use super::{
+    super::{guests::Guest, options::Typed},
+    kit, power,
+};
+use crate::{
+    Error, Result, World, db::instances as rows, expand::Expanded, names, networks::port::Port,
+};
+
+/// One side of a change.
+struct Side<'a> {
+    disks: BTreeMap<&'a str, &'a Disk>,
+    cards: BTreeMap<&'a str, Port<'a>>,
+}
+
+impl<'a> Side<'a> {
+    fn of(world: &World, id: &str, typed: &'a Typed, expanded: &Expanded) -> Result<Side<'a>> {
+        let disk = |(name, device): (&'a String, &'a Device)| {
+            device.disk().filter(|disk| !disk.is_root()).map(|disk| (name.as_str(), disk))
+        };
+        Ok(Side {
+            disks: typed.devices.iter().filter_map(disk).collect(),
+            cards: Port::all(&world.tag, id, &typed.devices, &expanded.config)?,
+        })
+    }
+}
+
+/// Makes the devices of a running machine those of `to`.
+pub(crate) async fn swap(
+    world: &World,
+    guest: &Guest,
+    (from, to): (&Expanded, &Expanded),
+) -> Result<()> {
+    let Some(qmp) = guest.qmp() else { return Ok(()) };
+    let (project, name) = (guest.project(), guest.name());
+    let id = names::instance_id(project, name);
+    let (old, new) = (Typed::parse(from)?, Typed::parse(to)?);
+    let (old, new) = (Side::of(world, &id, &old, from)?, Side::of(world, &id, &new, to)?);
+    let Some(instance) = world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?
+    else {
+        return Ok(());
+    };
+    let fault = |device: &str, verb: &'static str, error: Error| Error::Device {
+        device: device.to_owned(),
+        verb,
+        source: Box::new(error),
+    };
+    for (device, disk) in &old.disks {
+        if new.disks.get(device) != Some(disk) {
+            let removed = vm::remove_disk(qmp, device).await;
+            removed.map_err(|error| fault(device, "removed", error.into()))?;
+        }
+    }
+    for (device, card) in &old.cards {
+        if !new.cards.get(device).is_some_and(|other| other.same_links(card)) {
+            let removed = vm::remove_card(qmp, device).await;
+            removed.map_err(|error| fault(device, "removed", error.into()))?;
+            card.unplug(world).await.map_err(|error| fault(device, "removed", error))?;
+        }
+    }
+    for (device, disk) in &new.disks {
+        if old.disks.get(device) != Some(disk) {
+            let added = power::plug_disk(world, qmp, &instance, device, disk, None).await;
+            added.map_err(|error| fault(device, "added", error))?;
+        }
+    }
+    for (device, card) in &new.cards {
+        let added = match old.cards.get(device) {
+            Some(other) if other == card => continue,
+            Some(other) if other.same_links(card) => card.refilter(world).await,
+            _ => power::plug_card(world, qmp, device, card, None).await,
+        };
+        added.map_err(|error| fault(device, "added", error))?;
+    }
+    Ok(())
+}
+
+/// Whether two machines would have other disks than their roots, which no folder is.
+pub(crate) fn same_disks(old: &Typed, new: &Typed) -> bool {
+    let disks = |typed: &'_ Typed| -> Vec<(String, Disk)> {
+        let plain = |(name, device): (&String, &Device)| {
+            let disk = device.disk().filter(|disk| !disk.is_root() && !kit::is_folder(disk))?;
+            Some((name.clone(), disk.clone()))
+        };
+        typed.devices.iter().filter_map(plain).collect()
+    };
+    disks(old) == disks(new)
+}

@@ -1,0 +1,116 @@
+//! A machine as the arguments of QEMU. Disks and cards come later, over QMP.
+
+use crate::{
+    Accel, Boot, Firmware, Machine,
+    confine::{BOOT, IO, NVRAM},
+    machine::{AGENT_SOCKET, QMP_SOCKET},
+};
+
+/// How many cards can be plugged besides the disks, which share one.
+pub(crate) const PLACES: usize = 8;
+
+/// The name of the agent's port. Images made for LXD start their agent by it.
+const AGENT_PORT: &str = "com.canonical.lxd";
+
+/// Program and arguments. The machine waits for `cont` before its first instruction.
+pub fn command(machine: &Machine) -> Vec<String> {
+    let mut args = Arguments::default();
+    args.0.push(format!("/usr/bin/qemu-system-{}", machine.architecture));
+    args.flags(&["-no-user-config", "-nodefaults", "-S"]);
+    args.pair("-name", format!("{},process=microcloud-vm", machine.name.replace(',', ",,")));
+    args.pair("-uuid", &machine.uuid);
+    args.pair(
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    );
+    board(&mut args, machine);
+    boot(&mut args, machine);
+    args.pair("-display", "none");
+    args.pair("-rtc", "base=utc");
+    args.pair("-chardev", format!("socket,id=qmp,path={IO}/{QMP_SOCKET},server=on,wait=off"));
+    args.pair("-mon", "chardev=qmp,mode=control");
+    // Its own output is the console, which is a terminal that the monitor holds.
+    args.pair("-chardev", "stdio,id=console,signal=off");
+    args.pair("-serial", "chardev:console");
+    args.device("virtio-rng-pci");
+    args.device("virtio-balloon-pci,id=balloon");
+    args.device("virtio-serial-pci,id=serial");
+    args.pair("-chardev", format!("socket,id=agent,path={IO}/{AGENT_SOCKET},server=on,wait=off"));
+    args.device(&format!("virtserialport,bus=serial.0,name={AGENT_PORT},chardev=agent"));
+    args.device("virtio-scsi-pci,id=scsi");
+    for place in 0..PLACES {
+        // Eight functions share one slot of the bus.
+        let more = if place == 0 { ",multifunction=on" } else { "" };
+        let chassis = place + 1;
+        args.device(&format!(
+            "pcie-root-port,id=port{place},bus=pcie.0,chassis={chassis},addr=0x10.{place}{more}"
+        ));
+    }
+    args.0
+}
+
+fn board(args: &mut Arguments, machine: &Machine) {
+    let mib = machine.memory >> 20;
+    let smm = match &machine.boot {
+        Boot::Firmware(Firmware::Uefi { secure: true, .. }) => ",smm=on",
+        _ => "",
+    };
+    let board = match machine.architecture.as_str() {
+        "aarch64" => String::from("virt,gic-version=max"),
+        _ => format!("q35{smm}"),
+    };
+    args.pair("-machine", format!("{board},memory-backend=memory"));
+    args.pair("-object", format!("memory-backend-memfd,id=memory,size={mib}M,share=on"));
+    args.pair("-m", format!("{mib}M"));
+    args.pair("-smp", format!("{},maxcpus={}", machine.cpus, machine.cpus));
+    match machine.accel {
+        Accel::Kvm => {
+            args.pair("-accel", "kvm");
+            args.pair("-cpu", "host");
+        }
+        Accel::Tcg => {
+            args.pair("-accel", "tcg,thread=multi");
+            args.pair("-cpu", "max");
+        }
+    }
+    // cloud-init looks for this to know whose machine it is in.
+    args.pair("-smbios", "type=2,manufacturer=Canonical Ltd.,product=LXD");
+}
+
+fn boot(args: &mut Arguments, machine: &Machine) {
+    match &machine.boot {
+        Boot::Firmware(Firmware::Bios) => {}
+        Boot::Firmware(Firmware::Uefi { code, secure, .. }) => {
+            if *secure && machine.architecture == "x86_64" {
+                args.pair("-global", "driver=cfi.pflash01,property=secure,value=on");
+            }
+            let code = code.display().to_string().replace(',', ",,");
+            args.pair("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={code}"));
+            args.pair("-drive", format!("if=pflash,unit=1,format=raw,file={NVRAM}"));
+        }
+        Boot::Kernel { initrd, cmdline } => {
+            args.pair("-kernel", format!("{BOOT}/kernel"));
+            if *initrd {
+                args.pair("-initrd", format!("{BOOT}/initrd"));
+            }
+            args.pair("-append", cmdline);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn flags(&mut self, flags: &[&str]) {
+        self.0.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    }
+
+    fn pair(&mut self, flag: &str, value: impl Into<String>) {
+        self.0.extend([flag.to_owned(), value.into()]);
+    }
+
+    fn device(&mut self, device: &str) {
+        self.pair("-device", device);
+    }
+}

@@ -1,0 +1,261 @@
+//! Disks and network cards of a machine, which come and go over QMP alike before and while it runs.
+//!
+//! QEMU opens nothing: it is given descriptors. A disk's lie in a set of their own (`add-fd`), whose number
+//! is kept in the disk's id, so that whoever removes the disk needs to remember nothing.
+
+use std::{os::fd::OwnedFd, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{Call, Error, Qmp, Result, command::PLACES};
+
+/// How long a guest may take to let go of a device. One that does not boot or run never does.
+const LETTING_GO: Duration = Duration::from_secs(15);
+
+/// What a disk is to the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A disk.
+    Disk,
+    /// A disc that is only read (ISO 9660).
+    Disc,
+}
+
+/// A disk.
+#[derive(Debug)]
+pub struct Disk<'a> {
+    /// The device's name.
+    pub name: &'a str,
+    /// The file or block device, open for what the guest may do with it.
+    pub file: OwnedFd,
+    /// Whether `file` is a block device.
+    pub device: bool,
+    /// What it is to the guest.
+    pub medium: Medium,
+    /// The guest may only read it.
+    pub readonly: bool,
+    /// The lower, the earlier the firmware tries to boot from it.
+    pub boot: Option<u32>,
+}
+
+/// A network card.
+#[derive(Debug)]
+pub struct Card<'a> {
+    /// The device's name.
+    pub name: &'a str,
+    /// The tap, open.
+    pub tap: OwnedFd,
+    /// Its hardware address.
+    pub hwaddr: &'a str,
+    /// The host's MTU, which the guest is told.
+    pub mtu: Option<u32>,
+    /// The lower, the earlier the firmware tries to boot from it.
+    pub boot: Option<u32>,
+}
+
+/// Plugs a disk.
+///
+/// # Errors
+/// QEMU refuses it; then it is as before.
+pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
+    let node = node(disk.name);
+    let given = qmp.call_with(Call::new("add-fd").with("opaque", &*node), vec![disk.file]).await?;
+    let set = given["fdset-id"].as_i64().unwrap_or_default();
+    let driver = if disk.device { "host_device" } else { "file" };
+    let file = json!({
+        "driver": driver, "filename": format!("/dev/fdset/{set}"), "aio": "threads",
+        "cache": { "direct": false, "no-flush": false },
+    });
+    let block = Call::new("blockdev-add")
+        .with("driver", "raw")
+        .with("node-name", &*node)
+        .with("read-only", disk.readonly)
+        .with("discard", "unmap")
+        .with("file", file);
+    if let Err(error) = qmp.call(block).await {
+        qmp.call(Call::new("remove-fd").with("fdset-id", set)).await?;
+        return Err(error);
+    }
+    let kind = if disk.medium == Medium::Disc { "scsi-cd" } else { "scsi-hd" };
+    let mut device = Call::new("device_add")
+        .with("driver", kind)
+        .with("id", &*node)
+        .with("bus", "scsi.0")
+        .with("drive", &*node)
+        // What LXD calls them, so that a guest finds them by the same links in /dev/disk/by-id.
+        .with("serial", serial(disk.name));
+    if let Some(boot) = disk.boot {
+        device = device.with("bootindex", boot);
+    }
+    if let Err(error) = qmp.call(device).await {
+        remove_node(qmp, &node).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Unplugs a disk, once the guest has let go of it; one that is not there is Ok.
+///
+/// # Errors
+/// The guest does not let go of it, or QEMU refuses.
+pub async fn remove_disk(qmp: &Qmp, name: &str) -> Result<()> {
+    let node = node(name);
+    remove_device(qmp, &node, name).await?;
+    remove_node(qmp, &node).await
+}
+
+async fn remove_node(qmp: &Qmp, node: &str) -> Result<()> {
+    absent_is_fine(qmp.call(Call::new("blockdev-del").with("node-name", node)).await)?;
+    forget_files(qmp, node).await
+}
+
+/// Closes QEMU's descriptors of a disk that is no more. It keeps them until the machine runs.
+async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
+    let sets = qmp.call(Call::new("query-fdsets")).await?;
+    for set in sets.as_array().into_iter().flatten() {
+        let ours = |fd: &Value| fd["opaque"] == node;
+        if set["fds"].as_array().into_iter().flatten().any(ours) {
+            qmp.call(Call::new("remove-fd").with("fdset-id", set["fdset-id"].clone())).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Plugs a network card.
+///
+/// # Errors
+/// There is no place for another, or QEMU refuses it; then it is as before.
+pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
+    let node = node(card.name);
+    let places = qmp.call(Call::new("query-pci")).await?;
+    let bus = free_place(&places).ok_or(Error::Full { places: PLACES })?;
+    qmp.call_with(Call::new("getfd").with("fdname", &*node), vec![card.tap]).await?;
+    let net = Call::new("netdev_add").with("type", "tap").with("id", &*node).with("fd", &*node);
+    if let Err(error) = qmp.call(net).await {
+        absent_is_fine(qmp.call(Call::new("closefd").with("fdname", &*node)).await)?;
+        return Err(error);
+    }
+    let mut device = Call::new("device_add")
+        .with("driver", "virtio-net-pci")
+        .with("id", &*node)
+        .with("netdev", &*node)
+        .with("bus", bus)
+        .with("mac", card.hwaddr);
+    if let Some(mtu) = card.mtu {
+        device = device.with("host_mtu", mtu);
+    }
+    if let Some(boot) = card.boot {
+        device = device.with("bootindex", boot);
+    }
+    if let Err(error) = qmp.call(device).await {
+        absent_is_fine(qmp.call(Call::new("netdev_del").with("id", &*node)).await)?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Unplugs a network card, once the guest has let go of it; one that is not there is Ok.
+///
+/// # Errors
+/// The guest does not let go of it, or QEMU refuses.
+pub async fn remove_card(qmp: &Qmp, name: &str) -> Result<()> {
+    let node = node(name);
+    remove_device(qmp, &node, name).await?;
+    absent_is_fine(qmp.call(Call::new("netdev_del").with("id", &*node)).await)
+}
+
+/// Asks the guest to let go of a device and waits until it has.
+async fn remove_device(qmp: &Qmp, id: &str, name: &str) -> Result<()> {
+    let mut events = qmp.events();
+    match qmp.call(Call::new("device_del").with("id", id)).await {
+        Err(Error::Refused { why, .. }) if is_absent(&why) => return Ok(()),
+        // Asked a moment ago.
+        Err(Error::Refused { why, .. }) if why.contains("already in the process of unplug") => {}
+        asked => drop(asked?),
+    }
+    let gone = async {
+        loop {
+            match events.recv().await {
+                Ok(event) if event.name == "DEVICE_DELETED" && event.data["device"] == id => {
+                    return Ok(());
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Err(Error::Gone),
+            }
+        }
+    };
+    let held = |_| Error::Held { device: name.to_owned(), patience: LETTING_GO };
+    tokio::time::timeout(LETTING_GO, gone).await.map_err(held)?
+}
+
+fn absent_is_fine(done: Result<Value>) -> Result<()> {
+    match done {
+        Err(Error::Refused { why, .. }) if is_absent(&why) => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// QEMU says this in words only.
+fn is_absent(why: &str) -> bool {
+    ["not found", "Failed to find", "Cannot find"].iter().any(|words| why.contains(words))
+}
+
+/// The id of a device: QEMU takes letters, digits, `-`, `.` and `_`, a letter first, 31 at most for a node.
+/// Names of devices may be longer and have others.
+fn node(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    match name.len() <= 24 && name.chars().all(plain) {
+        true => format!("dev-{name}"),
+        false => {
+            // FNV-1a: only to tell the devices of one machine apart.
+            let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            format!("dev.{:016x}", name.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+        }
+    }
+}
+
+/// At most 36 bytes, as SCSI has it.
+fn serial(name: &str) -> String {
+    format!("lxd_{name}").chars().take(36).collect()
+}
+
+/// The first port that no card is in, of what `query-pci` says.
+fn free_place(buses: &Value) -> Option<String> {
+    let devices = buses.as_array()?.iter().flat_map(|bus| bus["devices"].as_array()).flatten();
+    let free =
+        |device: &&Value| device["pci_bridge"]["devices"].as_array().is_none_or(Vec::is_empty);
+    let mut ports: Vec<&str> = devices
+        .filter(|device| device["pci_bridge"].is_object())
+        .filter(free)
+        .filter_map(|device| device["qdev_id"].as_str())
+        .filter(|id| id.starts_with("port"))
+        .collect();
+    ports.sort_unstable();
+    ports.first().map(|id| (*id).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_what_qemu_takes() {
+        assert_eq!(node("root"), "dev-root");
+        let long = node("a disk, with a name that nobody would give it");
+        assert_eq!((long.len(), &long[..4]), (20, "dev."));
+        assert_ne!(long, node("another disk, with a name that nobody would give it"));
+    }
+
+    #[test]
+    fn a_card_goes_where_none_is() {
+        let port =
+            |id: &str, inside: Value| json!({ "qdev_id": id, "pci_bridge": { "devices": inside } });
+        let buses = json!([{ "devices": [
+            { "qdev_id": "scsi" }, port("port0", json!([{ "qdev_id": "dev-eth0" }])),
+            port("port2", json!([])), port("port1", json!([])),
+        ] }]);
+        assert_eq!(free_place(&buses).as_deref(), Some("port1"));
+        assert_eq!(free_place(&json!([{ "devices": [] }])), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! Virtual machines: how QEMU is to run, and talking with it while it does.
+//!
+//! ```text
+//! Machine ── command ──> arguments ─┐
+//!         └─ confine ──> mounts ────┴─> spec::InstanceSpec, which a monitor runs as it runs a container
+//! Qmp ── hardware ──> disks and network cards, before the first instruction and while it runs
+//! ```
+//! QEMU is the first process of a container that has nothing in it but the host's programs, read-only: its own
+//! user, mounts, processes and an empty network. What the machine uses of the host (disks, taps) it gets
+//! as open descriptors over QMP. So a machine's monitor, console, limits and end are those of a
+//! container, and so is what a hostile guest finds that breaks out of QEMU.
+//!
+//! What a machine is made of is pure ([`command`], [`confine`], [`hardware`]); [`Qmp`] acts.
+
+mod accel;
+mod command;
+mod confine;
+mod error;
+mod firmware;
+mod hardware;
+mod machine;
+mod qmp;
+
+pub use accel::Accel;
+pub use command::command;
+pub use confine::{BOOT, Folders, IO, NVRAM, confine};
+pub use error::{Error, Result};
+pub use firmware::{Firmware, Loader, find as find_firmware};
+pub use hardware::{Card, Disk, Medium, add_card, add_disk, remove_card, remove_disk};
+pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
+pub use qmp::{Call, Event, Qmp};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+//! Golden tests: `MICROCLOUD_BLESS=1` writes the files anew.
+
+use std::{env, fs, path::Path};
+
+use super::*;
+
+fn golden(name: &str, machine: &Machine) {
+    let folders = Folders {
+        io: "/state/machines/default_v1/io".into(),
+        nvram: Some("/pool/v1/OVMF_VARS_4M.ms.fd".into()),
+        boot: Some("/pool/v1/boot".into()),
+    };
+    let (mounts, devices) = confine(machine, &folders);
+    let mut text = command(machine).join("\n");
+    for mount in &mounts {
+        text += &format!("\nmount {} {}", mount.source.display(), mount.target.display());
+        text += if mount.readonly { " ro" } else { " rw" };
+    }
+    for device in &devices {
+        text += &format!("\ndevice {}", device.path.display());
+    }
+    text.push('\n');
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden").join(name);
+    if env::var_os("MICROCLOUD_BLESS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "{}", path.display());
+}
+
+fn machine() -> Machine {
+    Machine {
+        name: "v1".into(),
+        uuid: "3f4cb2b4-3ea9-4a0c-8d4e-0f7f2c6a4c55".into(),
+        architecture: "x86_64".into(),
+        accel: Accel::Kvm,
+        memory: 1 << 30,
+        cpus: 2,
+        boot: Boot::Firmware(Firmware::Uefi {
+            code: "/usr/share/OVMF/OVMF_CODE_4M.ms.fd".into(),
+            variables: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd".into(),
+            secure: true,
+        }),
+    }
+}
+
+#[test]
+fn a_machine_with_secure_boot() {
+    golden("secure.txt", &machine());
+}
+
+#[test]
+fn a_machine_that_boots_a_kernel_at_once() {
+    let boot = Boot::Kernel { initrd: true, cmdline: "console=ttyS0 quiet".into() };
+    golden("kernel.txt", &Machine { accel: Accel::Tcg, boot, ..machine() });
+}
+
+#[test]
+fn an_arm_machine() {
+    let boot = Boot::Firmware(Firmware::Uefi {
+        code: "/usr/share/AAVMF/AAVMF_CODE.fd".into(),
+        variables: "/usr/share/AAVMF/AAVMF_VARS.fd".into(),
+        secure: false,
+    });
+    golden("arm.txt", &Machine { architecture: "aarch64".into(), boot, ..machine() });
+}

@@ -1,0 +1,83 @@
+#!/bin/sh
+# The smallest virtual machine that is worth testing with: Debian's cloud kernel, busybox and a few modules, in
+# memory. It takes an address by DHCP on each card, says on its console which disks it finds, counts its boots on
+# the first of them, and keeps a shell there.
+#
+# guest.sh FOLDER [AGENT]: makes kernel, initrd and cmdline there. AGENT is a static program that is started.
+set -eu
+out=$(realpath "$1"); agent=${2:-}
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+# Which kernel that is, the package without a version says.
+package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
+apt-get -q download "$package" >&2
+dpkg-deb -x "$package"_*.deb deb
+version=$(basename deb/lib/modules/*)
+depmod -b deb "$version"
+
+mkdir -p root/bin root/dev root/etc root/modules root/proc root/sys root/run
+cp "$(command -v busybox)" root/bin/busybox
+[ -z "$agent" ] || cp "$agent" root/bin/agent
+for module in virtio_pci virtio_scsi sd_mod sr_mod virtio_net virtio_console virtio_rng virtio_balloon ext4 button evdev; do
+    modprobe -d deb -S "$version" --show-depends $module
+done | while read -r word path _; do
+    [ "$word" = insmod ] && [ ! -e "root/modules/${path##*/}" ] || continue
+    cp "$path" root/modules/; echo "${path##*/}" >> root/modules/order
+done
+
+cat > root/init <<'END'
+#!/bin/busybox sh
+/bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /mnt /tmp
+/bin/busybox --install -s
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mkdir -p /dev/pts && mount -t devpts -o ptmxmode=666 pts /dev/pts
+while read -r module; do insmod "/modules/$module" 2>/dev/null; done < /modules/order
+hostname guest
+ip link set lo up
+# Asked to go by its power button, it goes.
+for device in /dev/input/event*; do
+    [ -e "$device" ] && { head -c 1 "$device" > /dev/null; poweroff -f; } &
+done
+cards() {
+    for card in /sys/class/net/*; do
+        card=${card##*/}; [ "$card" = lo ] || [ -e "/run/$card" ] && continue
+        : > "/run/$card"; ip link set "$card" up
+        udhcpc -i "$card" -s /bin/lease -q -n -t 20 -T 1 > /dev/null 2>&1 &
+    done
+}
+disks() {
+    for disk in /sys/block/sd* /sys/block/sr*; do
+        name=${disk##*/}
+        [ -e "$disk" ] && [ ! -e "/run/$name" ] || continue
+        : > "/run/$name"
+        echo "disk $name: $(($(cat "$disk/size") / 2048)) MiB" > /dev/console
+    done
+    for seen in /run/sd* /run/sr*; do
+        [ -e "$seen" ] && [ ! -e "/sys/block/${seen##*/}" ] || continue
+        rm "$seen"; echo "disk ${seen##*/} is gone" > /dev/console
+    done
+}
+cards
+[ -x /bin/agent ] && /bin/agent &
+# The root may take a moment to be found.
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && break; sleep 0.1; done
+boots=$(($(head -c 16 /dev/sda | tr -dc 0-9) + 1))
+printf '%-16s' $boots | dd of=/dev/sda conv=notrunc,fsync 2> /dev/null
+disks
+echo "guest is up, boot $boots" > /dev/console
+# Others may come later.
+while :; do sleep 1; cards; disks; done &
+while :; do setsid cttyhack sh; done < /dev/ttyS0 > /dev/ttyS0 2>&1
+END
+cat > root/bin/lease <<'END'
+#!/bin/busybox sh
+[ "$1" = bound ] || exit 0
+ip addr add "$ip/${mask:-24}" dev "$interface"
+for via in $router; do ip route add default via "$via"; done
+END
+chmod +x root/init root/bin/lease
+(cd root && find . | cpio -o -H newc --quiet | gzip -1) > "$out/initrd"
+cp "deb/boot/vmlinuz-$version" "$out/kernel"
+echo 'console=ttyS0 quiet' > "$out/cmdline"

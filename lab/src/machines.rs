@@ -1,0 +1,91 @@
+//! The small virtual machine that most tests of machines run: `rigs/guest.sh` makes it, once for all runs.
+
+use std::{
+    fs,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{Daemon, host, images, skip, wait};
+
+/// Made anew when the script that makes it is another.
+const SCRIPT: &str = include_str!("../rigs/guest.sh");
+const CACHE: &str = "/var/cache/microcloud-test";
+/// A boot under QEMU's translator, beside other tests.
+const BOOT: Duration = Duration::from_secs(90);
+
+impl Daemon {
+    /// A daemon that is set up and has the images `busybox` and `tiny`; `None` when that cannot be had here,
+    /// and it said why.
+    #[track_caller]
+    pub fn machines() -> Option<Daemon> {
+        let kernel = kernel()?;
+        let daemon = Daemon::ready()?;
+        tiny(&daemon, &kernel);
+        Some(daemon)
+    }
+
+    /// What an instance said on its console.
+    #[track_caller]
+    pub fn console(&self, name: &str) -> String {
+        self.cli(["console", name, "--show-log"]).text()
+    }
+
+    /// Waits until a tiny machine says something on its console.
+    #[track_caller]
+    pub fn says(&self, name: &str, words: &str) {
+        wait::within(BOOT, &format!("{name} says: {words}"), || {
+            self.console(name).contains(words).then_some(())
+        });
+    }
+}
+
+/// The folder with `kernel`, `initrd` and `cmdline`.
+#[track_caller]
+fn kernel() -> Option<PathBuf> {
+    let needed = ["qemu-system-x86_64", "qemu-img", "cpio", "depmod", "dpkg-deb", "busybox"];
+    if let Some(absent) = needed.iter().find(|name| !crate::installed(name)) {
+        skip(&format!("not installed: {absent}"));
+        return None;
+    }
+    let sum =
+        SCRIPT.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let folder = Path::new(CACHE).join(format!("guest-{sum:016x}"));
+    fs::create_dir_all(CACHE).unwrap_or_else(|e| panic!("cannot make {CACHE}: {e}"));
+    let lock = fs::File::create(Path::new(CACHE).join("guest.lock"));
+    let lock = lock.unwrap_or_else(|e| panic!("cannot make a lock in {CACHE}: {e}"));
+    flock(lock.as_fd(), FlockOperation::LockExclusive).unwrap_or_else(|e| panic!("lock: {e}"));
+    if !folder.is_dir() {
+        let part = Path::new(CACHE).join("guest.part");
+        fs::create_dir_all(&part).unwrap_or_else(|e| panic!("cannot make {part:?}: {e}"));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rigs/guest.sh");
+        let made = host(&[&script.to_string_lossy(), &part.to_string_lossy()]);
+        if made.status != 0 {
+            skip(&format!("no kernel for a small machine can be had: {}", made.shown()));
+            return None;
+        }
+        fs::rename(&part, &folder).unwrap_or_else(|e| panic!("cannot keep {folder:?}: {e}"));
+    }
+    Some(folder)
+}
+
+#[track_caller]
+fn tiny(daemon: &Daemon, kernel: &Path) {
+    let (tree, boot) = (daemon.scratch().join("tiny"), daemon.scratch().join("tiny/boot"));
+    fs::create_dir_all(&boot).unwrap_or_else(|e| panic!("cannot make {boot:?}: {e}"));
+    for name in ["kernel", "initrd", "cmdline"] {
+        let copied = fs::copy(kernel.join(name), boot.join(name));
+        copied.unwrap_or_else(|e| panic!("cannot copy {name}: {e}"));
+    }
+    let metadata = "architecture: x86_64\ncreation_date: 1\nproperties:\n  description: tiny\n";
+    let at = tree.join("metadata.yaml");
+    fs::write(&at, metadata).unwrap_or_else(|e| panic!("cannot write {at:?}: {e}"));
+    let (main, disk) = (daemon.scratch().join("tiny.tar"), daemon.scratch().join("tiny.qcow2"));
+    images::pack(&tree, &["metadata.yaml", "boot"], "--no-same-owner", &main);
+    let (main, disk) = (main.to_string_lossy(), disk.to_string_lossy());
+    host(&["qemu-img", "create", "-q", "-f", "qcow2", &disk, "16M"]).ok();
+    daemon.lxc(["image", "import", &main, &disk, "--alias", "tiny"]).ok();
+}

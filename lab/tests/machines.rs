@@ -1,0 +1,148 @@
+//! Virtual machines, with both clients, in QEMU.
+
+use lab::{Client, Daemon, until};
+use serde_json::json;
+
+/// A profile's root of 10 GiB would be fine too; small ones show that the size is taken.
+const SMALL: [&str; 2] = ["--device", "root,size=64MiB"];
+
+#[test]
+fn a_machine_lives_like_a_container() {
+    let Some(mut daemon) = Daemon::machines() else { return };
+    for (client, image) in [(Client::Lxc, "tiny"), (Client::Cli, "local:tiny")] {
+        let run = |daemon: &Daemon, words: &[&str]| daemon.run(client, words);
+        run(&daemon, &[&["launch", image, "v", "--vm"], &SMALL[..]].concat()).ok();
+        daemon.says("v", "guest is up, boot 1");
+        daemon.says("v", "disk sda: 64 MiB");
+        let address = daemon.address("v").to_string();
+        let listed = run(&daemon, &["list"]).text();
+        for words in ["VIRTUAL-MACHINE", "RUNNING", &address] {
+            assert!(listed.contains(words), "{client:?}: {words} in {listed}");
+        }
+
+        // It outlives the daemon, which finds it again.
+        let before = daemon.init_of("v");
+        daemon.kill9();
+        daemon.launch();
+        daemon.await_status("v", "Running");
+        assert_eq!(daemon.init_of("v"), before);
+        run(&daemon, &["pause", "v"]).ok();
+        assert_eq!(daemon.status("v"), "Frozen");
+        run(&daemon, &["start", "v"]).ok();
+        assert_eq!(daemon.status("v"), "Running");
+
+        // Its power button is heard; what it wrote is there at its next start.
+        run(&daemon, &["restart", "v"]).ok();
+        daemon.says("v", "guest is up, boot 2");
+        assert_ne!(daemon.init_of("v"), before);
+        run(&daemon, &["stop", "v"]).ok();
+        assert_eq!(daemon.status("v"), "Stopped");
+        run(&daemon, &["rename", "v", "w"]).ok();
+        run(&daemon, &["start", "w"]).ok();
+        daemon.says("w", "guest is up, boot 3");
+        run(&daemon, &["delete", "w", "--force"]).ok();
+        daemon.no_instance_left();
+    }
+}
+
+#[test]
+fn disks_and_cards_come_and_go_while_it_runs() {
+    let Some(daemon) = Daemon::machines() else { return };
+    daemon.cli(["launch", "local:tiny", "v", "--vm"]).ok();
+    daemon.says("v", "guest is up, boot 1");
+    daemon
+        .lxc(["storage", "volume", "create", "default", "data", "--type=block", "size=32MiB"])
+        .ok();
+    daemon
+        .lxc(["config", "device", "add", "v", "data", "disk", "pool=default", "source=data"])
+        .ok();
+    daemon.says("v", "disk sdb: 32 MiB");
+    daemon.lxc(["storage", "volume", "delete", "default", "data"]).fails_with("in use");
+    daemon.lxc(["config", "device", "remove", "v", "data"]).ok();
+    daemon.says("v", "disk sdb is gone");
+    daemon.lxc(["storage", "volume", "delete", "default", "data"]).ok();
+
+    daemon.lxc(["config", "device", "add", "v", "eth1", "nic", "network=mcbr0"]).ok();
+    until("the second card has an address", || {
+        (daemon.addresses("v", "inet").len() == 2).then_some(())
+    });
+    daemon.lxc(["config", "device", "remove", "v", "eth1"]).ok();
+    until("the second card is gone", || (daemon.addresses("v", "inet").len() == 1).then_some(()));
+
+    // Both also before it starts.
+    daemon.lxc(["stop", "v", "--force"]).ok();
+    daemon
+        .lxc(["storage", "volume", "create", "default", "more", "--type=block", "size=48MiB"])
+        .ok();
+    daemon
+        .lxc(["config", "device", "add", "v", "more", "disk", "pool=default", "source=more"])
+        .ok();
+    daemon.lxc(["start", "v"]).ok();
+    daemon.says("v", "48 MiB");
+}
+
+#[test]
+fn snapshots_and_copies_have_what_the_disk_had() {
+    let Some(daemon) = Daemon::machines() else { return };
+    daemon.lxc(["launch", "tiny", "v", "--vm", "--device", "root,size=32MiB"]).ok();
+    daemon.says("v", "guest is up, boot 1");
+    // While it runs.
+    daemon.lxc(["snapshot", "v", "one"]).ok();
+    daemon.lxc(["restart", "v", "--force"]).ok();
+    daemon.says("v", "guest is up, boot 2");
+    daemon.lxc(["copy", "v/one", "w"]).ok();
+    daemon.lxc(["start", "w"]).ok();
+    daemon.says("w", "guest is up, boot 2");
+    daemon.lxc(["stop", "v", "--force"]).ok();
+    daemon.lxc(["copy", "v", "x"]).ok();
+    daemon.lxc(["restore", "v", "one"]).ok();
+    daemon.lxc(["start", "v"]).ok();
+    daemon.says("v", "guest is up, boot 2");
+    daemon.lxc(["start", "x"]).ok();
+    daemon.says("x", "guest is up, boot 3");
+    let (v, x) = (daemon.address("v"), daemon.address("x"));
+    assert_ne!(v, x, "a copy has addresses of its own");
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_leaves_nothing() {
+    let Some(daemon) = Daemon::machines() else { return };
+    daemon.cli(["launch", "local:busybox", "v", "--vm"]).fails_with("is one of a container");
+    daemon.cli(["launch", "local:tiny", "v"]).fails_with("is one of a virtual-machine");
+    daemon.no_instance_left();
+
+    let folder = daemon.scratch().to_string_lossy().into_owned();
+    let init = |device: &str| daemon.lxc(["init", "tiny", "v", "--vm", "--device", device]);
+    init("root,size=1MiB").fails();
+    daemon.no_instance_left();
+    init("root,size=32MiB").ok();
+    let source = format!("source={folder}");
+    daemon.lxc(["config", "device", "add", "v", "f", "disk", &source, "path=/f"]).ok();
+    daemon.lxc(["start", "v"]).fails_with("cannot be given to a virtual machine");
+    daemon.lxc(["config", "device", "remove", "v", "f"]).ok();
+    daemon
+        .lxc(["config", "device", "add", "v", "d", "disk", "source=/dev/none"])
+        .fails_with("path");
+
+    // A disk without anything to boot: the firmware says so on the console, and it can be stopped.
+    daemon.lxc(["init", "empty", "--empty", "--vm", "--device", "root,size=32MiB"]).ok();
+    daemon.lxc(["config", "set", "empty", "security.secureboot=false"]).ok();
+    daemon.lxc(["start", "empty"]).ok();
+    daemon.says("empty", "Shell>");
+    daemon.lxc(["stop", "empty", "--force"]).ok();
+
+    // QEMU is killed from outside.
+    daemon.lxc(["start", "v"]).ok();
+    daemon.says("v", "guest is up");
+    let pid = daemon.init_of("v").to_string();
+    lab::host(&["kill", "-9", &pid]).ok();
+    daemon.await_status("v", "Stopped");
+    daemon.lxc(["start", "v"]).ok();
+    daemon.says("v", "guest is up, boot 2");
+
+    // Nobody is in there who could do this.
+    let exec = json!({ "command": ["true"] }).to_string();
+    let reply = daemon.request("POST", "/1.0/instances/v/exec", &exec);
+    assert_eq!(reply.status, 400, "{:?}", reply.body);
+    assert!(reply.error().contains("agent"), "{}", reply.error());
+}
