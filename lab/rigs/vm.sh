@@ -8,9 +8,11 @@
 #
 # With ZFS=1 it has ZFS too, whose modules take ten minutes more to build.
 #
-# Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86. RIG is its folder.
+# Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86. RIG is its folder. DISK keeps a disk of the guest, /dev/vdd,
+# in a file of that name after the run; what the guest writes to /dev/virtio-ports/plug comes into FOLDER/plug.log at once; KILL
+# ends the guest that many seconds after it said `rig: ready`, as a power cut does.
 set -euo pipefail
-: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}" "${ZFS:=}"
+: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}" "${ZFS:=}" "${DISK:=}" "${KILL:=}"
 PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-amd64,lxd-client,mmdebstrap
 PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils,xz-utils
 # Its modules are built against the headers of the kernel.
@@ -57,9 +59,10 @@ mkdir -p /run/lock /run/udev; hostname rig; ip link set lo up
 /lib/systemd/systemd-udevd --daemon; udevadm trigger --subsystem-match=block; udevadm settle --timeout=10
 # A kernel this old cannot map ids on tmpfs: what tests make lies on a disk.
 mkfs.ext4 -q /dev/vdc; mount /dev/vdc /tmp
-for module in overlay loop btrfs xfs zfs dm-mod dm-crypt; do modprobe -q $module; done
+for module in overlay loop btrfs xfs zfs dm-mod dm-crypt virtio_console; do modprobe -q $module; done
 # The kernel has no 9p: the folder comes as an archive on a disk.
 mkdir -p /mnt/in; tar -xf /dev/vdb -C /mnt/in
+udevadm settle --timeout=10; echo "rig: ready"
 cd /mnt/in; bash run.sh </dev/null 2>&1; echo "rig: status $?"
 umount /tmp 2>/dev/null; sync
 echo o > /proc/sysrq-trigger; sleep 5
@@ -90,10 +93,16 @@ INIT
 }
 
 run() {
-    local work status
+    local work status more=()
     work=$(mktemp -d "$RIG/run.XXXXXX")
     # shellcheck disable=SC2064 # now, not then
     trap "rm -rf '$work'" EXIT
+    if [ -n "$DISK" ]; then
+        [ -e "$DISK" ] || truncate -s 4G "$DISK"
+        # Whatever reached it stays when the guest is killed; what it has not been told to write is lost.
+        more=(-drive "file=$DISK,if=virtio,format=raw" -device virtio-serial -device virtserialport,chardev=plug,name=plug
+            -chardev "file,id=plug,path=$1/plug.log,append=on")
+    fi
     tar -cf "$work/in.tar" -C "$1" .
     truncate -s %1M "$work/in.tar"; truncate -s 6G "$work/disk"
     timeout "$PATIENCE" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max -M q35 -m "$MEMORY" -smp "$CPUS" \
@@ -101,13 +110,22 @@ run() {
         -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
         -object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r \
         -drive "file=$RIG/root.ext4,if=virtio,format=raw,snapshot=on" -drive "file=$work/in.tar,if=virtio,format=raw,readonly=on" \
-        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" </dev/null | stdbuf -oL tr -d '\r' | tee "$work/log"
+        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" -pidfile "$work/pid" "${more[@]}" </dev/null | stdbuf -oL tr -d '\r' | cut_power "$work" | tee "$work/log" || true
     status=$(sed -n 's/^rig: status //p' "$work/log" | tail -n 1)
     return "${status:-255}"
+}
+
+# Passes the output on, and kills the guest where that is asked for.
+cut_power() {
+    local line
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        if [ -n "$KILL" ] && [ "$line" = "rig: ready" ]; then (sleep "$KILL"; kill -KILL "$(cat "$1/pid")") & fi
+    done
 }
 
 case ${1:-} in
     build) build ;;
     run) run "$2" ;;
-    *) sed -n '2,11p' "$0"; exit 2 ;;
+    *) sed -n '2,13p' "$0"; exit 2 ;;
 esac

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use exec::Control;
 use std::path::Path;
+use std::sync::Arc;
 use storage::{
     Fill, FillError, Pool, Shape, VolumeId, VolumeKind, fallback,
     streams::{self, Arrival, Point},
@@ -74,7 +75,11 @@ pub(crate) struct Files {
     within: bool,
     shape: Shape,
     control: Control,
+    held: Option<Held>,
 }
+
+/// Called from a thread that may block, once what is copied of a source is held: it may change from then on.
+pub(crate) type Held = Arc<dyn Fn() + Send + Sync>;
 
 impl Files {
     pub(crate) async fn open(
@@ -94,7 +99,13 @@ impl Files {
             within: from == to,
             shape,
             control: control.clone(),
+            held: None,
         })
+    }
+
+    /// The same, which tells when its source may change. Where files are copied one by one, it does not.
+    pub(crate) fn when_held(self, held: Held) -> Files {
+        Files { held: Some(held), ..self }
     }
 
     /// Makes the copy; one that is there is this one. Where snapshots follow that each can be sent as what
@@ -114,8 +125,9 @@ impl Files {
         .await
     }
 
-    /// Whether the pools are two that understand each other's streams.
-    fn by_streams(&self) -> bool {
+    /// Whether the pools are two that understand each other's streams: then a new copy gets its contents after its
+    /// snapshots.
+    pub(crate) fn by_streams(&self) -> bool {
         !self.within && streams::understand(&*self.from, &*self.to)
     }
 
@@ -147,7 +159,11 @@ impl Files {
         }
         let beside = self.from.folder(&self.source)?;
         let what = Point { of: &self.source, snapshot };
-        let arrival = Arrival { to, shape: &self.shape, base: None, kept, beside: Some(&beside) };
+        // A snapshot does not change.
+        let held = self.held.as_deref().filter(|_| snapshot.is_none());
+        let held = held.map(|held| held as &(dyn Fn() + Sync));
+        let (shape, beside) = (&self.shape, Some(&*beside));
+        let arrival = Arrival { to, shape, base: None, kept, beside, held };
         let ends = ((&*self.from as &dyn Pool, what), (&*self.to as &dyn Pool, &self.target));
         streams::transfer(ends.0, ends.1, arrival, &self.control)
     }
@@ -198,14 +214,20 @@ impl Files {
         .await
     }
 
-    /// Gives a new copy the snapshots of its source, and its own contents if they wait for them.
-    pub(crate) async fn snapshots(&self, names: impl Iterator<Item = &String>) -> Result<()> {
+    /// Gives a new copy the snapshots of its source. True where its own contents wait for them: [`Files::refresh`]
+    /// brings those.
+    pub(crate) async fn snapshots(&self, names: impl Iterator<Item = &String>) -> Result<bool> {
         let mut any = false;
         for name in names {
             self.snapshot(name).await?;
             any = true;
         }
-        match any && self.by_streams() {
+        Ok(any && self.by_streams())
+    }
+
+    /// The same, with the contents: of a source that nobody writes to.
+    pub(crate) async fn all(&self, names: impl Iterator<Item = &String>) -> Result<()> {
+        match self.snapshots(names).await? {
             true => self.refresh().await,
             false => Ok(()),
         }

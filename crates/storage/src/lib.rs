@@ -30,6 +30,8 @@ mod zfs;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod plug;
+#[cfg(test)]
 mod testing;
 
 pub use copy::{Copied, copy_file, copy_tree, sync_tree};

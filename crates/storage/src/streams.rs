@@ -37,7 +37,7 @@ pub struct State {
 }
 
 /// Where a stream goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Arrival<'a> {
     /// The volume that is made; or that gets other contents, if it is there: it must not be in use then.
     pub to: &'a VolumeId,
@@ -49,6 +49,8 @@ pub struct Arrival<'a> {
     pub kept: Option<Option<&'a str>>,
     /// The folder with the small files that lie beside the contents of a new volume.
     pub beside: Option<&'a Path>,
+    /// Called once a state is held: from then on the source may change.
+    pub held: Option<&'a (dyn Fn() + Sync)>,
 }
 
 /// A state that waits to be sent.
@@ -131,6 +133,7 @@ fn run(
     arrival: Arrival<'_>,
     control: &Control,
 ) -> Result<()> {
+    arrival.held.inspect(|held| held());
     let kept = arrival.kept.map(|_| outgoing.id());
     let arrival = Arrival { kept, ..arrival };
     let (reader, writer) = io::pipe().at("make a pipe for", "a stream")?;

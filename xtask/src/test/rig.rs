@@ -197,6 +197,15 @@ impl Rig {
         shell::as_root("env", &[&[variable.as_str()], more, &own].concat())
     }
 
+    /// What the test of a pulled plug must know of it.
+    pub(super) fn plug(&self) -> String {
+        let driver = self.laws.map(|driver| {
+            let log = "PLUG_LOG=/dev/virtio-ports/plug PLUG_KNOWN=$PWD/plug.log";
+            format!(" LAWS_OF={driver} PLUG_DISK=/dev/vdd {log}")
+        });
+        driver.unwrap_or_default()
+    }
+
     /// Its tree is kept from run to run. `RIG` in our own environment says where, so that worktrees share one.
     fn variable(&self) -> String {
         let usual = || shell::root().join("target/rigs").join(self.name).display().to_string();

@@ -173,7 +173,7 @@ impl Unpack {
 
     fn arrival<'a>(&'a self, to: &'a storage::VolumeId, last: Option<&'a str>) -> Arrival<'a> {
         let base = last.map(|name| (&self.volume, name));
-        Arrival { to, shape: &self.shape, base, kept: None, beside: None }
+        Arrival { to, shape: &self.shape, base, kept: None, beside: None, held: None }
     }
 
     fn receive(&self, arrival: &Arrival<'_>, part: &str) -> Result<()> {

@@ -1,9 +1,11 @@
 //! Holds an instance still while its files are read, beneath what clients see: to them it runs on.
 
+use std::sync::Arc;
+
 use runtime::{Monitor, State};
 
 use super::guests::Phase;
-use crate::{Error, Result, World, blocking::blocking, names};
+use crate::{Error, Result, World, blocking::blocking, copies::Held, names};
 
 /// Pauses an instance that runs.
 pub(crate) async fn pause(world: &World, project: &str, name: &str) -> Result<()> {
@@ -45,6 +47,17 @@ pub(crate) async fn all_go_on(world: &World, instances: &[(String, String)]) -> 
         done = done.and(go_on(world, project, name).await);
     }
     done
+}
+
+/// Lets instances go on once what is copied of them is held, and need not wait for the whole copy.
+pub(crate) fn until_held(world: &Arc<World>, instances: Vec<(String, String)>) -> Held {
+    let (world, runtime) = (world.clone(), tokio::runtime::Handle::current());
+    Arc::new(move || {
+        if let Err(error) = runtime.block_on(all_go_on(&world, &instances)) {
+            // The step that follows tries it again, and says what is wrong.
+            tracing::warn!(error = %tasks::chain(&error), "cannot let go on what is being copied");
+        }
+    })
 }
 
 /// One that ended meanwhile needs neither.

@@ -201,7 +201,7 @@ async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
     if cx.input.within() {
         return Ok(());
     }
-    files(cx).await?.snapshots(cx.input.new_snapshots.iter().map(|one| &one.name)).await
+    files(cx).await?.all(cx.input.new_snapshots.iter().map(|one| &one.name)).await
 }
 
 async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {

@@ -172,7 +172,16 @@ async fn mounted(cx: &mut Cx<Copy>) -> Result<()> {
 }
 
 async fn hold(cx: &mut Cx<Copy>) -> Result<()> {
-    pause::all(&cx.world, &cx.notes).await
+    match !cx.input.snapshots.is_empty() && files(cx).await?.by_streams() {
+        // Snapshots come first.
+        true => Ok(()),
+        false => pause::all(&cx.world, &cx.notes).await,
+    }
+}
+
+/// They are paused no longer than they must.
+async fn held_files(cx: &Cx<Copy>) -> Result<Files> {
+    Ok(files(cx).await?.when_held(pause::until_held(&cx.world, cx.notes.clone())))
 }
 
 async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
@@ -206,7 +215,7 @@ pub(super) async fn open(
 }
 
 async fn whole(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
+    held_files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
 }
 
 async fn delete_files(cx: &mut Cx<Copy>) -> Result<()> {
@@ -214,7 +223,12 @@ async fn delete_files(cx: &mut Cx<Copy>) -> Result<()> {
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await
+    let files = held_files(cx).await?;
+    if files.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await? {
+        pause::all(&cx.world, &cx.notes).await?;
+        files.refresh().await?;
+    }
+    Ok(())
 }
 
 async fn delete_side(cx: &mut Cx<Copy>) -> Result<()> {

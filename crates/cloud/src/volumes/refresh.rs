@@ -194,7 +194,8 @@ async fn grow(cx: &mut Cx<Refresh>) -> Result<()> {
 async fn files(cx: &mut Cx<Refresh>) -> Result<()> {
     let source = cx.world.store.read(|db| cx.input.from.find(db))?;
     let writers = users::writers(&cx.world, &source).await?;
-    let files = open(cx).await?;
+    let held = pause::until_held(&cx.world, writers.clone());
+    let files = open(cx).await?.when_held(held);
     let paused = pause::all(&cx.world, &writers).await;
     let done = match paused {
         Ok(()) => files.refresh().await,

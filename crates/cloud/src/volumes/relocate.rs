@@ -142,7 +142,7 @@ async fn kept(cx: &mut Cx<Relocate>) -> Result<()> {
     if cx.input.within() {
         return Ok(());
     }
-    copied(cx).await?.snapshots(cx.input.snapshots.iter()).await
+    copied(cx).await?.all(cx.input.snapshots.iter()).await
 }
 
 async fn delete_side(cx: &mut Cx<Relocate>) -> Result<()> {

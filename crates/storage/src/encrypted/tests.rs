@@ -136,6 +136,7 @@ fn a_disk_is_encrypted_found_by_its_identity_and_blank_after_it() {
             ..s.spec.clone()
         };
         spec.options.lvm.group = Some(format!("disk-{id}"));
+        spec.options.zfs.pool = Some(format!("disk-{id}"));
         assert!(matches!(s.driver.create(&spec), Err(Error::Source { .. })));
         s.driver.delete(&spec).unwrap();
         assert_eq!(exec::wipefs::signatures(&device).unwrap(), ["ext4"]);

@@ -37,6 +37,9 @@ fn is_chosen(name: &str) -> bool {
 
 /// Runs a law that prepares its own pools with the driver of that name.
 fn every_driver_named(name: &str, law: impl Fn(&'static dyn Driver)) {
+    if !is_chosen(name) {
+        return eprintln!("SKIP: another driver's laws are tried");
+    }
     if !not_root() {
         DRIVERS.iter().filter(|driver| driver.info().name == name).for_each(|driver| law(*driver));
     }

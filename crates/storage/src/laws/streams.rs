@@ -39,7 +39,7 @@ fn snapshot(s: &Scratch, name: &str) {
 }
 
 fn whole<'a>(to: &'a VolumeId, shape: &'a Shape) -> Arrival<'a> {
-    Arrival { to, shape, base: None, kept: None, beside: None }
+    Arrival { to, shape, base: None, kept: None, beside: None, held: None }
 }
 
 fn now(of: &VolumeId) -> Point<'_> {
@@ -80,6 +80,27 @@ fn what_arrives_is_the_same() {
         assert_eq!(fs::read(mount(&s, &a).path.join("secret")).unwrap(), b"secret");
         s.pool.delete(&a).unwrap();
         other.pool.snapshots().unwrap().take(&b, "s", &Control::none()).unwrap();
+    });
+}
+
+#[test]
+fn a_source_that_changes_once_it_is_held_is_copied_as_it_was() {
+    every_driver(|s| {
+        let Some(other) = two(&s) else { return };
+        let (a, b, shape) = (container("a"), container("b"), Shape::filesystem());
+        let source = mount(&s, &a);
+        fs::write(source.path.join("large"), noise(4 << 20)).unwrap();
+        let change = || {
+            fs::write(source.path.join("secret"), "changed").unwrap();
+            fs::remove_file(source.path.join("large")).unwrap();
+        };
+        let arrival = Arrival { held: Some(&change), ..whole(&b, &shape) };
+        let ends = ((&*s.pool, now(&a)), (&*other.pool, &b));
+        assert!(transfer(ends.0, ends.1, arrival, &Control::none()).unwrap());
+        let copy = mount(&other, &b);
+        assert!(fs::read(copy.path.join("large")).unwrap() == noise(4 << 20));
+        assert_eq!(fs::read(copy.path.join("secret")).unwrap(), b"secret");
+        assert_eq!(fs::read(source.path.join("secret")).unwrap(), b"changed");
     });
 }
 

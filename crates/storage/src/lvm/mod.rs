@@ -27,8 +27,6 @@ mod usage;
 mod volumes;
 
 #[cfg(test)]
-mod plug;
-#[cfg(test)]
 mod tests;
 
 use group::Group;

@@ -145,10 +145,25 @@ async fn delete_rows(cx: &mut Cx<Copy>) -> Result<()> {
 }
 
 async fn pause_source(cx: &mut Cx<Copy>) -> Result<()> {
+    match !cx.input.snapshots.is_empty() && files(cx).await?.by_streams() {
+        // Snapshots come first.
+        true => Ok(()),
+        false => hold(cx).await,
+    }
+}
+
+async fn hold(cx: &Cx<Copy>) -> Result<()> {
     match cx.input.from.snapshot {
         Some(_) => Ok(()),
         None => pause::pause(&cx.world, &cx.input.from.project, &cx.input.from.instance).await,
     }
+}
+
+/// The source is paused no longer than it must.
+async fn held_files(cx: &Cx<Copy>) -> Result<Files> {
+    let From { project, instance, snapshot, .. } = cx.input.from.clone();
+    let paused = if snapshot.is_none() { vec![(project, instance)] } else { Vec::new() };
+    Ok(files(cx).await?.when_held(pause::until_held(&cx.world, paused)))
 }
 
 async fn go_on(cx: &mut Cx<Copy>) -> Result<()> {
@@ -182,11 +197,16 @@ async fn files(cx: &Cx<Copy>) -> Result<Files> {
 }
 
 async fn root(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
+    held_files(cx).await?.whole(Snapshots::any(&cx.input.snapshots)).await
 }
 
 async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
-    files(cx).await?.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await
+    let files = held_files(cx).await?;
+    if files.snapshots(cx.input.snapshots.iter().map(|one| &one.name)).await? {
+        hold(cx).await?;
+        files.refresh().await?;
+    }
+    Ok(())
 }
 
 async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {

@@ -181,7 +181,8 @@ async fn delete_side(cx: &mut Cx<Refresh>) -> Result<()> {
 /// The source is paused only while this runs, whatever comes of it.
 async fn root(cx: &mut Cx<Refresh>) -> Result<()> {
     let (project, instance) = (&cx.input.from.project, &cx.input.from.instance);
-    let files = files(cx).await?;
+    let held = pause::until_held(&cx.world, vec![(project.clone(), instance.clone())]);
+    let files = files(cx).await?.when_held(held);
     pause::pause(&cx.world, project, instance).await?;
     let done = files.refresh().await;
     done.and(pause::go_on(&cx.world, project, instance).await)

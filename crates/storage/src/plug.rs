@@ -1,6 +1,6 @@
 //! What a pool is after its machine was killed while everything in it changed.
 //!
-//! `cargo xtask test --rig uml plug` runs this again and again: as `PLUG=load` in a guest that is killed at a random moment,
+//! `cargo xtask test --rig uml plug`, or `--rig zfs plug`, runs this again and again: as `PLUG=load` in a guest that is killed at a random moment,
 //! and as `PLUG=check` in one that boots from what was on its disk. What was begun and what was done is written to a file of
 //! the host, which the kill does not touch: what was done must be there, whole.
 
@@ -8,18 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use exec::Control;
 
-use super::Lvm;
 use crate::testing::{container, fill_image, image, noise};
 use crate::volumes::reference;
-use crate::{Attached, Driver, LvmOptions, Pool, PoolOptions, PoolSpec, Shape};
+use crate::{Attached, Driver, LvmOptions, Pool, PoolOptions, PoolSpec, Shape, ZfsOptions, driver};
 
 /// Where the guest sees the file of the host, and its disk.
 const LOG: &str = "/mnt/share/plug.log";
 const DISK: &str = "/dev/ubdb";
+/// The volume group, or the pool of ZFS.
+const BENEATH: &str = "plug";
 const THREADS: usize = 2;
 /// A load that is not killed ends by itself.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -33,17 +35,28 @@ fn what_was_done_is_there_after_the_plug_was_pulled() {
     }
 }
 
+/// What a rig says where it is not as in user-mode linux.
+fn said(variable: &str, usual: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| usual.to_owned())
+}
+
+/// The driver whose pool it is.
+fn tried() -> &'static dyn Driver {
+    driver(&said("LAWS_OF", "lvm")).unwrap()
+}
+
 fn spec() -> PoolSpec {
     crate::testing::own_namespace();
-    let lvm = LvmOptions { group: Some("plug".into()), ..LvmOptions::default() };
+    let lvm = LvmOptions { group: Some(BENEATH.into()), ..LvmOptions::default() };
+    let zfs = ZfsOptions { pool: Some(BENEATH.into()), ..ZfsOptions::default() };
     PoolSpec {
         name: "plug".into(),
         id: Some(uuid::Uuid::from_u128(7)),
         disk: None,
         keys: None,
         path: "/tmp/plug".into(),
-        source: Some(DISK.into()),
-        options: PoolOptions { lvm, ..PoolOptions::default() },
+        source: Some(said("PLUG_DISK", DISK).into()),
+        options: PoolOptions { lvm, zfs, ..PoolOptions::default() },
     }
 }
 
@@ -59,7 +72,7 @@ impl Known {
     fn read() -> Known {
         let mut known = Known::default();
         let mut begun: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in fs::read_to_string(LOG).unwrap_or_default().lines() {
+        for line in fs::read_to_string(said("PLUG_KNOWN", LOG)).unwrap_or_default().lines() {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             match &words[..] {
                 [thread, word] if word == "done" => {
@@ -105,8 +118,8 @@ impl Known {
 
 fn load() {
     let (spec, known) = (spec(), Known::read());
-    Lvm.create(&spec).unwrap();
-    let pool = Lvm.open(&spec).unwrap();
+    tried().create(&spec).unwrap();
+    let pool = tried().open(&spec).unwrap();
     let fill: crate::Fill = &mut fill_image;
     pool.create(&image("f00"), &Shape::filesystem(), Some(fill), &Control::none()).unwrap();
     for id in pool.list().unwrap() {
@@ -115,21 +128,28 @@ fn load() {
         }
     }
     eprintln!("under load, with {} volumes", known.sure.len());
+    // Some of them can be opened once only.
+    let log = OpenOptions::new().append(true).create(true).open(said("PLUG_LOG", LOG)).unwrap();
+    let log = Mutex::new(log);
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let mut mine = known.sure.clone();
             mine.retain(|name, _| name.starts_with(&format!("t{thread}-")));
-            let pool = &*pool;
-            scope.spawn(move || change(pool, thread, mine));
+            let (pool, log) = (&*pool, &log);
+            scope.spawn(move || change(pool, log, thread, mine));
         }
     });
 }
 
 /// Changes volumes until the end.
-fn change(pool: &dyn Pool, thread: usize, mut mine: BTreeMap<String, (String, bool)>) {
+fn change(
+    pool: &dyn Pool,
+    log: &Mutex<File>,
+    thread: usize,
+    mut mine: BTreeMap<String, (String, bool)>,
+) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = now.as_nanos() as usize ^ thread << 20;
-    let mut log = OpenOptions::new().append(true).create(true).open(LOG).unwrap();
     let (end, snapshots) = (Instant::now() + LONGEST, pool.snapshots().unwrap());
     for n in 0.. {
         if Instant::now() > end {
@@ -140,7 +160,11 @@ fn change(pool: &dyn Pool, thread: usize, mut mine: BTreeMap<String, (String, bo
         let dice = random >> 33;
         let some = mine.keys().nth(dice / 16 % mine.len().max(1)).cloned();
         let fresh = format!("t{thread}-{}-{n}", now.as_secs());
-        let mut begin = |words: &str| writeln!(log, "{thread} {words}").unwrap();
+        // By one call, which does not return before the host has it.
+        let begin = |words: &str| {
+            let line = format!("{thread} {words}\n");
+            log.lock().unwrap().write_all(line.as_bytes()).unwrap();
+        };
         match (dice % 8, some) {
             (4, Some(name)) if !mine[&name].1 => {
                 begin(&format!("keep {name}"));
@@ -188,7 +212,7 @@ fn root(pool: &dyn Pool, name: &str) -> PathBuf {
 
 fn check() {
     let (spec, known) = (spec(), Known::read());
-    let pool = Lvm.open(&spec).unwrap();
+    let pool = tried().open(&spec).unwrap();
     let there = pool.list().unwrap();
     for (name, (first, kept)) in &known.sure {
         assert!(there.contains(&container(name)), "{name} is gone");
@@ -205,8 +229,12 @@ fn check() {
         }
     }
     let named = reference::in_pool(&spec.path).unwrap().len();
-    let volumes = exec::lvm::volumes("plug").unwrap();
-    let volumes = volumes.iter().filter(|one| reference::is_named_so(&one.name)).count();
+    let volumes: Vec<String> = match tried().info().name {
+        "zfs" => exec::zfs::list(BENEATH).unwrap().into_iter().map(|one| one.name).collect(),
+        _ => exec::lvm::volumes(BENEATH).unwrap().into_iter().map(|one| one.name).collect(),
+    };
+    let own = |name: &&String| reference::is_named_so(name.rsplit('/').next().unwrap_or(name));
+    let volumes = volumes.iter().filter(own).count();
     assert!(volumes <= named, "{volumes} volumes, {named} named");
     let (sure, unsure) = (known.sure.len(), known.unsure.len());
     eprintln!("{sure} volumes are as they were; of {unsure} nobody can know");
