@@ -9,6 +9,7 @@
 mod attach;
 mod btrfs;
 mod call;
+mod clock;
 mod exec;
 mod fork;
 mod heap;
@@ -16,6 +17,7 @@ mod ids;
 mod inherited;
 mod loops;
 mod mount;
+mod program;
 mod quota;
 mod reaper;
 mod seccomp;
@@ -31,6 +33,7 @@ pub use btrfs::{
     grow_btrfs, highest_device, identify_subvolume, limit_subvolume, make_subvolume_writable,
     note_origin, scrub, scrub_progress, send_subvolume, share_blocks, snapshot_subvolume,
 };
+pub use clock::set_clock;
 pub use exec::{Image, close_all_on_exec, close_others};
 pub use fork::{Child, Fork, fork};
 pub use heap::keep_heap_small;
@@ -38,6 +41,7 @@ pub use ids::{FsIds, join_new_session_keyring};
 pub use inherited::take_inherited;
 pub use loops::{attach_loop, refresh_loop};
 pub use mount::{idmap_mount, set_readonly_mount};
+pub use program::{Program, Step, spawn_program};
 pub use quota::{ProjectUsage, limit_project, project, project_usage, set_project};
 pub use reaper::run_below_reaper;
 pub use seccomp::install_filter;

@@ -1,0 +1,58 @@
+//! `microcloud-agent`: runs inside a virtual machine and does what the daemon asks for.
+//!
+//!     microcloud-agent [--port PATH]
+//!
+//! Without a path it finds its port, and waits for one that is not there yet.
+
+use std::{path::PathBuf, process::ExitCode};
+
+/// A machine that runs out of memory loses other programs first: without the agent nobody outside
+/// could help.
+const OOM_SCORE: &str = "-900";
+
+const USAGE: &str = "microcloud-agent [--port PATH] [--version]";
+
+enum Wanted {
+    Serve(Option<PathBuf>),
+    Say(String),
+    Nonsense,
+}
+
+fn main() -> ExitCode {
+    match wanted(std::env::args_os().skip(1).collect()) {
+        Wanted::Serve(port) => serve(port),
+        Wanted::Say(text) => say(&text, ExitCode::SUCCESS),
+        Wanted::Nonsense => say(USAGE, ExitCode::from(2)),
+    }
+}
+
+fn wanted(arguments: Vec<std::ffi::OsString>) -> Wanted {
+    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+    match words.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
+        [] => Wanted::Serve(None),
+        ["--port", _] => Wanted::Serve(arguments.into_iter().nth(1).map(PathBuf::from)),
+        ["--version"] => Wanted::Say(env!("CARGO_PKG_VERSION").to_owned()),
+        ["--help" | "-h"] => Wanted::Say(USAGE.to_owned()),
+        _ => Wanted::Nonsense,
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a program without a log of its own")]
+fn say(text: &str, code: ExitCode) -> ExitCode {
+    eprintln!("{text}");
+    code
+}
+
+fn serve(port: Option<PathBuf>) -> ExitCode {
+    // Not as root, or without /proc: then it is as killable as others.
+    let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .thread_keep_alive(std::time::Duration::from_secs(5))
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(agent::port::run(port)),
+        Err(error) => say(&format!("microcloud-agent: {error}"), ExitCode::FAILURE),
+    }
+}
