@@ -29,5 +29,5 @@ mod words;
 
 pub use error::{Error, Result};
 pub use guest::{port, serve};
-pub use host::{Agent, Exec};
+pub use host::{Agent, Exec, Files};
 pub use words::{Disk, Info, PROTOCOLS, State};

@@ -16,6 +16,11 @@ pub(crate) struct Bounds {
 pub(crate) const CALL: Bounds = Bounds { time: Duration::from_secs(10), size: MESSAGE };
 /// A program is started, or the guest's disks have a part in it.
 pub(crate) const WORK: Bounds = Bounds { time: Duration::from_secs(60), size: MESSAGE };
+/// Names in a folder: half a million, as many as a guest lists, are below it.
+pub(crate) const LIST: Bounds = Bounds { time: Duration::from_secs(60), size: 128 << 20 };
+/// How long a file on its way may stand still.
+pub(crate) const STALL: Duration = Duration::from_secs(60);
+
 /// How long the daemon waits before it says hello again; it doubles up to [`HELLO_AGAIN_AT_MOST`].
 pub(crate) const HELLO_AGAIN: Duration = Duration::from_millis(100);
 /// The longest wait between two hellos.
@@ -40,5 +45,13 @@ pub(crate) const HEADERS: u32 = 16 * 1024;
 pub(crate) const BLOCK: usize = 64 * 1024;
 /// Signals and sizes of windows that wait to be sent to one program.
 pub(crate) const CONTROLS: usize = 64;
+/// Bytes of a file that are read or written at once by the daemon.
+pub(crate) const SPOOL: usize = 1 << 20;
+/// Bytes a guest's file must leave free on the daemon's disk, or a twentieth of it if that is less.
+pub(crate) const ROOM: u64 = 1 << 30;
+/// Bytes after which that is looked at again.
+pub(crate) const LOOK_FOR_ROOM: usize = 32 << 20;
+/// Accesses to files at once on one connection.
+pub(crate) const FILES: usize = 64;
 /// Programs at once on one connection.
 pub(crate) const PROGRAMS: usize = 512;

@@ -48,7 +48,7 @@ fn serve(port: Option<PathBuf>) -> ExitCode {
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(8)
+        .max_blocking_threads(32)
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .build();
     match runtime {

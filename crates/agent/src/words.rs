@@ -1,6 +1,6 @@
 //! What both ends say to each other. Every field has a default, because one end may be older.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use runtime::ExecSpec;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,20 @@ pub(crate) enum Control {
 #[serde(default)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
+}
+
+/// Files are to be accessed, with this folder as the ceiling.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Place {
+    pub(crate) root: PathBuf,
+}
+
+/// They may be.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Opened {
+    pub(crate) id: u64,
 }
 
 /// Why something could not be done.

@@ -1,4 +1,5 @@
 //! Connections: ports without an end, stale bytes, agents that are dead or hostile.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

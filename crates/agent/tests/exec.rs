@@ -1,4 +1,5 @@
 //! Programs, run by an agent at the other end of a pair.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

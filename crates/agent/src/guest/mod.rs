@@ -1,6 +1,7 @@
 //! The end inside the machine.
 
 mod exec;
+mod files;
 mod info;
 pub mod port;
 mod program;

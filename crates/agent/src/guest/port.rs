@@ -35,7 +35,7 @@ const BREATH: Duration = Duration::from_millis(10);
 /// The port, if there is one.
 pub fn find() -> Option<PathBuf> {
     let linked = |name: &&str| Path::new("/dev/virtio-ports").join(name);
-    let by_link = NAMES.iter().map(|name| linked(&name)).find(|path| path.exists());
+    let by_link = NAMES.iter().map(linked).find(|path| path.exists());
     by_link.or_else(|| NAMES.iter().find_map(|name| by_class(name)))
 }
 

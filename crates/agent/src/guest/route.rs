@@ -6,6 +6,7 @@ use hyper::{Method, Request, Response, body::Incoming};
 
 use super::{
     exec::{self, Programs},
+    files::{self, Accesses},
     info,
     reply::{Refusal, Reply},
     state,
@@ -15,7 +16,8 @@ use crate::body::Body;
 /// What belongs to one connection, and ends with it.
 #[derive(Default)]
 pub(super) struct Session {
-    pub(super) programs: Programs,
+    programs: Programs,
+    accesses: Accesses,
 }
 
 pub(super) async fn answer(
@@ -33,22 +35,37 @@ async fn route(session: &Session, request: Request<Incoming>) -> Reply {
         (&Method::GET, ["1.0", "state"]) => state::get().await,
         (&Method::PUT, ["1.0", "clock"]) => info::set_clock(request).await,
         (&Method::POST, ["1.0", "exec"]) => exec::start(&session.programs, request).await,
-        (&Method::DELETE, ["1.0", "exec", id]) => {
-            let id = id.parse().map_err(|_| Refusal::Unknown)?;
-            exec::forget(&session.programs, id)
-        }
-        (method, ["1.0", "exec", id, what]) => {
-            let id = id.parse().map_err(|_| Refusal::Unknown)?;
-            let program = session.programs.get(id).ok_or(Refusal::Unknown)?;
-            match (method, *what) {
-                (&Method::PUT, "0") => exec::input(&program, request).await,
-                (&Method::GET, "1") => exec::output(&program, 0),
-                (&Method::GET, "2") => exec::output(&program, 1),
-                (&Method::GET, "wait") => exec::wait(&program).await,
-                (&Method::POST, "control") => exec::control(&program, request).await,
-                _ => Err(Refusal::Unknown),
-            }
-        }
+        (&Method::POST, ["1.0", "files"]) => files::begin(&session.accesses, request).await,
+        (_, ["1.0", "exec", id, what @ ..]) => program(session, number(id)?, what, request).await,
+        (_, ["1.0", "files", id, what @ ..]) => file(session, number(id)?, what, request).await,
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+fn number(id: &str) -> Result<u64, Refusal> {
+    id.parse().map_err(|_| Refusal::Unknown)
+}
+
+async fn program(session: &Session, id: u64, what: &[&str], request: Request<Incoming>) -> Reply {
+    let program = session.programs.get(id).ok_or(Refusal::Unknown)?;
+    match (request.method(), what) {
+        (&Method::DELETE, []) => exec::forget(&session.programs, id),
+        (&Method::PUT, ["0"]) => exec::input(&program, request).await,
+        (&Method::GET, ["1"]) => exec::output(&program, 0),
+        (&Method::GET, ["2"]) => exec::output(&program, 1),
+        (&Method::GET, ["wait"]) => exec::wait(&program).await,
+        (&Method::POST, ["control"]) => exec::control(&program, request).await,
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+async fn file(session: &Session, id: u64, what: &[&str], request: Request<Incoming>) -> Reply {
+    let access = session.accesses.get(id).ok_or(Refusal::Unknown)?;
+    match (request.method(), what) {
+        (&Method::DELETE, []) => files::end(&session.accesses, id),
+        (&Method::POST, []) => files::ask(access, request).await,
+        (&Method::GET, ["content"]) => files::contents(&access).await,
+        (&Method::PUT, ["content"]) => files::write(&access, request).await,
         _ => Err(Refusal::Unknown),
     }
 }

@@ -17,14 +17,17 @@ use crate::{
 const BASE: &str = "http://agent";
 
 /// Where requests go.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Requests {
     sender: http2::SendRequest<Body>,
+    /// Drives the connection; verbs that block wait in it.
+    pub(super) runtime: tokio::runtime::Handle,
 }
 
 impl Requests {
+    /// Within tokio.
     pub(super) fn new(sender: http2::SendRequest<Body>) -> Requests {
-        Requests { sender }
+        Requests { sender, runtime: tokio::runtime::Handle::current() }
     }
 
     pub(super) fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {

@@ -3,7 +3,9 @@
 mod call;
 mod connect;
 mod exec;
+mod files;
 mod pump;
+mod spool;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -11,6 +13,7 @@ use hyper::Method;
 use tokio::sync::watch;
 
 pub use exec::Exec;
+pub use files::Files;
 
 use self::call::Requests;
 use crate::{

@@ -20,8 +20,8 @@ mod words;
 mod write;
 
 pub use client::{File, Files};
-pub use serve::serve;
-pub use words::{Change, Entry, FileKind, Owner, Seen, Writing};
+pub use serve::{Server, serve};
+pub use words::{Ask, Change, Entry, FileKind, Owner, Seen, Told, Writing};
 
 #[cfg(test)]
 mod tests;

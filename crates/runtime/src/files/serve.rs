@@ -14,7 +14,7 @@ use crate::protocol::packet;
 /// Serves the files beneath `root` on one end of a pair; what was begun and not committed is
 /// removed at the end.
 pub fn serve(root: OwnedFd, socket: BorrowedFd) -> crate::Result<()> {
-    let mut server = Server { tree: Tree { root }, pending: None };
+    let mut server = Server::new(root);
     while let Some((ask, _)) = packet::recv::<Ask>(socket)? {
         let (told, file) = match server.answer(ask) {
             Ok(answer) => answer,
@@ -26,13 +26,20 @@ pub fn serve(root: OwnedFd, socket: BorrowedFd) -> crate::Result<()> {
     Ok(())
 }
 
-struct Server {
+/// Answers requests, however they come; what was begun and not committed is removed with it.
+pub struct Server {
     tree: Tree,
     pending: Option<Pending>,
 }
 
 impl Server {
-    fn answer(&mut self, ask: Ask) -> Result<(Told, Option<OwnedFd>), Errno> {
+    /// Of the files beneath `root`, an open folder.
+    pub fn new(root: OwnedFd) -> Server {
+        Server { tree: Tree { root }, pending: None }
+    }
+
+    /// One answer; with the file where one was to be opened.
+    pub fn answer(&mut self, ask: Ask) -> Result<(Told, Option<OwnedFd>), Errno> {
         let tree = &self.tree;
         let told = match ask {
             Ask::Look { path, follow } => Told::Seen { seen: tree.look(&path, follow)? },

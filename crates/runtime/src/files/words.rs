@@ -112,10 +112,11 @@ pub enum Writing {
     },
 }
 
-/// A request.
+/// A request, for whoever carries it another way than [`super::Files`] does.
+#[expect(missing_docs, reason = "each is a verb of `Files`, with its arguments")]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "ask")]
-pub(super) enum Ask {
+pub enum Ask {
     Look {
         path: PathBuf,
         follow: bool,
@@ -167,9 +168,10 @@ pub(super) enum Ask {
 }
 
 /// An answer.
+#[expect(missing_docs, reason = "each is what a verb of `Files` gives")]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "told")]
-pub(super) enum Told {
+pub enum Told {
     Done,
     Seen { seen: Seen },
     List { entries: Vec<Entry> },
