@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod agent;
 mod bench;
 mod check;
 mod demo;
@@ -22,6 +23,7 @@ use anyhow::Result;
 const USAGE: &str = "\
 cargo xtask <chore>
 
+  agent           the static program for virtual machines, put beside microcloud
   bench           our daemon beside LXD: [--runs N] [--write], which renews docs/benchmarks.md
   check           every check that writes nothing: tidy, format, clippy, generated files
   demo [--clean]  from a fresh machine to a shell inside a container; --clean removes all of it
@@ -50,6 +52,7 @@ fn run(args: &[String]) -> Result<bool> {
         None => ("help", args),
     };
     match chore {
+        "agent" => agent::build(),
         "bench" => bench::run(rest),
         "check" => check::run(),
         "demo" => demo::run(rest),

@@ -1,5 +1,5 @@
 //! Connections: ports without an end, stale bytes, agents that are dead or hostile.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of it is tests")]
 
 mod common;
 

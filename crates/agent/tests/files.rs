@@ -1,5 +1,5 @@
 //! Files, through an agent at the other end of a pair, in a root of their own.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of it is tests")]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! An agent at the other end of a pair, and a port as virtio-serial has it.
-#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "each test file takes what it needs"
+)]
 
 use std::{
     io,

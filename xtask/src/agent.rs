@@ -1,0 +1,36 @@
+//! `agent`: what runs inside virtual machines, built so that it needs nothing of theirs, and put beside `microcloud`.
+//!
+//! It has a target folder of its own: its flags would have everything else built twice.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::shell;
+
+const NAME: &str = "microcloud-agent";
+
+/// False if the build failed.
+pub(crate) fn build() -> Result<bool> {
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let beside = shell::microcloud()?;
+    let debug = beside.parent().context("cargo names no target folder")?;
+    let own = debug.with_file_name("agent");
+    let words = ["build", "--package", "agent", "--bin", NAME, "--features", "program"];
+    let target = ["--profile", "agent", "--target", &triple, "--target-dir", &shown(&own)];
+    let flags = [("RUSTFLAGS", "-C target-feature=+crt-static")];
+    if !shell::cargo(&[&words[..], &target].concat(), &flags)? {
+        return Ok(false);
+    }
+    fs::create_dir_all(debug).with_context(|| format!("make {}", debug.display()))?;
+    // One that runs is not written into: it is replaced.
+    let (to, part) = (debug.join(NAME), debug.join(format!("{NAME}.part")));
+    fs::copy(own.join(triple).join("agent").join(NAME), &part).context("copy the agent")?;
+    fs::rename(&part, &to).context("put the agent beside microcloud")?;
+    Ok(true)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
