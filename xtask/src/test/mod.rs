@@ -14,7 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{packages, shell};
+use crate::{agent, packages, shell};
 use count::Count;
 
 /// Where nextest writes its report, as `.config/nextest.toml` says.
@@ -52,7 +52,7 @@ fn names_packages(filters: &[String]) -> bool {
 }
 
 fn build() -> Result<bool> {
-    shell::cargo(&["build", "--workspace", "--bins"], &[])
+    Ok(shell::cargo(&["build", "--workspace", "--bins"], &[])? && agent::build()?)
 }
 
 fn suite(filters: &[String]) -> Result<Count> {
