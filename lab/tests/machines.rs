@@ -146,3 +146,50 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     assert_eq!(reply.status, 400, "{:?}", reply.body);
     assert!(reply.error().contains("agent"), "{}", reply.error());
 }
+
+#[test]
+fn programs_run_and_files_are_reached_through_the_agent() {
+    let Some(mut daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    daemon.cli(["launch", "local:tiny", "v", "--vm"]).ok();
+    let agent = |daemon: &Daemon| {
+        lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+            (daemon.cli(["exec", "v", "--", "true"]).status == 0).then_some(())
+        });
+    };
+    agent(&daemon);
+    for client in Client::BOTH {
+        let run = |words: &[&str]| daemon.run(client, words);
+        let said =
+            run(&["exec", "v", "--env", "A=b c", "--", "sh", "-c", "hostname; echo $A; exit 7"]);
+        assert_eq!((said.status, said.shown().contains("guest")), (7, true), "{}", said.shown());
+        assert!(said.shown().contains("b c"), "{}", said.shown());
+        assert_eq!(run(&["exec", "v", "--", "no-such-program"]).status, 127);
+        let bytes = lab::noise(3 << 20);
+        let sum = daemon.run_with(client, &["exec", "v", "--", "sha256sum"], bytes.clone()).text();
+        let file = daemon.scratch().join("noise");
+        std::fs::write(&file, &bytes).unwrap_or_else(|e| panic!("{e}"));
+        let here = lab::host(&["sha256sum", &file.to_string_lossy()]).text();
+        assert_eq!(sum.split(' ').next(), here.split(' ').next());
+
+        run(&["file", "push", "--mode=0640", "--uid=3", &file.to_string_lossy(), "v/tmp/noise"])
+            .ok();
+        let seen = run(&["exec", "v", "--", "stat", "-c", "%a %u %s", "/tmp/noise"]).text();
+        assert_eq!(seen.trim(), format!("640 3 {}", bytes.len()));
+        let back = daemon.scratch().join("back");
+        run(&["file", "pull", "v/tmp/noise", &back.to_string_lossy()]).ok();
+        assert!(std::fs::read(&back).is_ok_and(|got| got == bytes), "what was pushed comes back");
+        run(&["file", "delete", "v/tmp/noise"]).ok();
+        run(&["file", "pull", "v/tmp/noise", &back.to_string_lossy()]).fails_with("not found");
+    }
+    let state = daemon.state("v");
+    assert!(state["processes"].as_i64().is_some_and(|count| count > 10), "{state}");
+    assert!(state["network"]["eth0"]["host_name"].as_str().is_some_and(|it| !it.is_empty()));
+
+    // Another daemon finds the agent again.
+    daemon.kill9();
+    daemon.launch();
+    agent(&daemon);
+}

@@ -28,7 +28,7 @@ pub use error::{Error, Result};
 pub use firmware::{Firmware, Loader, find as find_firmware};
 pub use hardware::{Card, Disk, Medium, add_card, add_disk, remove_card, remove_disk};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
-pub use qmp::{Call, Event, Qmp};
+pub use qmp::{Call, Event, Qmp, open_socket};
 
 #[cfg(test)]
 mod tests;

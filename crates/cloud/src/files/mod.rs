@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! runs     a child of its monitor serves them, with the rights of its root
+//! machine  the agent inside serves them
 //! stopped  its volume is opened, and claimed, until the session is closed or dropped
 //! volume   it is opened, and claimed beside others that use it
 //! ```
@@ -22,6 +23,7 @@ use tokio::io::AsyncWriteExt;
 pub use self::session::Session;
 use crate::{Caller, Error, Result, World, url, volumes::Key};
 
+mod either;
 mod session;
 
 /// Whose files they are.

@@ -2,12 +2,12 @@
 
 use std::{os::fd::AsFd, path::Path, sync::Arc};
 
-use runtime::files::{Files, serve};
+use runtime::files::serve;
 use storage::{Access, View, VolumeId};
 use tasks::{Claim, Guard};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{Of, explain};
+use super::{Of, either::Files, explain};
 use crate::{
     Error, Result, World,
     blocking::blocking,
@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Asks something about the files.
-    pub async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Files) -> runtime::Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -88,8 +88,13 @@ async fn running(world: &World, project: &str, name: &str) -> Result<Option<Sess
     let runs = |phase| matches!(phase, Phase::Running | Phase::Frozen);
     let guest = world.guests.get(project, name).filter(|guest| runs(guest.phase()));
     let Some(guest) = guest else { return Ok(None) };
-    instances::machine::needs_agent(&guest)?;
-    let files = blocking("open files", move || guest.monitor().files()).await?;
+    let files = if guest.spec().machine {
+        let (agent, spool) = (instances::machine::agent::of(&guest)?, world.dirs.cache());
+        let opened = blocking("open files", move || agent.files(Path::new("/"), &spool));
+        Files::Agent(opened.await?)
+    } else {
+        Files::Here(blocking("open files", move || guest.monitor().files()).await?)
+    };
     Ok(Some(Session { files: Arc::new(files), ended: None }))
 }
 
@@ -109,7 +114,7 @@ async fn stopped(world: &World, project: &str, name: &str, guard: Guard) -> Resu
 /// Opens a volume and lets a thread serve it. The whole is one task of its own, so that what was
 /// begun is ended even if whoever asked goes away.
 async fn served(pool: OpenPool, volume: VolumeId, guard: Guard) -> Result<Session> {
-    let (files, theirs) = Files::pair()?;
+    let (files, theirs) = runtime::files::Files::pair()?;
     let (told, opened) = oneshot::channel();
     let ended = tokio::spawn(async move {
         let (attaching, attached) = (pool.clone(), volume.clone());
@@ -131,7 +136,7 @@ async fn served(pool: OpenPool, volume: VolumeId, guard: Guard) -> Result<Sessio
         drop(guard);
     });
     opened.await.unwrap_or(Err(Error::Broken("access to files")))?;
-    Ok(Session { files: Arc::new(files), ended: Some(ended) })
+    Ok(Session { files: Arc::new(Files::Here(files)), ended: Some(ended) })
 }
 
 fn warn(result: Result<()>, what: &str) {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use runtime::{Exec, ExecIo, ExecSpec, Stdio};
+use runtime::{ExecSpec, Stdio};
 use serde_json::{Map, Value};
 use tasks::{Expected, Message, Operation, Request, Socket};
 use tokio::sync::{mpsc::Receiver, watch};
@@ -19,10 +19,11 @@ use wire::{ExecControl, InstanceExecPost, OperationClass};
 use super::{
     guests::{Guest, Phase},
     options::Typed,
+    program::Program,
     record,
     streams::Stream,
 };
-use crate::{Caller, Error, Result, World, blocking::blocking, expand, url, watched::watched};
+use crate::{Caller, Error, Result, World, expand, url, watched::watched};
 
 /// How long a client has to connect its websockets.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -45,7 +46,9 @@ pub fn exec(
         return Err(Error::invalid("record-output", why));
     }
     let guest = super::guest(world, project, name)?;
-    super::machine::needs_agent(&guest)?;
+    if guest.spec().machine {
+        super::machine::agent::of(&guest)?;
+    }
     if guest.phase() == Phase::Frozen {
         let (name, hint) = (name.to_owned(), "resume it first: nothing runs in it");
         return Err(Error::State { name, is: "frozen", hint });
@@ -110,8 +113,7 @@ fn spec(world: &World, project: &str, name: &str, post: &InstanceExecPost) -> Re
 
 /// Runs it with nothing on its streams.
 async fn detached(guest: &Guest, spec: ExecSpec, operation: &Operation) -> Result<()> {
-    let held = guest.clone();
-    let exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::Null)).await;
+    let exec = Program::start(guest, spec, false).await;
     let exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let code = ended(&Mutex::new(exec)).await?;
     operation.set_metadata("return", code);
@@ -134,8 +136,7 @@ async fn connected(
     operation.set_metadata("fds", Value::Object(fds.collect()));
     let mut sockets = arrive(seats).await?;
     let control = sockets.pop();
-    let held = guest.clone();
-    let exec = blocking("exec", move || held.monitor().exec(&spec, ExecIo::New)).await;
+    let exec = Program::start(guest, spec, true).await;
     let mut exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let stdio = exec.take_stdio();
     let exec = Arc::new(Mutex::new(exec));
@@ -216,7 +217,7 @@ pub(super) async fn is_over(mut over: watch::Receiver<bool>) {
 }
 
 /// Does what the client says on the control websocket; a client that goes away hangs up.
-async fn obey(exec: Arc<Mutex<Exec>>, mut incoming: Receiver<Message>) {
+async fn obey(exec: Arc<Mutex<Program>>, mut incoming: Receiver<Message>) {
     const SIGHUP: i32 = 1;
     while let Some(message) = incoming.recv().await {
         let text = match &message {
@@ -241,7 +242,7 @@ async fn obey(exec: Arc<Mutex<Exec>>, mut incoming: Receiver<Message>) {
 }
 
 /// Waits for the end of the program and gives its exit code.
-pub(super) async fn ended(exec: &Mutex<Exec>) -> Result<i32> {
+pub(super) async fn ended(exec: &Mutex<Program>) -> Result<i32> {
     let fd = lock(exec).as_fd().try_clone_to_owned();
     let readable = fd.and_then(watched).map_err(Error::file("watch", "a program".as_ref()))?;
     loop {
@@ -254,6 +255,6 @@ pub(super) async fn ended(exec: &Mutex<Exec>) -> Result<i32> {
     }
 }
 
-fn lock(exec: &Mutex<Exec>) -> MutexGuard<'_, Exec> {
+fn lock(exec: &Mutex<Program>) -> MutexGuard<'_, Program> {
     exec.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -57,6 +57,7 @@ struct Inner {
     after: Mutex<After>,
     ports: tokio::sync::Mutex<()>,
     qmp: OnceLock<vm::Qmp>,
+    agent: Mutex<Option<agent::Agent>>,
 }
 
 impl Guest {
@@ -77,6 +78,7 @@ impl Guest {
             after: Mutex::default(),
             ports: tokio::sync::Mutex::new(()),
             qmp: OnceLock::new(),
+            agent: Mutex::default(),
         }))
     }
 
@@ -109,6 +111,17 @@ impl Guest {
     /// The connection with its QEMU; `None` for a container.
     pub(crate) fn qmp(&self) -> Option<&vm::Qmp> {
         self.0.qmp.get()
+    }
+
+    /// Notes that the agent in a virtual machine came or went.
+    pub(crate) fn set_agent(&self, agent: Option<agent::Agent>) {
+        *self.0.agent.lock().unwrap_or_else(PoisonError::into_inner) = agent;
+    }
+
+    /// The agent in a virtual machine, while it is connected.
+    pub(crate) fn agent(&self) -> Option<agent::Agent> {
+        let agent = self.0.agent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        agent.filter(|agent| !agent.is_closed())
     }
 
     /// Where it stands.

@@ -40,6 +40,7 @@ pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;
+mod program;
 pub mod rebuild;
 pub(crate) mod reconfigure;
 pub mod record;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::future::try_join;
-use runtime::{ExecIo, ExecSpec, Stdio};
+use runtime::{ExecSpec, Stdio};
 use serde_json::{Map, Value};
 use tasks::{Message, Operation};
 use tokio::{
@@ -18,8 +18,8 @@ use tokio::{
     },
 };
 
-use super::{exec, guests::Guest, logs, streams::Stream};
-use crate::{Error, Result, World, blocking::blocking, names, url};
+use super::{exec, guests::Guest, logs, program::Program, streams::Stream};
+use crate::{Error, Result, World, names, url};
 
 /// Beneath the folder of logs.
 const FOLDER: &str = "exec-output";
@@ -41,8 +41,7 @@ pub(super) async fn recorded(
     let folder = folder(world, project, name);
     make_room(&folder).await?;
     let files = ["stdout", "stderr"].map(|what| format!("exec_{}.{what}", operation.id()));
-    let held = guest.clone();
-    let started = blocking("exec", move || held.monitor().exec(&spec, ExecIo::New)).await;
+    let started = Program::start(guest, spec, true).await;
     let mut started = started.inspect_err(|error| exec::tell_code(error, operation))?;
     let (done, over) = watch::channel(false);
     let [out, err] = files.each_ref().map(|file| folder.join(file));

@@ -34,16 +34,38 @@ pub(crate) async fn of(world: &World, project: &str, name: &str) -> Result<Insta
     match seen.await {
         Ok((info, usage)) => {
             // One that is just ending has no network any more.
-            let network = match guest.spec().machine {
-                true => machine::state::interfaces(world, &guest).await,
-                false => ports::interfaces(&guest).await,
-            };
-            let network = network.unwrap_or_default();
-            Ok(rendered(status, &guest, i64::from(info.pid), usage, network))
+            let pid = i64::from(info.pid);
+            if guest.spec().machine {
+                return Ok(of_machine(world, status, &guest, pid, usage).await);
+            }
+            let network = ports::interfaces(&guest).await.unwrap_or_default();
+            Ok(rendered(status, &guest, pid, usage, network))
         }
         // It ended while it was looked at.
         Err(Error::Runtime(_)) => Ok(stopped(StatusCode::STOPPED)),
         Err(other) => Err(other),
+    }
+}
+
+/// What the machine uses, where its agent says so; else what QEMU does.
+async fn of_machine(
+    world: &World,
+    status: StatusCode,
+    guest: &Guest,
+    pid: i64,
+    usage: Usage,
+) -> InstanceState {
+    let inside = machine::state::inside(guest).await;
+    let network = machine::state::interfaces(world, guest, inside.as_ref()).await;
+    let state = rendered(status, guest, pid, usage, network.unwrap_or_default());
+    match inside {
+        None => InstanceState { processes: -1, ..state },
+        Some(inside) => InstanceState {
+            memory: inside.memory,
+            processes: inside.processes,
+            cpu: inside.cpu,
+            ..state
+        },
     }
 }
 

@@ -59,9 +59,13 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
     };
     // Nobody opens it while it goes.
     let _turn = world.pools.turn(world, name).await;
-    world.pools.forget(name);
+    world.pools.go(name);
     let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row)?);
-    blocking("unmake pool", move || driver.delete(&spec)).await
+    let gone = blocking("unmake pool", move || driver.delete(&spec)).await;
+    if gone.is_err() {
+        world.pools.stay(name);
+    }
+    gone
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {
@@ -69,5 +73,6 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     cx.world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.name)?)).await?;
     // Somebody may have looked for it meanwhile.
     cx.world.pools.forget(&input.name);
+    cx.world.pools.stay(&input.name);
     Ok(())
 }

@@ -25,6 +25,8 @@ struct State {
     open: HashMap<String, OpenPool>,
     /// Those whose source was not there when it was last looked for.
     gone: HashSet<String>,
+    /// Those that are being deleted, of which there is a row yet.
+    going: HashSet<String>,
     /// Instances that should run and could not be started while a pool was gone.
     waiting: Vec<Instance>,
 }
@@ -38,6 +40,10 @@ impl Pools {
         let _turn = self.turn(world, name).await;
         if let Some(pool) = self.get(name) {
             return Ok(pool);
+        }
+        if self.state().going.contains(name) {
+            // Opened now, it would be made again in part.
+            return Err(Error::not_found("storage pool", name));
         }
         let row = world.store.read(|db| super::find(db, name))?;
         let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, &row)?);
@@ -112,6 +118,17 @@ impl Pools {
     /// The instances that wait for a pool, once.
     pub(crate) fn waiting(&self) -> Vec<Instance> {
         std::mem::take(&mut self.state().waiting)
+    }
+
+    /// Lets nobody open a pool that is being deleted, until [`Pools::stay`] or its end.
+    pub(crate) fn go(&self, name: &str) {
+        self.state().going.insert(name.to_owned());
+        self.forget(name);
+    }
+
+    /// One that goes is gone, or could not go.
+    pub(crate) fn stay(&self, name: &str) {
+        self.state().going.remove(name);
     }
 
     /// Forgets a pool that is going away.

@@ -29,8 +29,12 @@ const LONGEST: u64 = 4 << 20;
 
 type Answer = (&'static str, oneshot::Sender<Result<Value>>);
 
-/// `None` if nobody listens there yet. What lies in the folder is QEMU's: a link is not followed.
-pub(super) async fn open(folder: &Path, name: &str) -> io::Result<Option<UnixStream>> {
+/// Connects with one of QEMU's sockets; `None` if nobody listens there yet. What lies in the folder is QEMU's:
+/// a link is not followed.
+///
+/// # Errors
+/// The folder or the socket cannot be opened.
+pub async fn open_socket(folder: &Path, name: &str) -> io::Result<Option<UnixStream>> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let folder = openat(CWD, folder, flags | OFlags::DIRECTORY, Mode::empty())?;
     let socket: OwnedFd = match openat(&folder, name, flags | OFlags::NOFOLLOW, Mode::empty()) {

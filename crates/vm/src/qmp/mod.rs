@@ -21,7 +21,10 @@ use std::{
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-pub use words::{Call, Event};
+pub use self::{
+    connection::open_socket,
+    words::{Call, Event},
+};
 
 use crate::{Error, Result};
 
@@ -58,7 +61,7 @@ impl Qmp {
     pub async fn connect(folder: &Path, name: &str, patience: Duration) -> Result<Qmp> {
         let end = Instant::now() + patience;
         let stream = loop {
-            match connection::open(folder, name).await {
+            match connection::open_socket(folder, name).await {
                 Ok(Some(stream)) => break stream,
                 Ok(None) if Instant::now() < end => tokio::time::sleep(PAUSE).await,
                 Ok(None) => return Err(Error::Silent { command: "connect", patience }),

@@ -3,11 +3,13 @@
 //! ```text
 //! spec.rs   options and devices -> QEMU's arguments and what it sees, run by a monitor
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
+//! agent.rs  the program in the guest that runs others and reaches its files
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
 //! comes later finds both again.
 
+pub(crate) mod agent;
 mod kit;
 mod power;
 pub(crate) mod spec;
@@ -21,7 +23,7 @@ pub(crate) use self::{
 
 use options::{CpuLimit, device::Device};
 
-use super::{Kind, guests::Guest, options::Typed};
+use super::{Kind, options::Typed};
 use crate::{Error, Host, Result};
 
 /// Fails when a virtual machine cannot be what its options say, or cannot run here.
@@ -50,18 +52,6 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Fails for what only a program in the guest could do, while there is none.
-pub(crate) fn needs_agent(guest: &Guest) -> Result<()> {
-    match guest.spec().machine {
-        false => Ok(()),
-        true => Err(Error::State {
-            name: guest.name().to_owned(),
-            is: "a virtual machine whose agent is not running",
-            hint: "wait until it has booted, or use its console",
-        }),
-    }
 }
 
 /// The processors of a machine, and those of the host that they are bound to.

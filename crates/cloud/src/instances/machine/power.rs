@@ -53,6 +53,7 @@ pub(crate) async fn power_on(
     // What is plugged before the first instruction is found by the firmware after a reset only.
     qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
     guest.set_qmp(qmp);
+    super::agent::attend(world, guest);
     Ok(())
 }
 
@@ -95,6 +96,7 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
     let qmp = connect(world, guest).await?;
     let status = qmp.call(Call::new("query-status")).await?;
     guest.set_qmp(qmp);
+    super::agent::attend(world, guest);
     Ok(status["status"] != "prelaunch")
 }
 

@@ -1,0 +1,76 @@
+//! The agent in a machine: who keeps connected with it, and who asks for it.
+//!
+//! QEMU holds the port open, whether or not anybody is in there who reads it. So the daemon asks for an answer
+//! until there is one, and again when the guest was restarted or its agent ended.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use agent::Agent;
+use vm::AGENT_SOCKET;
+
+use super::super::guests::Guest;
+use crate::{Error, Result, World, names};
+
+/// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
+const QUESTION: Duration = Duration::from_secs(3600);
+/// Between two tries to open the port.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Keeps connected with a machine's agent for as long as it runs.
+pub(crate) fn attend(world: &World, guest: &Guest) {
+    let id = names::instance_id(guest.project(), guest.name());
+    let (io, guest) = (world.dirs.machine(&id).join("io"), guest.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = guest.gone() => {}
+            () = keep(&io, &guest) => {}
+        }
+    });
+}
+
+async fn keep(io: &Path, guest: &Guest) {
+    loop {
+        if let Some(agent) = connect(io).await {
+            // A machine that was paused or resumed has the time it stopped at.
+            if let Err(error) = agent.set_clock(SystemTime::now()).await {
+                tracing::debug!(name = guest.name(), %error, "the guest's clock");
+            }
+            guest.set_agent(Some(agent.clone()));
+            agent.closed().await;
+            guest.set_agent(None);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn connect(io: &Path) -> Option<Agent> {
+    let stream = match vm::open_socket(io, AGENT_SOCKET).await {
+        Ok(stream) => stream?,
+        Err(error) => {
+            tracing::debug!(%error, "the agent's port");
+            return None;
+        }
+    };
+    match Agent::connect(stream, QUESTION).await {
+        Ok(agent) => Some(agent),
+        Err(error) => {
+            tracing::debug!(%error, "agent");
+            None
+        }
+    }
+}
+
+/// The agent of a machine that runs.
+///
+/// # Errors
+/// It is not there: the guest has not booted yet, or has none.
+pub(crate) fn of(guest: &Guest) -> Result<Agent> {
+    guest.agent().ok_or_else(|| Error::State {
+        name: guest.name().to_owned(),
+        is: "a virtual machine whose agent is not running",
+        hint: "wait until it has booted, or use its console",
+    })
+}
