@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tasks::{Operation, Request};
 use vm::Call;
 
-use super::guests::{Guest, Phase};
+use super::{
+    guests::{Guest, Phase},
+    machine,
+};
 use crate::{Caller, Error, Result, World, blocking::blocking, url};
 
 /// Pauses an instance, or lets it go on.
@@ -48,6 +51,8 @@ pub async fn freeze(
 pub(crate) async fn set(guest: &Guest, frozen: bool) -> Result<()> {
     if let Some(qmp) = guest.qmp() {
         qmp.call(Call::new(if frozen { "stop" } else { "cont" })).await?;
+    } else if guest.spec().machine {
+        return Err(machine::silent(guest));
     } else {
         let held = guest.clone();
         blocking("freeze instance", move || held.monitor().freeze(frozen)).await?;

@@ -88,7 +88,15 @@ pub(crate) async fn swap(
         None => None,
     };
     if let Some(guest) = guest.as_ref().filter(|guest| guest.spec().machine) {
-        return machine::swap(world, guest, (from, to)).await;
+        let done = machine::swap(world, guest, (from, to)).await;
+        return match (done, way) {
+            (Err(error), Way::Back) => {
+                let error = tasks::chain(&error);
+                tracing::warn!(instance = id, error, "devices as they were before");
+                Ok(())
+            }
+            (done, _) => done,
+        };
     }
     let run = world.dirs.run(&id);
     // Not by the guest: after a crash this comes before those are found again.

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tasks::{Operation, Request};
 
-use super::guests::{After, Guest, Phase};
+use super::{
+    guests::{After, Guest, Phase},
+    machine,
+};
 use crate::{Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url};
 
 /// How to stop.
@@ -97,6 +100,9 @@ async fn ask(guest: &Guest) -> Result<()> {
     if let Some(qmp) = guest.qmp() {
         qmp.call(vm::Call::new("system_powerdown")).await?;
         return Ok(());
+    }
+    if guest.spec().machine {
+        return Err(machine::silent(guest));
     }
     let (asked, signal) = (guest.clone(), guest.spec().stop_signal);
     blocking("ask instance to stop", move || asked.monitor().signal(signal)).await

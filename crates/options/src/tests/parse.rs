@@ -45,7 +45,7 @@ fn all_problems_come_at_once() {
 fn unknown_keys_say_what_can_be_said() {
     let problem = |key| messages::<InstanceOptions>(&[(key, "1")]).join("");
     assert_eq!(problem("color"), r#"unknown key "color""#);
-    assert_eq!(problem("security.secureboot"), r#"key "security.secureboot" is not supported yet"#);
+    assert_eq!(problem("security.sev"), r#"key "security.sev" is not supported yet"#);
     assert_eq!(problem("volatile.vsock_id"), r#"key "volatile.vsock_id" is not supported yet"#);
     assert_eq!(
         problem("volatile.eth0.last_state.vf.id"),

@@ -3,16 +3,19 @@
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::{self, OpenOptions},
     os::{fd::OwnedFd, unix::fs::FileTypeExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use options::device::{Device, Disk, DiskSource};
-use storage::Attached;
+use storage::{Attached, VolumeId};
 use vm::Medium;
 
-use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, volumes::Key};
+use crate::{
+    Error, Result, World, blocking::blocking, db::instances::Instance, storage::OpenPool,
+    volumes::Key,
+};
 
 /// What a disk device gives a machine, open.
 pub(super) struct Opened {
@@ -38,19 +41,20 @@ pub(super) async fn open(
     instance: &Instance,
     disk: &Disk,
 ) -> Result<Option<Opened>> {
-    let (attached, medium) = match disk.origin() {
-        None => return Ok(None),
+    match disk.origin() {
+        None => Ok(None),
         Some(DiskSource::Root { pool }) => {
-            let (pool, volume) = (world.pools.open(world, pool).await?, instance.root()?);
-            // It is attached already; this only tells where.
-            (blocking("attach root", move || pool.attach(&volume)).await?, Medium::Disk)
+            let pool = world.pools.open(world, pool).await?;
+            of_volume(pool, instance.root()?, Medium::Disk, disk.readonly).await.map(Some)
         }
         Some(DiskSource::Host(path)) => {
-            let medium = if path.ends_with(".iso") { Medium::Disc } else { Medium::Disk };
-            if !disk.required && !Path::new(path).exists() {
+            let (path, readonly) = (PathBuf::from(path), disk.readonly);
+            if !disk.required && !path.exists() {
                 return Ok(None);
             }
-            (Attached::Block(path.into()), medium)
+            let is_disc = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("iso"));
+            let medium = if is_disc { Medium::Disc } else { Medium::Disk };
+            blocking("open disk", move || opened(&path, medium, readonly)).await.map(Some)
         }
         Some(DiskSource::Volume { pool, volume, .. }) => {
             let found = world.store.read(|db| {
@@ -64,25 +68,40 @@ pub(super) async fn open(
             };
             let medium = if content == "iso" { Medium::Disc } else { Medium::Disk };
             let pool = world.pools.open(world, pool).await?;
-            (blocking("attach volume", move || pool.attach(&id)).await?, medium)
+            of_volume(pool, id, medium, disk.readonly).await.map(Some)
         }
-    };
-    let Attached::Block(path) = attached else {
-        return Err(Error::Unsupported("a volume of files as a disk of a virtual machine"));
-    };
-    let readonly = disk.readonly || medium == Medium::Disc;
-    let opened = blocking("open disk", move || {
-        let file = OpenOptions::new().read(true).write(!readonly).open(&path);
-        let looked = file.and_then(|file: File| Ok((file.metadata()?.file_type(), file)));
-        looked.map_err(Error::file("open", &path))
-    });
-    let (kind, file) = opened.await?;
-    Ok(Some(Opened { file: file.into(), device: kind.is_block_device(), medium, readonly }))
+    }
 }
 
-/// Which the firmware tries first, from 1, as QEMU has 0 for a kernel without firmware: by `boot.priority`, then the root, then discs and other disks. Cards
-/// only if they have a priority: a machine without a system should say so at once, not after the network
-/// was tried.
+/// Opens the disk that a volume is; the descriptor is all that is needed of it.
+async fn of_volume(pool: OpenPool, id: VolumeId, medium: Medium, readonly: bool) -> Result<Opened> {
+    blocking("open disk", move || {
+        let done = match pool.attach(&id)? {
+            Attached::Block(path) => opened(&path, medium, readonly),
+            _ => Err(Error::Unsupported("a volume of files as a disk of a virtual machine")),
+        };
+        pool.detach(&id)?;
+        done
+    })
+    .await
+}
+
+fn opened(path: &Path, medium: Medium, readonly: bool) -> Result<Opened> {
+    let readonly = readonly || medium == Medium::Disc;
+    let kind = fs::metadata(path).map_err(Error::file("look at", path))?.file_type();
+    // The opening of a pipe would wait for somebody at its other end.
+    if !kind.is_file() && !kind.is_block_device() {
+        let why = format!("\"{}\" is neither a file nor a block device", path.display());
+        return Err(Error::invalid("source", why));
+    }
+    let file = OpenOptions::new().read(true).write(!readonly).open(path);
+    let file = file.map_err(Error::file("open", path))?;
+    Ok(Opened { file: file.into(), device: kind.is_block_device(), medium, readonly })
+}
+
+/// Which the firmware tries first, from 1, as QEMU has 0 for a kernel without firmware: by `boot.priority`, then
+/// the root, then discs and other disks. Cards only if they have a priority: a machine without a system should say
+/// so at once, not after the network was tried.
 pub(super) fn boot_order(devices: &BTreeMap<String, Device>) -> BTreeMap<&str, u32> {
     let rank = |device: &Device| match device {
         Device::Disk(disk) => Some((disk.boot_priority.unwrap_or(0), disk.is_root())),

@@ -23,7 +23,7 @@ pub(crate) use self::{
 
 use options::{CpuLimit, device::Device};
 
-use super::{Kind, options::Typed};
+use super::{Kind, guests::Guest, options::Typed};
 use crate::{Error, Host, Result};
 
 /// Fails when a virtual machine cannot be what its options say, or cannot run here.
@@ -52,6 +52,15 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is said of a machine whose QEMU the daemon could not reach again.
+pub(crate) fn silent(guest: &Guest) -> Error {
+    Error::State {
+        name: guest.name().to_owned(),
+        is: "a virtual machine that does not answer",
+        hint: "stop it with --force",
+    }
 }
 
 /// The processors of a machine, and those of the host that they are bound to.

@@ -19,6 +19,8 @@ use crate::{
 
 /// How long QEMU may take until it listens: it reads its program and firmware, perhaps from a slow card.
 const LISTENING: Duration = Duration::from_secs(60);
+/// One that ran all the while listens, unless it hangs. That must not hold up the others for long.
+const STILL_LISTENING: Duration = Duration::from_secs(5);
 /// How much of QEMU's last words go into an error.
 const WORDS: usize = 600;
 
@@ -31,7 +33,7 @@ pub(crate) async fn power_on(
 ) -> Result<()> {
     let typed = Typed::parse(expanded)?;
     let qmp = tokio::select! {
-        qmp = connect(world, guest) => qmp?,
+        qmp = connect(world, guest, LISTENING) => qmp?,
         _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
     };
     let order = kit::boot_order(&typed.devices);
@@ -84,16 +86,23 @@ pub(crate) async fn plug_card(
     Ok(vm::add_card(qmp, Card { name, tap, hwaddr: &hwaddr, mtu, boot }).await?)
 }
 
-async fn connect(world: &World, guest: &Guest) -> Result<Qmp> {
+async fn connect(world: &World, guest: &Guest, patience: Duration) -> Result<Qmp> {
     let id = names::instance_id(guest.project(), guest.name());
     let io = world.dirs.machine(&id).join("io");
-    Ok(Qmp::connect(&io, QMP_SOCKET, LISTENING).await?)
+    Ok(Qmp::connect(&io, QMP_SOCKET, patience).await?)
 }
 
 /// Connects again with a machine that ran while no daemon did. False if it never came to its first
 /// instruction: the daemon that was to see to it died.
 pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
-    let qmp = connect(world, guest).await?;
+    let qmp = match connect(world, guest, STILL_LISTENING).await {
+        Ok(qmp) => qmp,
+        Err(error) => {
+            // It is held all the same, and can be stopped by force.
+            tracing::error!(name = guest.name(), error = %tasks::chain(&error), "QEMU");
+            return Ok(true);
+        }
+    };
     let status = qmp.call(Call::new("query-status")).await?;
     guest.set_qmp(qmp);
     super::agent::attend(world, guest);

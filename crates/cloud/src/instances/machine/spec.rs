@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -16,6 +17,8 @@ use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, n
 const USUAL_MEMORY: u64 = 1 << 30;
 /// The kernel's command line of an image that brings a kernel and none.
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
+/// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
+const LONGEST: u64 = 4096;
 
 /// The specification of a machine, once its root is attached; what it needs on disk is made.
 pub(crate) async fn resolve(
@@ -100,10 +103,9 @@ fn on_disk(
     make(&io, 0o700)?;
     let mut folders = Folders { io, nvram: None, boot: None };
     let boot = folder.join("boot");
-    machine.boot = if boot.join("kernel").exists() {
-        let cmdline = fs::read_to_string(boot.join("cmdline"));
-        let cmdline = cmdline.map_or_else(|_| USUAL_CMDLINE.to_owned(), |it| it.trim().to_owned());
-        let initrd = boot.join("initrd").exists();
+    machine.boot = if is_plain(&boot.join("kernel")) {
+        let cmdline = command_line(&boot.join("cmdline"))?;
+        let initrd = is_plain(&boot.join("initrd"));
         folders.boot = Some(boot);
         Boot::Kernel { initrd, cmdline }
     } else {
@@ -114,6 +116,27 @@ fn on_disk(
         Boot::Firmware(firmware)
     };
     Ok((machine, folders))
+}
+
+/// Whether a file of an image's is one itself. A link would lead to a file of this machine.
+fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_file())
+}
+
+/// What the kernel of an image is told.
+fn command_line(path: &Path) -> Result<String> {
+    if !is_plain(path) {
+        return Ok(USUAL_CMDLINE.to_owned());
+    }
+    let mut text = String::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+    read.map_err(Error::file("read", path))?;
+    if text.len() as u64 > LONGEST {
+        let why = format!("its boot/cmdline is longer than {LONGEST} bytes");
+        return Err(Error::invalid("image", why));
+    }
+    Ok(text.trim().to_owned())
 }
 
 /// The machine's own variables, beside its disk. Another firmware (secure boot or not) has others, so those
@@ -134,4 +157,23 @@ fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
 fn make(folder: &Path, mode: u32) -> Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
     made.map_err(Error::file("make", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_told_nothing_of_this_machines_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cmdline");
+        assert_eq!(command_line(&path).unwrap(), USUAL_CMDLINE);
+        std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+        assert_eq!(command_line(&path).unwrap(), USUAL_CMDLINE);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, " quiet\n").unwrap();
+        assert_eq!(command_line(&path).unwrap(), "quiet");
+        fs::write(&path, "x".repeat(5000)).unwrap();
+        assert!(command_line(&path).unwrap_err().to_string().contains("longer than 4096"));
+    }
 }
