@@ -75,7 +75,7 @@ fn draft(text: &str) -> Result<NamedTempFile> {
 async fn open(path: &Path) -> Result<()> {
     let path = path.to_owned();
     let ended = spawn_blocking(move || exec::editor::edit(&path)).await;
-    ended.map_err(|panic| Error::Terminal(io::Error::other(panic)))?.map_err(Error::Editor)
+    ended.map_err(|panic| Error::Terminal(io::Error::other(panic)))?.map_err(Error::Program)
 }
 
 /// By its name: many editors put a new file in the place of the old one.

@@ -41,9 +41,9 @@ pub(crate) enum Error {
     /// A folder without an image in it.
     #[error("{} holds no image: no metadata file (metadata.tar.xz or the like) or no root file system", .0.display())]
     NoImage(PathBuf),
-    /// The user's editor.
+    /// A program of the user's: an editor, a viewer.
     #[error(transparent)]
-    Editor(exec::Error),
+    Program(#[from] exec::Error),
     /// The terminal.
     #[error("cannot use the terminal")]
     Terminal(#[source] io::Error),

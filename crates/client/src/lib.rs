@@ -30,7 +30,7 @@ pub use self::{
     client::Client,
     error::{Error, Result},
     events::Events,
-    exec::{Console, Exec, Streams},
+    exec::{Console, Exec, Screen, Streams},
     received::{Content, Received},
     request::{Answer, Request},
     socket::{Receiver, Sender, Socket},

@@ -31,6 +31,7 @@ pub mod nft;
 pub mod qemu_img;
 pub mod systemctl;
 pub mod unsquashfs;
+pub mod viewer;
 pub mod wipefs;
 pub mod zfs;
 

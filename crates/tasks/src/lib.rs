@@ -92,7 +92,7 @@ pub use exec::{Cancelled, Control, Progress};
 pub use faults::{CRASH_VARIABLE, Crash, Fail, Faults};
 pub use locks::{Busy, Claim, Guard, Locks};
 pub use operation::{
-    Expected, Message, Operation, Request, Resources, Seat, Socket, Status, WhenBusy,
+    Door, Expected, Message, Operation, Request, Resources, Seat, Socket, Status, WhenBusy,
 };
 pub use operations::Operations;
 pub use reconcile::{Health, Reconciler, Reconcilers, Report, Topic};

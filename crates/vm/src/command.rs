@@ -4,6 +4,7 @@ use crate::{
     Accel, Boot, Firmware, Machine,
     confine::{BOOT, IO, NVRAM},
     machine::{AGENT_SOCKET, QMP_SOCKET},
+    screen,
 };
 
 /// How many cards can be plugged besides the disks, which share one.
@@ -25,7 +26,6 @@ pub fn command(machine: &Machine) -> Vec<String> {
     );
     board(&mut args, machine);
     boot(&mut args, machine);
-    args.pair("-display", "none");
     args.pair("-rtc", "base=utc");
     args.pair("-chardev", format!("socket,id=qmp,path={IO}/{QMP_SOCKET},server=on,wait=off"));
     args.pair("-mon", "chardev=qmp,mode=control");
@@ -37,6 +37,7 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.device("virtio-serial-pci,id=serial");
     args.pair("-chardev", format!("socket,id=agent,path={IO}/{AGENT_SOCKET},server=on,wait=off"));
     args.device(&format!("virtserialport,bus=serial.0,name={AGENT_PORT},chardev=agent"));
+    screen::add(&mut args, machine);
     args.device("virtio-scsi-pci,id=scsi");
     for place in 0..PLACES {
         // Eight functions share one slot of the bus.
@@ -99,18 +100,18 @@ fn boot(args: &mut Arguments, machine: &Machine) {
 }
 
 #[derive(Default)]
-struct Arguments(Vec<String>);
+pub(crate) struct Arguments(Vec<String>);
 
 impl Arguments {
     fn flags(&mut self, flags: &[&str]) {
         self.0.extend(flags.iter().map(|flag| (*flag).to_owned()));
     }
 
-    fn pair(&mut self, flag: &str, value: impl Into<String>) {
+    pub(crate) fn pair(&mut self, flag: &str, value: impl Into<String>) {
         self.0.extend([flag.to_owned(), value.into()]);
     }
 
-    fn device(&mut self, device: &str) {
+    pub(crate) fn device(&mut self, device: &str) {
         self.pair("-device", device);
     }
 }

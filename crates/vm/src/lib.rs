@@ -20,6 +20,7 @@ mod firmware;
 mod hardware;
 mod machine;
 mod qmp;
+mod screen;
 
 pub use accel::Accel;
 pub use command::command;
@@ -29,6 +30,7 @@ pub use firmware::{Firmware, Loader, find as find_firmware};
 pub use hardware::{Card, Disk, Medium, add_card, add_disk, remove_card, remove_disk};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use qmp::{Call, Event, Qmp, open_socket};
+pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a machine is made of, as plain data.
 
-use crate::{Accel, Firmware};
+use crate::{Accel, Firmware, Screen};
 
 /// The socket for QMP, in [`crate::IO`].
 pub const QMP_SOCKET: &str = "qmp.sock";
@@ -24,6 +24,8 @@ pub struct Machine {
     pub cpus: u32,
     /// How it comes to run an operating system.
     pub boot: Boot,
+    /// Who shows its screen, if it has one.
+    pub screen: Screen,
 }
 
 /// How a machine boots.

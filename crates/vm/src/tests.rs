@@ -42,6 +42,7 @@ fn machine() -> Machine {
             variables: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd".into(),
             secure: true,
         }),
+        screen: Screen::Spice,
     }
 }
 
@@ -53,7 +54,7 @@ fn a_machine_with_secure_boot() {
 #[test]
 fn a_machine_that_boots_a_kernel_at_once() {
     let boot = Boot::Kernel { initrd: true, cmdline: "console=ttyS0 quiet".into() };
-    golden("kernel.txt", &Machine { accel: Accel::Tcg, boot, ..machine() });
+    golden("kernel.txt", &Machine { accel: Accel::Tcg, boot, screen: Screen::None, ..machine() });
 }
 
 #[test]
@@ -63,5 +64,6 @@ fn an_arm_machine() {
         variables: "/usr/share/AAVMF/AAVMF_VARS.fd".into(),
         secure: false,
     });
-    golden("arm.txt", &Machine { architecture: "aarch64".into(), boot, ..machine() });
+    let arm = Machine { architecture: "aarch64".into(), boot, screen: Screen::Vnc, ..machine() };
+    golden("arm.txt", &arm);
 }

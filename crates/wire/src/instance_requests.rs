@@ -174,8 +174,10 @@ pub enum ConsoleKind {
     #[default]
     #[serde(alias = "")]
     Console,
-    /// A screen; virtual machines only.
+    /// A screen, in SPICE; virtual machines only.
     Vga,
+    /// The same in VNC, which LXD does not have.
+    Vnc,
 }
 
 /// What to do with an instance.

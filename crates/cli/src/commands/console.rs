@@ -9,7 +9,7 @@ use wire::{
     ConsoleKind, ExecControl, InstanceConsolePost, endpoints::instances::InstanceConsoleLog,
 };
 
-use super::OK;
+use super::{OK, screen};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -28,6 +28,9 @@ pub(crate) struct Console {
     /// Throw out who is attached already
     #[arg(long)]
     force: bool,
+    /// Text, or the screen of a virtual machine in SPICE or in VNC
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = ["console", "vga", "vnc"])]
+    kind: Option<String>,
 }
 
 impl Console {
@@ -38,6 +41,11 @@ impl Console {
             request.query(&cx.query())?.download(&mut log).await?;
             stdout::write_bytes(&log);
             return Ok(OK);
+        }
+        match self.kind.as_deref() {
+            Some("vga") => return screen::show(cx, &self.instance, ConsoleKind::Vga).await,
+            Some("vnc") => return screen::show(cx, &self.instance, ConsoleKind::Vnc).await,
+            _ => {}
         }
         if !terminal::is_interactive() {
             return Err(Error::Usage("a console needs a terminal; --show-log works without one"));

@@ -26,6 +26,7 @@ pub(crate) mod rebuild;
 pub(crate) mod recover;
 pub(crate) mod relocate;
 pub(crate) mod rename;
+mod screen;
 pub(crate) mod shutdown;
 pub(crate) mod snapshot;
 pub(crate) mod source;

@@ -50,6 +50,10 @@ pub struct Console {
     pub stream: Socket,
 }
 
+/// A screen that we are shown, for as long as its control socket is open.
+#[derive(Debug)]
+pub struct Screen(Secrets);
+
 impl Client {
     /// Runs a program inside an instance; it starts when all streams are connected, as they are on return.
     ///
@@ -90,6 +94,30 @@ impl Client {
         Ok(Console { operation, control, stream })
     }
 
+    /// Is shown the screen of a virtual machine; the socket is for nothing but its closing, by either side.
+    ///
+    /// # Errors
+    /// When the daemon refuses, or the control stream cannot be opened.
+    pub async fn screen(
+        &self,
+        project: &ProjectQuery,
+        instance: &str,
+        request: &InstanceConsolePost,
+    ) -> Result<(Screen, Socket)> {
+        let operation = self.call::<InstanceConsole>(&[instance], project, request).await?;
+        let secrets = Secrets::of(&operation)?;
+        let control = self.stream(&secrets, "control").await?;
+        Ok((Screen(secrets), control))
+    }
+
+    /// One more connection of its viewer.
+    ///
+    /// # Errors
+    /// When it cannot be opened; the machine may have ended.
+    pub async fn view(&self, screen: &Screen) -> Result<Socket> {
+        self.stream(&screen.0, "0").await
+    }
+
     async fn stream(&self, secrets: &Secrets, stream: &'static str) -> Result<Socket> {
         let id = &secrets.id;
         let secret = secrets.fds.get(stream);
@@ -100,6 +128,7 @@ impl Client {
 }
 
 /// The secrets of an operation's streams.
+#[derive(Debug)]
 struct Secrets {
     id: String,
     fds: wire::ConfigMap,

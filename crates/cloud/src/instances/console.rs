@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tasks::{Message, Operation, Request, Socket};
-use wire::{ConsoleKind, ExecControl, InstanceConsolePost, OperationClass};
+use wire::{ExecControl, InstanceConsolePost, OperationClass};
 
-use super::{guests::Guest, streams::Stream};
+use super::{guests::Guest, machine, streams::Stream};
 use crate::{Caller, Error, Result, World, blocking::blocking, names, url};
 
-const CONNECT: Duration = Duration::from_secs(30);
+/// How long a client may take to open its websockets.
+pub(super) const CONNECT: Duration = Duration::from_secs(30);
 
 /// Attaches to the console.
 pub fn attach(
@@ -19,27 +20,29 @@ pub fn attach(
     name: &str,
     post: InstanceConsolePost,
 ) -> Result<Operation> {
-    if post.r#type == ConsoleKind::Vga {
-        return Err(Error::invalid("console type", "a container has a text console only"));
-    }
     let guest = super::guest(world, project, name)?;
+    let screen = machine::screen::socket(post.r#type);
+    if let Some(socket) = screen {
+        machine::screen::check(world, &guest, socket)?;
+    }
     let request = Request::new("Showing console")
         .project(project)
         .class(OperationClass::Websocket)
         .resource("instances", url::instance(project, name))
         .requestor(caller.requestor.clone())
         .uncancellable();
-    let size = (post.width, post.height);
-    let work = async move |operation: Operation| session(&guest, size, &operation).await;
-    Ok(world.operations.spawn(request, work)?)
+    let (world, size) = (world.clone(), (post.width, post.height));
+    let operations = world.operations.clone();
+    let work = async move |operation: Operation| match screen {
+        Some(socket) => machine::screen::show(&world, &guest, socket, &operation).await,
+        None => session(&guest, size, &operation).await,
+    };
+    Ok(operations.spawn(request, work)?)
 }
 
 async fn session(guest: &Guest, size: (u16, u16), operation: &Operation) -> Result<()> {
     let (data, control) = (operation.seat(), operation.seat());
-    let mut fds = Map::new();
-    fds.insert(String::from("0"), data.secret.clone().into());
-    fds.insert(String::from("control"), control.secret.clone().into());
-    operation.set_metadata("fds", Value::Object(fds));
+    tell(operation, &data.secret, &control.secret);
     let both = async { tokio::try_join!(data.arrived, control.arrived) };
     let Ok(Ok((data, control))) = tokio::time::timeout(CONNECT, both).await else {
         return Err(Error::invalid("websockets", "the client did not connect both in time"));
@@ -60,6 +63,14 @@ async fn session(guest: &Guest, size: (u16, u16), operation: &Operation) -> Resu
         () = obey(guest, control) => {}
     }
     Ok(())
+}
+
+/// Tells the client the secrets of its websockets.
+pub(super) fn tell(operation: &Operation, data: &str, control: &str) {
+    let mut fds = Map::new();
+    fds.insert(String::from("0"), data.into());
+    fds.insert(String::from("control"), control.into());
+    operation.set_metadata("fds", Value::Object(fds));
 }
 
 /// Window sizes; ends when the client closes it.

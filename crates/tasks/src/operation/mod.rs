@@ -9,23 +9,23 @@ mod request;
 mod socket;
 mod status;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use exec::{Control, Progress};
 use serde_json::{Map, Value};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 use wire::Timestamp;
 
 pub use request::{Request, Resources, WhenBusy};
-pub use socket::{Expected, Message, Seat, Socket};
+pub use socket::{Door, Expected, Message, Seat, Socket};
 pub use status::Status;
 
 use crate::{Bus, Error, Failure};
 use progress::Reporter;
+use socket::Places;
 
 /// A handle to an operation.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ struct Inner {
     cancellable: AtomicBool,
     status: watch::Sender<Status>,
     state: Mutex<State>,
-    seats: Mutex<HashMap<String, oneshot::Sender<Socket>>>,
+    seats: Mutex<Places>,
 }
 
 struct State {
@@ -220,17 +220,17 @@ impl Operation {
 
     /// Makes a place for one websocket, to be claimed with the secret.
     pub fn seat(&self) -> Expected {
-        let (sender, arrived) = oneshot::channel();
-        let secret = socket::secret();
-        self.seats().insert(secret.clone(), sender);
-        Expected { secret, arrived }
+        self.seats().seat()
     }
 
-    /// Takes the place that belongs to a secret. It works once.
+    /// Makes a place for any number of websockets, each claimed with the secret.
+    pub fn door(&self) -> Door {
+        self.seats().door()
+    }
+
+    /// Takes the place that belongs to a secret. It works once, but for a door's.
     pub fn claim(&self, secret: &str) -> Result<Seat, Error> {
-        let sender = self.seats().remove(secret);
-        let open = sender.filter(|sender| !sender.is_closed());
-        open.map(Seat).ok_or(Error::BadSecret(self.id()))
+        self.seats().claim(secret).ok_or(Error::BadSecret(self.id()))
     }
 
     /// A control that reports here but is never cancelled; for undos.
@@ -293,7 +293,7 @@ impl Operation {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seats(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Socket>>> {
+    fn seats(&self) -> MutexGuard<'_, Places> {
         self.0.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

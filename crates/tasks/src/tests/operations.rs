@@ -121,6 +121,34 @@ async fn a_seat_is_claimed_once_and_carries_messages_both_ways() {
     assert_eq!(operation.wait().await, Status::Success);
 }
 
+#[tokio::test]
+async fn a_door_lets_in_as_many_as_come_until_the_work_ends() {
+    let operations = toy::operations();
+    let request = Request::new("Showing").class(wire::OperationClass::Websocket);
+    let operation = operations
+        .spawn(request, async |operation: crate::Operation| {
+            let mut door = operation.door();
+            operation.set_metadata("secret", door.secret);
+            for _ in 0..2 {
+                let mut socket = door.arrivals.recv().await.unwrap();
+                let message = socket.incoming.recv().await.unwrap();
+                socket.outgoing.send(message).await.unwrap();
+            }
+            Ok::<(), Cancelled>(())
+        })
+        .unwrap();
+    let secret = operation.metadata("secret").unwrap();
+    let secret = secret.as_str().unwrap();
+    for word in ["one", "two"] {
+        let (mut client, server) = Socket::pair();
+        assert!(operation.claim(secret).unwrap().fill(server));
+        client.outgoing.send(Message::Text(word.to_owned())).await.unwrap();
+        assert_eq!(client.incoming.recv().await, Some(Message::Text(word.to_owned())));
+    }
+    assert_eq!(operation.wait().await, Status::Success);
+    assert!(matches!(operation.claim(secret), Err(Error::BadSecret(_))));
+}
+
 /// Counts its activations; the second one fails.
 struct Counter(Arc<AtomicUsize>, Duration);
 

@@ -4,6 +4,7 @@
 //! spec.rs   options and devices -> QEMU's arguments and what it sees, run by a monitor
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
 //! agent.rs  the program in the guest that runs others and reaches its files
+//! screen.rs what a viewer of its screen is connected with
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
@@ -12,6 +13,7 @@
 pub(crate) mod agent;
 mod kit;
 mod power;
+pub(crate) mod screen;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod swap;

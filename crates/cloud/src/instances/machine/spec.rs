@@ -8,7 +8,7 @@ use std::{
 };
 
 use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
-use vm::{Boot, Firmware, Folders, Loader, Machine};
+use vm::{Boot, Firmware, Folders, Loader, Machine, Screen};
 
 use super::super::options::Typed;
 use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
@@ -77,6 +77,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         memory: memory.next_multiple_of(1 << 20),
         cpus: super::cpus(typed).0,
         boot: Boot::Firmware(Firmware::Bios),
+        screen: Screen::None,
     };
     (machine, loader)
 }
@@ -115,6 +116,7 @@ fn on_disk(
         }
         Boot::Firmware(firmware)
     };
+    machine.screen = Screen::of(&machine.boot);
     Ok((machine, folders))
 }
 
