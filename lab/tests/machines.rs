@@ -111,15 +111,10 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     daemon.cli(["launch", "local:tiny", "v"]).fails_with("is one of a virtual-machine");
     daemon.no_instance_left();
 
-    let folder = daemon.scratch().to_string_lossy().into_owned();
     let init = |device: &str| daemon.lxc(["init", "tiny", "v", "--vm", "--device", device]);
     init("root,size=1MiB").fails();
     daemon.no_instance_left();
     init("root,size=32MiB").ok();
-    let source = format!("source={folder}");
-    daemon.lxc(["config", "device", "add", "v", "f", "disk", &source, "path=/f"]).ok();
-    daemon.lxc(["start", "v"]).fails_with("cannot be given to a virtual machine");
-    daemon.lxc(["config", "device", "remove", "v", "f"]).ok();
     daemon
         .lxc(["config", "device", "add", "v", "d", "disk", "source=/dev/none"])
         .fails_with("path");
@@ -192,4 +187,75 @@ fn programs_run_and_files_are_reached_through_the_agent() {
     daemon.kill9();
     daemon.launch();
     agent(&daemon);
+}
+
+#[test]
+fn folders_of_the_host_are_seen_in_the_guest() {
+    let Some(mut daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    let folder = daemon.scratch().join("photos");
+    let write = |name: &str, text: &str| {
+        let done =
+            std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(name), text));
+        done.unwrap_or_else(|e| panic!("{e}"));
+    };
+    write("one", "from the host\n");
+    let source = format!("source={}", folder.display());
+    daemon.lxc(["init", "tiny", "v", "--vm", SMALL[0], SMALL[1]]).ok();
+    daemon.lxc(["config", "device", "add", "v", "p", "disk", &source, "path=/photos"]).ok();
+    daemon.lxc(["start", "v"]).ok();
+    let sh = |daemon: &Daemon, line: &str| {
+        lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+            (daemon.cli(["exec", "v", "--", "true"]).status == 0).then_some(())
+        });
+        daemon.sh("v", line)
+    };
+    until("the folder is mounted", || {
+        (sh(&daemon, "test -e /photos/one").status == 0).then_some(())
+    });
+    assert_eq!(sh(&daemon, "cat /photos/one").text().trim(), "from the host");
+    sh(&daemon, "echo from the guest > /photos/two; chown 3:4 /photos/two; chmod 640 /photos/two")
+        .ok();
+    let two = folder.join("two").display().to_string();
+    assert_eq!(std::fs::read_to_string(&two).unwrap_or_default(), "from the guest\n");
+    assert_eq!(lab::host(&["stat", "-c", "%u:%g %a", &two]).text().trim(), "3:4 640");
+
+    // It goes and comes while the machine runs, also read-only, and after the daemon's end.
+    daemon.kill9();
+    daemon.launch();
+    daemon.await_status("v", "Running");
+    daemon.lxc(["config", "device", "remove", "v", "p"]).ok();
+    assert_ne!(sh(&daemon, "test -e /photos/one").status, 0);
+    daemon.lxc(["storage", "volume", "create", "default", "files"]).ok();
+    daemon
+        .lxc([
+            "config",
+            "device",
+            "add",
+            "v",
+            "f",
+            "disk",
+            "pool=default",
+            "source=files",
+            "path=/f",
+        ])
+        .ok();
+    sh(&daemon, "echo kept > /f/it").ok();
+    daemon
+        .lxc(["config", "device", "add", "v", "p", "disk", &source, "path=/p", "readonly=true"])
+        .ok();
+    assert_eq!(sh(&daemon, "cat /p/one").text().trim(), "from the host");
+    assert_ne!(sh(&daemon, "touch /p/three").status, 0);
+    assert_ne!(sh(&daemon, "mount -o remount,rw /p; touch /p/three").status, 0);
+    assert!(!folder.join("three").exists());
+
+    // The next boot of the guest has them again.
+    daemon.lxc(["restart", "v", "--force"]).ok();
+    until("the volume is mounted", || (sh(&daemon, "test -e /f/it").status == 0).then_some(()));
+    assert_eq!(sh(&daemon, "cat /f/it").text().trim(), "kept");
+    daemon
+        .lxc(["config", "device", "add", "v", "q", "disk", "source=/no/such/folder", "path=/q"])
+        .fails_with("/no/such/folder");
 }

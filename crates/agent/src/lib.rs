@@ -30,4 +30,4 @@ mod words;
 pub use error::{Error, Result};
 pub use guest::{port, serve};
 pub use host::{Agent, Exec, Files};
-pub use words::{Disk, Info, PROTOCOLS, State};
+pub use words::{Disk, Info, PROTOCOLS, Share, State};

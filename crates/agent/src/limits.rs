@@ -16,6 +16,8 @@ pub(crate) struct Bounds {
 pub(crate) const CALL: Bounds = Bounds { time: Duration::from_secs(10), size: MESSAGE };
 /// A program is started, or the guest's disks have a part in it.
 pub(crate) const WORK: Bounds = Bounds { time: Duration::from_secs(60), size: MESSAGE };
+/// How long the guest's kernel may take to find what was plugged.
+pub(crate) const PLUGGED: Duration = Duration::from_secs(15);
 /// Names in a folder: half a million, as many as a guest lists, are below it.
 pub(crate) const LIST: Bounds = Bounds { time: Duration::from_secs(60), size: 128 << 20 };
 /// How long a file on its way may stand still.

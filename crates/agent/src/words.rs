@@ -75,6 +75,18 @@ pub struct Disk {
     pub total: u64,
 }
 
+/// A folder of the host's, and where the guest is to have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Share {
+    /// What its device is found by.
+    pub tag: String,
+    /// Where it is mounted; made if it is not there.
+    pub path: PathBuf,
+    /// Whether it is mounted to be read only.
+    pub readonly: bool,
+}
+
 /// The clock is to be set.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

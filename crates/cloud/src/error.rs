@@ -149,6 +149,12 @@ pub enum Error {
         /// QEMU's last words.
         said: String,
     },
+    /// Nothing serves a folder to a machine.
+    #[error("virtiofsd could not run: {said}")]
+    NoShare {
+        /// Its last words.
+        said: String,
+    },
     /// The tasks' journal.
     #[error(transparent)]
     Task(#[from] tasks::Error),

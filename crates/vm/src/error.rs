@@ -42,6 +42,11 @@ pub enum Error {
         /// How many there are.
         places: usize,
     },
+    /// Nothing serves folders here.
+    #[error(
+        "virtiofsd is not installed here: install Debian's package virtiofsd (before Debian 13: qemu-system-common)"
+    )]
+    NoVirtiofsd,
     /// The guest does not let go of a device.
     #[error("the guest did not let go of {device} within {} seconds", patience.as_secs())]
     Held {

@@ -129,7 +129,7 @@ async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
 pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
     let node = node(card.name);
     let places = qmp.call(Call::new("query-pci")).await?;
-    let bus = free_place(&places).ok_or(Error::Full { places: PLACES })?;
+    let bus = free_place(&places)?;
     qmp.call_with(Call::new("getfd").with("fdname", &*node), vec![card.tap]).await?;
     let net = Call::new("netdev_add").with("type", "tap").with("id", &*node).with("fd", &*node);
     if let Err(error) = qmp.call(net).await {
@@ -166,7 +166,7 @@ pub async fn remove_card(qmp: &Qmp, name: &str) -> Result<()> {
 }
 
 /// Asks the guest to let go of a device and waits until it has.
-async fn remove_device(qmp: &Qmp, id: &str, name: &str) -> Result<()> {
+pub(crate) async fn remove_device(qmp: &Qmp, id: &str, name: &str) -> Result<()> {
     let mut events = qmp.events();
     match qmp.call(Call::new("device_del").with("id", id)).await {
         Err(Error::Refused { why, .. }) if is_absent(&why) => return Ok(()),
@@ -189,7 +189,7 @@ async fn remove_device(qmp: &Qmp, id: &str, name: &str) -> Result<()> {
     tokio::time::timeout(LETTING_GO, gone).await.map_err(held)?
 }
 
-fn absent_is_fine(done: Result<Value>) -> Result<()> {
+pub(crate) fn absent_is_fine(done: Result<Value>) -> Result<()> {
     match done {
         Err(Error::Refused { why, .. }) if is_absent(&why) => Ok(()),
         done => done.map(drop),
@@ -203,9 +203,8 @@ fn is_absent(why: &str) -> bool {
 
 /// The id of a device: QEMU takes letters, digits, `-`, `.` and `_`, a letter first, 31 at most for a node.
 /// Names of devices may be longer and have others.
-fn node(name: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
-    match name.len() <= 24 && name.chars().all(plain) {
+pub(crate) fn node(name: &str) -> String {
+    match name.len() <= 24 && plain(name) {
         true => format!("dev-{name}"),
         false => {
             // FNV-1a: only to tell the devices of one machine apart.
@@ -215,14 +214,20 @@ fn node(name: &str) -> String {
     }
 }
 
+/// Whether a name is all letters that QEMU takes.
+pub(crate) fn plain(name: &str) -> bool {
+    name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
+}
+
 /// At most 36 bytes, as SCSI has it.
 fn serial(name: &str) -> String {
     format!("lxd_{name}").chars().take(36).collect()
 }
 
 /// The first port that no card is in, of what `query-pci` says.
-fn free_place(buses: &Value) -> Option<String> {
-    let devices = buses.as_array()?.iter().flat_map(|bus| bus["devices"].as_array()).flatten();
+pub(crate) fn free_place(buses: &Value) -> Result<String> {
+    let buses = buses.as_array().into_iter().flatten();
+    let devices = buses.flat_map(|bus| bus["devices"].as_array()).flatten();
     let free =
         |device: &&Value| device["pci_bridge"]["devices"].as_array().is_none_or(Vec::is_empty);
     let mut ports: Vec<&str> = devices
@@ -232,7 +237,7 @@ fn free_place(buses: &Value) -> Option<String> {
         .filter(|id| id.starts_with("port"))
         .collect();
     ports.sort_unstable();
-    ports.first().map(|id| (*id).to_owned())
+    ports.first().map(|id| (*id).to_owned()).ok_or(Error::Full { places: PLACES })
 }
 
 #[cfg(test)]
@@ -255,7 +260,7 @@ mod tests {
             { "qdev_id": "scsi" }, port("port0", json!([{ "qdev_id": "dev-eth0" }])),
             port("port2", json!([])), port("port1", json!([])),
         ] }]);
-        assert_eq!(free_place(&buses).as_deref(), Some("port1"));
-        assert_eq!(free_place(&json!([{ "devices": [] }])), None);
+        assert_eq!(free_place(&buses).unwrap(), "port1");
+        assert!(matches!(free_place(&json!([{ "devices": [] }])), Err(Error::Full { .. })));
     }
 }

@@ -21,6 +21,7 @@ mod hardware;
 mod machine;
 mod qmp;
 mod screen;
+mod shares;
 
 pub use accel::Accel;
 pub use command::command;
@@ -31,6 +32,7 @@ pub use hardware::{Card, Disk, Medium, add_card, add_disk, remove_card, remove_d
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
+pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ pub mod port;
 mod program;
 mod reply;
 mod route;
+mod shares;
 mod state;
 
 use std::{io, sync::Arc};

@@ -9,7 +9,7 @@ use super::{
     files::{self, Accesses},
     info,
     reply::{Refusal, Reply},
-    state,
+    shares, state,
 };
 use crate::body::Body;
 
@@ -34,6 +34,8 @@ async fn route(session: &Session, request: Request<Incoming>) -> Reply {
         (&Method::GET, ["1.0"]) => info::get().await,
         (&Method::GET, ["1.0", "state"]) => state::get().await,
         (&Method::PUT, ["1.0", "clock"]) => info::set_clock(request).await,
+        (&Method::PUT, ["1.0", "shares"]) => shares::put(request).await,
+        (&Method::DELETE, ["1.0", "shares"]) => shares::delete(request).await,
         (&Method::POST, ["1.0", "exec"]) => exec::start(&session.programs, request).await,
         (&Method::POST, ["1.0", "files"]) => files::begin(&session.accesses, request).await,
         (_, ["1.0", "exec", id, what @ ..]) => program(session, number(id)?, what, request).await,

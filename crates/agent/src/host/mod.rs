@@ -19,7 +19,7 @@ use self::call::Requests;
 use crate::{
     error::Result,
     limits,
-    words::{Clock, Info, State},
+    words::{Clock, Info, Share, State},
 };
 
 /// The agent inside one virtual machine. Clones share the connection; it is closed when the last of
@@ -65,6 +65,18 @@ impl Agent {
     /// What the machine uses.
     pub async fn state(&self) -> Result<State> {
         self.requests.get("tell the machine's state", "/1.0/state", limits::CALL).await
+    }
+
+    /// Mounts a folder of the host's; one that is mounted is fine.
+    pub async fn mount(&self, share: &Share) -> Result<()> {
+        let request = self.requests.json(Method::PUT, "/1.0/shares", share);
+        self.requests.done("mount a folder", request, limits::WORK).await
+    }
+
+    /// Unmounts one; one that is not mounted is fine.
+    pub async fn unmount(&self, share: &Share) -> Result<()> {
+        let request = self.requests.json(Method::DELETE, "/1.0/shares", share);
+        self.requests.done("unmount a folder", request, limits::WORK).await
     }
 
     /// Sets the machine's clock: after it was paused, or resumed from a state.

@@ -7,7 +7,7 @@
 //! wait for the end, and a new start never meets what an old one left.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -58,6 +58,7 @@ struct Inner {
     ports: tokio::sync::Mutex<()>,
     qmp: OnceLock<vm::Qmp>,
     agent: Mutex<Option<agent::Agent>>,
+    shares: Mutex<BTreeMap<String, agent::Share>>,
 }
 
 impl Guest {
@@ -79,6 +80,7 @@ impl Guest {
             ports: tokio::sync::Mutex::new(()),
             qmp: OnceLock::new(),
             agent: Mutex::default(),
+            shares: Mutex::default(),
         }))
     }
 
@@ -122,6 +124,11 @@ impl Guest {
     pub(crate) fn agent(&self) -> Option<agent::Agent> {
         let agent = self.0.agent.lock().unwrap_or_else(PoisonError::into_inner).clone();
         agent.filter(|agent| !agent.is_closed())
+    }
+
+    /// The host's folders that a virtual machine has, by their devices.
+    pub(crate) fn shares(&self) -> MutexGuard<'_, BTreeMap<String, agent::Share>> {
+        self.0.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it stands.

@@ -11,7 +11,7 @@ use std::{
 use agent::Agent;
 use vm::AGENT_SOCKET;
 
-use super::super::guests::Guest;
+use super::{super::guests::Guest, shares};
 use crate::{Error, Result, World, names};
 
 /// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
@@ -39,6 +39,7 @@ async fn keep(io: &Path, guest: &Guest) {
                 tracing::debug!(name = guest.name(), %error, "the guest's clock");
             }
             guest.set_agent(Some(agent.clone()));
+            shares::mount_all(guest, &agent).await;
             agent.closed().await;
             guest.set_agent(None);
         }

@@ -5,6 +5,7 @@
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
 //! agent.rs  the program in the guest that runs others and reaches its files
 //! screen.rs what a viewer of its screen is connected with
+//! shares.rs folders of the host
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
@@ -14,6 +15,7 @@ pub(crate) mod agent;
 mod kit;
 mod power;
 pub(crate) mod screen;
+mod shares;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod swap;
@@ -43,14 +45,14 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
         return Err(Error::invalid("instance type", why));
     }
     for (name, device) in &typed.devices {
-        if let Device::Disk(disk) = device
-            && kit::is_folder(disk)
-        {
-            let why = format!(
-                "device \"{name}\": a folder cannot be given to a virtual machine yet; a storage volume \
-                 of content type block or iso can"
-            );
-            return Err(Error::invalid("devices", why));
+        let Device::Disk(disk) = device else { continue };
+        if kit::is_folder(disk) {
+            vm::Virtiofsd::find()?;
+            if disk.path.is_none() {
+                let why =
+                    format!("device \"{name}\": path: it is missing: where the folder is mounted");
+                return Err(Error::invalid("devices", why));
+            }
         }
     }
     Ok(())

@@ -7,12 +7,12 @@ use vm::{Call, Card, Disk, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
-    kit,
+    kit, shares,
 };
 use crate::{
     Error, Result, World,
-    db::instances::Instance,
-    expand::Expanded,
+    db::instances::{self as rows, Instance},
+    expand::{Expanded, expand},
     names,
     networks::{port::Port, ports},
 };
@@ -39,8 +39,15 @@ pub(crate) async fn power_on(
     let order = kit::boot_order(&typed.devices);
     for (name, device) in &typed.devices {
         let Device::Disk(disk) = device else { continue };
+        if kit::is_folder(disk) {
+            continue;
+        }
         let boot = order.get(name.as_str()).copied();
         let plugged = plug_disk(world, &qmp, instance, name, disk, boot).await;
+        plugged.map_err(|error| of_device(name, error))?;
+    }
+    for (name, folder) in shares::of(&typed.devices) {
+        let plugged = shares::plug(world, guest, &qmp, (name, &folder)).await;
         plugged.map_err(|error| of_device(name, error))?;
     }
     let id = names::instance_id(guest.project(), guest.name());
@@ -105,6 +112,17 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
     };
     let status = qmp.call(Call::new("query-status")).await?;
     guest.set_qmp(qmp);
+    let known = world.store.read(|db| {
+        let row = rows::get(db, guest.project(), guest.name())?;
+        row.map(|row| expand(db, &row)).transpose()
+    })?;
+    if let Some(known) = known {
+        let typed = Typed::parse(&known)?;
+        let all = shares::of(&typed.devices).into_iter();
+        guest
+            .shares()
+            .extend(all.map(|(name, plan)| (name.to_owned(), shares::share(name, &plan))));
+    }
     super::agent::attend(world, guest);
     Ok(status["status"] != "prelaunch")
 }

@@ -9,25 +9,29 @@ use options::device::{Device, Disk};
 
 use super::{
     super::{guests::Guest, options::Typed},
-    kit, power,
+    kit, power, shares,
 };
 use crate::{
     Error, Result, World, db::instances as rows, expand::Expanded, names, networks::port::Port,
+    volumes::attach::Plan,
 };
 
 /// One side of a change.
 struct Side<'a> {
     disks: BTreeMap<&'a str, &'a Disk>,
+    shares: BTreeMap<&'a str, Plan>,
     cards: BTreeMap<&'a str, Port<'a>>,
 }
 
 impl<'a> Side<'a> {
     fn of(world: &World, id: &str, typed: &'a Typed, expanded: &Expanded) -> Result<Side<'a>> {
         let disk = |(name, device): (&'a String, &'a Device)| {
-            device.disk().filter(|disk| !disk.is_root()).map(|disk| (name.as_str(), disk))
+            let disk = device.disk().filter(|disk| !disk.is_root() && !kit::is_folder(disk))?;
+            Some((name.as_str(), disk))
         };
         Ok(Side {
             disks: typed.devices.iter().filter_map(disk).collect(),
+            shares: shares::of(&typed.devices),
             cards: Port::all(&world.tag, id, &typed.devices, &expanded.config)?,
         })
     }
@@ -59,6 +63,12 @@ pub(crate) async fn swap(
             removed.map_err(|error| fault(device, "removed", error.into()))?;
         }
     }
+    for (device, plan) in &old.shares {
+        if new.shares.get(device) != Some(plan) {
+            let removed = shares::unplug(world, guest, qmp, device).await;
+            removed.map_err(|error| fault(device, "removed", error))?;
+        }
+    }
     for (device, card) in &old.cards {
         if !new.cards.get(device).is_some_and(|other| other.same_links(card)) {
             let removed = vm::remove_card(qmp, device).await;
@@ -69,6 +79,12 @@ pub(crate) async fn swap(
     for (device, disk) in &new.disks {
         if old.disks.get(device) != Some(disk) {
             let added = power::plug_disk(world, qmp, &instance, device, disk, None).await;
+            added.map_err(|error| fault(device, "added", error))?;
+        }
+    }
+    for (device, plan) in &new.shares {
+        if old.shares.get(device) != Some(plan) {
+            let added = shares::plug(world, guest, qmp, (device, plan)).await;
             added.map_err(|error| fault(device, "added", error))?;
         }
     }
