@@ -3,9 +3,9 @@
 # memory. It takes an address by DHCP on each card, says on its console which disks it finds, counts its boots on
 # the first of them, and keeps a shell there.
 #
-# guest.sh FOLDER [AGENT]: makes kernel, initrd and cmdline there. AGENT is a static program that is started.
+# guest.sh FOLDER: makes kernel, initrd and cmdline there. The agent comes by the disc that a machine is handed.
 set -eu
-out=$(realpath "$1"); agent=${2:-}
+out=$(realpath "$1")
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cd "$work"
 
@@ -18,8 +18,7 @@ depmod -b deb "$version"
 
 mkdir -p root/bin root/dev root/etc root/modules root/proc root/sys root/run
 cp "$(command -v busybox)" root/bin/busybox
-[ -z "$agent" ] || cp "$agent" root/bin/agent
-for module in virtio_pci virtio_scsi sd_mod sr_mod virtio_net virtio_console virtio_rng virtio_balloon ext4 button evdev virtiofs; do
+for module in virtio_pci virtio_scsi sd_mod sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon ext4 button evdev virtiofs; do
     modprobe -d deb -S "$version" --show-depends $module
 done | while read -r word path _; do
     [ "$word" = insmod ] && [ ! -e "root/modules/${path##*/}" ] || continue
@@ -59,13 +58,22 @@ disks() {
         rm "$seen"; echo "disk ${seen##*/} is gone" > /dev/console
     done
 }
+agent() {
+    # /run is of the initial memory, and so what is in it may be executed.
+    for disc in /dev/sr*; do
+        mount -t iso9660 -o ro "$disc" /mnt 2> /dev/null || continue
+        [ -x /mnt/lxd-agent ] && cp /mnt/lxd-agent /mnt/hostname /run/
+        umount /mnt
+    done
+    [ -x /run/lxd-agent ] && exec /run/lxd-agent
+}
 cards
-[ -x /bin/agent ] && /bin/agent &
 # The root may take a moment to be found.
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && break; sleep 0.1; done
 boots=$(($(head -c 16 /dev/sda | tr -dc 0-9) + 1))
 printf '%-16s' $boots | dd of=/dev/sda conv=notrunc,fsync 2> /dev/null
 disks
+agent &
 echo "guest is up, boot $boots" > /dev/console
 # Others may come later.
 while :; do sleep 1; cards; disks; done &

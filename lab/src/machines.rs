@@ -43,15 +43,9 @@ impl Daemon {
     }
 }
 
-/// The agent for guests, where it was built: a program that needs nothing of theirs.
-fn agent() -> Option<PathBuf> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/microcloud-agent");
-    built.is_file().then_some(built)
-}
-
-/// Whether the tiny machine has an agent.
+/// Whether machines are handed an agent: it was built.
 pub fn has_agent() -> bool {
-    agent().is_some()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/microcloud-agent").is_file()
 }
 
 /// The folder with `kernel`, `initrd` and `cmdline`.
@@ -62,10 +56,8 @@ fn kernel() -> Option<PathBuf> {
         skip(&format!("not installed: {absent}"));
         return None;
     }
-    let agent = agent();
-    let program = agent.as_ref().map(|file| fs::read(file).unwrap_or_default());
-    let parts = SCRIPT.bytes().chain(program.unwrap_or_default());
-    let sum = parts.fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let sum =
+        SCRIPT.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let folder = Path::new(CACHE).join(format!("guest-{sum:016x}"));
     fs::create_dir_all(CACHE).unwrap_or_else(|e| panic!("cannot make {CACHE}: {e}"));
     let lock = fs::File::create(Path::new(CACHE).join("guest.lock"));
@@ -75,8 +67,7 @@ fn kernel() -> Option<PathBuf> {
         let part = Path::new(CACHE).join("guest.part");
         fs::create_dir_all(&part).unwrap_or_else(|e| panic!("cannot make {part:?}: {e}"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rigs/guest.sh");
-        let agent = agent.unwrap_or_default();
-        let made = [&script, &part, &agent].map(|path| path.to_string_lossy().into_owned());
+        let made = [&script, &part].map(|path| path.to_string_lossy().into_owned());
         let made = host(&made.each_ref().map(String::as_str));
         if made.status != 0 {
             skip(&format!("no kernel for a small machine can be had: {}", made.shown()));

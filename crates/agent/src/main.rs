@@ -4,7 +4,18 @@
 //!
 //! Without a path it finds its port, and waits for one that is not there yet.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsStr,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// A machine that runs out of memory loses other programs first: without the agent nobody outside
 /// could help.
@@ -52,7 +63,22 @@ fn serve(port: Option<PathBuf>) -> ExitCode {
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(agent::port::run(port)),
+        Ok(runtime) => {
+            ready();
+            runtime.block_on(agent::port::run(port))
+        }
         Err(error) => say(&format!("microcloud-agent: {error}"), ExitCode::FAILURE),
     }
+}
+
+/// Tells systemd, if it waits for that: units in images made for LXD do, and end an agent that does not say so.
+fn ready() {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let socket = socket.as_bytes();
+    let address = match socket.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(OsStr::from_bytes(socket)),
+    };
+    // Who does not hear it starts the agent anew, and that says it again.
+    let _ = address.and_then(|to| UnixDatagram::unbound()?.send_to_addr(b"READY=1", &to));
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     Accel, Boot, Firmware, Machine,
-    confine::{BOOT, IO, NVRAM},
+    confine::{BOOT, DRIVE, IO, NVRAM},
+    drive,
     machine::{AGENT_SOCKET, QMP_SOCKET},
     screen,
 };
@@ -38,6 +39,9 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.pair("-chardev", format!("socket,id=agent,path={IO}/{AGENT_SOCKET},server=on,wait=off"));
     args.device(&format!("virtserialport,bus=serial.0,name={AGENT_PORT},chardev=agent"));
     screen::add(&mut args, machine);
+    let share = format!("local,id=drive,path={DRIVE},security_model=none,readonly=on");
+    args.pair("-fsdev", share);
+    args.device(&format!("virtio-9p-pci,fsdev=drive,mount_tag={}", drive::TAG));
     args.device("virtio-scsi-pci,id=scsi");
     for place in 0..PLACES {
         // Eight functions share one slot of the bus.

@@ -13,6 +13,9 @@ pub const NVRAM: &str = "/run/vm/nvram";
 /// The kernel, where there is no firmware.
 pub const BOOT: &str = "/run/vm/boot";
 
+/// What the guest gets by 9p.
+pub const DRIVE: &str = "/run/vm/drive";
+
 /// Programs, libraries and firmware, where distributions have them.
 const PROGRAMS: [&str; 6] =
     ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/qemu"];
@@ -22,6 +25,8 @@ const PROGRAMS: [&str; 6] =
 pub struct Folders {
     /// Becomes [`IO`].
     pub io: PathBuf,
+    /// Becomes [`DRIVE`].
+    pub drive: PathBuf,
     /// A file that becomes [`NVRAM`].
     pub nvram: Option<PathBuf>,
     /// Becomes [`BOOT`].
@@ -39,6 +44,7 @@ pub fn confine(machine: &Machine, folders: &Folders) -> (Vec<Mount>, Vec<DeviceN
     };
     let mut mounts: Vec<Mount> = PROGRAMS.into_iter().map(shown).collect();
     mounts.push(Mount::new(&folders.io, IO));
+    mounts.push(Mount { readonly: true, ..Mount::new(&folders.drive, DRIVE) });
     if let Some(file) = &folders.nvram {
         mounts.push(Mount::new(file, NVRAM));
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! Machine ── command ──> arguments ─┐
 //!         └─ confine ──> mounts ────┴─> spec::InstanceSpec, which a monitor runs as it runs a container
+//! drive ─── a folder and a disc that bring the agent into the guest
 //! Qmp ── hardware ──> disks and network cards, before the first instruction and while it runs
 //! ```
 //! QEMU is the first process of a container that has nothing in it but the host's programs, read-only: its own
@@ -15,6 +16,7 @@
 mod accel;
 mod command;
 mod confine;
+pub mod drive;
 mod error;
 mod firmware;
 mod hardware;
@@ -25,7 +27,7 @@ mod shares;
 
 pub use accel::Accel;
 pub use command::command;
-pub use confine::{BOOT, Folders, IO, NVRAM, confine};
+pub use confine::{BOOT, DRIVE, Folders, IO, NVRAM, confine};
 pub use error::{Error, Result};
 pub use firmware::{Firmware, Loader, find as find_firmware};
 pub use hardware::{Card, Disk, Medium, add_card, add_disk, remove_card, remove_disk};

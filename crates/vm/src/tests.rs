@@ -9,6 +9,7 @@ use super::*;
 fn golden(name: &str, machine: &Machine) {
     let folders = Folders {
         io: "/state/machines/default_v1/io".into(),
+        drive: "/state/machines/default_v1/drive".into(),
         nvram: Some("/pool/v1/OVMF_VARS_4M.ms.fd".into()),
         boot: Some("/pool/v1/boot".into()),
     };

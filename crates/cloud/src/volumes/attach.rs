@@ -30,7 +30,7 @@ impl Plan {
     /// What a disk device asks for; `None` where nothing is mounted for it, such as the root.
     pub(crate) fn of(disk: &Disk) -> Option<Plan> {
         let (source, volume) = match disk.origin()? {
-            DiskSource::Root { .. } => return None,
+            DiskSource::Root { .. } | DiskSource::Drive(_) => return None,
             DiskSource::Host(path) => (path.into(), None),
             DiskSource::Volume { pool, volume, path } => {
                 let path = path.map(|path| path.trim_matches('/').to_owned());

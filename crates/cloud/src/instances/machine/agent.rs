@@ -11,7 +11,7 @@ use std::{
 use agent::Agent;
 use vm::AGENT_SOCKET;
 
-use super::{super::guests::Guest, shares};
+use super::{super::guests::Guest, drive, shares};
 use crate::{Error, Result, World, names};
 
 /// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
@@ -72,6 +72,11 @@ pub(crate) fn of(guest: &Guest) -> Result<Agent> {
     guest.agent().ok_or_else(|| Error::State {
         name: guest.name().to_owned(),
         is: "a virtual machine whose agent is not running",
-        hint: "wait until it has booted, or use its console",
+        hint: match drive::agent() {
+            Some(_) => "wait until it has booted, or use its console",
+            None => {
+                "microcloud-agent is not installed beside microcloud: install it, then restart it"
+            }
+        },
     })
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use options::device::{Device, Disk, DiskSource};
+use options::device::{Device, Disk, DiskSource, Drive};
 use storage::{Attached, VolumeId};
 use vm::Medium;
 
@@ -55,6 +55,9 @@ pub(super) async fn open(
             let is_disc = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("iso"));
             let medium = if is_disc { Medium::Disc } else { Medium::Disk };
             blocking("open disk", move || opened(&path, medium, readonly)).await.map(Some)
+        }
+        Some(DiskSource::Drive(Drive::Agent)) => {
+            super::drive::disc(world, instance).await.map(Some)
         }
         Some(DiskSource::Volume { pool, volume, .. }) => {
             let found = world.store.read(|db| {

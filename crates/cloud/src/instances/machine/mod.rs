@@ -4,6 +4,7 @@
 //! spec.rs   options and devices -> QEMU's arguments and what it sees, run by a monitor
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
 //! agent.rs  the program in the guest that runs others and reaches its files
+//! drive.rs  what brings the agent into the guest
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
@@ -12,6 +13,7 @@
 //! comes later finds both again.
 
 pub(crate) mod agent;
+mod drive;
 mod kit;
 mod power;
 pub(crate) mod screen;
@@ -25,7 +27,10 @@ pub(crate) use self::{
     swap::{same_disks, swap},
 };
 
-use options::{CpuLimit, device::Device};
+use options::{
+    CpuLimit,
+    device::{Device, DiskSource},
+};
 
 use super::{Kind, guests::Guest, options::Typed};
 use crate::{Error, Host, Result};
@@ -33,7 +38,7 @@ use crate::{Error, Host, Result};
 /// Fails when a virtual machine cannot be what its options say, or cannot run here.
 pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
     if kind == Kind::Container {
-        return Ok(());
+        return no_drive(typed);
     }
     let program = format!("qemu-system-{}", host.architecture);
     if !exec::installed(&program) {
@@ -53,6 +58,20 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
                     format!("device \"{name}\": path: it is missing: where the folder is mounted");
                 return Err(Error::invalid("devices", why));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Fails when a container is to have what only a machine's guest reads.
+fn no_drive(typed: &Typed) -> Result<()> {
+    for (name, device) in &typed.devices {
+        if let Device::Disk(disk) = device
+            && let Some(DiskSource::Drive(_)) = disk.origin()
+        {
+            let source = disk.source.as_deref().unwrap_or_default();
+            let why = format!("device \"{name}\": {source} is for virtual machines");
+            return Err(Error::invalid("devices", why));
         }
     }
     Ok(())

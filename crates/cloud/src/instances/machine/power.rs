@@ -7,7 +7,7 @@ use vm::{Call, Card, Disk, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
-    kit, shares,
+    drive, kit, shares,
 };
 use crate::{
     Error, Result, World,
@@ -50,6 +50,10 @@ pub(crate) async fn power_on(
         let plugged = shares::plug(world, guest, &qmp, (name, &folder)).await;
         plugged.map_err(|error| of_device(name, error))?;
     }
+    if drive::comes_unasked(instance, &typed) {
+        let disc = drive::disc(world, instance).await?;
+        plug(&qmp, drive::USUAL, disc, None).await?;
+    }
     let id = names::instance_id(guest.project(), guest.name());
     let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;
     if !cards.is_empty() {
@@ -75,7 +79,13 @@ pub(crate) async fn plug_disk(
     disk: &options::device::Disk,
     boot: Option<u32>,
 ) -> Result<()> {
-    let Some(opened) = kit::open(world, instance, disk).await? else { return Ok(()) };
+    match kit::open(world, instance, disk).await? {
+        Some(opened) => plug(qmp, name, opened, boot).await,
+        None => Ok(()),
+    }
+}
+
+async fn plug(qmp: &Qmp, name: &str, opened: kit::Opened, boot: Option<u32>) -> Result<()> {
     let kit::Opened { file, device, medium, readonly } = opened;
     Ok(vm::add_disk(qmp, Disk { name, file, device, medium, readonly, boot }).await?)
 }

@@ -30,10 +30,10 @@ pub(crate) async fn resolve(
     let id = names::instance_id(&instance.project, &instance.name);
     let pool = world.pools.open(world, typed.root_pool()?).await?;
     let (volume, own) = (instance.root()?, world.dirs.machine(&id));
-    let machine = plan(world, instance, typed);
+    let (machine, items) = (plan(world, instance, typed), super::drive::items(instance));
     let made = blocking("prepare machine", move || {
         let folder = pool.folder(&volume)?;
-        let (machine, folders) = on_disk(machine, &folder, &own)?;
+        let (machine, folders) = on_disk(machine, &folder, &own, &items)?;
         Ok::<_, Error>((machine, folders, own))
     });
     let (machine, folders, own) = made.await?;
@@ -91,6 +91,7 @@ fn on_disk(
     (mut machine, loader): (Machine, Loader),
     folder: &Path,
     own: &Path,
+    items: &[vm::drive::Item],
 ) -> Result<(Machine, Folders)> {
     let (root, io) = (own.join("root"), own.join("io"));
     make(&root, 0o755)?;
@@ -102,7 +103,9 @@ fn on_disk(
         _ => {}
     }
     make(&io, 0o700)?;
-    let mut folders = Folders { io, nvram: None, boot: None };
+    let drive = own.join("drive");
+    vm::drive::write_folder(items, &drive).map_err(Error::file("write", &drive))?;
+    let mut folders = Folders { io, drive, nvram: None, boot: None };
     let boot = folder.join("boot");
     machine.boot = if is_plain(&boot.join("kernel")) {
         let cmdline = command_line(&boot.join("cmdline"))?;

@@ -16,7 +16,8 @@ pub struct Disk {
     pub pool: Option<String>,
     /// Volume of the pool, or path on the host.
     ///
-    /// A volume may have a path within it behind a slash.
+    /// A volume may have a path within it behind a slash. A virtual machine can have `agent:config`, a disc
+    /// with its agent.
     #[option(key = "source")]
     pub source: Option<String>,
     /// Size of the root disk.
@@ -60,6 +61,21 @@ pub enum DiskSource<'a> {
     },
     /// A path of the host.
     Host(&'a str),
+    /// What the server itself has for a virtual machine's guest.
+    Drive(Drive),
+}
+
+/// What the server itself has for a virtual machine's guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// A disc with the agent: `agent:config`.
+    Agent,
+}
+
+impl Drive {
+    fn of(source: &str) -> Option<Drive> {
+        (source == "agent:config").then_some(Drive::Agent)
+    }
 }
 
 impl Disk {
@@ -77,7 +93,10 @@ impl Disk {
                     source.split_once('/').map_or((source, None), |(v, p)| (v, Some(p)));
                 Some(DiskSource::Volume { pool, volume, path })
             }
-            (None, Some(source)) => Some(DiskSource::Host(source)),
+            (None, Some(source)) => {
+                let drive = Drive::of(source).map(DiskSource::Drive);
+                Some(drive.unwrap_or(DiskSource::Host(source)))
+            }
             (None, None) => None,
         }
     }
@@ -89,8 +108,9 @@ impl Disk {
     fn consistent(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         // A volume that is a disk has none; what it is, the options do not say.
-        let of_volume = matches!(self.origin(), Some(DiskSource::Volume { .. }));
-        if self.path.is_none() && !of_volume {
+        let needs_none =
+            matches!(self.origin(), Some(DiskSource::Volume { .. } | DiskSource::Drive(_)));
+        if self.path.is_none() && !needs_none {
             problems.push(Problem::missing(
                 "path",
                 "the mount point in the instance, / for the root disk",
@@ -106,7 +126,7 @@ impl Disk {
                 problems.push(Problem::invalid(
                     "source",
                     path,
-                    "a path that starts with /, or a volume and its pool",
+                    "a path that starts with /, agent:config, or a volume and its pool",
                 ));
             }
             Some(DiskSource::Volume { path: Some(path), .. }) if climbs(path) => {

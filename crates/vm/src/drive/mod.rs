@@ -1,0 +1,115 @@
+//! What every machine is handed: a drive with the agent, how to install it, and what the machine is to know.
+//!
+//! It is there twice: as a folder that the guest mounts by 9p (tag [`TAG`], which loaders in images made for
+//! LXD look for), and as a disc (label [`LABEL`]) for kernels without 9p. Both have the same files.
+
+mod iso;
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+pub use iso::write as write_disc;
+
+/// The tag of the folder.
+pub const TAG: &str = "config";
+/// The label of the disc.
+pub const LABEL: &str = "microcloud-agent";
+/// The agent, by the name that loaders made for LXD start.
+pub const AGENT: &str = "lxd-agent";
+/// Where [`SETUP`] is in a guest.
+pub const SETUP_PATH: &str = "usr/local/lib/microcloud/agent-setup";
+
+/// Mounts the drive in a guest and copies it; run before the agent.
+pub const SETUP: &str = include_str!("guest/agent-setup");
+/// systemd's unit of the agent.
+pub const SERVICE: &str = include_str!("guest/microcloud-agent.service");
+/// Starts that unit when the agent's port is found.
+pub const RULES: &str = include_str!("guest/99-microcloud-agent.rules");
+const INSTALL: &str = include_str!("guest/install.sh");
+
+/// A file of a drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it is, at most one folder deep.
+    pub path: String,
+    /// Whether it is a program.
+    pub executable: bool,
+    /// What is in it.
+    pub body: Body,
+}
+
+/// What is in a file of a drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// This.
+    Bytes(Vec<u8>),
+    /// What is in this file of the host.
+    Copy(PathBuf),
+}
+
+impl Item {
+    /// A text.
+    pub fn text(path: &str, text: &str) -> Item {
+        Item { path: path.to_owned(), executable: false, body: Body::Bytes(text.into()) }
+    }
+
+    fn script(path: &str, text: &str) -> Item {
+        Item { executable: true, ..Item::text(path, text) }
+    }
+
+    /// A program of the host's.
+    fn program(path: &str, from: &Path) -> Item {
+        Item { path: path.to_owned(), executable: true, body: Body::Copy(from.to_owned()) }
+    }
+
+    fn open(&self) -> io::Result<(u64, Box<dyn io::Read + '_>)> {
+        match &self.body {
+            Body::Bytes(bytes) => Ok((bytes.len() as u64, Box::new(&bytes[..]))),
+            Body::Copy(path) => {
+                let file = File::open(path)?;
+                Ok((file.metadata()?.len(), Box::new(file)))
+            }
+        }
+    }
+}
+
+/// What is on the drive of a machine of this name; without an agent where none is installed here.
+pub fn items(name: &str, agent: Option<&Path>) -> Vec<Item> {
+    let mut items = vec![
+        Item::text("hostname", &format!("{name}\n")),
+        Item::script("install.sh", INSTALL),
+        Item::script("systemd/agent-setup", SETUP),
+        Item::text("systemd/microcloud-agent.service", SERVICE),
+        Item::text("udev/99-microcloud-agent.rules", RULES),
+    ];
+    items.extend(agent.map(|from| Item::program(AGENT, from)));
+    items
+}
+
+/// Makes a folder of these files, in place of what is there. Only root can read it: there may be secrets.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_folder(items: &[Item], folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let make = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+    make(folder)?;
+    for item in items {
+        let path = folder.join(&item.path);
+        path.parent().map_or(Ok(()), make)?;
+        let mode = if item.executable { 0o700 } else { 0o600 };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+        match &item.body {
+            Body::Bytes(bytes) => file.write_all(bytes)?,
+            Body::Copy(from) => drop(io::copy(&mut File::open(from)?, &mut file)?),
+        }
+    }
+    Ok(())
+}
