@@ -49,9 +49,10 @@ cards() {
 disks() {
     for disk in /sys/block/sd* /sys/block/sr*; do
         name=${disk##*/}
-        [ -e "$disk" ] && [ ! -e "/run/$name" ] || continue
-        : > "/run/$name"
-        echo "disk $name: $(($(cat "$disk/size") / 2048)) MiB" > /dev/console
+        [ -e "$disk" ] && size=$(($(cat "$disk/size") / 2048)) || continue
+        [ "$(cat "/run/$name" 2> /dev/null)" != $size ] || continue
+        echo $size > "/run/$name"
+        echo "disk $name: $size MiB" > /dev/console
     done
     for seen in /run/sd* /run/sr*; do
         [ -e "$seen" ] && [ ! -e "/sys/block/${seen##*/}" ] || continue

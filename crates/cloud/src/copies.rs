@@ -135,12 +135,12 @@ impl Files {
     fn make_bare(&self) -> storage::Result<()> {
         let folder = self.from.folder(&self.source)?;
         let mut fill = |into: &Path| -> Result<(), FillError> {
-            std::fs::create_dir(into.join("rootfs"))?;
+            crate::backups::empty(&self.shape, into)?;
             Ok(fallback::copy_beside(&folder, into)?)
         };
         let is_root =
             matches!(self.target.kind, VolumeKind::Container | VolumeKind::VirtualMachine);
-        let fill: Option<Fill<'_>> = match is_root && !self.shape.content.is_disk() {
+        let fill: Option<Fill<'_>> = match is_root {
             true => Some(&mut fill),
             false => None,
         };

@@ -22,6 +22,13 @@ pub fn to_raw(from: &Path, to: &Path, control: &Control) -> Result<()> {
     run(tool.arg(from).arg(to), control).map(drop)
 }
 
+/// Writes a plain disk to a new qcow2 file, with its holes.
+pub fn to_qcow2(from: &Path, to: &Path, control: &Control) -> Result<()> {
+    let tool = Tool::new(PROGRAM, "qemu-utils").timeout(TIMEOUT);
+    let tool = tool.args(["convert", "-f", "raw", "-O", "qcow2"]);
+    run(tool.arg(from).arg(to), control).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,9 +43,7 @@ mod tests {
         let mut disk = vec![0; 4 << 20];
         disk[2 << 20..(2 << 20) + 5].copy_from_slice(b"bytes");
         std::fs::write(place("raw"), &disk).unwrap();
-        let tool = Tool::new(PROGRAM, "qemu-utils");
-        let tool = tool.args(["convert", "-f", "raw", "-O", "qcow2"]);
-        run(tool.arg(place("raw")).arg(place("qcow2")), &Control::none()).unwrap();
+        to_qcow2(&place("raw"), &place("qcow2"), &Control::none()).unwrap();
         to_raw(&place("qcow2"), &place("again"), &Control::none()).unwrap();
         assert!(std::fs::read(place("again")).unwrap() == disk);
         assert!(to_raw(&place("raw"), &place("more"), &Control::none()).is_err());

@@ -33,7 +33,8 @@ pub use format::Format;
 pub use inspect::{Files, Found, Kind, inspect};
 pub use limits::Limits;
 pub use metadata::{Metadata, Template};
-pub use pack::{Compression, Contents, Packed, Packing, Tarball, pack};
+pub use pack::{Compression, Contents, Packed, Packing, Root, Tarball, pack};
 pub use unpack::{
-    Unpacked, unpack, unpack_beside, unpack_disk, unpack_files, unpack_instance, unpack_tree,
+    Unpacked, unpack, unpack_beside, unpack_disk, unpack_files, unpack_instance, unpack_machine,
+    unpack_tree,
 };

@@ -363,6 +363,8 @@ pub trait Snapshots: Send + Sync {
         let _ = (of, name);
         Err(Error::Unsupported { what: "keep as a snapshot of another", volume: volume.clone() })
     }
+    /// The folder with what lies beside the contents of a snapshot, as [`Pool::folder`] is a volume's.
+    fn folder(&self, of: &VolumeId, name: &str) -> Result<PathBuf>;
     /// The snapshot's layers, to be opened for reading only.
     fn attach(&self, of: &VolumeId, name: &str) -> Result<Attached>;
     /// Ends an attach; one that is not attached is Ok.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use exec::Control;
@@ -43,7 +43,7 @@ pub fn copy_snapshot(
     control: &Control,
 ) -> Result<()> {
     let (pool, of, name) = from;
-    let (held, folder) = (Held::snapshot(pool, of, name)?, pool.folder(of)?);
+    let (held, folder) = (Held::snapshot(pool, of, name)?, snapshot_folder(pool, of, name)?);
     let mut fill = |into: &Path| -> Result<(), crate::FillError> {
         fill_from(&held.attached, &folder, into, to.1, control).map_err(Into::into)
     };
@@ -78,13 +78,27 @@ pub fn copy_beside(folder: &Path, into: &Path) -> Result<()> {
     if fsio::exists(&folder.join("metadata.yaml"))? {
         copy::copy_file(&folder.join("metadata.yaml"), &into.join("metadata.yaml"), control)?;
     }
-    for name in ["templates", "boot"] {
-        if fsio::exists(&folder.join(name))? {
-            fsio::ensure_dir(&into.join(name), 0o700)?;
-            copy_tree(&folder.join(name), &into.join(name), control)?;
-        }
+    for name in ["templates", "boot", "nvram"] {
+        copy_folder(&folder.join(name), &into.join(name))?;
     }
     Ok(())
+}
+
+/// Copies a folder of small files; an absent one is Ok.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    if !fsio::exists(from)? {
+        return Ok(());
+    }
+    fsio::ensure_dir(to, 0o700)?;
+    copy_tree(from, to, &Control::none()).map(drop)
+}
+
+/// The folder with what lies beside the contents of a snapshot.
+fn snapshot_folder(pool: &dyn Pool, of: &VolumeId, name: &str) -> Result<PathBuf> {
+    match pool.snapshots() {
+        Some(snapshots) => snapshots.folder(of, name),
+        None => pool.folder(of),
+    }
 }
 
 /// What a volume is, as far as how it is attached tells.
@@ -139,7 +153,24 @@ pub fn refresh_volume(
     control: &Control,
 ) -> Result<()> {
     let (source, target) = (Held::volume(from.0, from.1)?, Held::volume(to.0, to.1)?);
-    refresh(&source.attached, &target.attached, control)
+    refresh(&source.attached, &target.attached, control)?;
+    let (from, to) = (from.0.folder(from.1)?, to.0.folder(to.1)?);
+    refresh_own(&from.join("nvram"), &to.join("nvram"))
+}
+
+/// Puts what another machine's firmware remembers in the place of what this one's does.
+pub(crate) fn refresh_own(from: &Path, to: &Path) -> Result<()> {
+    let new = to.with_extension("new");
+    remove_tree(&new)?;
+    copy_folder(from, &new)?;
+    if fsio::exists(&new)? {
+        fsio::sync_fs(&new)?;
+    }
+    remove_tree(to)?;
+    match fsio::move_new(&new, to)? {
+        fsio::Moved::Yes => to.parent().map_or(Ok(()), fsio::sync_dir),
+        _ => Ok(()),
+    }
 }
 
 fn refresh(source: &Attached, target: &Attached, control: &Control) -> Result<()> {

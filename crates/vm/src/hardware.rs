@@ -95,6 +95,16 @@ pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Lets the guest see that a disk became larger.
+///
+/// # Errors
+/// QEMU refuses.
+pub async fn grow_disk(qmp: &Qmp, name: &str, size: u64) -> Result<()> {
+    let sectors = size / 512 * 512;
+    let call = Call::new("block_resize").with("node-name", node(name)).with("size", sectors);
+    qmp.call(call).await.map(drop)
+}
+
 /// Unplugs a disk, once the guest has let go of it; one that is not there is Ok.
 ///
 /// # Errors

@@ -103,7 +103,7 @@ impl Job {
             self.snapshots(tarball, contents)?;
             let held = Held::volume(&**contents.pool, &self.root)?;
             let [name, _] = contents.names;
-            let part = self.part(contents, name.to_owned(), Some(&held.attached), true)?;
+            let part = self.part(contents, name.to_owned(), Some(&held.attached), None)?;
             (contents.part)(tarball, &part)
         })
     }
@@ -116,8 +116,8 @@ impl Job {
         tarball.folder(folder)?;
         for name in &contents.index.snapshots {
             let held = Held::snapshot(&**contents.pool, &self.volume, name)?;
-            let part =
-                self.part(contents, format!("{folder}/{name}"), Some(&held.attached), false)?;
+            let called = format!("{folder}/{name}");
+            let part = self.part(contents, called, Some(&held.attached), Some(name))?;
             (contents.part)(tarball, &part)?;
         }
         Ok(())
@@ -128,8 +128,13 @@ impl Job {
         contents: &Contents<'_>,
         name: String,
         attached: Option<&'a Attached>,
-        is_now: bool,
+        snapshot: Option<&str>,
     ) -> Result<Part<'a>> {
-        Ok(Part { name, attached, beside: contents.pool.folder(&self.volume)?, is_now })
+        let beside = match (snapshot, contents.pool.snapshots()) {
+            (Some(name), Some(snapshots)) => snapshots.folder(&self.volume, name)?,
+            // The copy that is read has what lay beside it then.
+            _ => contents.pool.folder(&self.root)?,
+        };
+        Ok(Part { name, attached, beside, is_now: snapshot.is_none() })
     }
 }

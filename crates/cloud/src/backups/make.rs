@@ -99,8 +99,8 @@ impl<O: Source> Make<O> {
         Ok(found.filter(|row| row.created_at == self.backup.created_at))
     }
 
-    fn side(&self) -> Result<VolumeId> {
-        self.owner.side(self.backup.owner_id)
+    fn side(&self, world: &World) -> Result<VolumeId> {
+        world.store.read(|db| self.owner.side(db, self.backup.owner_id))
     }
 
     /// The file, and what it is called while it is written.
@@ -195,7 +195,7 @@ async fn hold<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     let (input, control) = (cx.input.clone(), cx.control.clone());
     let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
     let (_, volume) = cx.world.store.read(|db| input.owner.volume(db))?;
-    let side = input.side()?;
+    let side = input.side(&cx.world)?;
     blocking("copy files", move || {
         if pool.exists(&side)? {
             return Ok(());
@@ -212,7 +212,7 @@ async fn hold<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
 
 async fn let_go<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
-    let side = cx.input.side()?;
+    let side = cx.input.side(&cx.world)?;
     blocking("delete the copy", move || pool.delete(&side)).await
 }
 
@@ -223,7 +223,10 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     }
     let Make { owner, pool, backup, compression, .. } = &*cx.input;
     let (_, volume) = cx.world.store.read(|db| owner.volume(db))?;
-    let root = if cx.notes.writers.is_empty() { volume.clone() } else { cx.input.side()? };
+    let root = match cx.notes.writers.is_empty() {
+        true => volume.clone(),
+        false => cx.input.side(&cx.world)?,
+    };
     let folder = cx.input.owner.folder(&cx.world.dirs, backup.owner_id);
     tokio::fs::create_dir_all(&folder).await.map_err(Error::file("make", &folder))?;
     let job = Job {

@@ -44,7 +44,7 @@ pub(crate) use self::{
     list::rendered,
     make::Make,
     rename::Rename,
-    streams::check_form,
+    streams::{check_form, empty},
     unpack::{Unpack, Write, disk, index, limits},
 };
 pub use self::{
@@ -103,7 +103,7 @@ pub trait Source: Owner {
     /// The pool and the volume that is read.
     fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)>;
     /// A copy of the volume that is read while who writes into it goes on. Nothing else is called so.
-    fn side(&self, id: i64) -> Result<VolumeId>;
+    fn side(&self, db: &Read<'_>, id: i64) -> Result<VolumeId>;
     /// The instances that run and may write into it: project and name.
     fn writers(&self, world: &World) -> impl Future<Output = Result<Vec<(String, String)>>> + Send;
     /// The instance that it is, if it is one: it goes on even if it is not known who was paused.

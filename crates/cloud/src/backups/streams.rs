@@ -15,7 +15,7 @@ use std::{
 
 use images::backup::{FORM, Index};
 use storage::{
-    FillError,
+    FillError, Shape,
     streams::{Arrival, Outgoing, Point},
 };
 
@@ -72,7 +72,7 @@ impl Job {
             Index { optimized: true, optimized_form: String::from(FORM), ..contents.index.clone() };
         self.file(&index, |tarball| {
             let [name, folder] = contents.names;
-            let beside = self.part(contents, name.to_owned(), None, true)?;
+            let beside = self.part(contents, name.to_owned(), None, None)?;
             (contents.part)(tarball, &beside)?;
             if !index.snapshots.is_empty() {
                 tarball.folder(folder)?;
@@ -87,6 +87,14 @@ impl Job {
         let to = file.try_clone().map_err(Error::file("open", &self.to))?;
         state.send(to.into(), &self.control)?;
         Ok(tarball.disk(&path_of(&file), name)?)
+    }
+}
+
+/// Makes what a stream is to fill.
+pub(crate) fn empty(shape: &Shape, into: &Path) -> std::io::Result<()> {
+    match shape.content.is_disk() {
+        true => File::create(into.join("root.img"))?.set_len(shape.size.unwrap_or(1 << 20)),
+        false => fs::create_dir(into.join("rootfs")),
     }
 }
 
@@ -124,7 +132,7 @@ impl Unpack {
                 return Ok(());
             }
             let mut fill = |into: &Path| -> Result<(), FillError> {
-                fs::create_dir(into.join("rootfs"))?;
+                empty(&unpack.shape, into)?;
                 let (limits, part) = (limits(&unpack.pool)?, Path::new(part.unwrap_or_default()));
                 images::unpack_beside(&unpack.file, part, into, &limits, &unpack.control)?;
                 Ok(())

@@ -1,12 +1,17 @@
 //! Makes an image of an instance that is stopped, or of a snapshot.
 
-use std::{fs, fs::File, io, path::PathBuf};
+use std::{
+    fs,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use exec::Control;
-use images::{Contents, Files, Found, Kind, Metadata, Packing};
+use images::{Contents, Files, Found, Kind, Metadata, Packing, Root};
 use options::names::check_alias;
 use serde::{Deserialize, Serialize};
-use storage::{Access, Held, View, VolumeId};
+use storage::{Access, Attached, Held, View, VolumeId};
 use tasks::{Cx, Operation, Request, Step, Task, step};
 use wire::ImagesPost;
 
@@ -40,6 +45,8 @@ struct Of {
     snapshot: Option<String>,
     pool: String,
     architecture: String,
+    #[serde(default)]
+    kind: instances::Kind,
 }
 
 /// What the steps learn.
@@ -84,15 +91,14 @@ impl Publish {
         }
         let from = if source.project.is_empty() { project } else { &source.project };
         let of = world.store.read(|db| {
-            let what = "an image of a virtual machine";
-            instances::not_a_machine(db, from, &instance, what)?;
             let row = instances::find(db, from, &instance)?;
             if let Some(name) = &snapshot {
                 snapshots::find(db, from, &instance, name)?;
             }
             let pool = snapshots::pool_of(db, from, &instance)?;
-            let (project, architecture) = (from.to_owned(), row.architecture);
-            Ok::<_, Error>(Of { project, instance, snapshot, pool, architecture })
+            let (project, kind) = (from.to_owned(), row.kind());
+            let architecture = row.architecture;
+            Ok::<_, Error>(Of { project, instance, snapshot, pool, architecture, kind })
         })?;
         let given = &post.compression_algorithm;
         let compression =
@@ -143,16 +149,31 @@ fn work(cx: &Cx<Publish>) -> PathBuf {
     cx.world.dirs.cache().join(format!("publish-{}", cx.id))
 }
 
+/// A disk in QEMU's format, until it is packed.
+fn disk(cx: &Cx<Publish>) -> PathBuf {
+    cx.world.dirs.cache().join(format!("publish-{}.qcow2", cx.id))
+}
+
 /// What is packed.
 struct Reading {
     pool: OpenPool,
     volume: VolumeId,
     snapshot: Option<String>,
+    /// Where a disk is made QEMU's.
+    disk: PathBuf,
 }
 
 impl Reading {
+    /// The folder with what lies beside what is packed.
+    fn beside(&self) -> storage::Result<PathBuf> {
+        match (&self.snapshot, self.pool.snapshots()) {
+            (Some(name), Some(snapshots)) => snapshots.folder(&self.volume, name),
+            _ => self.pool.folder(&self.volume),
+        }
+    }
+
     fn metadata(&self, architecture: &str, post: &ImagesPost) -> Result<Metadata> {
-        let file = self.pool.folder(&self.volume)?.join("metadata.yaml");
+        let file = self.beside()?.join("metadata.yaml");
         let mut metadata = match fs::read(&file) {
             Ok(text) => Metadata::parse(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Metadata::default(),
@@ -177,16 +198,28 @@ impl Reading {
             None => Held::volume(&*self.pool, &self.volume)?,
             Some(name) => Held::snapshot(&*self.pool, &self.volume, name)?,
         };
-        let view = View::open(&held.attached, Access::Read)?;
-        let templates = self.pool.folder(&self.volume)?.join("templates");
-        let templates = templates.exists().then_some(templates);
-        let rootfs = view.path();
-        let contents =
-            Contents { metadata: &metadata, templates: templates.as_deref(), rootfs: &rootfs };
+        let beside = self.beside()?;
+        let folder = |name| Some(beside.join(name)).filter(|folder| folder.exists());
+        let (templates, boot) = (folder("templates"), folder("boot"));
+        let (templates, boot) = (templates.as_deref(), boot.as_deref());
         let file = File::create(to).map_err(Error::file("create", to))?;
-        let packed = images::pack(&contents, packing, &file, control)?;
-        let (fingerprint, size) = (packed.fingerprint, packed.size);
-        Ok(Found { fingerprint, size, metadata, kind: Kind::Container })
+        let pack = |root| {
+            let contents = Contents { metadata: &metadata, templates, boot, root };
+            images::pack(&contents, packing, &file, control)
+        };
+        let (packed, kind) = match &held.attached {
+            Attached::Block(disk) => {
+                exec::qemu_img::to_qcow2(disk, &self.disk, control).map_err(images::Error::from)?;
+                (pack(Root::Disk(&self.disk)), Kind::VirtualMachine)
+            }
+            files => {
+                let view = View::open(files, Access::Read)?;
+                (pack(Root::Files(&view.path())), Kind::Container)
+            }
+        };
+        let (fingerprint, size) = packed.map(|packed| (packed.fingerprint, packed.size))?;
+        remove(&self.disk)?;
+        Ok(Found { fingerprint, size, metadata, kind })
     }
 }
 
@@ -195,8 +228,9 @@ async fn pack(cx: &mut Cx<Publish>) -> Result<()> {
     stopped(world, &input.of)?;
     let reading = Reading {
         pool: world.pools.open(world, &input.of.pool).await?,
-        volume: instances::Kind::Container.root(&input.of.project, &input.of.instance)?,
+        volume: input.of.kind.root(&input.of.project, &input.of.instance)?,
         snapshot: input.of.snapshot.clone(),
+        disk: disk(cx),
     };
     let (to, packing, control) = (work(cx), input.compression.parsed()?, cx.control.clone());
     let found = blocking("pack image", move || {
@@ -213,14 +247,17 @@ async fn pack(cx: &mut Cx<Publish>) -> Result<()> {
     Ok(())
 }
 
-async fn drop_packed(cx: &mut Cx<Publish>) -> Result<()> {
-    let path = work(cx);
-    match tokio::fs::remove_file(&path).await {
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &path)(error))
+            Err(Error::file("remove", path)(error))
         }
         _ => Ok(()),
     }
+}
+
+async fn drop_packed(cx: &mut Cx<Publish>) -> Result<()> {
+    remove(&disk(cx)).and(remove(&work(cx)))
 }
 
 async fn keep(cx: &mut Cx<Publish>) -> Result<()> {

@@ -194,15 +194,20 @@ pub(super) fn free_name(db: &store::Read<'_>, project: &str) -> Result<String> {
 
 async fn image(cx: &mut Cx<Launch>) -> Result<()> {
     let Some(wanted) = &cx.input.image else { return Ok(()) };
-    let kind = cx.input.instance.kind();
     let image = images::provide(&cx.world, wanted, &cx.control).await?;
-    if Kind::of(&image.kind) != kind {
-        let (is, name) = (&image.kind, &image.fingerprint[..12.min(image.fingerprint.len())]);
-        let why = format!("\"{name}\" is one of a {is}, not of a {}", kind.word());
-        return Err(Error::invalid("image", why));
-    }
+    fits(&image, cx.input.instance.kind())?;
     cx.notes.image = Some(image);
     Ok(())
+}
+
+/// Fails when an image does not make such instances.
+pub(super) fn fits(image: &db::images::Image, kind: Kind) -> Result<()> {
+    if Kind::of(&image.kind) == kind {
+        return Ok(());
+    }
+    let (is, name) = (&image.kind, &image.fingerprint[..12.min(image.fingerprint.len())]);
+    let why = format!("\"{name}\" is one of a {is}, not of a {}", kind.word());
+    Err(Error::invalid("image", why))
 }
 
 async fn image_volume(cx: &mut Cx<Launch>) -> Result<()> {

@@ -66,19 +66,6 @@ pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance>
         .ok_or_else(|| Error::not_found("instance", name))
 }
 
-/// Fails for what cannot be done with a virtual machine yet.
-pub(crate) fn not_a_machine(
-    db: &Read<'_>,
-    project: &str,
-    name: &str,
-    what: &'static str,
-) -> Result<()> {
-    match find(db, project, name)?.kind() {
-        Kind::Container => Ok(()),
-        Kind::VirtualMachine => Err(Error::Unsupported(what)),
-    }
-}
-
 /// The instance's guest, which must run.
 pub(crate) fn guest(world: &World, project: &str, name: &str) -> Result<Guest> {
     world.store.read(|db| find(db, project, name))?;

@@ -128,7 +128,9 @@ async fn stopped(cx: &mut Cx<Rebuild>) -> Result<()> {
 
 async fn image(cx: &mut Cx<Rebuild>) -> Result<()> {
     let Some(wanted) = &cx.input.image else { return Ok(()) };
-    cx.notes.image = Some(images::provide(&cx.world, wanted, &cx.control).await?);
+    let image = images::provide(&cx.world, wanted, &cx.control).await?;
+    super::launch::fits(&image, cx.input.old.kind())?;
+    cx.notes.image = Some(image);
     Ok(())
 }
 

@@ -193,7 +193,8 @@ impl Of {
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
         let after = expand::lay(profiles, &new);
-        let size = Change { before: Typed::parse(&before)?.root_size(), after: typed.root_size() };
+        let size_of = |typed: &Typed| super::launch::root_size(new.kind(), typed);
+        let size = Change { before: size_of(&Typed::parse(&before)?), after: size_of(&typed) };
         let root = match size.before == size.after {
             true => None,
             false => Some(Root { pool: snapshots::pool_of(db, &old.project, &old.name)?, size }),
@@ -280,6 +281,11 @@ async fn resize_roots(cx: &mut Cx<Reconfigure>) -> Result<()> {
     for of in &cx.input.instances {
         if let Some(Root { pool, size }) = &of.root {
             resize::resize(&cx.world, pool, of.volume()?, size.after).await?;
+            let (project, name) = of.name();
+            if let Some(guest) = cx.world.guests.get(project, name) {
+                let (root, device) = (of.volume()?, Typed::parse(&of.whole.after)?);
+                super::machine::grow_root(&cx.world, &guest, &device, root).await?;
+            }
         }
     }
     Ok(())

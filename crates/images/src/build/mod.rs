@@ -15,7 +15,7 @@ use exec::{Control, Progress};
 
 use crate::error::At;
 use crate::{
-    Compression, Contents, Error, Files, Found, Kind, Limits, Metadata, Result, pack, unpack,
+    Compression, Contents, Error, Files, Found, Kind, Limits, Metadata, Result, Root, pack, unpack,
 };
 
 mod archive;
@@ -69,7 +69,8 @@ pub fn build(recipe: &Recipe, work: &Path, control: &Control) -> Result<Built> {
     control.report(Progress::stage("pack image"));
     let tarball = work.join("image.tar.zst");
     let file = File::create_new(&tarball).at("create", &tarball)?;
-    let contents = Contents { metadata: &metadata, templates: None, rootfs: &rootfs };
+    let contents =
+        Contents { metadata: &metadata, templates: None, boot: None, root: Root::Files(&rootfs) };
     let packed = pack(&contents, Compression::Zstd, &file, control)?;
     file.sync_all().at("sync", &tarball)?;
     let (fingerprint, size) = (packed.fingerprint, packed.size);

@@ -111,20 +111,37 @@ impl<W: Write> Packer<W> {
         control: &Control,
     ) -> Result<()> {
         let mut extensions = xattrs(&file).at("read the attributes of", path)?;
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let (name, head, parts) = match holes::find(&file, stat) {
-            None => (path.to_owned(), Vec::new(), vec![(0, size)]),
-            Some(parts) => {
-                extensions.extend(sparse(path, size));
-                (stand_in(path), holes::map(&parts, size), parts)
-            }
+        let Some(parts) = holes::find(&file, stat) else {
+            return self.whole_file(path, stat, file, extensions, control);
         };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        extensions.extend(sparse(path, size));
+        let head = holes::map(&parts, size);
         let data: u64 = parts.iter().map(|(_, length)| length).sum();
         let mut header = header(stat, EntryType::Regular);
         header.set_size(head.len() as u64 + data);
         self.bytes += data;
         let data = Data::new(head, file, parts, control);
-        let written = self.write(&name, header, extensions, data);
+        let written = self.write(&stand_in(path), header, extensions, data);
+        control.check()?;
+        written
+    }
+
+    /// A file with its holes as zeros, for readers that know none.
+    pub(super) fn whole_file(
+        &mut self,
+        path: &Path,
+        stat: &Stat,
+        file: File,
+        extensions: Vec<(String, Vec<u8>)>,
+        control: &Control,
+    ) -> Result<()> {
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let mut header = header(stat, EntryType::Regular);
+        header.set_size(size);
+        self.bytes += size;
+        let data = Data::new(Vec::new(), file, vec![(0, size)], control);
+        let written = self.write(path, header, extensions, data);
         control.check()?;
         written
     }

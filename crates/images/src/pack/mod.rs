@@ -34,8 +34,19 @@ pub struct Contents<'a> {
     pub metadata: &'a Metadata,
     /// The folder of templates, if any.
     pub templates: Option<&'a Path>,
-    /// The root's folder; may be a link to it.
-    pub rootfs: &'a Path,
+    /// The kernel of a machine that boots without firmware, if it brings one.
+    pub boot: Option<&'a Path>,
+    /// What it is all for.
+    pub root: Root<'a>,
+}
+
+/// The root in an image.
+#[derive(Debug, Clone, Copy)]
+pub enum Root<'a> {
+    /// A folder of files; may be a link to it.
+    Files(&'a Path),
+    /// A disk, which is to be in QEMU's format.
+    Disk(&'a Path),
 }
 
 /// A tarball that was written.
@@ -61,7 +72,13 @@ pub fn pack(
     if let Some(templates) = contents.templates {
         tarball.tree(templates, "templates")?;
     }
-    tarball.tree(contents.rootfs, "rootfs")?;
+    if let Some(boot) = contents.boot {
+        tarball.tree(boot, "boot")?;
+    }
+    match contents.root {
+        Root::Files(folder) => tarball.tree(folder, "rootfs")?,
+        Root::Disk(file) => tarball.whole(file, "rootfs.img")?,
+    }
     tarball.finish()?.flush().at("write", "image")?;
     Ok(Packed { fingerprint: digest.fingerprint(), size: digest.bytes() })
 }

@@ -9,6 +9,10 @@ fn metadata() -> Metadata {
     Metadata { architecture: "x86_64".into(), ..Metadata::default() }
 }
 
+fn files<'a>(metadata: &'a Metadata, folder: &'a Path) -> Contents<'a> {
+    Contents { metadata, templates: None, boot: None, root: Root::Files(folder) }
+}
+
 /// All that a tarball could lose, but devices.
 fn tree(root: &Path) {
     let long = "d".repeat(120);
@@ -62,7 +66,8 @@ fn what_was_packed_comes_back_in_every_compression() {
             .enumerate()
     {
         let file = work.path().join(format!("{n}.image"));
-        let contents = Contents { metadata: &metadata(), templates: None, rootfs: &root };
+        let metadata = metadata();
+        let contents = files(&metadata, &root);
         let packed =
             pack(&contents, compression, File::create(&file).unwrap(), &Control::none()).unwrap();
         let found = inspect(&Files::unified(&file), &Control::none()).unwrap();
@@ -103,7 +108,8 @@ fn the_same_files_give_the_same_bytes() {
     for name in ["b", "a", "c"] {
         fs::write(work.path().join(name), name).unwrap();
     }
-    let contents = Contents { metadata: &metadata(), templates: None, rootfs: work.path() };
+    let metadata = metadata();
+    let contents = files(&metadata, work.path());
     let (mut one, mut two) = (Vec::new(), Vec::new());
     pack(&contents, Compression::Zstd, &mut one, &Control::none()).unwrap();
     pack(&contents, Compression::Zstd, &mut two, &Control::none()).unwrap();
@@ -116,7 +122,8 @@ fn packing_stops_when_cancelled() {
     fs::write(work.path().join("a"), "a").unwrap();
     let control = Control::none();
     control.cancel();
-    let contents = Contents { metadata: &metadata(), templates: None, rootfs: work.path() };
+    let metadata = metadata();
+    let contents = files(&metadata, work.path());
     let stopped = pack(&contents, Compression::None, io::sink(), &control);
     assert!(matches!(stopped, Err(Error::Cancelled(_))), "{stopped:?}");
 }
@@ -132,7 +139,8 @@ fn gnu_tar_reads_what_we_pack() {
     }
     tree(&root);
     let file = work.path().join("image.tar");
-    let contents = Contents { metadata: &metadata(), templates: None, rootfs: &root };
+    let metadata = metadata();
+    let contents = files(&metadata, &root);
     pack(&contents, Compression::None, File::create(&file).unwrap(), &Control::none()).unwrap();
     let into = work.path().join("into");
     fs::create_dir(&into).unwrap();

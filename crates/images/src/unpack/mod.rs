@@ -88,6 +88,34 @@ pub fn unpack_instance(
     }
 }
 
+/// Unpacks a virtual machine that lies beneath `part` of an archive into an existing empty folder: `root.img` of
+/// `<part>.img`, and what lies beside it.
+pub fn unpack_machine(
+    file: &Path,
+    part: &Path,
+    into: &Path,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Unpacked> {
+    let mut work = Work::new(limits, Nodes::LeftOut, control);
+    let mut disk = part.as_os_str().to_owned();
+    disk.push(".img");
+    let disk = PathBuf::from(disk);
+    let (mut tree, mut beside, mut found) = (Tree::create(into)?, Beside::new(into, part), false);
+    work.each(file, &mut |writer, item| match entry::called(item)? == disk {
+        true => {
+            found = true;
+            writer.put_file(item, &mut tree, Path::new("root.img"))
+        }
+        false => beside.put(writer, item),
+    })?;
+    beside.finish()?;
+    match found {
+        true => Ok(work.done),
+        false => Err(Error::NoPart { file: file.to_owned(), part: disk }),
+    }
+}
+
 /// Unpacks what lies beside an instance's root beneath `part` of an archive: `metadata.yaml` and `templates/`.
 pub fn unpack_beside(
     file: &Path,
@@ -192,30 +220,21 @@ impl<'a> Work<'a> {
 
     /// One file with everything beneath `part`, or the metadata alone.
     fn unified(&mut self, file: &Path, part: &Path, into: &Path) -> Result<()> {
-        let mut rootfs = Lazy::new(into.join("rootfs"));
-        let mut templates = Lazy::new(into.join("templates"));
-        let mut boot = Lazy::new(into.join("boot"));
-        let (in_rootfs, in_templates) = (part.join("rootfs"), part.join("templates"));
+        let (mut rootfs, mut beside) = (Lazy::new(into.join("rootfs")), Beside::new(into, part));
         self.each(file, &mut |writer, item| {
             let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
             let Ok(path) = path.strip_prefix(part) else { return Ok(()) };
             let mut parts = path.components();
             let first = parts.next().map(|part| part.as_os_str().as_encoded_bytes().to_owned());
             match first.as_deref() {
-                Some(b"metadata.yaml") => small_file(item, &into.join("metadata.yaml")),
-                Some(b"templates") => {
-                    writer.put(item, templates.tree()?, parts.as_path(), &in_templates)
+                Some(b"rootfs") => {
+                    writer.put(item, rootfs.tree()?, parts.as_path(), &part.join("rootfs"))
                 }
-                Some(b"boot") => {
-                    writer.put(item, boot.tree()?, parts.as_path(), &part.join("boot"))
-                }
-                Some(b"rootfs") => writer.put(item, rootfs.tree()?, parts.as_path(), &in_rootfs),
                 Some(b"rootfs.img") => writer.disk(item, &into.join("disk.qcow2")),
-                _ => Ok(()),
+                _ => beside.put(writer, item),
             }
         })?;
-        templates.finish()?;
-        boot.finish()?;
+        beside.finish()?;
         rootfs.finish()
     }
 
@@ -256,6 +275,52 @@ impl<'a> Work<'a> {
         })
     }
 }
+
+/// What lies beside a root.
+struct Beside<'a> {
+    into: &'a Path,
+    part: &'a Path,
+    folders: [(&'static str, Lazy); 3],
+}
+
+impl<'a> Beside<'a> {
+    fn new(into: &'a Path, part: &'a Path) -> Beside<'a> {
+        let folders = ["templates", "boot", "nvram"].map(|name| (name, Lazy::new(into.join(name))));
+        Beside { into, part, folders }
+    }
+
+    /// Puts an entry in place, if it is one of these.
+    fn put(&mut self, writer: &mut Writer, item: &mut Item) -> Result<()> {
+        let path = name::relative(&item.path).map_err(|why| item.hostile(why))?;
+        let Ok(path) = path.strip_prefix(self.part) else { return Ok(()) };
+        let mut parts = path.components();
+        let first = parts.next().map(|part| part.as_os_str().to_owned()).unwrap_or_default();
+        if first == "metadata.yaml" {
+            return small_file(item, &self.into.join("metadata.yaml"));
+        }
+        let [.., (_, nvram)] = &mut self.folders;
+        if first == OF_LXD {
+            return match item.header().entry_type().is_file() {
+                true => writer.put_file(item, nvram.tree()?, Path::new(OF_LXD)),
+                // Later ones have a link to a file of another name.
+                false => Ok(()),
+            };
+        }
+        match self.folders.iter_mut().find(|(name, _)| first == *name) {
+            Some((name, tree)) => {
+                writer.put(item, tree.tree()?, parts.as_path(), &self.part.join(name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.folders.into_iter().try_for_each(|(_, tree)| tree.finish())
+    }
+}
+
+/// What LXD calls the variables of a virtual machine's firmware, beside its disk.
+const OF_LXD: &str = "qemu.nvram";
 
 /// A tree that is made when its first entry comes.
 struct Lazy {

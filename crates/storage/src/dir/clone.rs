@@ -19,11 +19,14 @@ use super::pool::DirPool;
 use super::trees::{Opened, Purpose, grow_to};
 use crate::error::At;
 use crate::{
-    Access, Content, Error, Result, Shape, View, VolumeId, VolumeKind, copy, copy_tree, fsio,
+    Access, Content, Error, Result, Shape, View, VolumeId, VolumeKind, copy, copy_tree, fallback,
+    fsio,
 };
 
 /// What an image brings beside its root, which all that is made of it keeps.
 const BESIDE: [&str; 3] = ["metadata.yaml", "templates", "boot"];
+/// The folder with what a machine writes itself beside its disk: what its firmware remembers.
+pub(super) const OWN: &str = "nvram";
 
 /// Makes volume `to` from `source`.
 pub(super) fn volume(
@@ -90,6 +93,7 @@ impl From<'_> {
         for name in BESIDE {
             share(&self.place.folder.join(name), &to.folder.join(name))?;
         }
+        fallback::copy_folder(&self.place.folder.join(OWN), &to.folder.join(OWN))?;
         meta.write_new(to)?;
         control.check()?;
         match self.is_cheap(meta) {

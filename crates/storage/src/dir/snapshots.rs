@@ -1,10 +1,12 @@
 //! Snapshots: a copy of the volume's own files in its folder. For an overlay that is what the
 //! instance changed, not the image. They are renamed and deleted with the volume.
 
+use std::path::PathBuf;
+
 use exec::Control;
 
 use super::build::Build;
-use super::clone::From;
+use super::clone::{From, OWN};
 use super::layout::Place;
 use super::lock::Lock;
 use super::meta::Meta;
@@ -13,7 +15,7 @@ use super::trees::Purpose;
 use crate::error::At;
 use crate::fsio::{self, Moved};
 use crate::volume::check_name;
-use crate::{Attached, Content, Error, Result, Snapshots, VolumeId, VolumeKind};
+use crate::{Attached, Content, Error, Result, Snapshots, VolumeId, VolumeKind, fallback};
 
 impl Snapshots for DirPool {
     fn take(&self, of: &VolumeId, name: &str, control: &Control) -> Result<()> {
@@ -63,7 +65,12 @@ impl Snapshots for DirPool {
         let from = From { pool: self, id: of, place, meta: kept };
         from.write(&build.place, &old, Purpose::Use, control)?;
         let _lock = Lock::pool(&self.layout)?;
-        put_back(&build.place, &now, &old)
+        let had = fsio::exists(&build.place.folder.join(OWN))?;
+        put_back(&build.place, &now, &old)?;
+        match had {
+            true => Ok(()),
+            false => fallback::remove_tree(&now.folder.join(OWN)),
+        }
     }
 
     fn copy(&self, of: &VolumeId, name: &str, to: &VolumeId, control: &Control) -> Result<()> {
@@ -122,6 +129,10 @@ impl Snapshots for DirPool {
         self.attach_at(of, &place, &meta)
     }
 
+    fn folder(&self, of: &VolumeId, name: &str) -> Result<PathBuf> {
+        Ok(self.snapshot(of, name)?.0.folder)
+    }
+
     fn detach(&self, of: &VolumeId, name: &str) -> Result<()> {
         match self.snapshot(of, name) {
             Ok((place, meta)) => self.trees.close(&meta.contents(&place)),
@@ -153,7 +164,7 @@ pub(super) fn renewed(meta: &Meta) -> Meta {
 /// Swaps the restored contents in by one rename; what they replace goes with the build.
 pub(super) fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
     fsio::swap(&meta.contents(build), &meta.contents(now))?;
-    for name in ["work", "metadata.yaml", "templates", "boot"] {
+    for name in ["work", "metadata.yaml", "templates", "boot", OWN] {
         let (from, to) = (build.folder.join(name), now.folder.join(name));
         match (fsio::exists(&from)?, fsio::exists(&to)?) {
             (true, true) => fsio::swap(&from, &to)?,

@@ -1,7 +1,7 @@
 //! What goes into an instance's backup: the rows as an index, and the files of the root and its snapshots.
 
 use images::backup::{Config, Index};
-use storage::{Access, View};
+use storage::{Access, Attached, View};
 use wire::{BackupVolumeSnapshot, ConfigMap, InstanceSnapshot, StorageVolume};
 
 use super::Of;
@@ -10,10 +10,19 @@ use crate::{
     backups::{Contents, Job, Out, Part},
     blocking::blocking,
     instances::{
+        Kind,
         list::{self, Depth},
         snapshots,
     },
 };
+
+/// What an instance and the folder of its snapshots are called in the file.
+pub(super) fn names(kind: Kind) -> [&'static str; 2] {
+    match kind {
+        Kind::Container => ["backup/container", "backup/snapshots"],
+        Kind::VirtualMachine => ["backup/virtual-machine", "backup/virtual-machine-snapshots"],
+    }
+}
 
 pub(super) async fn write(world: &World, of: &Of, job: Job) -> Result<()> {
     let index = index(world, of, job.without_snapshots).await?;
@@ -21,7 +30,7 @@ pub(super) async fn write(world: &World, of: &Of, job: Job) -> Result<()> {
     let pool = world.pools.open(world, &job.pool).await?;
     blocking("write backup", move || {
         let part = |tarball: &mut Out<'_>, part: &Part<'_>| pack(tarball, part, rows.as_deref());
-        let names = ["backup/container", "backup/snapshots"];
+        let names = names(Kind::of(&index.r#type));
         job.volume(&Contents { pool: &pool, index: &index, names, part: &part })
     })
     .await
@@ -37,14 +46,15 @@ async fn index(world: &World, of: &Of, without_snapshots: bool) -> Result<Index>
     };
     known(&mut instance.config, &mut instance.expanded_config);
     kept.iter_mut().for_each(|one| known(&mut one.config, &mut one.expanded_config));
+    let kind = Kind::from(instance.r#type);
     let pool = world.store.read(|db| snapshots::pool_of(db, project, name))?;
     let pool = crate::storage::get(world, &pool)?;
     let profile = |profile: &String| crate::profiles::get(world, project, profile);
     let profiles = instance.profiles.iter().map(profile).collect::<Result<_>>()?;
     let volume = StorageVolume {
         name: name.to_owned(),
-        r#type: String::from("container"),
-        content_type: String::from("filesystem"),
+        r#type: kind.word().to_owned(),
+        content_type: content(kind),
         location: instance.location.clone(),
         project: project.to_owned(),
         created_at: instance.created_at,
@@ -55,9 +65,9 @@ async fn index(world: &World, of: &Of, without_snapshots: bool) -> Result<Index>
         backend: pool.driver.clone(),
         pool: pool.name.clone(),
         snapshots: kept.iter().map(|snapshot| snapshot.name.clone()).collect(),
-        r#type: String::from("container"),
+        r#type: kind.word().to_owned(),
         config: Some(Config {
-            volume_snapshots: kept.iter().map(of_volume).collect(),
+            volume_snapshots: kept.iter().map(|one| of_volume(kind, one)).collect(),
             container: Some(instance),
             snapshots: kept,
             pool: Some(pool),
@@ -76,10 +86,18 @@ fn known(config: &mut ConfigMap, expanded: &mut ConfigMap) {
     }
 }
 
-fn of_volume(snapshot: &InstanceSnapshot) -> BackupVolumeSnapshot {
+fn content(kind: Kind) -> String {
+    let word = match kind {
+        Kind::Container => "filesystem",
+        Kind::VirtualMachine => "block",
+    };
+    word.to_owned()
+}
+
+fn of_volume(kind: Kind, snapshot: &InstanceSnapshot) -> BackupVolumeSnapshot {
     BackupVolumeSnapshot {
         name: snapshot.name.clone(),
-        content_type: String::from("filesystem"),
+        content_type: content(kind),
         created_at: snapshot.created_at,
         expires_at: snapshot.expires_at,
         ..BackupVolumeSnapshot::default()
@@ -93,14 +111,20 @@ fn pack(tarball: &mut Out<'_>, part: &Part<'_>, rows: Option<&str>) -> Result<()
     if let Some(rows) = rows.filter(|_| part.is_now) {
         tarball.text(&format!("{name}/backup.yaml"), rows.as_bytes())?;
     }
-    let (metadata, templates) = (part.beside.join("metadata.yaml"), part.beside.join("templates"));
+    let metadata = part.beside.join("metadata.yaml");
     if metadata.exists() {
         tarball.file(&metadata, &format!("{name}/metadata.yaml"))?;
     }
-    if templates.exists() {
-        tarball.tree(&templates, &format!("{name}/templates"))?;
+    for folder in ["templates", "boot", "nvram"] {
+        let there = part.beside.join(folder);
+        if there.exists() {
+            tarball.tree(&there, &format!("{name}/{folder}"))?;
+        }
     }
     let Some(attached) = part.attached else { return Ok(()) };
+    if let Attached::Block(disk) = attached {
+        return Ok(tarball.disk(disk, &format!("{name}.img"))?);
+    }
     let view = View::open(attached, Access::Read)?;
     Ok(tarball.tree(&view.path(), &format!("{name}/rootfs"))?)
 }

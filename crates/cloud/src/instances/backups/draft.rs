@@ -17,7 +17,7 @@ use crate::{
         instances::{self as rows, Instance, Made},
     },
     expand,
-    instances::{copy::draft::in_pool, options::Typed},
+    instances::{Kind, copy::draft::in_pool, options::Typed},
 };
 
 /// What is to be made.
@@ -37,11 +37,11 @@ pub(super) fn draft(
     (name, pool): (Option<&str>, Option<&str>),
 ) -> Result<Draft> {
     let wrong = |why: &str| Error::invalid("backup", why);
-    match index.r#type.as_str() {
-        "container" | "" => {}
-        "virtual-machine" => return Err(Error::Unsupported("a virtual machine")),
+    let kind = match index.r#type.as_str() {
+        "container" | "" => Kind::Container,
+        "virtual-machine" => Kind::VirtualMachine,
         other => return Err(wrong(&format!("it is one of a \"{other}\", not of an instance"))),
-    }
+    };
     let config = index.config.as_ref();
     let given = config.and_then(|config| config.container.as_ref());
     let (Some(config), Some(given)) = (config, given) else {
@@ -60,7 +60,7 @@ pub(super) fn draft(
         id: 0,
         project: project.to_owned(),
         name: name.to_owned(),
-        kind: String::from("container"),
+        kind: kind.word().to_owned(),
         architecture: given.architecture.clone(),
         member: world.me.clone(),
         description: given.description.clone(),
@@ -74,12 +74,7 @@ pub(super) fn draft(
     };
     instance.devices = in_pool(db, &instance, &pool)?;
     let typed = with_root(db, &mut instance, &pool)?;
-    crate::instances::check_devices(
-        db,
-        crate::instances::Kind::Container,
-        (project, name),
-        &typed,
-    )?;
+    crate::instances::check_devices(db, kind, (project, name), &typed)?;
     let mut snapshots: Vec<Snapshot> = Vec::new();
     for name in &index.snapshots {
         options::names::check_snapshot(name).map_err(|why| Error::invalid("snapshot name", why))?;

@@ -19,9 +19,6 @@ use crate::{
     url,
 };
 
-/// What the instance as it is now is called in the file.
-const ROOT: &str = "backup/container";
-
 /// What is done to make an instance of a backup.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Import {
@@ -72,6 +69,11 @@ impl Import {
     fn own(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
         let found = rows::get(db, &self.instance.project, &self.instance.name)?;
         Ok(found.filter(|row| row.created_at == self.instance.created_at))
+    }
+
+    /// What the instance as it is now and the folder of its snapshots are called in the file.
+    fn names(&self) -> [&'static str; 2] {
+        super::contents::names(self.instance.kind())
     }
 
     fn volume(&self) -> Result<VolumeId> {
@@ -135,10 +137,14 @@ async fn delete_rows(cx: &mut Cx<Import>) -> Result<()> {
     backups::remove(&cx.input.file).await
 }
 
-/// Makes an instance's files of a part of the file.
+/// Makes an instance's files or its disk of a part of the file.
 fn write(unpack: &Unpack, part: &str, into: &Path) -> Result<(), FillError> {
     let (limits, part) = (backups::limits(&unpack.pool)?, Path::new(part));
-    images::unpack_instance(&unpack.file, part, into, &limits, &unpack.control)?;
+    let unpacked = match unpack.shape.content.is_disk() {
+        true => images::unpack_machine,
+        false => images::unpack_instance,
+    };
+    unpacked(&unpack.file, part, into, &limits, &unpack.control)?;
     Ok(())
 }
 
@@ -149,16 +155,20 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
         pool: cx.world.pools.open(&cx.world, &input.pool).await?,
         volume: input.volume()?,
         side: input.side()?,
-        shape: Shape { size: input.size, ..Shape::filesystem().plain() },
+        shape: Shape {
+            content: input.instance.kind().content(),
+            size: input.size,
+            ..Shape::filesystem().plain()
+        },
         control: cx.control.clone(),
     })
 }
 
 async fn root(cx: &mut Cx<Import>) -> Result<()> {
-    let unpack = unpack(cx).await?;
+    let (unpack, [name, _]) = (unpack(cx).await?, cx.input.names());
     match cx.input.optimized {
-        true => unpack.bare(Some(ROOT)).await,
-        false => unpack.whole(ROOT, write).await,
+        true => unpack.bare(Some(name)).await,
+        false => unpack.whole(name, write).await,
     }
 }
 
@@ -171,10 +181,15 @@ async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn kept(cx: &mut Cx<Import>) -> Result<()> {
     let names = cx.input.snapshots.iter().map(|one| &one.name);
-    let parts = names.map(|name| (name.clone(), format!("backup/snapshots/{name}"))).collect();
-    let unpack = unpack(cx).await?;
+    let [now, folder] = cx.input.names();
+    let parts = names.map(|name| (name.clone(), format!("{folder}/{name}"))).collect();
+    let mut unpack = unpack(cx).await?;
+    if unpack.shape.content.is_disk() {
+        // It may have been smaller then.
+        unpack.shape.size = None;
+    }
     match cx.input.optimized {
-        true => unpack.streams(parts, ROOT).await,
+        true => unpack.streams(parts, now).await,
         false => unpack.snapshots(parts, write).await,
     }
 }

@@ -41,6 +41,11 @@ impl Of {
     pub fn new(project: &str, instance: &str) -> Of {
         Of { project: project.to_owned(), instance: instance.to_owned() }
     }
+
+    fn root(&self, db: &Read<'_>) -> Result<VolumeId> {
+        let row = rows::get(db, &self.project, &self.instance)?;
+        row.map_or(Kind::Container, |row| row.kind()).root(&self.project, &self.instance)
+    }
 }
 
 impl Owner for Of {
@@ -104,14 +109,13 @@ impl Owner for Of {
 
 impl Source for Of {
     fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)> {
-        super::not_a_machine(db, &self.project, &self.instance, "a backup of a virtual machine")?;
         let pool = snapshots::pool_of(db, &self.project, &self.instance)?;
-        Ok((pool, Kind::Container.root(&self.project, &self.instance)?))
+        Ok((pool, self.root(db)?))
     }
 
     /// No instance can be called so.
-    fn side(&self, _id: i64) -> Result<VolumeId> {
-        let root = Kind::Container.root(&self.project, &self.instance)?;
+    fn side(&self, db: &Read<'_>, _id: i64) -> Result<VolumeId> {
+        let root = self.root(db)?;
         Ok(VolumeId::new(root.kind, format!("{}@backup", root.name))?)
     }
 

@@ -24,7 +24,7 @@ mod swap;
 
 pub(crate) use self::{
     power::{find_again, power_on},
-    swap::{same_disks, swap},
+    swap::{grow_root, same_disks, swap},
 };
 
 use options::{

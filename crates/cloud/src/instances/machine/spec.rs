@@ -17,6 +17,8 @@ use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, n
 const USUAL_MEMORY: u64 = 1 << 30;
 /// The kernel's command line of an image that brings a kernel and none.
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
+/// What variables are called that came in a backup of LXD's.
+const FROM_LXD: &str = "qemu.nvram";
 /// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
 const LONGEST: u64 = 4096;
 
@@ -144,17 +146,23 @@ fn command_line(path: &Path) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The machine's own variables, beside its disk. Another firmware (secure boot or not) has others, so those
-/// are called as what they began from.
+/// The machine's own variables, in a folder beside its disk. Another firmware (secure boot or not) has others,
+/// so those are called as what they began from.
 fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
-    let name = variables.file_name().unwrap_or_default();
-    let file = folder.join(name);
-    if !file.exists() {
-        let new = folder.join("nvram.new");
-        fs::copy(variables, &new).map_err(Error::file("copy", variables))?;
+    let (own, name) = (folder.join("nvram"), variables.file_name().unwrap_or_default());
+    let file = own.join(name);
+    if !is_plain(&file) {
+        make(&own, 0o700)?;
+        let (new, given) = (own.join(".new"), own.join(FROM_LXD));
+        let length = |file: &Path| fs::metadata(file).map(|it| it.len()).ok();
+        // Of another length they are of a firmware that is built otherwise.
+        let usable = is_plain(&given) && length(&given) == length(variables);
+        let from = if usable { &given } else { variables };
+        fs::copy(from, &new).map_err(Error::file("copy", from))?;
         let synced = fs::File::open(&new).and_then(|new| new.sync_all());
         synced.map_err(Error::file("write", &new))?;
         fs::rename(&new, &file).map_err(Error::file("rename", &new))?;
+        fs::File::open(&own).and_then(|own| own.sync_all()).map_err(Error::file("sync", &own))?;
     }
     Ok(file)
 }

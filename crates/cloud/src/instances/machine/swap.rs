@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use options::device::{Device, Disk};
+use storage::{Attached, Held, VolumeId};
 
 use super::{
     super::{guests::Guest, options::Typed},
     kit, power, shares,
 };
 use crate::{
-    Error, Result, World, db::instances as rows, expand::Expanded, names, networks::port::Port,
-    volumes::attach::Plan,
+    Error, Result, World, blocking::blocking, db::instances as rows, expand::Expanded, names,
+    networks::port::Port, volumes::attach::Plan,
 };
 
 /// One side of a change.
@@ -109,4 +110,28 @@ pub(crate) fn same_disks(old: &Typed, new: &Typed) -> bool {
         typed.devices.iter().filter_map(plain).collect()
     };
     disks(old) == disks(new)
+}
+
+/// Lets a running machine see how large its root became; a container sees it by itself.
+pub(crate) async fn grow_root(
+    world: &World,
+    guest: &Guest,
+    typed: &Typed,
+    root: VolumeId,
+) -> Result<()> {
+    let Some(qmp) = guest.qmp() else { return Ok(()) };
+    let device = typed.devices.iter().find(|(_, it)| it.disk().is_some_and(Disk::is_root));
+    let Some((name, _)) = device else { return Ok(()) };
+    let pool = world.pools.open(world, typed.root_pool()?).await?;
+    let measured = blocking("measure root", move || {
+        let held = Held::volume(&*pool, &root)?;
+        Ok::<_, Error>(match &held.attached {
+            Attached::Block(disk) => Some(storage::disk_size(disk)?),
+            _ => None,
+        })
+    });
+    match measured.await? {
+        Some(size) => Ok(vm::grow_disk(qmp, name, size).await?),
+        None => Ok(()),
+    }
 }

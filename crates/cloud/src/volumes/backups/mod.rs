@@ -133,7 +133,7 @@ impl Source for Of {
     }
 
     /// Every volume has a `_` after its project: none is called so.
-    fn side(&self, id: i64) -> Result<VolumeId> {
+    fn side(&self, _db: &Read<'_>, id: i64) -> Result<VolumeId> {
         Ok(VolumeId::new(self.volume.on_disk()?.kind, format!("backup-{id}"))?)
     }
 

@@ -126,7 +126,7 @@ impl Source for Of {
 
     /// Every bucket has a `_` after its project: none is called so. None is ever made: a store shows
     /// itself as it was at one moment while it goes on.
-    fn side(&self, id: i64) -> Result<VolumeId> {
+    fn side(&self, _db: &Read<'_>, id: i64) -> Result<VolumeId> {
         Ok(VolumeId::new(VolumeKind::Bucket, format!("backup-{id}"))?)
     }
 
