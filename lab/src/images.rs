@@ -22,19 +22,52 @@ const BUILD: Duration = Duration::from_secs(500);
 /// said why.
 #[track_caller]
 pub fn debian() -> Option<PathBuf> {
-    let (cache, file) = (Path::new(CACHE), Path::new(CACHE).join("debian-12.image"));
-    fs::create_dir_all(cache).unwrap_or_else(|e| panic!("cannot make {CACHE}: {e}"));
-    let lock = fs::File::create(cache.join("lock"));
+    let file = Path::new(CACHE).join("debian-12.image");
+    kept(&file, || {
+        let daemon = built(&["image", "build", "debian:12", "--alias", "debian"])?;
+        // A run that is killed here must not leave half a file under the right name.
+        let part = file.with_extension("part");
+        daemon.cli(["image", "export", "debian", &part.to_string_lossy()]).ok();
+        Some(part)
+    })
+}
+
+/// Debian 12 for virtual machines: a folder with `main` and `rootfs`.
+#[track_caller]
+pub fn debian_machine() -> Option<PathBuf> {
+    let folder = Path::new(CACHE).join(format!("debian-12-machine-{MACHINE}"));
+    kept(&folder, || {
+        let daemon = built(&["image", "build", "debian:12", "--vm", "--alias", "debian"])?;
+        let image = daemon.get("/1.0/images/aliases/debian");
+        let print = image["target"].as_str().unwrap_or_else(|| panic!("no target in {image}"));
+        let (part, files) = (folder.with_extension("part"), daemon.folder().join("images"));
+        fs::create_dir_all(&part).unwrap_or_else(|e| panic!("cannot make {part:?}: {e}"));
+        for (from, to) in [(print.to_owned(), "main"), (format!("{print}.rootfs"), "rootfs")] {
+            let copied = fs::copy(files.join(from), part.join(to));
+            copied.unwrap_or_else(|e| panic!("cannot copy {to}: {e}"));
+        }
+        Some(part)
+    })
+}
+
+/// To be raised when what the server builds for machines has changed.
+const MACHINE: u32 = 1;
+
+/// What is there from an earlier run, or else is made and takes its name.
+#[track_caller]
+fn kept(path: &Path, make: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
+    fs::create_dir_all(CACHE).unwrap_or_else(|e| panic!("cannot make {CACHE}: {e}"));
+    let lock = fs::File::create(Path::new(CACHE).join("lock"));
     let lock = lock.unwrap_or_else(|e| panic!("cannot make a lock in {CACHE}: {e}"));
     flock(lock.as_fd(), FlockOperation::LockExclusive).unwrap_or_else(|e| panic!("lock: {e}"));
-    if !file.is_file() {
+    if !path.exists() {
         if let Some(why) = cannot_build() {
             skip(&why);
             return None;
         }
-        build(&file);
+        fs::rename(make()?, path).unwrap_or_else(|e| panic!("cannot keep {path:?}: {e}"));
     }
-    Some(file)
+    Some(path.to_owned())
 }
 
 fn cannot_build() -> Option<String> {
@@ -51,16 +84,13 @@ fn cannot_build() -> Option<String> {
     (!reachable).then(|| format!("Debian's archive ({address}) is not reachable"))
 }
 
+/// A daemon that has built an image.
 #[track_caller]
-fn build(file: &Path) {
+fn built(words: &[&str]) -> Option<Daemon> {
     let options = Options { host_network: true, ..Options::default() };
-    let Some(daemon) = Daemon::with(&options) else { return };
-    let words = ["image", "build", "debian:12", "--alias", "debian"];
-    daemon.begin(Client::Cli, &words, Vec::new()).limit(BUILD).wait().ok();
-    // A run that is killed here must not leave half a file under the right name.
-    let part = file.with_extension("part");
-    daemon.cli(["image", "export", "debian", &part.to_string_lossy()]).ok();
-    fs::rename(&part, file).unwrap_or_else(|e| panic!("cannot keep {file:?}: {e}"));
+    let daemon = Daemon::with(&options)?;
+    daemon.begin(Client::Cli, words, Vec::new()).limit(BUILD).wait().ok();
+    Some(daemon)
 }
 
 /// The small image, unpacked: `metadata.yaml` and `rootfs`.

@@ -109,6 +109,7 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     let Some(daemon) = Daemon::machines() else { return };
     daemon.cli(["launch", "local:busybox", "v", "--vm"]).fails_with("is one of a container");
     daemon.cli(["launch", "local:tiny", "v"]).fails_with("is one of a virtual-machine");
+    daemon.cli(["launch", "busybox", "v", "--vm"]).fails_with("can only be a container");
     daemon.no_instance_left();
 
     let init = |device: &str| daemon.lxc(["init", "tiny", "v", "--vm", "--device", device]);

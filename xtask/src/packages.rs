@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 22] = [
+const TESTS: [Needed; 23] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -19,6 +19,7 @@ const TESTS: [Needed; 22] = [
     ("lvm", "lvm2"),
     ("lxc", "lxd-client"),
     ("mkfs.btrfs", "btrfs-progs"),
+    ("mcopy", "mtools"),
     ("qemu-img", "qemu-utils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"),

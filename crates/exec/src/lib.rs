@@ -27,6 +27,7 @@ pub mod mkfs;
 pub mod mkfs_btrfs;
 pub mod mksquashfs;
 pub mod mmdebstrap;
+pub mod mtools;
 pub mod nft;
 pub mod qemu_img;
 pub mod systemctl;

@@ -1,6 +1,7 @@
 //! `mkfs.ext4`, `mkfs.xfs`: make an empty file system on a disk; `resize2fs`, `xfs_growfs`: make it larger.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::run::run;
 use crate::tool::Tool;
+
+/// Some tens of thousands of files on a slow disk.
+const POPULATE: Duration = Duration::from_secs(3600);
 
 /// The file systems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +68,23 @@ pub fn make(disk: &Path, kind: FileSystem, files: Files) -> Result<()> {
         FileSystem::Xfs => tool.args(["-q", "-f", "-K"]),
     };
     run(tool.arg(disk), &Control::none()).map(drop)
+}
+
+/// Makes ext4 with the files of a folder, in a part of a file that begins at `start`. What is named is the file
+/// system's UUID and the folder.
+pub fn populate(
+    file: &Path,
+    start: u64,
+    length: u64,
+    (uuid, folder): (&str, &Path),
+    control: &Control,
+) -> Result<()> {
+    let lazy = format!("lazy_itable_init=1,lazy_journal_init=1,offset={start}");
+    let tool = Tool::new("mke2fs", "e2fsprogs").timeout(POPULATE);
+    let tool =
+        tool.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-U", uuid, "-E", &lazy]);
+    let tool = tool.arg("-d").arg(folder).arg(file).arg(format!("{}k", length >> 10));
+    run(tool, control).map(drop)
 }
 
 /// Makes a mounted file system as large as its disk.

@@ -29,6 +29,14 @@ pub fn to_qcow2(from: &Path, to: &Path, control: &Control) -> Result<()> {
     run(tool.arg(from).arg(to), control).map(drop)
 }
 
+/// Writes a plain disk to a new qcow2 file, packed by zstd.
+pub fn to_packed_qcow2(from: &Path, to: &Path, control: &Control) -> Result<()> {
+    let tool = Tool::new(PROGRAM, "qemu-utils").timeout(TIMEOUT);
+    let tool = tool.args(["convert", "-c", "-f", "raw", "-O", "qcow2"]);
+    let tool = tool.args(["-o", "compression_type=zstd"]);
+    run(tool.arg(from).arg(to), control).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -114,6 +114,14 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// A recipe that makes no image of a machine.
+    #[error("{name} can only be a container; virtual machines are made of {known}")]
+    NoMachine {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// Something a build needs is not installed.
     #[error("{what} is not installed: apt install {package}")]
     Missing {

@@ -25,7 +25,7 @@ mod metadata;
 mod pack;
 mod unpack;
 
-pub use build::{Built, RECIPES, Recipe, RecipeInfo, build};
+pub use build::{Built, RECIPES, Recipe, RecipeInfo, build, unpack_machine_image};
 pub use digest::Digest;
 pub use disk::{check_iso, is_qcow2, qcow2_size};
 pub use error::{Error, Result};

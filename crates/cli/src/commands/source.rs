@@ -48,8 +48,10 @@ pub(crate) fn of_instance(image: &str) -> InstanceSource {
 }
 
 /// Where an image to build comes from; `debian/12` is as good as `debian:12` here.
-pub(crate) fn of_build(image: &str) -> ImagesPostSource {
+pub(crate) fn of_build(image: &str, vm: bool) -> ImagesPostSource {
+    let image_type = if vm { "virtual-machine" } else { "" };
     ImagesPostSource {
+        image_type: image_type.into(),
         r#type: "image".into(),
         alias: image.replacen(':', "/", 1),
         protocol: BUILD.into(),
@@ -69,7 +71,7 @@ mod tests {
         let want =
             json!({ "type": "image", "alias": "debian/12", "protocol": BUILD, "mode": "pull" });
         assert_eq!(json!(of_instance("debian:12")), want);
-        assert_eq!(json!(of_build("debian:12")), want);
+        assert_eq!(json!(of_build("debian:12", false)), want);
         assert_eq!(json!(of_instance("busybox"))["protocol"], BUILD);
         assert_eq!(json!(of_instance("ubuntu:24.04"))["alias"], "ubuntu/24.04");
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use exec::Control;
-use images::{Built, Files, Recipe};
+use images::{Built, Recipe};
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Request, Step, Task, step};
 use wire::ImagesPost;
@@ -20,6 +20,7 @@ use crate::{
         images::{self as rows, Image, Source},
         instances::Made,
     },
+    instances::Kind,
     url,
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Build {
     caller: Caller,
     project: String,
     recipe: String,
+    #[serde(default)]
+    kind: Kind,
     post: ImagesPost,
 }
 
@@ -59,10 +62,12 @@ impl Build {
         recipe: &str,
         post: ImagesPost,
     ) -> Result<Build> {
-        check(recipe)?;
+        let kind = post.source.as_ref().map_or("", |source| &source.image_type);
+        let kind = Kind::of(kind);
+        check(recipe, kind)?;
         world.store.read(|db| super::home(db, project))?;
         let (project, recipe) = (project.to_owned(), recipe.to_owned());
-        Ok(Build { caller: caller.clone(), project, recipe, post })
+        Ok(Build { caller: caller.clone(), project, recipe, kind, post })
     }
 }
 
@@ -79,16 +84,20 @@ pub fn build(
     world.submit(Build::new(world, caller, project, recipe, post)?, request)
 }
 
-/// Fails when there is no such recipe.
-pub(super) fn check(recipe: &str) -> Result<()> {
-    Recipe::new(recipe)?;
+/// Fails when there is no such recipe, or none that makes this.
+pub(super) fn check(recipe: &str, kind: Kind) -> Result<()> {
+    Recipe::of(recipe, kind.of_image())?;
     Ok(())
 }
 
+/// A recipe, and what is to be made by it.
+type What<'a> = (&'a str, Kind);
+
 async fn make(cx: &mut Cx<Build>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
-    let _guard = alone(world, &input.recipe, &cx.control).await?;
-    let mut image = make_in_work(world, &input.project, &input.recipe, &cx.control).await?;
+    let what = (input.recipe.as_str(), input.kind);
+    let _guard = alone(world, what, &cx.control).await?;
+    let mut image = make_in_work(world, &input.project, what, &cx.control).await?;
     image.source.task = cx.id.to_string();
     cx.notes.known = world
         .store
@@ -99,7 +108,7 @@ async fn make(cx: &mut Cx<Build>) -> Result<()> {
 
 /// Without notes there may be files without a row; the next start removes those.
 async fn drop_files(cx: &mut Cx<Build>) -> Result<()> {
-    let work = work_folder(&cx.world, &cx.input.recipe);
+    let work = work_folder(&cx.world, (&cx.input.recipe, cx.input.kind));
     blocking("clean up", move || remove(&work)).await?;
     match &cx.notes.image {
         Some(image) if !cx.notes.known => {
@@ -131,25 +140,25 @@ async fn drop_row(cx: &mut Cx<Build>) -> Result<()> {
 pub(super) async fn provide(
     world: &World,
     project: &str,
-    recipe: &str,
+    what: What<'_>,
     control: &Control,
 ) -> Result<Image> {
-    if let Some(image) = newest(world, project, recipe)? {
+    if let Some(image) = newest(world, project, what)? {
         return Ok(image);
     }
-    let _guard = alone(world, recipe, control).await?;
-    if let Some(image) = newest(world, project, recipe)? {
+    let _guard = alone(world, what, control).await?;
+    if let Some(image) = newest(world, project, what)? {
         return Ok(image);
     }
-    let image = make_in_work(world, project, recipe, control).await?;
+    let image = make_in_work(world, project, what, control).await?;
     write_row(world, &image, std::iter::empty()).await?;
-    name_after_recipe(world, &image, recipe).await?;
+    name_after_recipe(world, &image, what.0).await?;
     world.store.read(|db| super::find(db, project, &image.fingerprint))
 }
 
 /// Waits until nobody else builds that recipe.
-async fn alone(world: &World, recipe: &str, control: &Control) -> Result<tasks::Guard> {
-    let claim = [tasks::Claim::alone(format!("image-build/{recipe}"))];
+async fn alone(world: &World, what: What<'_>, control: &Control) -> Result<tasks::Guard> {
+    let claim = [tasks::Claim::alone(format!("image-build/{}", folder_of(what)))];
     let guard = world.locks().lock(&claim, "the building of the image").await;
     control.check()?;
     Ok(guard)
@@ -159,11 +168,11 @@ async fn alone(world: &World, recipe: &str, control: &Control) -> Result<tasks::
 async fn make_in_work(
     world: &World,
     project: &str,
-    recipe: &str,
+    what: What<'_>,
     control: &Control,
 ) -> Result<Image> {
-    let work = work_folder(world, recipe);
-    let result = make_in(world, project, recipe, &work, control).await;
+    let work = work_folder(world, what);
+    let result = make_in(world, project, what, &work, control).await;
     blocking("clean up", move || remove(&work)).await?;
     result
 }
@@ -171,30 +180,32 @@ async fn make_in_work(
 async fn make_in(
     world: &World,
     project: &str,
-    recipe: &str,
+    what: What<'_>,
     work: &Path,
     control: &Control,
 ) -> Result<Image> {
     let home = world.store.read(|db| super::home(db, project))?;
-    let (plan, folder, watched) = (Recipe::new(recipe)?, work.to_owned(), control.clone());
+    let plan = Recipe::of(what.0, what.1.of_image())?;
+    let (folder, watched) = (work.to_owned(), control.clone());
     let built = blocking("build image", move || {
         remove(&folder)?;
         fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
         Ok::<_, Error>(images::build(&plan, &folder, &watched)?)
     })
     .await?;
-    let (protocol, alias) = (BUILD_PROTOCOL.to_owned(), recipe.to_owned());
+    let (protocol, alias) = (BUILD_PROTOCOL.to_owned(), what.0.to_owned());
     let source = Source { protocol, alias, ..Source::default() };
     let mut image = files::row(&built.found, &home, "image.tar.zst", source);
     image.cached = true;
     let built = Arc::new(built);
     warm(world, &image, built.clone(), control).await?;
-    files::keep(world, Files::unified(&built.tarball), &image.fingerprint).await?;
+    files::keep(world, built.files.clone(), &image.fingerprint).await?;
     Ok(image)
 }
 
 /// Gives the newest image of a recipe the recipe's name as an alias, for clients that know nothing
-/// of recipes; an alias of that name that is somebody's own image is left alone.
+/// of recipes; an alias of that name that is somebody's own image is left alone, and one of the recipe's
+/// other kind, by which this one is found too.
 async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result<()> {
     world
         .store
@@ -204,8 +215,11 @@ async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result
                 return Ok(rows::insert_alias(db, home, recipe, "", print)?);
             };
             let old = rows::get(db, home, &alias.fingerprint)?;
-            let built =
-                |old: Image| old.source.protocol == BUILD_PROTOCOL && old.source.alias == recipe;
+            let built = |old: Image| {
+                image.kind == old.kind
+                    && old.source.protocol == BUILD_PROTOCOL
+                    && old.source.alias == recipe
+            };
             match old.is_some_and(built) {
                 true => {
                     Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?)
@@ -222,20 +236,22 @@ async fn warm(world: &World, image: &Image, built: Arc<Built>, control: &Control
     let pools = world.store.read(|db| Ok::<_, Error>(crate::db::pools::all(db)?))?;
     let [pool] = &pools[..] else { return Ok(()) };
     let (pool, volume) = (world.pools.open(world, &pool.name).await?, super::volume::id(image)?);
-    let control = control.clone();
+    let (control, content) = (control.clone(), Kind::of(&image.kind).content());
+    let shape = storage::Shape { content, ..storage::Shape::filesystem() };
     blocking("make image volume", move || {
         let mut place = |folder: &Path| Ok(built.place(folder, &control)?);
-        pool.create(&volume, &storage::Shape::filesystem(), Some(&mut place), &control)
+        pool.create(&volume, &shape, Some(&mut place), &control)
     })
     .await
 }
 
-fn newest(world: &World, project: &str, recipe: &str) -> Result<Option<Image>> {
+fn newest(world: &World, project: &str, (recipe, kind): What<'_>) -> Result<Option<Image>> {
     world.store.read(|db| {
         let home = super::home(db, project)?;
         let fits = |image: &Image| {
             image.project == home
                 && image.made == Made::Ready
+                && Kind::of(&image.kind) == kind
                 && image.source.protocol == BUILD_PROTOCOL
                 && image.source.alias == recipe
         };
@@ -243,8 +259,12 @@ fn newest(world: &World, project: &str, recipe: &str) -> Result<Option<Image>> {
     })
 }
 
-fn work_folder(world: &World, recipe: &str) -> PathBuf {
-    world.dirs.cache().join(format!("build-{}", recipe.replace('/', "-")))
+fn work_folder(world: &World, what: What<'_>) -> PathBuf {
+    world.dirs.cache().join(format!("build-{}", folder_of(what)))
+}
+
+fn folder_of((recipe, kind): What<'_>) -> String {
+    format!("{}-{}", recipe.replace('/', "-"), kind.word())
 }
 
 fn remove(folder: &Path) -> Result<()> {

@@ -7,12 +7,16 @@ use super::{BUILD_PROTOCOL, build};
 use crate::{
     Error, Result, World,
     db::{images as rows, images::Image, instances::Made},
+    instances::Kind,
 };
 
 /// An image somebody wants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     project: String,
+    /// What is to be made of it.
+    #[serde(default)]
+    kind: Kind,
     by: By,
 }
 
@@ -26,7 +30,11 @@ enum By {
 
 impl Wanted {
     /// The image that a request names.
-    pub(crate) fn from_source(project: &str, source: &InstanceSource) -> Result<Wanted> {
+    pub(crate) fn from_source(
+        project: &str,
+        kind: Kind,
+        source: &InstanceSource,
+    ) -> Result<Wanted> {
         let by = if source.protocol == BUILD_PROTOCOL {
             By::Recipe(source.alias.clone())
         } else if !source.server.is_empty() {
@@ -40,13 +48,13 @@ impl Wanted {
         } else {
             return Err(Error::invalid("source", "an alias, fingerprint or properties are needed"));
         };
-        Ok(Wanted { project: project.to_owned(), by })
+        Ok(Wanted { project: project.to_owned(), kind, by })
     }
 
     /// Fails early when the image cannot be provided.
     pub(crate) fn check(&self, db: &store::Read<'_>) -> Result<()> {
         match &self.by {
-            By::Recipe(recipe) => build::check(recipe),
+            By::Recipe(recipe) => build::check(recipe, self.kind),
             _ => find(db, self).map(drop),
         }
     }
@@ -58,9 +66,17 @@ pub(crate) async fn provide(
     wanted: &Wanted,
     control: &exec::Control,
 ) -> Result<Image> {
-    match &wanted.by {
-        By::Recipe(recipe) => build::provide(world, &wanted.project, recipe, control).await,
-        _ => world.store.read(|db| find(db, wanted)),
+    let (project, kind) = (&wanted.project, wanted.kind);
+    if let By::Recipe(recipe) = &wanted.by {
+        return build::provide(world, project, (recipe, kind), control).await;
+    }
+    let image = world.store.read(|db| find(db, wanted))?;
+    let recipe = &image.source.alias;
+    // An alias names one image. The same recipe may make one of the other kind, which is what is meant.
+    let other = Kind::of(&image.kind) != kind && image.source.protocol == BUILD_PROTOCOL;
+    match other && build::check(recipe, kind).is_ok() {
+        true => build::provide(world, project, (recipe, kind), control).await,
+        false => Ok(image),
     }
 }
 

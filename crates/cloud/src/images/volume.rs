@@ -4,7 +4,7 @@ use std::path::Path;
 
 use exec::Control;
 use images::Limits;
-use storage::{FillError, Shape, VolumeId, VolumeKind};
+use storage::{Shape, VolumeId, VolumeKind};
 
 use super::files;
 use crate::{Result, World, blocking::blocking, db::images::Image, instances::Kind};
@@ -31,32 +31,17 @@ pub(crate) async fn ensure(
         if pool.exists(&volume)? {
             return Ok(());
         }
-        let mut unpack = |folder: &Path| {
-            images::unpack(&files, folder, &Limits::default(), &control)?;
-            if kind == Kind::VirtualMachine {
-                disk(folder, &control)?;
+        let mut unpack = |folder: &Path| match kind {
+            Kind::Container => {
+                images::unpack(&files, folder, &Limits::default(), &control)?;
+                Ok(())
             }
-            Ok(())
+            Kind::VirtualMachine => Ok(images::unpack_machine_image(&files, folder, &control)?),
         };
         let shape = Shape { content: kind.content(), ..Shape::filesystem() };
         pool.create(&volume, &shape, Some(&mut unpack), &control)
     })
     .await
-}
-
-/// Makes a plain disk of the one an image brings, which may be QEMU's.
-fn disk(folder: &Path, control: &Control) -> Result<(), FillError> {
-    let (given, plain) = (folder.join("disk.qcow2"), folder.join("root.img"));
-    match images::is_qcow2(&given)? {
-        false => std::fs::rename(&given, &plain)?,
-        true => {
-            // One that names another file would have that read from this machine.
-            images::qcow2_size(&given)?;
-            exec::qemu_img::to_raw(&given, &plain, control)?;
-            std::fs::remove_file(&given)?;
-        }
-    }
-    Ok(())
 }
 
 /// Removes the volume; nothing there is Ok.

@@ -31,6 +31,14 @@ impl Kind {
         if word == Kind::VirtualMachine.word() { Kind::VirtualMachine } else { Kind::Container }
     }
 
+    /// What an image of such an instance makes.
+    pub(crate) fn of_image(self) -> images::Kind {
+        match self {
+            Kind::Container => images::Kind::Container,
+            Kind::VirtualMachine => images::Kind::VirtualMachine,
+        }
+    }
+
     /// What its root is.
     pub(crate) fn content(self) -> Content {
         match self {

@@ -133,7 +133,10 @@ pub(super) fn root_size(kind: Kind, typed: &Typed) -> Option<u64> {
 /// Where its root comes from.
 fn wanted(project: &str, post: &InstancesPost) -> Result<Option<Wanted>> {
     match post.source.r#type.as_str() {
-        "image" => Ok(Some(Wanted::from_source(project, &post.source)?)),
+        "image" => {
+            let kind = Kind::from(post.r#type);
+            Ok(Some(Wanted::from_source(project, kind, &post.source)?))
+        }
         "none" => Ok(None),
         "migration" => Err(Error::Unsupported("migration")),
         other => Err(Error::invalid("source type", format!("\"{other}\": image, copy or none"))),

@@ -71,8 +71,9 @@ impl Rebuild {
         name: &str,
         post: &InstanceRebuildPost,
     ) -> Result<Rebuild> {
+        let kind = world.store.read(|db| Ok::<_, Error>(super::find(db, project, name)?.kind()))?;
         let image = match post.source.r#type.as_str() {
-            "image" => Some(Wanted::from_source(project, &post.source)?),
+            "image" => Some(Wanted::from_source(project, kind, &post.source)?),
             "none" => None,
             other => {
                 return Err(Error::invalid("source type", format!("\"{other}\": image or none")));

@@ -6,8 +6,8 @@ use exec::Control;
 use exec::mmdebstrap::{Build, Hook, Stage, Target, Variant};
 
 use super::recipe::{Recipe, Release};
-use super::{files, keyring, mirror};
-use crate::Result;
+use super::{files, keyring, machine, mirror};
+use crate::{Kind, Result};
 
 /// Beyond what the archive calls required. No udev, no kernel, no ssh server.
 const PACKAGES: [&str; 17] = [
@@ -75,21 +75,28 @@ const MASKED: [&str; 9] = [
     "modprobe@.service",
 ];
 
-/// Makes the root in a folder that does not exist yet.
+/// Makes the root in a folder that does not exist yet; of a machine, all but what its disk needs.
 pub(super) fn make(
     recipe: &Recipe,
     release: &Release,
     root: &Path,
     control: &Control,
 ) -> Result<()> {
+    let (mut include, mut hooks) = (PACKAGES.map(String::from).to_vec(), Vec::new());
+    if recipe.kind() == Kind::VirtualMachine {
+        include.extend(machine::PACKAGES.map(String::from));
+        include.extend(release.machine.iter().map(|name| mirror::with_architecture(name)));
+        hooks.push(Hook { stage: Stage::Essential, command: machine::BEFORE_KERNEL.into() });
+    }
+    hooks.push(Hook { stage: Stage::Customize, command: ENABLE.into() });
     let work = root.parent().unwrap_or(root);
     let keyring = keyring::find(recipe, release, work, control)?;
     let build = Build {
         mirrors: mirror::lines(recipe, release),
         components: release.distribution.components.iter().map(ToString::to_string).collect(),
         variant: Variant::Minbase,
-        include: PACKAGES.iter().map(ToString::to_string).collect(),
-        hooks: vec![Hook { stage: Stage::Customize, command: ENABLE.into() }],
+        include,
+        hooks,
         apt_options: vec!["Acquire::Retries \"3\"".into(), "Acquire::Languages \"none\"".into()],
         // The root is synced as a whole when it is done.
         dpkg_options: vec!["force-unsafe-io".into()],
@@ -97,6 +104,9 @@ pub(super) fn make(
         ..Build::new(release.suite)
     };
     build.run(Target::Folder(root), control)?;
+    if recipe.kind() == Kind::Container {
+        of_container(root)?;
+    }
     settings(root)
 }
 
@@ -105,16 +115,19 @@ const ENABLE: &str = "chroot \"$1\" systemctl enable systemd-networkd.service";
 /// With these every container on a machine would fetch package lists at the same hour.
 const TIMERS: [&str; 2] = ["apt-daily.timer", "apt-daily-upgrade.timer"];
 
-fn settings(root: &Path) -> Result<()> {
+fn of_container(root: &Path) -> Result<()> {
     files::write(root, "etc/systemd/network/50-eth0.network", 0o644, NETWORK)?;
     let drop_in = "etc/systemd/system/systemd-networkd.service.d/50-no-udev.conf";
     files::write(root, drop_in, 0o644, NO_UDEV)?;
+    MASKED
+        .iter()
+        .try_for_each(|unit| files::link(root, &format!("etc/systemd/system/{unit}"), "/dev/null"))
+}
+
+fn settings(root: &Path) -> Result<()> {
     files::write(root, "etc/hosts", 0o644, HOSTS)?;
     files::write(root, "etc/default/locale", 0o644, "LANG=C.UTF-8\n")?;
     files::link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
-    for unit in MASKED {
-        files::link(root, &format!("etc/systemd/system/{unit}"), "/dev/null")?;
-    }
     for timer in TIMERS {
         files::remove(root, &format!("etc/systemd/system/timers.target.wants/{timer}"))?;
     }

@@ -18,6 +18,11 @@ pub(super) fn debian_architecture(kernel: &str) -> &str {
     }
 }
 
+/// The name of a package that has the processor's in it, where `ARCH` stands.
+pub(super) fn with_architecture(name: &str) -> String {
+    name.replace("ARCH", debian_architecture(std::env::consts::ARCH))
+}
+
 /// The lines for the new system's `sources.list`.
 pub(super) fn lines(recipe: &Recipe, release: &Release) -> Vec<String> {
     let (main, security) = (main(recipe, release), security(recipe, release));

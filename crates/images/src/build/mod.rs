@@ -3,6 +3,8 @@
 //! ```text
 //! recipe --root made in work/rootfs--> files of ours added --> packed into work/image.tar.zst
 //! ```
+//! Of a machine, the root becomes a disk (`machine`) and the tarball holds the metadata alone.
+//!
 //! Both are kept: the tarball is the image (its hash the fingerprint; it is what is exported and
 //! copied), and the root becomes the first pool's image volume by a rename, so the first launch need
 //! not unpack it again. Why: `docs/decisions/0004-built-images.md`.
@@ -15,7 +17,8 @@ use exec::{Control, Progress};
 
 use crate::error::At;
 use crate::{
-    Compression, Contents, Error, Files, Found, Kind, Limits, Metadata, Result, Root, pack, unpack,
+    Compression, Contents, Error, Files, Found, Kind, Limits, Metadata, Result, Root, Tarball,
+    disk, inspect, pack, unpack,
 };
 
 mod archive;
@@ -23,6 +26,7 @@ mod busybox;
 mod calendar;
 mod files;
 mod keyring;
+mod machine;
 mod mirror;
 mod recipe;
 
@@ -34,25 +38,41 @@ pub use recipe::{RECIPES, Recipe, RecipeInfo};
 /// An image that was made. The work folder is the caller's to remove.
 #[derive(Debug)]
 pub struct Built {
-    /// As if [`crate::inspect`] had read the tarball.
+    /// As if [`crate::inspect`] had read the files.
     pub found: Found,
-    /// The image in one file.
-    pub tarball: PathBuf,
-    /// `metadata.yaml` and `rootfs/`, until [`Built::place`] takes them.
-    tree: PathBuf,
+    /// The image in one file, or in two.
+    pub files: Files,
+    /// What an image volume holds, until [`Built::place`] takes it.
+    contents: PathBuf,
 }
 
 impl Built {
-    /// Moves the files into an image volume that is being filled; unpacks the tarball when they are
-    /// on another file system or were taken before.
+    /// Moves the contents into an image volume that is being filled; unpacks the files when it is
+    /// on another file system or they were taken before.
     pub fn place(&self, into: &Path, control: &Control) -> Result<()> {
-        if fs::rename(self.tree.join("rootfs"), into.join("rootfs")).is_ok() {
+        let name = self.contents.file_name().unwrap_or_default();
+        if fs::rename(&self.contents, into.join(name)).is_ok() {
             let text = self.found.metadata.text()?;
             return fs::write(into.join("metadata.yaml"), text).at("write", into);
         }
-        let files = Files::unified(&self.tarball);
-        unpack(&files, into, &Limits::default(), control).map(drop)
+        match self.found.kind {
+            Kind::Container => unpack(&self.files, into, &Limits::default(), control).map(drop),
+            Kind::VirtualMachine => unpack_machine_image(&self.files, into, control),
+        }
     }
+}
+
+/// Unpacks the files of a machine's image: its disk becomes a plain one, `root.img`.
+pub fn unpack_machine_image(files: &Files, into: &Path, control: &Control) -> Result<()> {
+    unpack(files, into, &Limits::default(), control)?;
+    let (given, plain) = (into.join("disk.qcow2"), into.join("root.img"));
+    if !disk::is_qcow2(&given)? {
+        return fs::rename(&given, &plain).at("rename", &given);
+    }
+    // One that names another file would have that read from this machine.
+    disk::qcow2_size(&given)?;
+    exec::qemu_img::to_raw(&given, &plain, control)?;
+    fs::remove_file(&given).at("remove", &given)
 }
 
 /// Makes an image in `work`, an empty folder; best on the file system of the pool it is for.
@@ -61,11 +81,18 @@ pub fn build(recipe: &Recipe, work: &Path, control: &Control) -> Result<Built> {
     let tree = work.join("tree");
     fs::create_dir(&tree).at("make folder", &tree)?;
     let rootfs = tree.join("rootfs");
-    match info.source {
-        recipe::Source::Busybox => busybox::make(&rootfs, control)?,
-        recipe::Source::Archive(release) => archive::make(recipe, release, &rootfs, control)?,
-    }
     let metadata = describe(info, recipe);
+    match (&info.source, recipe.kind()) {
+        (recipe::Source::Busybox, _) => busybox::make(&rootfs, control)?,
+        (recipe::Source::Archive(release), Kind::Container) => {
+            archive::make(recipe, release, &rootfs, control)?;
+        }
+        (recipe::Source::Archive(release), Kind::VirtualMachine) => {
+            archive::make(recipe, release, &rootfs, control)?;
+            let disk = machine::make(release, &rootfs, work, control)?;
+            return machine(metadata, disk, work, control);
+        }
+    }
     control.report(Progress::stage("pack image"));
     let tarball = work.join("image.tar.zst");
     let file = File::create_new(&tarball).at("create", &tarball)?;
@@ -75,7 +102,24 @@ pub fn build(recipe: &Recipe, work: &Path, control: &Control) -> Result<Built> {
     file.sync_all().at("sync", &tarball)?;
     let (fingerprint, size) = (packed.fingerprint, packed.size);
     let found = Found { fingerprint, size, metadata, kind: Kind::Container };
-    Ok(Built { found, tarball, tree })
+    Ok(Built { found, files: Files::unified(tarball), contents: rootfs })
+}
+
+/// The image of a disk: its metadata in a tarball of its own, and the disk.
+fn machine(
+    metadata: Metadata,
+    disk: machine::Disk,
+    work: &Path,
+    control: &Control,
+) -> Result<Built> {
+    let main = work.join("image.tar.zst");
+    let file = File::create_new(&main).at("create", &main)?;
+    let mut tarball = Tarball::new(file, Compression::Zstd, "pack image", control)?;
+    tarball.text("metadata.yaml", metadata.text()?.as_bytes())?;
+    tarball.finish()?;
+    let files = Files::split(main, disk.qcow2);
+    let found = inspect(&files, control)?;
+    Ok(Built { found, files, contents: disk.raw })
 }
 
 fn describe(info: &RecipeInfo, recipe: &Recipe) -> Metadata {
@@ -112,4 +156,10 @@ fn known() -> String {
 
 fn unknown(name: &str) -> Error {
     Error::UnknownRecipe { name: name.to_owned(), known: known() }
+}
+
+fn no_machine(name: &str) -> Error {
+    let machines = RECIPES.iter().filter(|info| info.makes(Kind::VirtualMachine));
+    let known = machines.map(|info| info.name).collect::<Vec<_>>().join(", ");
+    Error::NoMachine { name: name.to_owned(), known }
 }

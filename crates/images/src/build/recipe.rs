@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::Result;
+use crate::{Kind, Result};
 
 /// A recipe and what may be changed about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     name: String,
+    kind: Kind,
     /// The archive to take packages from, instead of this machine's own or the usual one.
     pub mirror: Option<String>,
     /// The keys that archive is signed with, instead of those this machine has installed.
@@ -15,11 +16,23 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// One of [`RECIPES`], by its name.
+    /// One of [`RECIPES`], by its name, for a container.
     pub fn new(name: &str) -> Result<Recipe> {
-        let recipe = Recipe { name: name.to_owned(), mirror: None, keyring: None };
-        recipe.info()?;
-        Ok(recipe)
+        Recipe::of(name, Kind::Container)
+    }
+
+    /// One of [`RECIPES`], by its name, for what is given.
+    pub fn of(name: &str, kind: Kind) -> Result<Recipe> {
+        let recipe = Recipe { name: name.to_owned(), kind, mirror: None, keyring: None };
+        match recipe.info()?.makes(kind) {
+            true => Ok(recipe),
+            false => Err(super::no_machine(name)),
+        }
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What it makes.
@@ -41,6 +54,13 @@ pub struct RecipeInfo {
     pub(super) source: Source,
 }
 
+impl RecipeInfo {
+    /// Whether it makes such an image.
+    pub fn makes(&self, kind: Kind) -> bool {
+        kind == Kind::Container || matches!(self.source, Source::Archive(_))
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Source {
     Busybox,
@@ -51,6 +71,8 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Release {
     pub(super) suite: &'static str,
+    /// Packages that a machine needs in it; `ARCH` stands for Debian's name of the processor.
+    pub(super) machine: &'static [&'static str],
     pub(super) distribution: &'static Distribution,
 }
 
@@ -92,9 +114,21 @@ static UBUNTU: Distribution = Distribution {
     keyring_package: "ubuntu-keyring",
 };
 
-static BOOKWORM: Release = Release { suite: "bookworm", distribution: &DEBIAN };
-static TRIXIE: Release = Release { suite: "trixie", distribution: &DEBIAN };
-static NOBLE: Release = Release { suite: "noble", distribution: &UBUNTU };
+static BOOKWORM: Release = Release {
+    suite: "bookworm",
+    machine: &["linux-image-cloud-ARCH", "grub-efi-ARCH-signed"],
+    distribution: &DEBIAN,
+};
+static TRIXIE: Release = Release {
+    suite: "trixie",
+    machine: &["linux-image-cloud-ARCH", "grub-efi-ARCH-signed", "systemd-repart"],
+    distribution: &DEBIAN,
+};
+static NOBLE: Release = Release {
+    suite: "noble",
+    machine: &["linux-image-virtual", "grub-efi-ARCH-signed"],
+    distribution: &UBUNTU,
+};
 
 /// Every recipe.
 pub static RECIPES: &[RecipeInfo] = &[

@@ -36,7 +36,7 @@ fn busybox_is_built_in_no_time_and_can_be_unpacked_again() {
     let took = start.elapsed();
     eprintln!("busybox: {took:?}, {} bytes", built.found.size);
     assert!(took.as_millis() < 3000, "{took:?}");
-    let read = inspect(&Files::unified(&built.tarball), &Control::none()).unwrap();
+    let read = inspect(&built.files, &Control::none()).unwrap();
     assert_eq!(read, built.found, "the tarball says what the build said");
 
     let (moved, unpacked) = (work.path().join("moved"), work.path().join("unpacked"));

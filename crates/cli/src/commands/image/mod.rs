@@ -45,6 +45,9 @@ enum Verb {
     Build {
         /// Image
         image: String,
+        /// Build it for virtual machines
+        #[arg(long)]
+        vm: bool,
         /// Alias to give it
         #[arg(long)]
         alias: Vec<String>,
@@ -114,7 +117,10 @@ impl Image {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         match self.verb {
             Verb::List { filter, format } => list(cx, filter.as_deref(), format).await?,
-            Verb::Build { image, alias, public } => build(cx, &image, &alias, public).await?,
+            Verb::Build { image, vm, alias, public } => {
+                let request = build_request(&image, vm, &alias, public);
+                build(cx, &image, &request).await?;
+            }
             Verb::Import(import) => import.run(cx).await?,
             Verb::Export { image, file } => export(cx, &image, file).await?,
             Verb::Info { image } => {
@@ -199,21 +205,20 @@ fn table(images: &[Shown]) -> Table {
     table
 }
 
-async fn build(cx: &Context, image: &str, aliases: &[String], public: bool) -> Result<()> {
-    let request = build_request(image, aliases, public);
+async fn build(cx: &Context, image: &str, request: &ImagesPost) -> Result<()> {
     cx.say(format!("Building {image}"));
-    let operation = cx.client.call::<ImageCreate>(&[], &cx.query(), &request).await?;
+    let operation = cx.client.call::<ImageCreate>(&[], &cx.query(), request).await?;
     let operation = cx.finish(&operation).await?;
     outln!("Image built with fingerprint: {}", made(&operation));
     Ok(())
 }
 
-fn build_request(image: &str, aliases: &[String], public: bool) -> ImagesPost {
+fn build_request(image: &str, vm: bool, aliases: &[String], public: bool) -> ImagesPost {
     let alias = |name: &String| ImageAlias { name: name.clone(), description: String::new() };
     ImagesPost {
         aliases: aliases.iter().map(alias).collect(),
         public,
-        source: Some(source::of_build(image)),
+        source: Some(source::of_build(image, vm)),
         ..ImagesPost::default()
     }
 }
@@ -312,7 +317,7 @@ mod tests {
             "aliases": [{ "name": "base", "description": "" }], "auto_update": false, "public": false,
             "source": { "type": "image", "alias": "debian/12", "protocol": "microcloud-build", "mode": "pull" },
         });
-        assert_eq!(json!(build_request("debian:12", &["base".into()], false)), want);
+        assert_eq!(json!(build_request("debian:12", false, &["base".into()], false)), want);
     }
 
     #[test]
