@@ -116,6 +116,16 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     init("root,size=1MiB").fails();
     daemon.no_instance_left();
     init("root,size=32MiB").ok();
+    daemon.busybox("c");
+    for drive in ["agent:config", "cloud-init:config"] {
+        let source = format!("source={drive}");
+        daemon.lxc(["config", "device", "add", "v", "drive", "disk", &source]).ok();
+        daemon.lxc(["config", "device", "remove", "v", "drive"]).ok();
+        daemon
+            .lxc(["config", "device", "add", "c", "drive", "disk", &source])
+            .fails_with("for virtual machines");
+    }
+    daemon.lxc(["delete", "c", "--force"]).ok();
     daemon
         .lxc(["config", "device", "add", "v", "d", "disk", "source=/dev/none"])
         .fails_with("path");
@@ -149,7 +159,7 @@ fn programs_run_and_files_are_reached_through_the_agent() {
     if !lab::machines::has_agent() {
         return lab::skip("the agent for guests was not built: cargo xtask agent");
     }
-    daemon.cli(["launch", "local:tiny", "v", "--vm"]).ok();
+    daemon.cli(["launch", "local:tiny", "v", "--vm", "-c", "cloud-init.user-data=#!/bin/x"]).ok();
     let agent = |daemon: &Daemon| {
         lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
             (daemon.cli(["exec", "v", "--", "true"]).status == 0).then_some(())
@@ -180,6 +190,12 @@ fn programs_run_and_files_are_reached_through_the_agent() {
         run(&["file", "delete", "v/tmp/noise"]).ok();
         run(&["file", "pull", "v/tmp/noise", &back.to_string_lossy()]).fails_with("not found");
     }
+    // What its cloud-init is told is on a disc by the label that it looks for, and on the drive.
+    let label = "dd if=/dev/sr1 bs=1 skip=32808 count=6 2>/dev/null";
+    assert_eq!(daemon.sh("v", label).text(), "cidata");
+    let told = daemon.sh("v", "mount -t iso9660 /dev/sr1 /mnt; cat /mnt/user-data /mnt/meta-data");
+    let told = told.text();
+    assert!(told.contains("#!/bin/x") && told.contains("local-hostname: v"), "{told}");
     let state = daemon.state("v");
     assert!(state["processes"].as_i64().is_some_and(|count| count > 10), "{state}");
     assert!(state["network"]["eth0"]["host_name"].as_str().is_some_and(|it| !it.is_empty()));

@@ -18,6 +18,10 @@ pub use iso::write as write_disc;
 pub const TAG: &str = "config";
 /// The label of the disc.
 pub const LABEL: &str = "microcloud-agent";
+/// The label of a disc with what cloud-init is told, by which it is found (cloud-init's `NoCloud`).
+pub const SEED_LABEL: &str = "cidata";
+/// The folder of the same on the drive.
+const SEED_FOLDER: &str = "cloud-init";
 /// The agent, by the name that loaders made for LXD start.
 pub const AGENT: &str = "lxd-agent";
 /// Where [`SETUP`] is in a guest.
@@ -77,15 +81,56 @@ impl Item {
     }
 }
 
-/// What is on the drive of a machine of this name; without an agent where none is installed here.
-pub fn items(name: &str, agent: Option<&Path>) -> Vec<Item> {
+/// What cloud-init is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seed<'a> {
+    /// Where it is another than before, all is done as if at the first boot.
+    pub instance_id: &'a str,
+    /// The machine's name.
+    pub name: &'a str,
+    /// More of the metadata (`user.meta-data`).
+    pub meta_data: &'a str,
+    /// What a user wants.
+    pub user_data: Option<&'a str>,
+    /// What whoever runs the machine wants.
+    pub vendor_data: Option<&'a str>,
+    /// Without it, cloud-init asks for an address on the first card.
+    pub network_config: Option<&'a str>,
+}
+
+impl Seed<'_> {
+    /// The files, as `NoCloud` reads them.
+    pub fn items(&self) -> Vec<Item> {
+        let Seed { instance_id, name, meta_data, .. } = self;
+        let meta = format!("instance-id: {instance_id}\nlocal-hostname: {name}\n{meta_data}\n");
+        // Both must be there, whatever is in them.
+        let or_nothing = |text: Option<&str>| text.unwrap_or("#cloud-config\n{}\n").to_owned();
+        let mut items = vec![
+            Item::text("meta-data", &meta),
+            Item::text("user-data", &or_nothing(self.user_data)),
+            Item::text("vendor-data", &or_nothing(self.vendor_data)),
+        ];
+        items.extend(self.network_config.map(|text| Item::text("network-config", text)));
+        items
+    }
+
+    /// The same in a folder of the drive.
+    fn on_drive(&self) -> impl Iterator<Item = Item> {
+        let moved = |item: Item| Item { path: format!("{SEED_FOLDER}/{}", item.path), ..item };
+        self.items().into_iter().map(moved)
+    }
+}
+
+/// What is on the drive of a machine; without an agent where none is installed here.
+pub fn items(seed: &Seed<'_>, agent: Option<&Path>) -> Vec<Item> {
     let mut items = vec![
-        Item::text("hostname", &format!("{name}\n")),
+        Item::text("hostname", &format!("{}\n", seed.name)),
         Item::script("install.sh", INSTALL),
         Item::script("systemd/agent-setup", SETUP),
         Item::text("systemd/microcloud-agent.service", SERVICE),
         Item::text("udev/99-microcloud-agent.rules", RULES),
     ];
+    items.extend(seed.on_drive());
     items.extend(agent.map(|from| Item::program(AGENT, from)));
     items
 }

@@ -2,7 +2,7 @@
 
 //! A disc read back by its own records; that a kernel mounts it, the lab shows.
 
-use super::super::{LABEL, items};
+use super::super::{LABEL, Seed, items};
 use super::*;
 
 fn number(disc: &[u8], at: usize) -> usize {
@@ -31,7 +31,8 @@ fn listed(disc: &[u8], folder: usize) -> Vec<(String, usize, usize)> {
 fn what_is_on_a_disc_is_found_by_both_kinds_of_names() {
     let program = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(program.path(), vec![7; 5000]).unwrap();
-    let items = items("web", Some(program.path()));
+    let seed = Seed { name: "web", user_data: Some("#!/bin/sh\n"), ..Seed::default() };
+    let items = items(&seed, Some(program.path()));
     let mut disc = Vec::new();
     write(LABEL, &items, &mut disc).unwrap();
     assert_eq!(disc.len(), number(&disc, 16 * SECTOR + 80) * SECTOR, "it is as long as it says");
@@ -49,6 +50,8 @@ fn what_is_on_a_disc_is_found_by_both_kinds_of_names() {
         let (_, folder, _) = in_root.iter().find(|(name, _, _)| name == "systemd").unwrap();
         let unit = find(&listed(&disc, *folder), "microcloud-agent.service");
         assert!(unit.starts_with(b"[Unit]"));
+        let (_, folder, _) = in_root.iter().find(|(name, _, _)| name == "cloud-init").unwrap();
+        assert_eq!(find(&listed(&disc, *folder), "user-data"), b"#!/bin/sh\n");
     }
     let many: Vec<_> = (0..100).map(|n| Item::text(&format!("file-{n}"), "")).collect();
     assert!(write(LABEL, &many, &mut Vec::new()).is_err());

@@ -1,7 +1,8 @@
 //! The drive that a machine is handed: what is on it, and whether it comes as a disc too.
 //!
 //! As a folder (9p) every machine has it. As a disc only one that was made of an image: an empty one is to have a
-//! system installed from a disc of its own, and a second one would stand in the way.
+//! system installed from a disc of its own, and a second one would stand in the way. A disc for cloud-init alone
+//! has one that is told something for it.
 
 use std::{
     fs::File,
@@ -9,18 +10,19 @@ use std::{
     path::PathBuf,
 };
 
-use options::device::{Device, Disk, DiskSource, Drive};
-use vm::{Medium, drive as on_drive};
+use options::device::{Device, DiskSource, Drive};
+use vm::{
+    Medium,
+    drive::{self as on_drive, Seed},
+};
 
 use super::{super::options::Typed, kit::Opened};
-use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
+use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, expand, names};
 
 /// The program that runs in guests.
 const AGENT: &str = "microcloud-agent";
 /// Where packages put it, if it is not beside the daemon.
 const PACKAGED: &str = "/usr/lib/microcloud";
-/// The device that nobody has to ask for.
-pub(super) const USUAL: &str = "microcloud.drive";
 
 /// The agent, where it is installed.
 pub(crate) fn agent() -> Option<PathBuf> {
@@ -30,42 +32,64 @@ pub(crate) fn agent() -> Option<PathBuf> {
     places.map(|folder| folder.join(AGENT)).find(|program| program.is_file())
 }
 
+/// What a machine's cloud-init is told.
+fn seed<'a>(instance: &'a Instance, typed: &'a Typed) -> Seed<'a> {
+    let (told, own) = (&typed.options.cloud_init, &typed.options.volatile);
+    Seed {
+        instance_id: own.cloud_init_instance_id.as_deref().unwrap_or(&instance.name),
+        name: &instance.name,
+        meta_data: instance.config.get("user.meta-data").unwrap_or_default(),
+        user_data: told.user_data(),
+        vendor_data: told.vendor_data(),
+        network_config: told.network_config(),
+    }
+}
+
 /// What is on the drive of a machine.
-pub(super) fn items(instance: &Instance) -> Vec<on_drive::Item> {
+pub(super) fn items(instance: &Instance, typed: &Typed) -> Vec<on_drive::Item> {
     let agent = agent();
     if agent.is_none() {
         let hint = "its guest gets none: install microcloud-agent beside microcloud";
         tracing::warn!(name = instance.name, "no agent is installed here; {hint}");
     }
-    on_drive::items(&instance.name, agent.as_deref())
+    on_drive::items(&seed(instance, typed), agent.as_deref())
 }
 
-/// Whether a machine gets the disc without a device that asks for it.
-pub(super) fn comes_unasked(instance: &Instance, typed: &Typed) -> bool {
+/// The discs that a machine gets without a device that asks for them, by names that no device has.
+pub(super) fn unasked(instance: &Instance, typed: &Typed) -> Vec<(&'static str, Drive)> {
     let config = |key: &str| instance.config.get(key);
-    let asked = |device: &Device| match device {
-        Device::Disk(disk) => is_drive(disk),
-        _ => false,
+    let asked = |drive| {
+        let disks = typed.devices.values().filter_map(Device::disk);
+        disks.into_iter().any(|disk| disk.origin() == Some(DiskSource::Drive(drive)))
     };
-    config("volatile.base_image").is_some()
-        && config("image.requirements.cdrom_agent") != Some("false")
-        && !typed.devices.values().any(asked)
+    let of_image = config("volatile.base_image").is_some();
+    let agent = of_image && config("image.requirements.cdrom_agent") != Some("false");
+    let told = &typed.options.cloud_init;
+    let told = [told.user_data(), told.vendor_data(), told.network_config()];
+    let seed = told.iter().any(Option::is_some);
+    let all = [
+        (agent, "microcloud.drive", Drive::Agent),
+        (seed, "microcloud.cloud-init", Drive::CloudInit),
+    ];
+    let wanted = all.into_iter().filter(|(wanted, _, drive)| *wanted && !asked(*drive));
+    wanted.map(|(_, name, drive)| (name, drive)).collect()
 }
 
-fn is_drive(disk: &Disk) -> bool {
-    disk.origin() == Some(DiskSource::Drive(Drive::Agent))
-}
-
-/// The drive as a disc, made now.
-pub(super) async fn disc(world: &World, instance: &Instance) -> Result<Opened> {
+/// A disc, made now.
+pub(super) async fn disc(world: &World, instance: &Instance, drive: Drive) -> Result<Opened> {
+    let expanded = world.store.read(|db| expand::expand(db, instance))?;
+    let typed = &Typed::parse(&expanded)?;
     let folder = world.dirs.machine(&names::instance_id(&instance.project, &instance.name));
-    let items = items(instance);
+    let (label, items) = match drive {
+        Drive::Agent => (on_drive::LABEL, items(instance, typed)),
+        Drive::CloudInit => (on_drive::SEED_LABEL, seed(instance, typed).items()),
+    };
     let made = blocking("make disc", move || {
         let failed = Error::file("write a disc in", &folder);
         let write = || {
             let file = tempfile::NamedTempFile::new_in(&folder)?;
             let mut to = BufWriter::new(file.as_file());
-            on_drive::write_disc(on_drive::LABEL, &items, &mut to)?;
+            on_drive::write_disc(label, &items, &mut to)?;
             to.flush()?;
             // QEMU takes a descriptor for what it was opened for; the name goes at once.
             File::open(file.path())

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use options::device::{Device, Disk, DiskSource, Drive};
+use options::device::{Device, Disk, DiskSource};
 use storage::{Attached, VolumeId};
 use vm::Medium;
 
@@ -56,8 +56,8 @@ pub(super) async fn open(
             let medium = if is_disc { Medium::Disc } else { Medium::Disk };
             blocking("open disk", move || opened(&path, medium, readonly)).await.map(Some)
         }
-        Some(DiskSource::Drive(Drive::Agent)) => {
-            super::drive::disc(world, instance).await.map(Some)
+        Some(DiskSource::Drive(drive)) => {
+            super::drive::disc(world, instance, drive).await.map(Some)
         }
         Some(DiskSource::Volume { pool, volume, .. }) => {
             let found = world.store.read(|db| {

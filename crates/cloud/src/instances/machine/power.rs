@@ -50,9 +50,9 @@ pub(crate) async fn power_on(
         let plugged = shares::plug(world, guest, &qmp, (name, &folder)).await;
         plugged.map_err(|error| of_device(name, error))?;
     }
-    if drive::comes_unasked(instance, &typed) {
-        let disc = drive::disc(world, instance).await?;
-        plug(&qmp, drive::USUAL, disc, None).await?;
+    for (name, kind) in drive::unasked(instance, &typed) {
+        let disc = drive::disc(world, instance, kind).await?;
+        plug(&qmp, name, disc, None).await?;
     }
     let id = names::instance_id(guest.project(), guest.name());
     let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;

@@ -32,7 +32,7 @@ pub(crate) async fn resolve(
     let id = names::instance_id(&instance.project, &instance.name);
     let pool = world.pools.open(world, typed.root_pool()?).await?;
     let (volume, own) = (instance.root()?, world.dirs.machine(&id));
-    let (machine, items) = (plan(world, instance, typed), super::drive::items(instance));
+    let (machine, items) = (plan(world, instance, typed), super::drive::items(instance, typed));
     let made = blocking("prepare machine", move || {
         let folder = pool.folder(&volume)?;
         let (machine, folders) = on_disk(machine, &folder, &own, &items)?;

@@ -17,7 +17,7 @@ pub struct Disk {
     /// Volume of the pool, or path on the host.
     ///
     /// A volume may have a path within it behind a slash. A virtual machine can have `agent:config`, a disc
-    /// with its agent.
+    /// with its agent, and `cloud-init:config`, one with what its cloud-init is told.
     #[option(key = "source")]
     pub source: Option<String>,
     /// Size of the root disk.
@@ -70,11 +70,17 @@ pub enum DiskSource<'a> {
 pub enum Drive {
     /// A disc with the agent: `agent:config`.
     Agent,
+    /// A disc for cloud-init: `cloud-init:config`.
+    CloudInit,
 }
 
 impl Drive {
     fn of(source: &str) -> Option<Drive> {
-        (source == "agent:config").then_some(Drive::Agent)
+        match source {
+            "agent:config" => Some(Drive::Agent),
+            "cloud-init:config" => Some(Drive::CloudInit),
+            _ => None,
+        }
     }
 }
 
