@@ -193,6 +193,7 @@ fn programs_run_and_files_are_reached_through_the_agent() {
     // What its cloud-init is told is on a disc by the label that it looks for, and on the drive.
     let label = "dd if=/dev/sr1 bs=1 skip=32808 count=6 2>/dev/null";
     assert_eq!(daemon.sh("v", label).text(), "cidata");
+    assert_eq!(daemon.sh("v", "cat /sys/class/dmi/id/product_serial").text(), "ds=nocloud");
     let told = daemon.sh("v", "mount -t iso9660 /dev/sr1 /mnt; cat /mnt/user-data /mnt/meta-data");
     let told = told.text();
     assert!(told.contains("#!/bin/x") && told.contains("local-hostname: v"), "{told}");
@@ -275,4 +276,47 @@ fn folders_of_the_host_are_seen_in_the_guest() {
     daemon
         .lxc(["config", "device", "add", "v", "q", "disk", "source=/no/such/folder", "path=/q"])
         .fails_with("/no/such/folder");
+}
+
+#[test]
+fn a_disk_that_comes_alone_becomes_an_image() {
+    let Some(daemon) = Daemon::machines() else { return };
+    let place = |name: &str| daemon.scratch().join(name).display().to_string();
+    let mut disk = lab::noise(4 << 20);
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    std::fs::write(place("raw"), &disk).unwrap_or_else(|e| panic!("{e}"));
+    let convert = |to: &[&str], name: &str| {
+        let (from, made) = (place("raw"), place(name));
+        lab::host(&[&["qemu-img", "convert", "-O"], to, &[&from, &made]].concat()).ok();
+    };
+    convert(&["qcow2"], "qcow2");
+    convert(&["vmdk"], "vmdk");
+    convert(&["vmdk", "-o", "subformat=streamOptimized"], "stream");
+    for (client, name) in [
+        (Client::Lxc, "qcow2"),
+        (Client::Cli, "raw"),
+        (Client::Lxc, "vmdk"),
+        (Client::Cli, "stream"),
+    ] {
+        daemon.run(client, &["image", "import", &place(name), "--alias", name]).ok();
+        assert!(daemon.lxc(["image", "info", name]).text().contains("Type: virtual-machine"));
+        daemon.lxc(["init", name, "v", "--vm", "--device", "root,size=8MiB"]).ok();
+        let folder = daemon.folder().join("storage-pools").display().to_string();
+        let found =
+            lab::host(&["find", &folder, "-path", "*/virtual-machines/*", "-name", "root.img"])
+                .text();
+        let root = std::fs::read(found.trim()).unwrap_or_else(|e| panic!("{found}: {e}"));
+        assert!(root.starts_with(&disk), "{name}: the machine has the bytes of the disk");
+        daemon.lxc(["delete", "v"]).ok();
+    }
+
+    // One that stands on another file would have that read from here.
+    for format in ["qcow2", "vmdk"] {
+        let (base, over) = (place(format), place(&format!("over-{format}")));
+        lab::host(&["qemu-img", "create", "-q", "-f", format, "-b", &base, "-F", format, &over])
+            .ok();
+        daemon.lxc(["image", "import", &over]).fails_with("stands on another file");
+    }
+    std::fs::write(place("text"), "no disk").unwrap_or_else(|e| panic!("{e}"));
+    daemon.lxc(["image", "import", &place("text")]).fails_with("is not an image");
 }

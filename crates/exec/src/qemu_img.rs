@@ -1,5 +1,6 @@
 //! `qemu-img`: makes plain disks of QEMU's.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,12 +30,27 @@ pub fn to_qcow2(from: &Path, to: &Path, control: &Control) -> Result<()> {
     run(tool.arg(from).arg(to), control).map(drop)
 }
 
-/// Writes a plain disk to a new qcow2 file, packed by zstd.
-pub fn to_packed_qcow2(from: &Path, to: &Path, control: &Control) -> Result<()> {
+/// What a disk is read as. A qcow2 file is not packed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The bytes of the disk.
+    Raw,
+    /// VMware's, in one file.
+    Vmdk,
+}
+
+/// Writes a disk to a new qcow2 file, packed by zstd. A file that it says to stand on is not opened.
+pub fn pack(from: &Path, format: From, to: &Path, control: &Control) -> Result<()> {
+    let mut source = OsString::from("driver=");
+    source.push(match format {
+        From::Raw => "raw,file.driver=file,file.filename=",
+        From::Vmdk => "vmdk,backing=,file.driver=file,file.filename=",
+    });
+    source.push(from.to_string_lossy().replace(',', ",,"));
     let tool = Tool::new(PROGRAM, "qemu-utils").timeout(TIMEOUT);
-    let tool = tool.args(["convert", "-c", "-f", "raw", "-O", "qcow2"]);
+    let tool = tool.args(["convert", "-c", "--image-opts", "-O", "qcow2"]);
     let tool = tool.args(["-o", "compression_type=zstd"]);
-    run(tool.arg(from).arg(to), control).map(drop)
+    run(tool.arg(source).arg(to), control).map(drop)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// A file that is none of the formats we know.
     #[error(
-        "{file} is not an image: neither a tarball (plain, gzip, xz, lzma, zstd) nor squashfs nor qcow2"
+        "{file} is not an image: neither a tarball (plain, gzip, xz, lzma, zstd) nor squashfs nor a disk (qcow2, vmdk, raw)"
     )]
     UnknownFormat {
         /// The file.

@@ -3,6 +3,7 @@
 //! ```text
 //! file(s) --inspect--> fingerprint, metadata      (read once, hashed while read)
 //! file(s) --unpack---> rootfs/ metadata.yaml templates/   (nothing gets out of that folder)
+//! disk    --adopt----> an image of two files
 //! recipe  --build----> tarball and the same three, without unpacking it
 //! rootfs  --pack-----> tarball
 //! volumes <--backup--> tarball with an index
@@ -11,6 +12,7 @@
 //! Everything here blocks, reports and can be cancelled through a [`exec::Control`]. Where images are
 //! fetched from, kept and listed is the cloud's matter.
 
+pub mod adopt;
 mod archive;
 pub mod backup;
 mod build;

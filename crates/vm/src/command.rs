@@ -80,6 +80,10 @@ fn board(args: &mut Arguments, machine: &Machine) {
     }
     // cloud-init looks for this to know whose machine it is in.
     args.pair("-smbios", "type=2,manufacturer=Canonical Ltd.,product=LXD");
+    if machine.seed {
+        // It looks whose machine it is before discs are found. This says that there will be one.
+        args.pair("-smbios", "type=1,serial=ds=nocloud");
+    }
 }
 
 fn boot(args: &mut Arguments, machine: &Machine) {

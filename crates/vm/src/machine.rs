@@ -22,6 +22,8 @@ pub struct Machine {
     pub memory: u64,
     /// Processors.
     pub cpus: u32,
+    /// Whether it has a disc with what cloud-init is told.
+    pub seed: bool,
     /// How it comes to run an operating system.
     pub boot: Boot,
     /// Who shows its screen, if it has one.

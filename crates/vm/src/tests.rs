@@ -38,6 +38,7 @@ fn machine() -> Machine {
         accel: Accel::Kvm,
         memory: 1 << 30,
         cpus: 2,
+        seed: false,
         boot: Boot::Firmware(Firmware::Uefi {
             code: "/usr/share/OVMF/OVMF_CODE_4M.ms.fd".into(),
             variables: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd".into(),
@@ -55,7 +56,8 @@ fn a_machine_with_secure_boot() {
 #[test]
 fn a_machine_that_boots_a_kernel_at_once() {
     let boot = Boot::Kernel { initrd: true, cmdline: "console=ttyS0 quiet".into() };
-    golden("kernel.txt", &Machine { accel: Accel::Tcg, boot, screen: Screen::None, ..machine() });
+    let screen = Screen::None;
+    golden("kernel.txt", &Machine { accel: Accel::Tcg, seed: true, boot, screen, ..machine() });
 }
 
 #[test]

@@ -40,6 +40,9 @@ pub(crate) struct Import {
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Notes {
     image: Option<Image>,
+    /// The files that were made of a disk that came without metadata.
+    #[serde(default)]
+    adopted: Option<Upload>,
 }
 
 impl Task for Import {
@@ -50,7 +53,8 @@ impl Task for Import {
 
     fn steps() -> Vec<Step<Import>> {
         vec![
-            step("look into image", inspect).undo(drop_upload),
+            step("adopt disk", adopt).undo(drop_upload),
+            step("look into image", inspect),
             step("keep files", keep).undo(drop_files),
             step("write row", row).undo(drop_row),
         ]
@@ -86,10 +90,48 @@ pub fn import(
     world.submit(Import::new(world, caller, project, upload, post)?, request)
 }
 
+/// Makes an image of a disk that came alone.
+async fn adopt(cx: &mut Cx<Import>) -> Result<()> {
+    let upload = cx.input.upload.clone();
+    if upload.rootfs.is_some() {
+        return Ok(());
+    }
+    let made = beside(&upload);
+    let files = Files { main: made.main.clone(), rootfs: made.rootfs.clone() };
+    let (name, control) = (cx.input.post.filename.clone(), cx.control.clone());
+    let adopted = blocking("look into disk", move || {
+        let Some(kind) = images::adopt::kind_of(&upload.main)? else { return Ok(false) };
+        images::adopt::adopt(&upload.main, kind, &name, &files, &control)?;
+        Ok::<_, Error>(true)
+    });
+    if adopted.await? {
+        cx.notes.adopted = Some(made);
+    }
+    Ok(())
+}
+
+/// Where the files of an adopted disk are made.
+fn beside(upload: &Upload) -> Upload {
+    let beside = |ending: &str| {
+        let mut name = upload.main.clone().into_os_string();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    Upload { main: beside(".metadata"), rootfs: Some(beside(".disk")), fingerprint: None }
+}
+
+impl Notes {
+    /// The files of the image.
+    fn files(&self, upload: &Upload) -> Files {
+        let Upload { main, rootfs, .. } = self.adopted.as_ref().unwrap_or(upload).clone();
+        Files { main, rootfs }
+    }
+}
+
 async fn inspect(cx: &mut Cx<Import>) -> Result<()> {
     let upload = cx.input.upload.clone();
-    let (wanted, control) = (upload.fingerprint.clone(), cx.control.clone());
-    let files = Files { main: upload.main, rootfs: upload.rootfs };
+    let (wanted, control) = (upload.fingerprint, cx.control.clone());
+    let files = cx.notes.files(&cx.input.upload);
     let found = blocking("look into image", move || images::inspect(&files, &control)).await?;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != found.fingerprint) {
         let why = format!("{wanted} was announced, {} arrived", found.fingerprint);
@@ -119,7 +161,9 @@ pub(super) fn refuse_twin(world: &World, image: &Image) -> Result<()> {
 
 async fn drop_upload(cx: &mut Cx<Import>) -> Result<()> {
     let upload = &cx.input.upload;
-    for path in std::iter::once(&upload.main).chain(&upload.rootfs) {
+    let made = beside(upload);
+    let given = std::iter::once(&upload.main).chain(&upload.rootfs);
+    for path in given.chain(std::iter::once(&made.main)).chain(&made.rootfs) {
         match tokio::fs::remove_file(path).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", path)(error));
@@ -132,12 +176,11 @@ async fn drop_upload(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn keep(cx: &mut Cx<Import>) -> Result<()> {
     let Some(image) = &cx.notes.image else { return Ok(()) };
-    let upload = cx.input.upload.clone();
-    if !upload.main.exists() {
+    let from = cx.notes.files(&cx.input.upload);
+    if !from.main.exists() {
         // The step ran before.
         return Ok(());
     }
-    let from = Files { main: upload.main, rootfs: upload.rootfs };
     files::keep(&cx.world, from, &image.fingerprint).await
 }
 

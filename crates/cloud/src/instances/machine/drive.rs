@@ -55,23 +55,33 @@ pub(super) fn items(instance: &Instance, typed: &Typed) -> Vec<on_drive::Item> {
     on_drive::items(&seed(instance, typed), agent.as_deref())
 }
 
+/// Whether a machine has a disc for cloud-init.
+pub(super) fn has_seed(typed: &Typed) -> bool {
+    is_told(typed) || asks(typed, Drive::CloudInit)
+}
+
+/// Whether its cloud-init is told something.
+fn is_told(typed: &Typed) -> bool {
+    let told = &typed.options.cloud_init;
+    [told.user_data(), told.vendor_data(), told.network_config()].iter().any(Option::is_some)
+}
+
+/// Whether a device asks for a disc.
+fn asks(typed: &Typed, drive: Drive) -> bool {
+    let mut disks = typed.devices.values().filter_map(Device::disk);
+    disks.any(|disk| disk.origin() == Some(DiskSource::Drive(drive)))
+}
+
 /// The discs that a machine gets without a device that asks for them, by names that no device has.
 pub(super) fn unasked(instance: &Instance, typed: &Typed) -> Vec<(&'static str, Drive)> {
     let config = |key: &str| instance.config.get(key);
-    let asked = |drive| {
-        let disks = typed.devices.values().filter_map(Device::disk);
-        disks.into_iter().any(|disk| disk.origin() == Some(DiskSource::Drive(drive)))
-    };
     let of_image = config("volatile.base_image").is_some();
     let agent = of_image && config("image.requirements.cdrom_agent") != Some("false");
-    let told = &typed.options.cloud_init;
-    let told = [told.user_data(), told.vendor_data(), told.network_config()];
-    let seed = told.iter().any(Option::is_some);
     let all = [
         (agent, "microcloud.drive", Drive::Agent),
-        (seed, "microcloud.cloud-init", Drive::CloudInit),
+        (is_told(typed), "microcloud.cloud-init", Drive::CloudInit),
     ];
-    let wanted = all.into_iter().filter(|(wanted, _, drive)| *wanted && !asked(*drive));
+    let wanted = all.into_iter().filter(|(wanted, _, drive)| *wanted && !asks(typed, *drive));
     wanted.map(|(_, name, drive)| (name, drive)).collect()
 }
 

@@ -78,6 +78,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         accel: world.host.accel,
         memory: memory.next_multiple_of(1 << 20),
         cpus: super::cpus(typed).0,
+        seed: super::drive::has_seed(typed),
         boot: Boot::Firmware(Firmware::Bios),
         screen: Screen::None,
     };

@@ -140,7 +140,7 @@ pub(super) fn make(release: &Release, root: &Path, work: &Path, control: &Contro
     disk.write_all_at(&end, SIZE - end.len() as u64).at("write", &raw)?;
     control.report(Progress::stage("pack disk"));
     let qcow2 = work.join("disk.qcow2");
-    exec::qemu_img::to_packed_qcow2(&raw, &qcow2, control)?;
+    exec::qemu_img::pack(&raw, exec::qemu_img::From::Raw, &qcow2, control)?;
     Ok(Disk { raw, qcow2 })
 }
 
