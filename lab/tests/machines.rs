@@ -320,3 +320,46 @@ fn a_disk_that_comes_alone_becomes_an_image() {
     std::fs::write(place("text"), "no disk").unwrap_or_else(|e| panic!("{e}"));
     daemon.lxc(["image", "import", &place("text")]).fails_with("is not an image");
 }
+
+#[test]
+fn a_disk_is_used_as_its_options_say() {
+    let Some(daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    for volume in ["blk", "nvme"] {
+        daemon
+            .lxc(["storage", "volume", "create", "default", volume, "--type=block", "size=32MiB"])
+            .ok();
+    }
+    daemon.lxc(["init", "tiny", "v", "--vm"]).ok();
+    let add = |name: &str, bus: &str| {
+        let (source, bus) = (format!("source={name}"), format!("io.bus={bus}"));
+        let words = ["config", "device", "add", "v", name, "disk", "pool=default", &source, &bus];
+        daemon.run(Client::Lxc, &words).ok();
+    };
+    add("blk", "virtio-blk");
+    daemon.lxc(["config", "device", "set", "v", "blk", "io.cache=none", "limits.read=4MiB"]).ok();
+    daemon.cli(["start", "v"]).ok();
+    let sh = |line: &str| {
+        lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+            (daemon.cli(["exec", "v", "--", "true"]).status == 0).then_some(())
+        });
+        daemon.sh("v", line)
+    };
+    sh("test -b /dev/vda").ok();
+    add("nvme", "nvme");
+    until("the guest has an nvme disk", || (sh("test -b /dev/nvme0n1").status == 0).then_some(()));
+
+    // 12 MiB at 4 MiB a second, of which some may come at once.
+    let began = std::time::Instant::now();
+    sh("dd if=/dev/vda of=/dev/null bs=1M count=12 iflag=direct").ok();
+    assert!(began.elapsed().as_millis() > 1500, "it took {:?}", began.elapsed());
+    daemon.lxc(["config", "device", "unset", "v", "blk", "limits.read"]).ok();
+
+    daemon.busybox("c");
+    daemon
+        .lxc(["config", "device", "override", "c", "root", "limits.max=10MB"])
+        .fails_with("only a virtual machine");
+    daemon.lxc(["config", "device", "set", "v", "blk", "limits.max=fast"]).fails_with("200iops");
+}

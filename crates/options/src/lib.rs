@@ -63,9 +63,9 @@ pub use tables::{
 };
 pub use values::{
     AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,
-    Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range,
-    KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone, Retention,
-    Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Weight,
+    DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range,
+    Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone,
+    Retention, Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Weight,
 };
 
 mod changes;

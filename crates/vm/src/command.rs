@@ -8,8 +8,8 @@ use crate::{
     screen,
 };
 
-/// How many cards can be plugged besides the disks, which share one.
-pub(crate) const PLACES: usize = 8;
+/// How many cards can be plugged besides the disks on SCSI, which share one.
+pub(crate) const PLACES: usize = 16;
 
 /// The name of the agent's port. Images made for LXD start their agent by it.
 const AGENT_PORT: &str = "com.canonical.lxd";
@@ -45,10 +45,10 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.device("virtio-scsi-pci,id=scsi");
     for place in 0..PLACES {
         // Eight functions share one slot of the bus.
-        let more = if place == 0 { ",multifunction=on" } else { "" };
-        let chassis = place + 1;
+        let (slot, function, chassis) = (0x10 + place / 8, place % 8, place + 1);
+        let more = if function == 0 { ",multifunction=on" } else { "" };
         args.device(&format!(
-            "pcie-root-port,id=port{place},bus=pcie.0,chassis={chassis},addr=0x10.{place}{more}"
+            "pcie-root-port,id=port{place},bus=pcie.0,chassis={chassis},addr={slot:#x}.{function}{more}"
         ));
     }
     args.0

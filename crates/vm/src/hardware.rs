@@ -22,6 +22,52 @@ pub enum Medium {
     Disc,
 }
 
+/// What a disk is plugged into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bus {
+    /// The machine's SCSI card, which has room for all.
+    #[default]
+    Scsi,
+    /// A card of its own.
+    Virtio,
+    /// A card of its own that every system has a driver for.
+    Nvme,
+}
+
+/// What of the host's memory stands before a disk. What the guest flushes is on disk, but with `Unsafe`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// All of it.
+    #[default]
+    Writeback,
+    /// Nothing.
+    None,
+    /// All of it, and flushes are ignored.
+    Unsafe,
+}
+
+/// How much of something may be done in a second; 0 is without limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// Bytes.
+    pub bytes: u64,
+    /// Operations.
+    pub operations: u64,
+}
+
+/// How a disk is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What it is plugged into; a disc is always on SCSI.
+    pub bus: Bus,
+    /// Its cache.
+    pub cache: Cache,
+    /// How much may be read.
+    pub read: Rate,
+    /// How much may be written.
+    pub write: Rate,
+}
+
 /// A disk.
 #[derive(Debug)]
 pub struct Disk<'a> {
@@ -35,6 +81,8 @@ pub struct Disk<'a> {
     pub medium: Medium,
     /// The guest may only read it.
     pub readonly: bool,
+    /// How it is used.
+    pub manner: Manner,
     /// The lower, the earlier the firmware tries to boot from it.
     pub boot: Option<u32>,
 }
@@ -59,40 +107,104 @@ pub struct Card<'a> {
 /// # Errors
 /// QEMU refuses it; then it is as before.
 pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
-    let node = node(disk.name);
+    let (node, what) = (node(disk.name), disk.plug());
     let given = qmp.call_with(Call::new("add-fd").with("opaque", &*node), vec![disk.file]).await?;
     let set = given["fdset-id"].as_i64().unwrap_or_default();
     let driver = if disk.device { "host_device" } else { "file" };
+    let cache = disk.manner.cache;
+    let cache = json!({ "direct": cache == Cache::None, "no-flush": cache == Cache::Unsafe });
     let file = json!({
-        "driver": driver, "filename": format!("/dev/fdset/{set}"), "aio": "threads",
-        "cache": { "direct": false, "no-flush": false },
+        "driver": driver, "filename": format!("/dev/fdset/{set}"), "aio": "threads", "cache": cache,
     });
     let block = Call::new("blockdev-add")
         .with("driver", "raw")
         .with("node-name", &*node)
         .with("read-only", disk.readonly)
         .with("discard", "unmap")
+        .with("cache", cache.clone())
         .with("file", file);
     if let Err(error) = qmp.call(block).await {
         qmp.call(Call::new("remove-fd").with("fdset-id", set)).await?;
         return Err(error);
     }
-    let kind = if disk.medium == Medium::Disc { "scsi-cd" } else { "scsi-hd" };
-    let mut device = Call::new("device_add")
-        .with("driver", kind)
-        .with("id", &*node)
-        .with("bus", "scsi.0")
-        .with("drive", &*node)
-        // What LXD calls them, so that a guest finds them by the same links in /dev/disk/by-id.
-        .with("serial", serial(disk.name));
-    if let Some(boot) = disk.boot {
-        device = device.with("bootindex", boot);
-    }
-    if let Err(error) = qmp.call(device).await {
+    if let Err(error) = plug(qmp, &node, &what).await {
         remove_node(qmp, &node).await?;
         return Err(error);
     }
-    Ok(())
+    let Manner { read, write, .. } = what.manner;
+    if (read, write) == Default::default() {
+        return Ok(());
+    }
+    let limited = set_rates(qmp, what.name, read, write).await;
+    if limited.is_err() {
+        remove_disk(qmp, what.name).await?;
+    }
+    limited
+}
+
+/// What is left of a disk once QEMU has its file.
+struct Plug<'a> {
+    name: &'a str,
+    medium: Medium,
+    manner: Manner,
+    boot: Option<u32>,
+}
+
+impl<'a> Disk<'a> {
+    fn plug(&self) -> Plug<'a> {
+        Plug { name: self.name, medium: self.medium, manner: self.manner, boot: self.boot }
+    }
+}
+
+async fn plug(qmp: &Qmp, node: &str, disk: &Plug<'_>) -> Result<()> {
+    let (driver, bus) = match (disk.medium, disk.manner.bus) {
+        (Medium::Disc, _) => ("scsi-cd", None),
+        (Medium::Disk, Bus::Scsi) => ("scsi-hd", None),
+        (Medium::Disk, Bus::Virtio) => ("virtio-blk-pci", Some(place(qmp).await?)),
+        (Medium::Disk, Bus::Nvme) => ("nvme", Some(place(qmp).await?)),
+    };
+    let mut device = Call::new("device_add")
+        .with("driver", driver)
+        .with("id", node)
+        .with("bus", bus.unwrap_or_else(|| String::from("scsi.0")))
+        .with("drive", node)
+        // What LXD calls them, so that a guest finds them by the same links in /dev/disk/by-id.
+        .with("serial", serial(disk.name, driver));
+    if let Some(boot) = disk.boot {
+        device = device.with("bootindex", boot);
+    }
+    qmp.call(device).await.map(drop)
+}
+
+/// Says how much a disk that is plugged may do.
+///
+/// # Errors
+/// There is no such disk, or QEMU refuses.
+pub async fn set_rates(qmp: &Qmp, name: &str, read: Rate, write: Rate) -> Result<()> {
+    let node = node(name);
+    // A card for virtio is one thing, what is behind it another.
+    let behind = format!("/machine/peripheral/{node}/virtio-backend");
+    match set_rates_of(qmp, &behind, read, write).await {
+        Err(Error::Refused { .. }) => set_rates_of(qmp, &node, read, write).await,
+        done => done,
+    }
+}
+
+async fn set_rates_of(qmp: &Qmp, id: &str, read: Rate, write: Rate) -> Result<()> {
+    let rates = Call::new("block_set_io_throttle")
+        .with("id", id)
+        .with("bps", 0)
+        .with("bps_rd", read.bytes)
+        .with("bps_wr", write.bytes)
+        .with("iops", 0)
+        .with("iops_rd", read.operations)
+        .with("iops_wr", write.operations);
+    qmp.call(rates).await.map(drop)
+}
+
+/// Where another card goes.
+pub(crate) async fn place(qmp: &Qmp) -> Result<String> {
+    free_place(&qmp.call(Call::new("query-pci")).await?)
 }
 
 /// Lets the guest see that a disk became larger.
@@ -138,8 +250,7 @@ async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
 /// There is no place for another, or QEMU refuses it; then it is as before.
 pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
     let node = node(card.name);
-    let places = qmp.call(Call::new("query-pci")).await?;
-    let bus = free_place(&places)?;
+    let bus = place(qmp).await?;
     qmp.call_with(Call::new("getfd").with("fdname", &*node), vec![card.tap]).await?;
     let net = Call::new("netdev_add").with("type", "tap").with("id", &*node).with("fd", &*node);
     if let Err(error) = qmp.call(net).await {
@@ -229,13 +340,14 @@ pub(crate) fn plain(name: &str) -> bool {
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
 
-/// At most 36 bytes, as SCSI has it.
-fn serial(name: &str) -> String {
-    format!("lxd_{name}").chars().take(36).collect()
+/// At most 36 bytes, as SCSI has it, or 20, as the others have.
+fn serial(name: &str, driver: &str) -> String {
+    let longest = if driver.starts_with("scsi") { 36 } else { 20 };
+    format!("lxd_{name}").chars().take(longest).collect()
 }
 
 /// The first port that no card is in, of what `query-pci` says.
-pub(crate) fn free_place(buses: &Value) -> Result<String> {
+fn free_place(buses: &Value) -> Result<String> {
     let buses = buses.as_array().into_iter().flatten();
     let devices = buses.flat_map(|bus| bus["devices"].as_array()).flatten();
     let free =

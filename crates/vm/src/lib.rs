@@ -30,7 +30,10 @@ pub use command::command;
 pub use confine::{BOOT, DRIVE, Folders, IO, NVRAM, confine};
 pub use error::{Error, Result};
 pub use firmware::{Firmware, Loader, find as find_firmware};
-pub use hardware::{Card, Disk, Medium, add_card, add_disk, grow_disk, remove_card, remove_disk};
+pub use hardware::{
+    Bus, Cache, Card, Disk, Manner, Medium, Rate, add_card, add_disk, grow_disk, remove_card,
+    remove_disk, set_rates,
+};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};

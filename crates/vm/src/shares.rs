@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     Call, Error, Qmp, Result,
     confine::IO,
-    hardware::{absent_is_fine, free_place, node, plain, remove_device},
+    hardware::{absent_is_fine, node, place, plain, remove_device},
 };
 
 /// Where the folders are, for `virtiofsd`.
@@ -91,8 +91,7 @@ pub fn share_tag(device: &str) -> String {
 /// There is no place for another card, or QEMU refuses it; then it is as before.
 pub async fn add_share(qmp: &Qmp, device: &str) -> Result<()> {
     let node = node(device);
-    let places = qmp.call(Call::new("query-pci")).await?;
-    let bus = free_place(&places)?;
+    let bus = place(qmp).await?;
     let path = format!("{IO}/{}", share_socket(device));
     let address = json!({ "type": "unix", "data": { "path": path } });
     let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });

@@ -128,6 +128,11 @@ pub(crate) fn check(
 ) -> Result<()> {
     for (name, device) in devices {
         let Some(disk) = device.disk() else { continue };
+        if kind == Kind::Container && disk.rates() != (None, None) {
+            let why = "limits.max, limits.read and limits.write: a container cannot have them yet, \
+                       only a virtual machine";
+            return Err(of_device(name, Error::invalid("disk", why)));
+        }
         if let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() {
             check_one(db, (project, kind), (pool, volume), disk)
                 .map_err(|source| of_device(name, source))?;

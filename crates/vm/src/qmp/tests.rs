@@ -8,7 +8,7 @@ use std::{fs::File, path::Path, process::Stdio, time::Duration};
 use serde_json::json;
 
 use super::*;
-use crate::{Disk, Medium, add_disk, remove_disk};
+use crate::{Disk, Manner, Medium, add_disk, remove_disk};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -81,6 +81,7 @@ async fn a_disk_comes_and_goes() {
         device: false,
         medium: Medium::Disk,
         readonly: false,
+        manner: Manner::default(),
         boot: Some(boot),
     };
     qmp.call(Call::new("cont")).await.unwrap();

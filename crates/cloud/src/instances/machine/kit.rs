@@ -8,9 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use options::device::{Device, Disk, DiskSource};
+use options::{
+    DiskRate,
+    device::{Device, Disk, DiskBus, DiskCache, DiskSource},
+};
 use storage::{Attached, VolumeId};
-use vm::Medium;
+use vm::{Bus, Cache, Manner, Medium, Rate};
 
 use crate::{
     Error, Result, World, blocking::blocking, db::instances::Instance, storage::OpenPool,
@@ -24,6 +27,33 @@ pub(super) struct Opened {
     pub(super) device: bool,
     pub(super) medium: Medium,
     pub(super) readonly: bool,
+}
+
+/// How a machine uses a disk.
+pub(super) fn manner(disk: &Disk) -> Manner {
+    let (read, write) = rates(disk);
+    let bus = match disk.io_bus {
+        DiskBus::VirtioScsi => Bus::Scsi,
+        DiskBus::VirtioBlk => Bus::Virtio,
+        DiskBus::Nvme => Bus::Nvme,
+    };
+    let cache = match disk.io_cache {
+        DiskCache::None => Cache::None,
+        DiskCache::Writeback => Cache::Writeback,
+        DiskCache::Unsafe => Cache::Unsafe,
+    };
+    Manner { bus, cache, read, write }
+}
+
+/// How much of a disk may be read and written.
+pub(super) fn rates(disk: &Disk) -> (Rate, Rate) {
+    let rate = |rate: Option<DiskRate>| match rate {
+        None => Rate::default(),
+        Some(DiskRate::Bytes(size)) => Rate { bytes: size.bytes(), operations: 0 },
+        Some(DiskRate::Operations(operations)) => Rate { bytes: 0, operations },
+    };
+    let (read, write) = disk.rates();
+    (rate(read), rate(write))
 }
 
 /// Whether it is a folder of the host, or a path in a volume, which a machine cannot have as a disk.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use options::device::Device;
-use vm::{Call, Card, Disk, QMP_SOCKET, Qmp};
+use vm::{Call, Card, Disk, Manner, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
@@ -52,7 +52,7 @@ pub(crate) async fn power_on(
     }
     for (name, kind) in drive::unasked(instance, &typed) {
         let disc = drive::disc(world, instance, kind).await?;
-        plug(&qmp, name, disc, None).await?;
+        plug(&qmp, name, disc, Manner::default(), None).await?;
     }
     let id = names::instance_id(guest.project(), guest.name());
     let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;
@@ -80,14 +80,20 @@ pub(crate) async fn plug_disk(
     boot: Option<u32>,
 ) -> Result<()> {
     match kit::open(world, instance, disk).await? {
-        Some(opened) => plug(qmp, name, opened, boot).await,
+        Some(opened) => plug(qmp, name, opened, kit::manner(disk), boot).await,
         None => Ok(()),
     }
 }
 
-async fn plug(qmp: &Qmp, name: &str, opened: kit::Opened, boot: Option<u32>) -> Result<()> {
+async fn plug(
+    qmp: &Qmp,
+    name: &str,
+    opened: kit::Opened,
+    manner: Manner,
+    boot: Option<u32>,
+) -> Result<()> {
     let kit::Opened { file, device, medium, readonly } = opened;
-    Ok(vm::add_disk(qmp, Disk { name, file, device, medium, readonly, boot }).await?)
+    Ok(vm::add_disk(qmp, Disk { name, file, device, medium, readonly, manner, boot }).await?)
 }
 
 /// Makes a card's tap and plugs it.

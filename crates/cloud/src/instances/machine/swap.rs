@@ -27,8 +27,7 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn of(world: &World, id: &str, typed: &'a Typed, expanded: &Expanded) -> Result<Side<'a>> {
         let disk = |(name, device): (&'a String, &'a Device)| {
-            let disk = device.disk().filter(|disk| !disk.is_root() && !kit::is_folder(disk))?;
-            Some((name.as_str(), disk))
+            Some((name.as_str(), device.disk().filter(|disk| !kit::is_folder(disk))?))
         };
         Ok(Side {
             disks: typed.devices.iter().filter_map(disk).collect(),
@@ -59,7 +58,7 @@ pub(crate) async fn swap(
         source: Box::new(error),
     };
     for (device, disk) in &old.disks {
-        if new.disks.get(device) != Some(disk) {
+        if !new.disks.get(device).is_some_and(|other| stays(disk, other)) {
             let removed = vm::remove_disk(qmp, device).await;
             removed.map_err(|error| fault(device, "removed", error.into()))?;
         }
@@ -78,10 +77,15 @@ pub(crate) async fn swap(
         }
     }
     for (device, disk) in &new.disks {
-        if old.disks.get(device) != Some(disk) {
-            let added = power::plug_disk(world, qmp, &instance, device, disk, None).await;
-            added.map_err(|error| fault(device, "added", error))?;
-        }
+        let done = match old.disks.get(device) {
+            Some(other) if kit::rates(other) == kit::rates(disk) && stays(other, disk) => continue,
+            Some(other) if stays(other, disk) => {
+                let (read, write) = kit::rates(disk);
+                vm::set_rates(qmp, device, read, write).await.map_err(Error::from)
+            }
+            _ => power::plug_disk(world, qmp, &instance, device, disk, None).await,
+        };
+        done.map_err(|error| fault(device, "added", error))?;
     }
     for (device, plan) in &new.shares {
         if old.shares.get(device) != Some(plan) {
@@ -100,16 +104,30 @@ pub(crate) async fn swap(
     Ok(())
 }
 
-/// Whether two machines would have other disks than their roots, which no folder is.
+/// Whether a disk is the same but for how much it may do. A root always is.
+fn stays(old: &Disk, new: &Disk) -> bool {
+    let unlimited = |disk: &Disk| Disk {
+        limits_max: None,
+        limits_read: None,
+        limits_write: None,
+        ..disk.clone()
+    };
+    (old.is_root() && new.is_root()) || unlimited(old) == unlimited(new)
+}
+
+/// Whether two machines have the same disks, folders left out, and of roots all but how much they may do.
 pub(crate) fn same_disks(old: &Typed, new: &Typed) -> bool {
     let disks = |typed: &'_ Typed| -> Vec<(String, Disk)> {
         let plain = |(name, device): (&String, &Device)| {
-            let disk = device.disk().filter(|disk| !disk.is_root() && !kit::is_folder(disk))?;
-            Some((name.clone(), disk.clone()))
+            Some((name.clone(), device.disk().filter(|disk| !kit::is_folder(disk))?.clone()))
         };
         typed.devices.iter().filter_map(plain).collect()
     };
-    disks(old) == disks(new)
+    let (old, new) = (disks(old), disks(new));
+    let same = |((name, disk), (other_name, other)): (&(String, Disk), &(String, Disk))| {
+        name == other_name && stays(disk, other) && kit::rates(disk) == kit::rates(other)
+    };
+    old.len() == new.len() && old.iter().zip(&new).all(same)
 }
 
 /// Lets a running machine see how large its root became; a container sees it by itself.

@@ -1,6 +1,15 @@
 //! Disks.
 
-use crate::{AbsolutePath, Options, Problem, Size};
+use crate::{AbsolutePath, DiskRate, Options, Problem, Size, values::choice};
+
+choice! {
+    /// What a disk of a virtual machine is plugged into.
+    pub enum DiskBus { VirtioScsi = "virtio-scsi", VirtioBlk = "virtio-blk", Nvme = "nvme" }
+}
+choice! {
+    /// What of this machine's memory stands before a disk of a virtual machine.
+    pub enum DiskCache { None = "none", Writeback = "writeback", Unsafe = "unsafe" }
+}
 
 /// Options of a disk: the root of an instance, a custom volume, or a path of the host.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -35,6 +44,24 @@ pub struct Disk {
     /// Order in which a virtual machine tries to boot: the highest first.
     #[option(key = "boot.priority", condition = "virtual machine")]
     pub boot_priority: Option<u32>,
+    /// What a virtual machine sees the disk on.
+    #[option(key = "io.bus", default = "virtio-scsi", condition = "virtual machine")]
+    pub io_bus: DiskBus,
+    /// Whether writes of a virtual machine go by this machine's cache.
+    ///
+    /// With `writeback` and `none` what the guest has flushed is on disk; `none` keeps nothing
+    /// in this machine's memory. With `unsafe` a power cut loses what the guest has flushed.
+    #[option(key = "io.cache", default = "writeback", condition = "virtual machine")]
+    pub io_cache: DiskCache,
+    /// How much may be read and written each, in bytes or operations per second.
+    #[option(key = "limits.max", condition = "virtual machine")]
+    pub limits_max: Option<DiskRate>,
+    /// How much may be read, in bytes or operations per second.
+    #[option(key = "limits.read", condition = "virtual machine")]
+    pub limits_read: Option<DiskRate>,
+    /// How much may be written, in bytes or operations per second.
+    #[option(key = "limits.write", condition = "virtual machine")]
+    pub limits_write: Option<DiskRate>,
     /// Whether owners are shown in the ids of the instance.
     ///
     /// Then files of root on the host are files of root in the instance.
@@ -88,6 +115,11 @@ impl Disk {
     /// Whether this is the root disk: mounted on `/`, in a pool, with no source.
     pub fn is_root(&self) -> bool {
         matches!(self.origin(), Some(DiskSource::Root { .. }))
+    }
+
+    /// How much may be read and how much written; `limits.max` stands for both.
+    pub fn rates(&self) -> (Option<DiskRate>, Option<DiskRate>) {
+        (self.limits_read.or(self.limits_max), self.limits_write.or(self.limits_max))
     }
 
     /// What is behind the disk; None when the options do not say, which parsing refuses.

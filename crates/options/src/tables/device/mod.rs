@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Options, Problem, Problems, Raw, names};
 
-pub use disk::{Disk, DiskSource, Drive};
+pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive};
 pub use nic::NicFilters;
 pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
