@@ -205,29 +205,34 @@ async fn make_in(
 
 /// Gives the newest image of a recipe the recipe's name as an alias, for clients that know nothing
 /// of recipes; an alias of that name that is somebody's own image is left alone, and one of the recipe's
-/// other kind, by which this one is found too.
+/// other kind. A machine's image has a name of its own besides: the stock client looks at what kind an
+/// alias is of, and asks for no other.
 async fn name_after_recipe(world: &World, image: &Image, recipe: &str) -> Result<()> {
+    let own = (Kind::of(&image.kind) == Kind::VirtualMachine).then(|| format!("{recipe}/vm"));
     world
         .store
         .write(|db| {
-            let (home, print) = (&image.project, &image.fingerprint);
-            let Some(alias) = rows::alias(db, home, recipe)? else {
-                return Ok(rows::insert_alias(db, home, recipe, "", print)?);
-            };
-            let old = rows::get(db, home, &alias.fingerprint)?;
-            let built = |old: Image| {
-                image.kind == old.kind
-                    && old.source.protocol == BUILD_PROTOCOL
-                    && old.source.alias == recipe
-            };
-            match old.is_some_and(built) {
-                true => {
-                    Ok::<_, Error>(rows::update_alias(db, alias.id, print, &alias.description)?)
-                }
-                false => Ok(()),
-            }
+            name_as(db, image, recipe, recipe)?;
+            own.iter().try_for_each(|name| name_as(db, image, recipe, name))
         })
         .await
+}
+
+fn name_as(db: &mut store::Write<'_>, image: &Image, recipe: &str, name: &str) -> Result<()> {
+    let (home, print) = (&image.project, &image.fingerprint);
+    let Some(alias) = rows::alias(db, home, name)? else {
+        return Ok(rows::insert_alias(db, home, name, "", print)?);
+    };
+    let old = rows::get(db, home, &alias.fingerprint)?;
+    let built = |old: Image| {
+        image.kind == old.kind
+            && old.source.protocol == BUILD_PROTOCOL
+            && old.source.alias == recipe
+    };
+    match old.is_some_and(built) {
+        true => Ok(rows::update_alias(db, alias.id, print, &alias.description)?),
+        false => Ok(()),
+    }
 }
 
 /// Makes the image's volume out of the tree that was built, in the pool that new instances use,
