@@ -94,6 +94,12 @@ async fn what_cannot_be_cancelled_is_not() {
     assert_eq!(operation.wait().await, Status::Success);
 }
 
+/// Says what it is told.
+async fn answer(mut socket: Socket) {
+    let message = socket.incoming.recv().await.unwrap();
+    socket.outgoing.send(message).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_seat_is_claimed_once_and_carries_messages_both_ways() {
     let operations = toy::operations();
@@ -102,9 +108,7 @@ async fn a_seat_is_claimed_once_and_carries_messages_both_ways() {
         .spawn(request, async |operation: crate::Operation| {
             let expected = operation.seat();
             operation.set_metadata("secret", expected.secret);
-            let mut socket = expected.arrived.await.unwrap();
-            let message = socket.incoming.recv().await.unwrap();
-            socket.outgoing.send(message).await.unwrap();
+            answer(expected.arrived.await.unwrap()).await;
             Ok::<(), Cancelled>(())
         })
         .unwrap();
@@ -130,9 +134,7 @@ async fn a_door_lets_in_as_many_as_come_until_the_work_ends() {
             let mut door = operation.door();
             operation.set_metadata("secret", door.secret);
             for _ in 0..2 {
-                let mut socket = door.arrivals.recv().await.unwrap();
-                let message = socket.incoming.recv().await.unwrap();
-                socket.outgoing.send(message).await.unwrap();
+                answer(door.arrivals.recv().await.unwrap()).await;
             }
             Ok::<(), Cancelled>(())
         })
