@@ -15,6 +15,8 @@ mod fork;
 mod heap;
 mod ids;
 mod inherited;
+#[cfg(target_arch = "x86_64")]
+mod kvm;
 mod loops;
 mod mount;
 mod program;
@@ -39,6 +41,8 @@ pub use fork::{Child, Fork, fork};
 pub use heap::keep_heap_small;
 pub use ids::{FsIds, join_new_session_keyring};
 pub use inherited::take_inherited;
+#[cfg(target_arch = "x86_64")]
+pub use kvm::kvm_counts;
 pub use loops::{attach_loop, refresh_loop};
 pub use mount::{idmap_mount, set_readonly_mount};
 pub use program::{Program, Step, spawn_program};
