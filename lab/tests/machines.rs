@@ -310,6 +310,20 @@ fn a_disk_that_comes_alone_becomes_an_image() {
         daemon.lxc(["delete", "v"]).ok();
     }
 
+    // Out again it is two files, by our client as by the other, and back it is the same image.
+    let files = [Client::Cli, Client::Lxc].map(|client| {
+        let file = place(&format!("{client:?}"));
+        daemon.run(client, &["image", "export", "qcow2", &file]).ok();
+        [file.clone(), format!("{file}.root")]
+    });
+    let same = |at: usize| {
+        let read = |file: &str| std::fs::read(file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        read(&files[0][at]) == read(&files[1][at])
+    };
+    assert!(same(0) && same(1), "both clients write the same two files");
+    daemon.lxc(["image", "delete", "qcow2"]).ok();
+    daemon.cli(["image", "import", &files[0][0], &files[0][1], "--alias", "qcow2"]).ok();
+
     // One that stands on another file would have that read from here.
     for format in ["qcow2", "vmdk"] {
         let (base, over) = (place(format), place(&format!("over-{format}")));

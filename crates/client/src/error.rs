@@ -73,6 +73,14 @@ pub enum Error {
         /// What the daemon says.
         message: String,
     },
+    /// A form of files broke off, or is none.
+    #[error("cannot read the files of {path}")]
+    Form {
+        /// Path of the request.
+        path: String,
+        /// Why.
+        source: multer::Error,
+    },
     /// An operation ended badly.
     #[error("{message}")]
     Operation {

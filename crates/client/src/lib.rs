@@ -31,7 +31,7 @@ pub use self::{
     error::{Error, Result},
     events::Events,
     exec::{Console, Exec, Screen, Streams},
-    received::{Content, Received},
+    received::{Content, Form, Received},
     request::{Answer, Request},
     socket::{Receiver, Sender, Socket},
     upload::Upload,

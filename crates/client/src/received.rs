@@ -1,11 +1,12 @@
 //! An answer that is a file, with what its headers say of it.
 
 use bytes::Bytes;
+use http_body_util::BodyDataStream;
 use hyper::{HeaderMap, Response as HttpResponse, body::Incoming};
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::{Result, answer};
+use crate::{Error, Result, answer};
 
 /// An answer of which the body is still to come.
 pub struct Received {
@@ -43,6 +44,20 @@ impl Received {
         answer::file(self.method, &self.path, self.response, into).await
     }
 
+    /// The files that the body is a form of; as it was where it is one file.
+    ///
+    /// # Errors
+    /// Its own self.
+    pub fn form(self) -> Result<Form, Box<Received>> {
+        match multer::parse_boundary(self.header("content-type")) {
+            Ok(boundary) => {
+                let body = BodyDataStream::new(self.response.into_body());
+                Ok(Form { path: self.path, parts: multer::Multipart::new(body, boundary) })
+            }
+            Err(_) => Err(Box::new(self)),
+        }
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -57,6 +72,39 @@ impl Received {
     /// When it breaks off, or is no such thing.
     pub async fn reply<R: DeserializeOwned>(self) -> Result<R> {
         Ok(answer::envelope(self.method, &self.path, self.response).await?.reply)
+    }
+}
+
+/// Files that come one after another (RFC 7578).
+pub struct Form {
+    path: String,
+    parts: multer::Multipart<'static>,
+}
+
+impl Form {
+    /// Writes the next file where `place` says, by the name of its field; false after the last.
+    ///
+    /// # Errors
+    /// When it breaks off, there is no place, or it cannot be written.
+    pub async fn next<W, E>(
+        &mut self,
+        place: impl AsyncFnOnce(&str) -> Result<W, E>,
+    ) -> Result<bool, E>
+    where
+        W: AsyncWrite + Unpin,
+        E: From<Error>,
+    {
+        let broken = |source| Error::Form { path: self.path.clone(), source };
+        let unwritten = |source| Error::Write { path: self.path.clone(), source };
+        let Some(mut part) = self.parts.next_field().await.map_err(broken)? else {
+            return Ok(false);
+        };
+        let mut into = place(part.name().unwrap_or_default()).await?;
+        while let Some(bytes) = part.chunk().await.map_err(broken)? {
+            into.write_all(&bytes).await.map_err(unwritten)?;
+        }
+        into.flush().await.map_err(unwritten)?;
+        Ok(true)
     }
 }
 

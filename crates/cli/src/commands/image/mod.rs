@@ -57,7 +57,7 @@ enum Verb {
     },
     /// Take an image from files
     Import(Import),
-    /// Write an image into a file
+    /// Write an image into a file, or two: one of a virtual machine has its disk in FILE.root
     Export {
         /// Alias or fingerprint
         image: String,
@@ -232,12 +232,26 @@ pub(super) fn made(operation: &Operation) -> String {
 async fn export(cx: &Context, image: &str, file: Option<PathBuf>) -> Result<()> {
     let fingerprint = Images::load(cx, image).await?.reply.fingerprint;
     let path = file.unwrap_or_else(|| format!("{fingerprint}.image").into());
-    let made = File::create(&path).await;
-    let mut file = made.map_err(|source| Error::File { path: path.clone(), source })?;
+    let create = async |path: PathBuf| {
+        let made = File::create(&path).await;
+        cx.say(format!("Writing {}", path.display()));
+        made.map_err(|source| Error::File { path, source })
+    };
     let query = ImageQuery { project: cx.project.clone(), secret: None };
     let request = cx.client.request::<ImageExport>(&[&fingerprint]);
-    request.query(&query)?.download(&mut file).await?;
-    cx.say(format!("Image written to {}", path.display()));
+    match request.query(&query)?.receive().await?.form() {
+        Err(one) => one.copy_to(&mut create(path).await?).await?,
+        Ok(mut form) => {
+            // As the stock client names them.
+            let mut root = path.clone().into_os_string();
+            root.push(".root");
+            let place = async |field: &str| {
+                create(if field == "metadata" { path.clone() } else { root.clone().into() }).await
+            };
+            while form.next(&place).await? {}
+        }
+    }
+    cx.say("Image written");
     Ok(())
 }
 
