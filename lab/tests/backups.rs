@@ -148,7 +148,7 @@ fn a_backup_that_is_none_leaves_nothing() {
     let index = index(&good);
     let twisted: [(&str, &str, &str, &str); 8] = [
         ("optimized", "optimized: false", "optimized: true", "--optimized-storage"),
-        ("machine", "type: container", "type: virtual-machine", "virtual machine"),
+        ("machine", "type: container", "type: virtual-machine", "virtual-machine.img"),
         ("name", "name: web", "name: ../../etc", "instance name"),
         ("key", "user.x: y", "no.such.key: y", "no.such.key"),
         ("profile", "- default", "- absent", "absent"),

@@ -39,16 +39,9 @@ impl Host {
         let ids = runtime::idmap::host_ranges(&read("/etc/subuid"), &read("/etc/subgid"))?;
         let uname = rustix::system::uname();
         let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
-        let (architecture, accel) = (text(uname.machine()), vm::Accel::detect());
-        if accel == vm::Accel::Tcg && exec::installed(&format!("qemu-system-{architecture}")) {
-            tracing::warn!(
-                "virtual machines run in QEMU's translator, some ten times slower: /dev/kvm is missing here, or \
-                 emulates"
-            );
-        }
         Ok(Host {
             name: text(uname.nodename()),
-            architecture,
+            architecture: text(uname.machine()),
             kernel: text(uname.release()),
             cpus: cpus(),
             memory: memory(),
@@ -57,7 +50,7 @@ impl Host {
             ids_shared: runtime::idmap::shared(&ids)?,
             ids,
             os: os(),
-            accel,
+            accel: vm::Accel::detect(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
         })
     }

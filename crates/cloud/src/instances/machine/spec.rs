@@ -8,7 +8,7 @@ use std::{
 };
 
 use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
-use vm::{Boot, Firmware, Folders, Loader, Machine, Screen};
+use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 
 use super::super::options::Typed;
 use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
@@ -71,6 +71,12 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         (false, true) => Loader::Signed,
         (false, false) => Loader::Any,
     };
+    if world.host.accel == Accel::Tcg {
+        tracing::warn!(
+            name = instance.name,
+            "it runs in QEMU's translator, some ten times slower: /dev/kvm is missing here, or emulates"
+        );
+    }
     let machine = Machine {
         name: instance.name.clone(),
         uuid: instance.config.get("volatile.uuid").unwrap_or_default().to_owned(),
