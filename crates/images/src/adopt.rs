@@ -75,14 +75,48 @@ pub fn adopt(file: &Path, kind: Kind, name: &str, made: &Files, control: &Contro
 /// Bytes in which a disk of VMware's describes itself: 20 sectors, after the first.
 const DESCRIPTION: u64 = 21 * 512;
 
-/// Refuses a disk of VMware's that stands on another.
+/// Where its first sector says how many sectors it has, in 8 bytes.
+const CAPACITY: std::ops::Range<usize> = 12..20;
+
+/// Refuses a disk of VMware's that names other files, which would be read from here.
 fn whole(file: &Path) -> Result<()> {
     let mut head = Vec::new();
     let open = File::open(file).at("open", file)?;
     open.take(DESCRIPTION).read_to_end(&mut head).at("read", file)?;
+    let no = |why| Err(Error::NoDisk { what: "vmdk", why });
+    // One without a capacity has no data: its description lists files that have.
+    if head.get(CAPACITY).is_none_or(|capacity| capacity.iter().all(|byte| *byte == 0)) {
+        return no("its data is in other files");
+    }
     let hint = b"parentFileNameHint";
     match head.windows(hint.len()).any(|bytes| bytes == hint) {
-        true => Err(Error::NoDisk { what: "vmdk", why: "it stands on another file" }),
+        true => no("it stands on another file"),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_of_vmware_names_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("disk.vmdk");
+        let told = |capacity: u64, description: &str| {
+            let mut head = vec![0; 1024];
+            head[..4].copy_from_slice(b"KDMV");
+            head[CAPACITY].copy_from_slice(&capacity.to_le_bytes());
+            head.extend(description.as_bytes());
+            fs::write(&file, head).unwrap();
+            whole(&file).map_err(|error| error.to_string())
+        };
+        assert_eq!(told(2048, "RW 2048 SPARSE \"disk.vmdk\""), Ok(()));
+        let listed = told(0, "RW 2048 FLAT \"/etc/shadow\" 0").unwrap_err();
+        assert!(listed.contains("in other files"), "{listed}");
+        let stands = told(2048, "parentFileNameHint=\"/etc/shadow\"").unwrap_err();
+        assert!(stands.contains("stands on another file"), "{stands}");
+        fs::write(&file, "KDMV").unwrap();
+        whole(&file).unwrap_err();
     }
 }

@@ -95,6 +95,8 @@ pub async fn add_share(qmp: &Qmp, device: &str) -> Result<()> {
     let path = format!("{IO}/{}", share_socket(device));
     let address = json!({ "type": "unix", "data": { "path": path } });
     let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });
+    // A folder that vanished from the host was taken out as if it had been a disk, and left this.
+    remove_line(qmp, &node).await?;
     qmp.call(Call::new("chardev-add").with("id", &*node).with("backend", backend)).await?;
     let card = Call::new("device_add")
         .with("driver", "vhost-user-fs-pci")
