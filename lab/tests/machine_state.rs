@@ -167,3 +167,77 @@ fn what_the_firmware_remembers_goes_with_the_disk() {
         assert_eq!(variables(pool, name), None, "{name} has none, as it had");
     }
 }
+
+/// The guest has that in its memory, which a boot would have lost.
+fn remembers(daemon: &Daemon, name: &str, note: &str) {
+    lab::within(std::time::Duration::from_secs(60), "the agent answers", || {
+        let said = daemon.cli(["exec", name, "--", "cat", "/run/note"]);
+        (said.status == 0).then(|| assert_eq!(said.text(), note))
+    });
+}
+
+fn note(daemon: &Daemon, name: &str, note: &str) {
+    let write = format!("echo {note} > /run/note");
+    lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+        let said = daemon.cli(["exec", name, "--", "sh", "-c", &write]);
+        (said.status == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_machine_goes_on_where_it_was() {
+    let Some(mut daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    let folder = daemon.folder().join("storage-pools/default/virtual-machines/v");
+    daemon.lxc(["launch", "tiny", "v", "--vm", "--device", "root,size=16MiB"]).ok();
+    daemon.lxc(["config", "device", "add", "v", "eth1", "nic", "network=mcbr0"]).ok();
+    note(&daemon, "v", "one");
+    let init = daemon.init_of("v");
+    daemon.lxc(["stop", "v", "--stateful"]).fails_with("migration.stateful");
+    daemon.lxc(["config", "set", "v", "migration.stateful=true", "limits.memory=512MiB"]).ok();
+    // No room: it runs on.
+    daemon.lxc(["config", "device", "set", "v", "root", "size.state=1MiB"]).ok();
+    daemon.lxc(["stop", "v", "--stateful"]).fails_with("size.state");
+    assert_eq!((daemon.status("v").as_str(), daemon.init_of("v")), ("Running", init));
+    remembers(&daemon, "v", "one");
+    daemon.lxc(["config", "device", "unset", "v", "root", "size.state"]).ok();
+
+    for client in Client::BOTH {
+        daemon.run(client, &["stop", "v", "--stateful"]).ok();
+        assert_eq!(daemon.status("v"), "Stopped");
+        assert_eq!(daemon.get("/1.0/instances/v")["stateful"], true);
+        // Another daemon knows of it.
+        daemon.kill9();
+        daemon.launch();
+        daemon.run(client, &["start", "v"]).ok();
+        remembers(&daemon, "v", "one");
+        assert_eq!(daemon.get("/1.0/instances/v")["stateful"], false);
+        assert!(!folder.join("state").exists(), "memory is used once");
+    }
+    assert!(!daemon.console("v").contains("boot 2"));
+
+    // Snapshots have it too; what was taken without goes on with a boot.
+    daemon.lxc(["snapshot", "v", "warm", "--stateful"]).ok();
+    daemon.lxc(["snapshot", "v", "cold"]).ok();
+    note(&daemon, "v", "two");
+    daemon.lxc(["stop", "v", "--stateful"]).ok();
+    daemon.cli(["restore", "v", "cold", "--stateful"]).fails_with("without memory");
+    daemon.lxc(["restore", "v", "warm", "--stateful"]).ok();
+    remembers(&daemon, "v", "one");
+    daemon.lxc(["restore", "v", "cold"]).ok();
+    daemon.says("v", "guest is up, boot 2");
+
+    // Memory that is of no use is told, and there is a way out.
+    daemon.lxc(["stop", "v", "--stateful"]).ok();
+    let memory = folder.join("state/memory");
+    std::fs::write(&memory, "no memory").unwrap_or_else(|e| panic!("{memory:?}: {e}"));
+    daemon.cli(["start", "v"]).fails_with("--stateless");
+    assert_eq!(daemon.status("v"), "Stopped");
+    daemon.cli(["start", "v", "--stateless"]).ok();
+    daemon.says("v", "guest is up, boot 3");
+    assert_eq!(daemon.get("/1.0/instances/v")["stateful"], false);
+    daemon.lxc(["delete", "v", "--force"]).ok();
+    daemon.no_instance_left();
+}

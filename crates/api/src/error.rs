@@ -84,6 +84,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Listen { .. }
         | E::Timeout { .. }
         | E::NoMachine { .. }
+        | E::Memory { .. }
         | E::NoShare { .. }
         | E::Machine(cloud::MachineError::NoFirmware { .. })
         | E::Cancelled(_)

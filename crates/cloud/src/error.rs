@@ -65,6 +65,16 @@ pub enum Error {
         /// What would have to be done first.
         hint: &'static str,
     },
+    /// The memory of a machine is there and of no use.
+    #[error(
+        "the memory that was kept of instance \"{name}\" cannot be read: start it without (--stateless)"
+    )]
+    Memory {
+        /// The instance.
+        name: String,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A device could not be given to a running instance, or taken from it.
     #[error("device \"{device}\" cannot be {verb}")]
     Device {

@@ -8,7 +8,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{Call, Error, Qmp, Result, command::PLACES};
+use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, memory::at_disk};
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
 const LETTING_GO: Duration = Duration::from_secs(15);
@@ -85,6 +85,8 @@ pub struct Disk<'a> {
     pub manner: Manner,
     /// The lower, the earlier the firmware tries to boot from it.
     pub boot: Option<u32>,
+    /// Where it was, if it is to be there again.
+    pub layout: &'a Layout,
 }
 
 /// A network card.
@@ -100,6 +102,8 @@ pub struct Card<'a> {
     pub mtu: Option<u32>,
     /// The lower, the earlier the firmware tries to boot from it.
     pub boot: Option<u32>,
+    /// Where it was, if it is to be there again.
+    pub layout: &'a Layout,
 }
 
 /// Plugs a disk.
@@ -148,11 +152,13 @@ struct Plug<'a> {
     medium: Medium,
     manner: Manner,
     boot: Option<u32>,
+    layout: &'a Layout,
 }
 
 impl<'a> Disk<'a> {
     fn plug(&self) -> Plug<'a> {
-        Plug { name: self.name, medium: self.medium, manner: self.manner, boot: self.boot }
+        let Disk { name, medium, manner, boot, layout, .. } = *self;
+        Plug { name, medium, manner, boot, layout }
     }
 }
 
@@ -160,8 +166,10 @@ async fn plug(qmp: &Qmp, node: &str, disk: &Plug<'_>) -> Result<()> {
     let (driver, bus) = match (disk.medium, disk.manner.bus) {
         (Medium::Disc, _) => ("scsi-cd", None),
         (Medium::Disk, Bus::Scsi) => ("scsi-hd", None),
-        (Medium::Disk, Bus::Virtio) => ("virtio-blk-pci", Some(place(qmp).await?)),
-        (Medium::Disk, Bus::Nvme) => ("nvme", Some(place(qmp).await?)),
+        (Medium::Disk, Bus::Virtio) => {
+            ("virtio-blk-pci", Some(place(qmp, node, disk.layout).await?))
+        }
+        (Medium::Disk, Bus::Nvme) => ("nvme", Some(place(qmp, node, disk.layout).await?)),
     };
     let mut device = Call::new("device_add")
         .with("driver", driver)
@@ -173,7 +181,7 @@ async fn plug(qmp: &Qmp, node: &str, disk: &Plug<'_>) -> Result<()> {
     if let Some(boot) = disk.boot {
         device = device.with("bootindex", boot);
     }
-    qmp.call(device).await.map(drop)
+    qmp.call(at_disk(device, disk.layout, node)).await.map(drop)
 }
 
 /// Says how much a disk that is plugged may do.
@@ -203,8 +211,11 @@ async fn set_rates_of(qmp: &Qmp, id: &str, read: Rate, write: Rate) -> Result<()
 }
 
 /// Where another card goes.
-pub(crate) async fn place(qmp: &Qmp) -> Result<String> {
-    free_place(&qmp.call(Call::new("query-pci")).await?)
+pub(crate) async fn place(qmp: &Qmp, node: &str, layout: &Layout) -> Result<String> {
+    match layout.cards.get(node) {
+        Some(before) => Ok(before.clone()),
+        None => free_place(&qmp.call(Call::new("query-pci")).await?),
+    }
 }
 
 /// Lets the guest see that a disk became larger.
@@ -250,7 +261,7 @@ async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
 /// There is no place for another, or QEMU refuses it; then it is as before.
 pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
     let node = node(card.name);
-    let bus = place(qmp).await?;
+    let bus = place(qmp, &node, card.layout).await?;
     qmp.call_with(Call::new("getfd").with("fdname", &*node), vec![card.tap]).await?;
     let net = Call::new("netdev_add").with("type", "tap").with("id", &*node).with("fd", &*node);
     if let Err(error) = qmp.call(net).await {

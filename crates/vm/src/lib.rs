@@ -21,6 +21,7 @@ mod error;
 mod firmware;
 mod hardware;
 mod machine;
+mod memory;
 mod qmp;
 mod screen;
 mod shares;
@@ -35,6 +36,7 @@ pub use hardware::{
     remove_disk, set_rates,
 };
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
+pub use memory::{Layout, give_up, layout, load, same_again, save};
 pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};

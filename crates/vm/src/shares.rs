@@ -91,7 +91,7 @@ pub fn share_tag(device: &str) -> String {
 /// There is no place for another card, or QEMU refuses it; then it is as before.
 pub async fn add_share(qmp: &Qmp, device: &str) -> Result<()> {
     let node = node(device);
-    let bus = place(qmp).await?;
+    let bus = place(qmp, &node, &crate::Layout::default()).await?;
     let path = format!("{IO}/{}", share_socket(device));
     let address = json!({ "type": "unix", "data": { "path": path } });
     let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });

@@ -86,11 +86,9 @@ async fn replace(call: Call<InstanceReplace>) -> Result<Operation> {
 }
 
 fn restore(call: &Call<InstanceReplace>, project: &str, name: &str) -> Result<Operation> {
-    if call.body.stateful {
-        return Err(Error::Cloud(cloud::Error::Unsupported("a saved run-time state")));
-    }
-    let snapshot = &call.body.restore;
-    Ok(instances::snapshots::restore(&call.world, &call.caller, project, name, snapshot)?)
+    let (snapshot, stateful) = (&call.body.restore, call.body.stateful);
+    let (world, caller) = (&call.world, &call.caller);
+    Ok(instances::snapshots::restore(world, caller, project, name, snapshot, stateful)?)
 }
 
 async fn patch(call: Call<InstancePatch>) -> Result<Empty> {

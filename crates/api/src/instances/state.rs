@@ -8,9 +8,10 @@ use cloud::{
         freeze::freeze,
         guests::Phase,
         list::{self, Depth},
-        start::start,
+        start::{Memory, start},
         state,
         stop::{How, stop},
+        suspend::suspend,
     },
     url,
 };
@@ -46,14 +47,15 @@ async fn act(
     name: &str,
     put: &InstanceStatePut,
 ) -> cloud::Result<Operation> {
-    if put.stateful {
-        return Err(cloud::Error::Unsupported("a saved run-time state"));
-    }
     match put.action {
         StateAction::Start if paused(world, project, name) => {
             freeze(world, caller, project, name, false).await
         }
-        StateAction::Start => start(world, caller, project, name).await,
+        StateAction::Start => {
+            let memory = if put.stateful { Memory::Needed } else { Memory::Forgotten };
+            start(world, caller, project, name, memory).await
+        }
+        StateAction::Stop if put.stateful => suspend(world, caller, project, name).await,
         StateAction::Stop => stop(world, caller, project, name, how(put)).await,
         StateAction::Restart => {
             stop(world, caller, project, name, How { again: true, ..how(put) }).await

@@ -26,6 +26,9 @@ pub(crate) struct Snapshot {
     /// Keep it until it is deleted, whatever snapshots.expiry says
     #[arg(long)]
     no_expiry: bool,
+    /// Keep the memory of a virtual machine that runs, too
+    #[arg(long)]
+    stateful: bool,
     /// Replace a snapshot of this name
     #[arg(long, requires = "name")]
     reuse: bool,
@@ -36,7 +39,7 @@ impl Snapshot {
         let named = self.name.is_some();
         let request = InstanceSnapshotsPost {
             name: self.name.unwrap_or_default(),
-            stateful: false,
+            stateful: self.stateful,
             expires_at: self.no_expiry.then_some(Timestamp::NEVER),
         };
         if self.reuse {
@@ -71,11 +74,15 @@ pub(crate) struct Restore {
     instance: String,
     /// Snapshot
     snapshot: String,
+    /// Go on with the memory that is in it, too
+    #[arg(long)]
+    stateful: bool,
 }
 
 impl Restore {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        let put = InstancePut { restore: self.snapshot, ..InstancePut::default() };
+        let (restore, stateful) = (self.snapshot, self.stateful);
+        let put = InstancePut { restore, stateful, ..InstancePut::default() };
         let path = [self.instance.as_str()];
         let operation = cx.client.call::<InstanceReplace>(&path, &cx.query(), &put).await?;
         cx.finish(&operation).await?;

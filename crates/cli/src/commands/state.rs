@@ -2,7 +2,7 @@
 
 use wire::{
     InstanceStatePut, StateAction, StatusCode,
-    endpoints::instances::{InstanceStateSet, InstancesList},
+    endpoints::instances::{InstanceGet, InstanceStateSet, InstancesList},
 };
 
 use super::{OK, each};
@@ -38,6 +38,9 @@ pub(crate) struct How {
 pub(crate) struct Start {
     #[command(flatten)]
     which: Which,
+    /// Forget the memory that was kept of a virtual machine
+    #[arg(long)]
+    stateless: bool,
 }
 
 /// Stops instances.
@@ -47,6 +50,9 @@ pub(crate) struct Stop {
     which: Which,
     #[command(flatten)]
     how: How,
+    /// Keep the memory of a virtual machine: its next start goes on from there
+    #[arg(long, conflicts_with_all = ["force", "timeout"])]
+    stateful: bool,
 }
 
 /// Stops and starts instances.
@@ -74,13 +80,25 @@ pub(crate) struct Resume {
 
 impl Start {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        set(cx, self.which, request(StateAction::Start, None)).await
+        let names = match self.which.all {
+            true => fitting(cx, StateAction::Start).await?,
+            false => self.which.names,
+        };
+        let stateless = self.stateless;
+        let start = async |name: String| {
+            let stateful = !stateless && is_kept(cx, &name).await?;
+            let put = InstanceStatePut { stateful, ..request(StateAction::Start, None) };
+            change(cx, &name, &put).await
+        };
+        each(names, start).await?;
+        Ok(OK)
     }
 }
 
 impl Stop {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        set(cx, self.which, request(StateAction::Stop, Some(&self.how))).await
+        let put = request(StateAction::Stop, Some(&self.how));
+        set(cx, self.which, InstanceStatePut { stateful: self.stateful, ..put }).await
     }
 }
 
@@ -109,6 +127,13 @@ fn request(action: StateAction, how: Option<&How>) -> InstanceStatePut {
         force: how.is_some_and(|how| how.force),
         stateful: false,
     }
+}
+
+/// Whether memory of an instance is kept that its start goes on with.
+async fn is_kept(cx: &Context, name: &str) -> Result<bool> {
+    let query = wire::query::ThingQuery { project: cx.project.clone(), ..Default::default() };
+    let found = cx.client.request::<InstanceGet>(&[name]).query(&query)?.send().await?;
+    Ok(found.reply.instance.stateful)
 }
 
 /// Changes the state of each instance.

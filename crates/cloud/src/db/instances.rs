@@ -68,12 +68,15 @@ pub struct Instance {
     pub last_used_at: DateTime<Utc>,
     /// How far it is made.
     pub made: Made,
+    /// Whether its memory is kept on disk: its next start goes on from there.
+    #[serde(default)]
+    pub stateful: bool,
 }
 
 const COLUMNS: &str = "SELECT instances.id, projects.name, instances.name, instances.type,
     instances.architecture, members.name, instances.description, instances.config,
     instances.devices, instances.ephemeral, instances.created_at, instances.last_used_at,
-    instances.state
+    instances.state, instances.stateful
     FROM instances JOIN projects ON projects.id = instances.project_id
     JOIN members ON members.id = instances.member_id";
 
@@ -93,6 +96,7 @@ fn read(row: &Row<'_>) -> store::Result<Instance> {
         created_at: row.get::<String>(10)?.parse().unwrap_or_default(),
         last_used_at: row.get::<String>(11)?.parse().unwrap_or_default(),
         made: Made::read(&row.get::<String>(12)?),
+        stateful: row.get::<i64>(13)? != 0,
     })
 }
 
@@ -218,6 +222,13 @@ pub fn set_last_used(db: &mut Write<'_>, id: i64, now: DateTime<Utc>) -> store::
         "UPDATE instances SET last_used_at = ?2 WHERE id = ?1",
         params![id, now.to_rfc3339()],
     )?;
+    Ok(())
+}
+
+/// Notes whether its memory is kept on disk.
+pub fn set_stateful(db: &mut Write<'_>, id: i64, stateful: bool) -> store::Result<()> {
+    let stateful = i64::from(stateful);
+    db.execute("UPDATE instances SET stateful = ?2 WHERE id = ?1", params![id, stateful])?;
     Ok(())
 }
 

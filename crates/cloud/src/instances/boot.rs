@@ -116,10 +116,11 @@ impl Starting<'_> {
         ports::attach(self.world, &guest, &typed, &self.expanded.config).await
     }
 
-    /// Lets the first process run.
+    /// Lets the first process run. A machine that goes on with its memory stands still until `begin`.
     pub(crate) async fn release(&self) -> Result<()> {
         let guest = self.guest()?;
-        if guest.phase() == Phase::Running {
+        if guest.phase() == Phase::Running || guest.qmp().is_some() {
+            // The step ran before.
             return Ok(());
         }
         let released = guest.clone();
@@ -127,11 +128,30 @@ impl Starting<'_> {
         if guest.spec().machine {
             machine::power_on(self.world, &guest, self.instance, self.expanded).await?;
         }
+        if !self.instance.stateful {
+            self.begin(guest);
+        }
+        Ok(())
+    }
+
+    /// Holds a guest as one that runs.
+    fn begin(&self, guest: Guest) {
         guest.set_phase(Phase::Running);
         self.keep_start();
         // An error means that the daemon is about to end; the next one finds the guest again.
         let _ = self.world.started.send(guest);
-        Ok(())
+    }
+
+    /// Lets a machine go that has read its memory; says whether that is whole still, as where QEMU was gone.
+    pub(crate) async fn go(&self) -> Result<bool> {
+        let whole = machine::memory::go(self.world, self.instance).await?;
+        // After a crash another daemon has found it again, or what follows an exit was done.
+        if let Ok(guest) = self.guest()
+            && guest.phase() == Phase::Starting
+        {
+            self.begin(guest);
+        }
+        Ok(whole)
     }
 
     /// Takes a snapshot, once the instance is free, when its schedule says `@startup`.
@@ -162,6 +182,13 @@ impl Starting<'_> {
         ports::detach(self.world, project, name, self.expanded).await?;
         detach_root(self.world, self.instance, self.expanded).await
     }
+}
+
+/// Whether anything runs as this instance, held or not.
+pub(crate) async fn lives(world: &World, project: &str, name: &str) -> Result<bool> {
+    let run = world.dirs.run(&names::instance_id(project, name));
+    let monitor = blocking("find monitor", move || Monitor::connect(&run)).await?;
+    Ok(monitor.is_some())
 }
 
 /// Ends whatever runs as this instance and removes what its monitor left. Nothing there is Ok.

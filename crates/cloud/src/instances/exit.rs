@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     boot,
     guests::{After, Guest},
+    start::Memory,
     volatile,
 };
 use crate::{
@@ -92,7 +93,7 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let action = if again { "instance-restarted" } else { "instance-shutdown" };
     world.tell(&caller, project, action, url::instance(project, name));
     if rebooted && !world.closing() {
-        let operation = super::start::start(world, &caller, project, name).await?;
+        let operation = super::start::start(world, &caller, project, name, Memory::Used).await?;
         return operation.result().await.map_err(Error::failed);
     }
     Ok(())

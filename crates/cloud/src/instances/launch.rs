@@ -168,6 +168,7 @@ fn draft(
     };
     Ok(Instance {
         id: 0,
+        stateful: false,
         project: project.to_owned(),
         name,
         kind: Kind::from(post.r#type).word().to_owned(),

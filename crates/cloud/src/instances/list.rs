@@ -135,7 +135,7 @@ fn render(guests: &Guests, row: rows::Instance, expanded: Expanded) -> Instance 
             Kind::Container => InstanceType::Container,
             Kind::VirtualMachine => InstanceType::VirtualMachine,
         },
-        stateful: false,
+        stateful: row.stateful,
         config: out(row.config),
         devices: db::devices_out(row.devices),
         expanded_config: out(expanded.config),

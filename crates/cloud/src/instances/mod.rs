@@ -46,12 +46,14 @@ pub(crate) mod reconfigure;
 pub mod record;
 pub mod relocate;
 pub mod rename;
+pub(crate) mod resume;
 pub mod snapshots;
 pub(crate) mod spec;
 pub mod start;
 pub mod state;
 pub mod stop;
 mod streams;
+pub mod suspend;
 pub mod update;
 pub(crate) mod volatile;
 

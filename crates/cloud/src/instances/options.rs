@@ -49,6 +49,12 @@ impl Typed {
         }
     }
 
+    /// The bytes that a machine's memory may take on disk.
+    pub(crate) fn state_size(&self) -> Option<u64> {
+        let root = self.devices.values().filter_map(Device::disk).find(|disk| disk.is_root());
+        root.and_then(|disk| disk.size_state).map(|size| size.bytes())
+    }
+
     /// The size the root disk is to have, in bytes.
     pub(crate) fn root_size(&self) -> Option<u64> {
         self.devices.values().find_map(|device| match device {

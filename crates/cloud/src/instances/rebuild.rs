@@ -222,6 +222,7 @@ async fn place_back(cx: &mut Cx<Rebuild>) -> Result<()> {
 async fn put(cx: &Cx<Rebuild>, new: &Instance) -> Result<()> {
     let written = cx.world.store.write(|db| {
         let home = crate::profiles::home(db, &new.project)?;
+        rows::set_stateful(db, new.id, new.stateful)?;
         Ok::<_, Error>(rows::update(db, new, &home)?)
     });
     written.await
@@ -230,7 +231,7 @@ async fn put(cx: &Cx<Rebuild>, new: &Instance) -> Result<()> {
 /// Options of the old image give way to those of the new.
 async fn row(cx: &mut Cx<Rebuild>) -> Result<()> {
     const BASE: &str = "volatile.base_image";
-    let mut new = cx.input.old.clone();
+    let mut new = Instance { stateful: false, ..cx.input.old.clone() };
     new.config.retain(|key, _| !key.starts_with("image.") && key != BASE);
     if let Some(image) = &cx.notes.image {
         for (key, value) in &image.properties {

@@ -89,6 +89,10 @@ impl Relocate {
                 return Err(Error::invalid("move", why));
             }
             not_taken(db, &old, &new)?;
+            if old.stateful && pool != here {
+                let hint = "start it and stop it without its memory, to move it into another pool";
+                return Err(Error::State { name: old.name, is: "stopped with its memory", hint });
+            }
             super::check_profiles(db, &home, &new.profiles)?;
             new.devices = draft::in_pool(db, &new, &pool)?;
             let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;

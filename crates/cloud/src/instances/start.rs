@@ -6,6 +6,7 @@ use tasks::{Cx, Operation, Step, Task, step};
 use super::{
     boot::{Notes, Starting},
     guests::Phase,
+    resume::Resume,
     volatile,
 };
 use crate::{
@@ -18,8 +19,8 @@ use crate::{
 /// What is done to start an instance.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Start {
-    caller: Caller,
-    instance: Instance,
+    pub(super) caller: Caller,
+    pub(super) instance: Instance,
     expanded: Expanded,
 }
 
@@ -39,10 +40,35 @@ impl Task for Start {
     }
 }
 
+/// What becomes of memory that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// The machine goes on with it, if there is any.
+    Used,
+    /// The same, and there must be some.
+    Needed,
+    /// It is forgotten once the machine runs.
+    Forgotten,
+}
+
 impl Start {
-    pub(crate) fn new(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Start> {
+    pub(super) fn starting<'a>(&'a self, world: &'a World) -> Starting<'a> {
+        Starting { world, instance: &self.instance, expanded: &self.expanded }
+    }
+
+    pub(crate) fn new(
+        world: &World,
+        caller: &Caller,
+        (project, name): (&str, &str),
+        memory: Memory,
+    ) -> Result<Start> {
         world.store.read(|db| {
-            let instance = super::find(db, project, name)?;
+            let mut instance = super::find(db, project, name)?;
+            if memory == Memory::Needed && !instance.stateful {
+                let why = format!("no memory of \"{name}\" is kept: start it without");
+                return Err(Error::invalid("stateful", why));
+            }
+            instance.stateful &= memory != Memory::Forgotten;
             let expanded = expand::expand(db, &instance)?;
             Ok(Start { caller: caller.clone(), instance, expanded })
         })
@@ -50,8 +76,14 @@ impl Start {
 }
 
 /// Starts an instance that does not run.
-pub async fn start(world: &World, caller: &Caller, project: &str, name: &str) -> Result<Operation> {
-    let task = Start::new(world, caller, project, name)?;
+pub async fn start(
+    world: &World,
+    caller: &Caller,
+    project: &str,
+    name: &str,
+    memory: Memory,
+) -> Result<Operation> {
+    let task = Start::new(world, caller, (project, name), memory)?;
     if let Some(guest) = world.guests.get(project, name)
         && matches!(guest.phase(), Phase::Running | Phase::Frozen)
     {
@@ -59,11 +91,15 @@ pub async fn start(world: &World, caller: &Caller, project: &str, name: &str) ->
         return Err(Error::State { name, is: "running", hint });
     }
     let request = super::request(world, "Starting instance", caller, project, name);
-    world.submit(task, request)
+    if task.instance.stateful {
+        world.submit(Resume(task), request)
+    } else {
+        world.submit(task, request)
+    }
 }
 
 fn starting(cx: &Cx<Start>) -> Starting<'_> {
-    Starting { world: &cx.world, instance: &cx.input.instance, expanded: &cx.input.expanded }
+    cx.input.starting(&cx.world)
 }
 
 async fn monitor(cx: &mut Cx<Start>) -> Result<()> {
@@ -91,18 +127,26 @@ async fn record(cx: &mut Cx<Start>) -> Result<()> {
 
 /// Notes that an instance runs, and tells it.
 pub(super) async fn note(world: &World, caller: &Caller, old: &Instance) -> Result<()> {
-    world
-        .store
-        .write(|db| {
-            let mut row = super::find(db, &old.project, &old.name)?;
-            volatile::set_power(&mut row.config, options::instance::PowerState::Running);
-            rows::set_config(db, row.id, &row.config)?;
-            Ok::<_, Error>(rows::set_last_used(db, row.id, chrono::Utc::now())?)
-        })
-        .await?;
-    let source = url::instance(&old.project, &old.name);
-    world.tell(caller, &old.project, "instance-started", source);
+    write(world, old).await?;
+    tell(world, caller, old);
     Ok(())
+}
+
+/// Notes that an instance runs, and that no memory of it is kept.
+pub(super) async fn write(world: &World, old: &Instance) -> Result<()> {
+    let written = world.store.write(|db| {
+        let mut row = super::find(db, &old.project, &old.name)?;
+        volatile::set_power(&mut row.config, options::instance::PowerState::Running);
+        rows::set_config(db, row.id, &row.config)?;
+        rows::set_stateful(db, row.id, false)?;
+        Ok::<_, Error>(rows::set_last_used(db, row.id, chrono::Utc::now())?)
+    });
+    written.await
+}
+
+pub(super) fn tell(world: &World, caller: &Caller, instance: &Instance) {
+    let source = url::instance(&instance.project, &instance.name);
+    world.tell(caller, &instance.project, "instance-started", source);
 }
 
 async fn unrecord(cx: &mut Cx<Start>) -> Result<()> {

@@ -7,6 +7,7 @@ use tasks::{Operation, Request};
 use super::{
     guests::{After, Guest, Phase},
     machine,
+    start::Memory,
 };
 use crate::{Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url};
 
@@ -125,7 +126,7 @@ pub(super) async fn start_again(world: &World, caller: &Caller, old: &Guest) -> 
         let hint = "another request stopped it while it was to start again";
         return Err(Error::State { name: name.to_owned(), is: "stopped", hint });
     }
-    match super::start::start(world, caller, project, name).await {
+    match super::start::start(world, caller, project, name, Memory::Used).await {
         Ok(operation) => operation.result().await.map_err(Error::failed),
         // Somebody else was faster.
         Err(Error::State { is: "running", .. }) => Ok(()),

@@ -8,7 +8,12 @@ use wire::{InstanceSource, InstancesPost};
 use super::scene::{busybox, clear, observe, play};
 use crate::{
     Caller, World,
-    instances::{delete::Delete, launch::Launch, rename::Rename, start::Start},
+    instances::{
+        delete::Delete,
+        launch::Launch,
+        rename::Rename,
+        start::{Memory, Start},
+    },
 };
 
 pub(super) fn post(world: &World, start: bool) -> InstancesPost {
@@ -56,7 +61,7 @@ fn start_is_all_or_nothing() {
                 with_instance(&world).await;
                 world.clone()
             },
-            || Start::new(&world, &Caller::default(), "default", "web").unwrap(),
+            || Start::new(&world, &Caller::default(), ("default", "web"), Memory::Used).unwrap(),
             observe,
         )
         .await;

@@ -7,6 +7,7 @@ mod buckets;
 mod copies;
 mod images;
 mod instances;
+mod machines;
 mod networks;
 mod plug;
 mod pools;

@@ -139,7 +139,8 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
                 let devices: Vec<_> = row.devices.0.keys().collect();
                 seen.insert(format!("row instance {} has {devices:?}", row.name));
                 let note = row.config.get("user.note").unwrap_or("-");
-                seen.insert(format!("row instance {} note={note}", row.name));
+                let stateful = row.stateful;
+                seen.insert(format!("row instance {} note={note} memory={stateful}", row.name));
                 for backup in db::backups::OF_INSTANCES.of(db, row.id)? {
                     let (name, made) = (&backup.name, backup.made);
                     seen.insert(format!("row backup {}/{name} {made:?}", row.name));
@@ -186,6 +187,10 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
         let frozen = guest.monitor().info().map(|info| info.state == runtime::State::Frozen);
         seen.insert(format!("guest {} {:?} {frozen:?}", guest.name(), guest.phase()));
         seen.extend(mounts(&guest));
+        if let Some(qmp) = guest.qmp() {
+            let status = qmp.call(vm::Call::new("query-status")).await.unwrap()["status"].clone();
+            seen.insert(format!("machine {} {status}", guest.name()));
+        }
     }
     seen.extend(
         world.plane.interfaces().await.unwrap().into_iter().map(|l| format!("link {}", l.name)),
@@ -217,6 +222,7 @@ fn files(world: &World) -> Vec<String> {
         ("run", 1),
         ("logs", 1),
         ("networks", 1),
+        ("machines", 1),
     ] {
         walk(&root.join(folder), depth, &mut seen);
     }

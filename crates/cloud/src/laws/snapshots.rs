@@ -132,7 +132,7 @@ fn restore_is_all_or_nothing() {
                 with_snapshot(&world).await;
                 world.clone()
             },
-            || Restore::new(&world, &Caller::default(), "default", "web", "a").unwrap(),
+            || Restore::new(&world, &Caller::default(), "default", "web", "a", false).unwrap(),
             observe,
         )
         .await;

@@ -189,7 +189,8 @@ async fn start_or_wait(world: &World, row: &Instance) {
 }
 
 async fn start_one(world: &World, row: &Instance) -> Result<()> {
-    match start::start(world, &Caller::default(), &row.project, &row.name).await {
+    let memory = start::Memory::Used;
+    match start::start(world, &Caller::default(), &row.project, &row.name, memory).await {
         Ok(operation) => operation.result().await.map_err(Error::failed),
         // Somebody was faster.
         Err(Error::State { is: "running", .. }) => Ok(()),

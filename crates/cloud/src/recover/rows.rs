@@ -149,6 +149,7 @@ fn unrecorded(world: &World, unknown: &Unknown, volume: &OnDisk) -> Instance {
     let mut devices = Devices::default();
     devices.0.insert(String::from("root"), root.into());
     Instance {
+        stateful: false,
         id: 0,
         project: unknown.project.clone(),
         name: unknown.name.clone(),

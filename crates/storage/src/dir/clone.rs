@@ -27,6 +27,9 @@ use crate::{
 const BESIDE: [&str; 3] = ["metadata.yaml", "templates", "boot"];
 /// The folder with what a machine writes itself beside its disk: what its firmware remembers.
 pub(super) const OWN: &str = "nvram";
+/// The folder with the memory of a machine, which belongs to its disk as it is. Snapshots have it, copies do not.
+/// Nobody writes into its files.
+pub(super) const STATE: &str = "state";
 
 /// Makes volume `to` from `source`.
 pub(super) fn volume(
@@ -167,7 +170,7 @@ impl From<'_> {
 }
 
 /// Gives the copy the same small files by hard links; whoever changes one replaces it.
-fn share(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn share(from: &Path, to: &Path) -> Result<()> {
     if !fsio::exists(from)? {
         return Ok(());
     }

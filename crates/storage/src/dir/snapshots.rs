@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use exec::Control;
 
 use super::build::Build;
-use super::clone::{From, OWN};
+use super::clone::{From, OWN, STATE, share};
 use super::layout::Place;
 use super::lock::Lock;
 use super::meta::Meta;
@@ -32,6 +32,8 @@ impl Snapshots for DirPool {
         let kept = renewed(&meta);
         let from = From { pool: self, id: of, place: place.clone(), meta };
         from.write(&build.place, &kept, Purpose::Keep, control)?;
+        share(&place.folder.join(STATE), &build.place.folder.join(STATE))?;
+        fsio::sync_dir(&build.place.folder)?;
         let _lock = Lock::pool(&self.layout)?;
         self.find(of)?;
         if !fsio::exists(&place.snapshots())? {
@@ -62,8 +64,12 @@ impl Snapshots for DirPool {
         }
         let build = Build::start(&self.layout, self.trees.clone())?;
         let old = renewed(&kept);
+        // Memory belongs to what the disk was.
+        fallback::remove_tree(&now.folder.join(STATE))?;
+        fsio::sync_dir(&now.folder)?;
         let from = From { pool: self, id: of, place, meta: kept };
         from.write(&build.place, &old, Purpose::Use, control)?;
+        share(&from.place.folder.join(STATE), &build.place.folder.join(STATE))?;
         let _lock = Lock::pool(&self.layout)?;
         let had = fsio::exists(&build.place.folder.join(OWN))?;
         put_back(&build.place, &now, &old)?;
@@ -164,7 +170,7 @@ pub(super) fn renewed(meta: &Meta) -> Meta {
 /// Swaps the restored contents in by one rename; what they replace goes with the build.
 pub(super) fn put_back(build: &Place, now: &Place, meta: &Meta) -> Result<()> {
     fsio::swap(&meta.contents(build), &meta.contents(now))?;
-    for name in ["work", "metadata.yaml", "templates", "boot", OWN] {
+    for name in ["work", "metadata.yaml", "templates", "boot", OWN, STATE] {
         let (from, to) = (build.folder.join(name), now.folder.join(name));
         match (fsio::exists(&from)?, fsio::exists(&to)?) {
             (true, true) => fsio::swap(&from, &to)?,

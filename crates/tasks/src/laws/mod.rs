@@ -79,6 +79,32 @@ pub async fn check_repeatable<T: Task, O: PartialEq + Debug>(
     assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
 }
 
+/// Checks the laws that matter most, of a task whose worlds take long to make: each step runs twice, each
+/// fails once, and the process ends around each journal write on the way forward.
+///
+/// # Panics
+/// When a law is broken, with the list of all that are.
+pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
+    world: impl AsyncFn() -> Arc<T::World>,
+    task: impl Fn() -> T,
+    observe: impl AsyncFn(&T::World) -> O,
+) {
+    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
+    laws.undisturbed().await;
+    if laws.broken.is_empty() {
+        let twice = Faults { twice: true, ..Faults::default() };
+        laws.law("every step twice".to_owned(), twice, Expect::Intended).await;
+        for step in 0..steps::<T>() {
+            let fail = Some(Fail::After(step));
+            let faults = Faults { fail, ..Faults::default() };
+            laws.law(format!("fail {fail:?}"), faults, after_failure::<T>(step)).await;
+        }
+        laws.crash_around_writes(None, false, Expect::Either).await;
+    }
+    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
+    assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+}
+
 /// What goes wrong with a task that is asked for again.
 fn repeatable<T: Task>() -> Vec<Faults> {
     let mut all = vec![Faults { twice: true, ..Faults::default() }];

@@ -8,7 +8,7 @@ use std::{fs::File, path::Path, process::Stdio, time::Duration};
 use serde_json::json;
 
 use super::*;
-use crate::{Disk, Manner, Medium, add_disk, remove_disk};
+use crate::{Disk, Layout, Manner, Medium, add_disk, remove_disk};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -75,7 +75,9 @@ async fn a_disk_comes_and_goes() {
     let path = folder.path().join("disk");
     File::create(&path).unwrap().set_len(1 << 20).unwrap();
     let open = || File::options().read(true).write(true).open(&path).unwrap().into();
+    let layout = Layout::default();
     let disk = |boot| Disk {
+        layout: &layout,
         name: "root",
         file: open(),
         device: false,

@@ -71,6 +71,7 @@ pub(super) fn draft(
         created_at: Utc::now(),
         last_used_at: given.last_used_at.utc(),
         made: Made::Creating,
+        stateful: false,
     };
     instance.devices = in_pool(db, &instance, &pool)?;
     let typed = with_root(db, &mut instance, &pool)?;

@@ -125,6 +125,7 @@ fn draft(
         created_at: chrono::Utc::now(),
         last_used_at: chrono::DateTime::UNIX_EPOCH,
         made: Made::Creating,
+        stateful: false,
     })
 }
 

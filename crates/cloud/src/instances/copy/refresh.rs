@@ -115,7 +115,9 @@ fn is_stopped(world: &World, copy: &Instance) -> Result<()> {
 }
 
 async fn stopped(cx: &mut Cx<Refresh>) -> Result<()> {
-    is_stopped(&cx.world, &cx.input.copy)
+    is_stopped(&cx.world, &cx.input.copy)?;
+    // It belongs to the disk that gives way.
+    instances::machine::memory::drop_saved(&cx.world, &cx.input.copy).await
 }
 
 async fn files(cx: &Cx<Refresh>) -> Result<Files> {

@@ -5,6 +5,7 @@
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
 //! agent.rs  the program in the guest that runs others and reaches its files
 //! drive.rs  what brings the agent into the guest
+//! memory.rs what a machine was doing, kept on disk
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
@@ -15,6 +16,7 @@
 pub(crate) mod agent;
 mod drive;
 mod kit;
+pub(crate) mod memory;
 mod power;
 pub(crate) mod screen;
 mod shares;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use options::device::Device;
-use vm::{Call, Card, Disk, Manner, QMP_SOCKET, Qmp};
+use vm::{Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
-    drive, kit, shares,
+    drive, kit, memory, shares,
 };
 use crate::{
     Error, Result, World,
@@ -24,7 +24,8 @@ const STILL_LISTENING: Duration = Duration::from_secs(5);
 /// How much of QEMU's last words go into an error.
 const WORDS: usize = 600;
 
-/// Plugs the disks and cards of a machine whose QEMU was just executed, and lets it run.
+/// Plugs the disks and cards of a machine whose QEMU was just executed, and lets it run; one that goes on with
+/// its memory reads it, and stands still.
 pub(crate) async fn power_on(
     world: &World,
     guest: &Guest,
@@ -36,14 +37,22 @@ pub(crate) async fn power_on(
         qmp = connect(world, guest, LISTENING) => qmp?,
         _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
     };
+    let frame = match instance.stateful {
+        true => memory::Places::of(world, instance)
+            .await?
+            .frame()
+            .map_err(memory::unreadable(instance))?,
+        false => memory::Frame::default(),
+    };
+    let layout = &frame.layout;
     let order = kit::boot_order(&typed.devices);
     for (name, device) in &typed.devices {
         let Device::Disk(disk) = device else { continue };
         if kit::is_folder(disk) {
             continue;
         }
-        let boot = order.get(name.as_str()).copied();
-        let plugged = plug_disk(world, &qmp, instance, name, disk, boot).await;
+        let at = At { boot: order.get(name.as_str()).copied(), layout };
+        let plugged = plug_disk(world, &qmp, instance, name, disk, at).await;
         plugged.map_err(|error| of_device(name, error))?;
     }
     for (name, folder) in shares::of(&typed.devices) {
@@ -52,7 +61,7 @@ pub(crate) async fn power_on(
     }
     for (name, kind) in drive::unasked(instance, &typed) {
         let disc = drive::disc(world, instance, kind).await?;
-        plug(&qmp, name, disc, Manner::default(), None).await?;
+        plug(&qmp, name, disc, Manner::default(), At { boot: None, layout }).await?;
     }
     let id = names::instance_id(guest.project(), guest.name());
     let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;
@@ -60,14 +69,28 @@ pub(crate) async fn power_on(
         ports::tell_hosts(world).await?;
     }
     for (name, port) in &cards {
-        let boot = order.get(name).copied();
-        plug_card(world, &qmp, name, port, boot).await.map_err(|error| of_device(name, error))?;
+        let at = At { boot: order.get(name).copied(), layout };
+        plug_card(world, &qmp, name, port, at).await.map_err(|error| of_device(name, error))?;
     }
-    // What is plugged before the first instruction is found by the firmware after a reset only.
-    qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
+    if instance.stateful {
+        memory::load(world, &qmp, instance).await?;
+    } else {
+        memory::drop_saved(world, instance).await?;
+        // What is plugged before the first instruction is found by the firmware after a reset only.
+        qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
+    }
     guest.set_qmp(qmp);
     super::agent::attend(world, guest);
     Ok(())
+}
+
+/// Where a disk or a card goes.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// The lower, the earlier the firmware tries to boot from it.
+    pub(crate) boot: Option<u32>,
+    /// Where it was, if it is to be there again.
+    pub(crate) layout: &'a Layout,
 }
 
 /// Plugs a disk; one that is not there and need not be is left out.
@@ -77,10 +100,10 @@ pub(crate) async fn plug_disk(
     instance: &Instance,
     name: &str,
     disk: &options::device::Disk,
-    boot: Option<u32>,
+    at: At<'_>,
 ) -> Result<()> {
     match kit::open(world, instance, disk).await? {
-        Some(opened) => plug(qmp, name, opened, kit::manner(disk), boot).await,
+        Some(opened) => plug(qmp, name, opened, kit::manner(disk), at).await,
         None => Ok(()),
     }
 }
@@ -90,10 +113,12 @@ async fn plug(
     name: &str,
     opened: kit::Opened,
     manner: Manner,
-    boot: Option<u32>,
+    at: At<'_>,
 ) -> Result<()> {
     let kit::Opened { file, device, medium, readonly } = opened;
-    Ok(vm::add_disk(qmp, Disk { name, file, device, medium, readonly, manner, boot }).await?)
+    let At { boot, layout } = at;
+    let disk = Disk { name, file, device, medium, readonly, manner, boot, layout };
+    Ok(vm::add_disk(qmp, disk).await?)
 }
 
 /// Makes a card's tap and plugs it.
@@ -102,11 +127,26 @@ pub(crate) async fn plug_card(
     qmp: &Qmp,
     name: &str,
     port: &Port<'_>,
-    boot: Option<u32>,
+    at: At<'_>,
 ) -> Result<()> {
     let (tap, mtu) = port.tap(world).await?;
     let hwaddr = port.hwaddr().to_string();
-    Ok(vm::add_card(qmp, Card { name, tap, hwaddr: &hwaddr, mtu, boot }).await?)
+    let At { boot, layout } = at;
+    Ok(vm::add_card(qmp, Card { name, tap, hwaddr: &hwaddr, mtu, boot, layout }).await?)
+}
+
+/// The connection with a machine's QEMU, whether or not this daemon has one yet.
+pub(super) async fn reach(
+    world: &World,
+    project: &str,
+    name: &str,
+    patience: Duration,
+) -> Result<Qmp> {
+    if let Some(qmp) = world.guests.get(project, name).and_then(|guest| guest.qmp().cloned()) {
+        return Ok(qmp);
+    }
+    let io = world.dirs.machine(&names::instance_id(project, name)).join("io");
+    Ok(Qmp::connect(&io, QMP_SOCKET, patience).await?)
 }
 
 async fn connect(world: &World, guest: &Guest, patience: Duration) -> Result<Qmp> {

@@ -10,7 +10,10 @@ use std::{
 use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
 use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 
-use super::super::options::Typed;
+use super::{
+    super::options::Typed,
+    memory::{Places, unreadable},
+};
 use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
 
 /// What a machine has if nobody says otherwise, as LXD has it: 1 GiB.
@@ -41,7 +44,11 @@ pub(crate) async fn resolve(
     let (machine, folders, own) = made.await?;
     let (mounts, devices) = vm::confine(&machine, &folders);
     let mut process = Process::init("/");
-    process.argv = vm::command(&machine);
+    process.argv = match instance.stateful {
+        // What it was is what it goes on as, whatever its options say now.
+        true => Places::of(world, instance).await?.frame().map_err(unreadable(instance))?.argv,
+        false => vm::command(&machine),
+    };
     process.env.retain(|(key, _)| key == "PATH");
     Ok(InstanceSpec {
         machine: true,

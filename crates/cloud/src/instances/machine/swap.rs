@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use options::device::{Device, Disk};
 use storage::{Attached, Held, VolumeId};
+use vm::Layout;
 
 use super::{
     super::{guests::Guest, options::Typed},
-    kit, power, shares,
+    kit,
+    power::{self, At},
+    shares,
 };
 use crate::{
     Error, Result, World, blocking::blocking, db::instances as rows, expand::Expanded, names,
@@ -52,6 +55,8 @@ pub(crate) async fn swap(
     else {
         return Ok(());
     };
+    let layout = Layout::default();
+    let at = At { boot: None, layout: &layout };
     let fault = |device: &str, verb: &'static str, error: Error| Error::Device {
         device: device.to_owned(),
         verb,
@@ -83,7 +88,7 @@ pub(crate) async fn swap(
                 let (read, write) = kit::rates(disk);
                 vm::set_rates(qmp, device, read, write).await.map_err(Error::from)
             }
-            _ => power::plug_disk(world, qmp, &instance, device, disk, None).await,
+            _ => power::plug_disk(world, qmp, &instance, device, disk, at).await,
         };
         done.map_err(|error| fault(device, "added", error))?;
     }
@@ -97,7 +102,7 @@ pub(crate) async fn swap(
         let added = match old.cards.get(device) {
             Some(other) if other == card => continue,
             Some(other) if other.same_links(card) => card.refilter(world).await,
-            _ => power::plug_card(world, qmp, device, card, None).await,
+            _ => power::plug_card(world, qmp, device, card, at).await,
         };
         added.map_err(|error| fault(device, "added", error))?;
     }

@@ -17,6 +17,7 @@ use crate::{
     instances::{
         guests::{After, Guest, Phase},
         options::Typed,
+        start::{self, Memory},
         stop::{self, How},
         volatile,
     },
@@ -33,6 +34,9 @@ pub(crate) struct Restore {
     project: String,
     instance: String,
     snapshot: String,
+    /// Whether its memory comes back too.
+    #[serde(default)]
+    stateful: bool,
 }
 
 impl Task for Restore {
@@ -57,16 +61,21 @@ impl Restore {
         project: &str,
         instance: &str,
         snapshot: &str,
+        stateful: bool,
     ) -> Result<Restore> {
         // Clients may also say `web/snap0`.
         let own = snapshot.strip_prefix(instance).and_then(|rest| rest.strip_prefix('/'));
         let snapshot = own.unwrap_or(snapshot).to_owned();
         world.store.read(|db| {
             let (now, then) = super::find(db, project, instance, &snapshot)?;
+            if stateful && !then.stateful {
+                let why = format!("snapshot \"{}\" was taken without memory", then.name);
+                return Err(Error::invalid("stateful", why));
+            }
             check(db, &then.instance(&now))
         })?;
         let (project, instance) = (project.to_owned(), instance.to_owned());
-        Ok(Restore { caller: caller.clone(), project, instance, snapshot })
+        Ok(Restore { caller: caller.clone(), project, instance, snapshot, stateful })
     }
 }
 
@@ -88,8 +97,9 @@ pub fn restore(
     project: &str,
     instance: &str,
     snapshot: &str,
+    stateful: bool,
 ) -> Result<Operation> {
-    let task = Restore::new(world, caller, project, instance, snapshot)?;
+    let task = Restore::new(world, caller, project, instance, snapshot, stateful)?;
     let request = Request::new("Restoring snapshot")
         .project(project)
         .resource("instances", url::instance(project, instance))
@@ -103,6 +113,7 @@ pub fn restore(
 async fn whole(world: &World, task: Restore) -> Result<()> {
     let (caller, project, instance) =
         (task.caller.clone(), task.project.clone(), task.instance.clone());
+    let goes_on = task.stateful;
     let running =
         world.guests.get(&project, &instance).filter(|guest| guest.phase() != Phase::Gone);
     if let Some(guest) = &running {
@@ -115,6 +126,10 @@ async fn whole(world: &World, task: Restore) -> Result<()> {
     };
     let started = match &running {
         Some(guest) => stop::start_again(world, &caller, guest).await,
+        None if goes_on && restored.is_ok() => {
+            let started = start::start(world, &caller, &project, &instance, Memory::Needed).await?;
+            started.result().await.map_err(Error::failed)
+        }
         None => Ok(()),
     };
     restored.and(started)
@@ -151,7 +166,7 @@ async fn files(cx: &mut Cx<Restore>) -> Result<()> {
 }
 
 async fn row(cx: &mut Cx<Restore>) -> Result<()> {
-    let Restore { caller, project, instance, snapshot } = &*cx.input;
+    let Restore { caller, project, instance, snapshot, .. } = &*cx.input;
     let written = cx.world.store.write(|db| {
         let (now, then) = super::find(db, project, instance, snapshot)?;
         let mut new = then.instance(&now);
@@ -166,6 +181,7 @@ async fn row(cx: &mut Cx<Restore>) -> Result<()> {
         let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
+        rows::set_stateful(db, new.id, cx.input.stateful)?;
         Ok::<_, Error>(rows::update(db, &new, &home)?)
     });
     written.await?;

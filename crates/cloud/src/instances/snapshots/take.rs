@@ -10,10 +10,10 @@ use crate::{
     Caller, Error, Result, World,
     db::{
         instance_snapshots::{self as rows, Snapshot},
-        instances::Made,
+        instances::{Instance, Made},
     },
     expand,
-    instances::{options::Typed, pause},
+    instances::{guests::Phase, machine::memory, options::Typed, pause, suspend},
     snapshots::{self, By, Rules},
 };
 
@@ -24,6 +24,15 @@ pub(crate) struct Take {
     project: String,
     instance: String,
     snapshot: Snapshot,
+    /// Whether the memory of a machine that runs goes into it.
+    #[serde(default)]
+    keeps_memory: bool,
+    /// Bytes that it may take.
+    #[serde(default)]
+    limit: Option<u64>,
+    /// Whether a client has paused it.
+    #[serde(default)]
+    frozen: bool,
 }
 
 impl Task for Take {
@@ -52,13 +61,19 @@ impl Take {
         post: &InstanceSnapshotsPost,
         by: By,
     ) -> Result<Take> {
-        if post.stateful {
-            return Err(Error::Unsupported("a snapshot with the run-time state"));
-        }
+        let runs = world.guests.get(project, instance);
+        let frozen = runs.as_ref().is_some_and(|guest| guest.phase() == Phase::Frozen);
         let now = Utc::now();
         world.store.read(|db| {
             let row = crate::instances::find(db, project, instance)?;
             let typed = Typed::parse(&expand::expand(db, &row)?)?;
+            if post.stateful && runs.is_none() && !row.stateful {
+                let hint = "start it first, or take a snapshot without its memory";
+                return Err(Error::State { name: row.name, is: "stopped", hint });
+            }
+            if post.stateful {
+                suspend::check(&row, &typed)?;
+            }
             let others = rows::of_instance(db, row.id)?;
             let rules = Rules {
                 owner: instance,
@@ -77,7 +92,7 @@ impl Take {
                 devices: row.devices,
                 profiles: row.profiles,
                 ephemeral: row.ephemeral,
-                stateful: false,
+                stateful: post.stateful || row.stateful,
                 created_at: now,
                 last_used_at: row.last_used_at,
                 expires_at: rules.end(post.expires_at, by, now)?,
@@ -85,7 +100,10 @@ impl Take {
                 made: Made::Creating,
             };
             let (project, instance) = (project.to_owned(), instance.to_owned());
-            Ok(Take { caller: caller.clone(), project, instance, snapshot })
+            let keeps_memory = post.stateful && runs.is_some();
+            let limit = typed.state_size();
+            let caller = caller.clone();
+            Ok(Take { caller, project, instance, snapshot, keeps_memory, limit, frozen })
         })
     }
 
@@ -154,11 +172,23 @@ async fn delete_row(cx: &mut Cx<Take>) -> Result<()> {
     deleted.await
 }
 
+fn row_of(cx: &Cx<Take>) -> Result<Instance> {
+    cx.world.store.read(|db| crate::instances::find(db, &cx.input.project, &cx.input.instance))
+}
+
 async fn pause(cx: &mut Cx<Take>) -> Result<()> {
+    if cx.input.keeps_memory {
+        let Take { project, instance, limit, .. } = &*cx.input;
+        let guest = crate::instances::guest(&cx.world, project, instance)?;
+        return memory::save(&cx.world, &guest, &row_of(cx)?, *limit).await;
+    }
     pause::pause(&cx.world, &cx.input.project, &cx.input.instance).await
 }
 
 async fn go_on(cx: &mut Cx<Take>) -> Result<()> {
+    if cx.input.keeps_memory {
+        return memory::take_back(&cx.world, &row_of(cx)?, cx.input.frozen).await;
+    }
     pause::go_on(&cx.world, &cx.input.project, &cx.input.instance).await
 }
 
@@ -190,7 +220,7 @@ async fn whole(cx: &mut Cx<Take>) -> Result<()> {
         None => Err(Error::not_found("snapshot", &input.snapshot.name)),
     });
     marked.await?;
-    let Take { caller, project, instance, snapshot } = &*cx.input;
+    let Take { caller, project, instance, snapshot, .. } = &*cx.input;
     let source = super::address(project, instance, &snapshot.name);
     cx.world.tell(caller, project, "instance-snapshot-created", source);
     Ok(())

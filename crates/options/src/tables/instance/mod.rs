@@ -53,6 +53,18 @@ pub struct InstanceOptions {
     /// `migrate` moves it stopped, `stop` leaves it here, stopped.
     #[option(key = "cluster.evacuate", default = "auto", since = "clustering_evacuation")]
     pub cluster_evacuate: Evacuate,
+    /// Whether the memory of a virtual machine may be kept when it stops, and in snapshots.
+    ///
+    /// Devices that cannot be left, such as folders of the host, hinder it.
+    #[option(
+        key = "migration.stateful",
+        group = "migration",
+        default = "false",
+        condition = "virtual machine",
+        apply = restart,
+        since = "migration_stateful"
+    )]
+    pub migration_stateful: bool,
     /// Environment variable of everything started in the instance.
     ///
     /// PID 1 gets it at the next start, commands run by `exec` at once.
