@@ -2,7 +2,7 @@
 //! it back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot, watch};
@@ -16,6 +16,7 @@ use crate::options::{MemberId, Options};
 use crate::read::Tracker;
 use crate::readers::Readers;
 use crate::request::{Outcome, Transaction};
+use crate::reserve::Reserve;
 use crate::state::{State, run};
 use crate::window::Gathered;
 use crate::write::Write;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) me: MemberId,
     pub(crate) identity: Identity,
     pub(crate) readers: Readers,
+    pub(crate) reserve: Arc<Reserve>,
     pub(crate) changed: watch::Sender<Changed>,
     pub(crate) fault: Switch,
     pub(crate) closed: AtomicBool,
@@ -53,11 +55,14 @@ pub(crate) enum Turn<R, E> {
 
 impl Core {
     pub(crate) fn open(folder: Folder, options: Options, identity: Identity) -> Result<Core> {
+        let reserve = Arc::new(Reserve::new(&folder));
+        reserve.keep();
         let state = State::open(&folder)?;
         let changed =
             Changed { revision: state.meta.revision, versions: state.meta.versions.clone() };
         Ok(Core {
             readers: Readers::new(folder.state()),
+            reserve,
             folder,
             options,
             me: identity.me.id,

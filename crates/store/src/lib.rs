@@ -42,6 +42,7 @@ mod read;
 mod readers;
 mod recover;
 mod request;
+mod reserve;
 mod row;
 mod rpc;
 mod serve;

@@ -17,6 +17,7 @@ use crate::fault::{Fault, Switch};
 use crate::files;
 use crate::log_file::LogFile;
 use crate::raft::{Entry, LogId, StorageError, Types, Vote};
+use crate::reserve::Reserve;
 
 /// Bytes of entries kept in memory, at most; the last one is always kept.
 const KEPT: usize = 512 << 10;
@@ -25,6 +26,7 @@ const KEPT: usize = 512 << 10;
 pub(crate) struct Log {
     inner: Arc<Mutex<Inner>>,
     fault: Switch,
+    reserve: Arc<Reserve>,
 }
 
 #[derive(Debug)]
@@ -44,12 +46,16 @@ struct Newest {
 }
 
 impl Log {
-    pub(crate) fn open(file: LogFile, fault: Switch) -> Result<Log, BoxError> {
+    pub(crate) fn open(
+        file: LogFile,
+        fault: Switch,
+        reserve: Arc<Reserve>,
+    ) -> Result<Log, BoxError> {
         let purged = file.purged()?;
         let last = file.last()?.map(|entry| entry.log_id).or(purged);
         let vote = file.vote()?;
         let inner = Inner { file, vote, purged, last, newest: Newest::default() };
-        Ok(Log { inner: Arc::new(Mutex::new(inner)), fault })
+        Ok(Log { inner: Arc::new(Mutex::new(inner)), fault, reserve })
     }
 
     pub(crate) fn purged(&self) -> Option<LogId> {
@@ -76,15 +82,15 @@ impl Log {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a change; an error stops the store.
+    /// Runs a change, again with space kept for it when the disk is full; an error stops the store.
     fn change<R>(
         &self,
         operation: &'static str,
-        f: impl FnOnce(&mut Inner) -> Result<R, BoxError>,
+        mut f: impl FnMut(&mut Inner) -> Result<R, BoxError>,
     ) -> Result<R, StorageError> {
         let error = match self.fault.get() {
             Some(fault) => crate::Error::from(fault),
-            None => match f(&mut self.lock()) {
+            None => match self.reserve.with_room(|| f(&mut self.lock())) {
                 Ok(value) => return Ok(value),
                 Err(error) => {
                     self.fault.set(Fault::new(operation, error));
@@ -129,11 +135,12 @@ impl Inner {
         }
     }
 
-    fn append(&mut self, entries: Vec<Entry>) -> Result<(), BoxError> {
+    /// Takes the entries once they are on disk.
+    fn append(&mut self, entries: &mut Vec<Entry>) -> Result<(), BoxError> {
         let encoded: Vec<_> = entries.iter().map(encode).collect::<Result<_, _>>()?;
         let indexed = || entries.iter().map(|e| e.log_id.index).zip(&encoded);
         self.file.commit(|file| indexed().try_for_each(|(index, bytes)| file.put(index, bytes)))?;
-        for (entry, bytes) in entries.into_iter().zip(&encoded) {
+        for (entry, bytes) in entries.drain(..).zip(&encoded) {
             self.last = Some(entry.log_id);
             self.newest.push(entry, bytes.len());
         }
@@ -204,8 +211,8 @@ impl RaftLogStorage<Types> for Log {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().collect();
-        self.change("write the log", |inner| inner.append(entries))?;
+        let mut entries = entries.into_iter().collect();
+        self.change("write the log", |inner| inner.append(&mut entries))?;
         flushed.log_io_completed(Ok(()));
         Ok(())
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use openraft::storage::StorageHelper;
 use openraft::{CommittedLeaderId, EntryPayload, SnapshotPolicy};
@@ -21,6 +22,9 @@ use crate::options::{Member, Options};
 use crate::peer::Network;
 use crate::raft::{Entry, LogId, Membership, Raft, Vote};
 use crate::{migrate, recover, ship, snapshot};
+
+/// How often the space for a full disk is looked at.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// A store that runs.
 pub(crate) struct Running {
@@ -71,7 +75,7 @@ fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
         None => found(&file, &options).map_err(read)?,
     };
     let core = Core::open(folder.clone(), options, identity)?;
-    let log = Log::open(file, core.fault.clone()).map_err(read)?;
+    let log = Log::open(file, core.fault.clone(), core.reserve.clone()).map_err(read)?;
     catch_up(&core, &log)?;
     renew_vote(&core, &log)?;
     refuse_newer(&core)?;
@@ -153,10 +157,12 @@ fn thread_main(
             Ok(started) => {
                 let raft = started.raft.clone();
                 let shipping = tokio::spawn(ship::run(core.clone(), started.leader.clone()));
+                let keeping = tokio::spawn(keep_reserve(core.clone()));
                 let _ = ready.send(Ok(started));
                 // An error means that the last handle was dropped.
                 let _ = stopping.await;
                 shipping.abort();
+                keeping.abort();
                 let _ = raft.shutdown().await;
             }
             Err(error) => {
@@ -164,6 +170,14 @@ fn thread_main(
             }
         }
     });
+}
+
+/// Keeps space for a full disk as soon as there is some again.
+async fn keep_reserve(core: Arc<Core>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        core.reserve.keep();
+    }
 }
 
 /// Whatever ends the thread, nobody waits for it.

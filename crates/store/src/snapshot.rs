@@ -56,7 +56,7 @@ impl Core {
     /// up to date too.
     pub(crate) fn build_snapshot(&self) -> Result<SnapshotMeta> {
         let target = self.folder.snapshot();
-        self.write_copy(&self.folder.snapshot_new(), &target)?;
+        self.reserve.with_room(|| self.write_copy(&self.folder.snapshot_new(), &target))?;
         let mut state = self.state();
         state.stop_simulation()?;
         state.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;

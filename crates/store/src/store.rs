@@ -148,6 +148,12 @@ impl Store {
         }
     }
 
+    /// Gives others some of the space that is kept here for a full disk, so that what ends a task is
+    /// not lost to it either; false when there is none left. Its own writes take it by themselves.
+    pub fn make_room(&self) -> bool {
+        self.core.reserve.give()
+    }
+
     /// The revision and the tables that changed, for those who act on changes.
     pub fn watch(&self) -> watch::Receiver<Changed> {
         self.core.changed.subscribe()

@@ -17,7 +17,9 @@ use crate::{
 /// what is to start once the daemon answers.
 pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
     seed(world).await?;
+    let store = world.store.clone();
     let runner = Runner::builder(world.clone(), world.operations.clone())
+        .room(move || store.make_room())
         .register::<instances::launch::Launch>()
         .register::<instances::start::Start>()
         .register::<instances::resume::Resume>()

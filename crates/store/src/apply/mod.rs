@@ -1,5 +1,5 @@
 //! Entries of the log become rows. The same entries give the same rows on every member; whatever
-//! is not the entry's own doing (a full disk, a bad sector) is an error that stops the store.
+//! is not the entry's own doing (a disk full to the last bit, a bad sector) is an error that stops the store.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Core {
             let count =
                 if alone { 1 } else { rest.iter().take_while(|e| !is_migration(e)).count() };
             let (part, after) = rest.split_at(count);
-            let applied = state.apply_part(part, alone, self.me);
+            let applied = self.reserve.with_room(|| state.apply_part(part, alone, self.me));
             let applied = applied.map_err(|e| Fault::new("apply an entry", e))?;
             for done in applied {
                 state.settle(done.own);

@@ -212,3 +212,35 @@ async fn a_full_disk_stops_the_store_and_loses_nothing() {
     note(&store, "more").await.unwrap();
     assert_eq!(count(&store, "notes") as usize, acknowledged.len() + 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_has_room_for_those_who_delete() {
+    let mount = temp();
+    let Some(_disk) = Disk::mount(mount.path(), "160m") else { return };
+    let (dir, filler) = (mount.path().join("database"), mount.path().join("filler"));
+    let store = open(&dir).await;
+    note(&store, "before").await.unwrap();
+    fill(&filler);
+    for number in 0..100 {
+        note(&store, &format!("{number}-{}", "x".repeat(40_000))).await.unwrap();
+    }
+    assert!(store.status().fault.is_none());
+    assert!(std::fs::metadata(dir.join("reserve")).unwrap().len() < 16 << 20);
+    store.close().await.unwrap();
+    std::fs::remove_file(&filler).unwrap();
+    let store = open(&dir).await;
+    assert_eq!(count(&store, "notes"), 101);
+    assert_eq!(std::fs::metadata(dir.join("reserve")).unwrap().len(), 16 << 20);
+    // Others who find no space get some of it, but no more than there is.
+    assert!((0..16).all(|_| store.make_room()));
+    assert!(!store.make_room());
+    store.close().await.unwrap();
+}
+
+/// Fills the disk to the last byte.
+fn fill(path: &std::path::Path) {
+    use std::io::Write;
+    let mut file = std::fs::File::create(path).unwrap();
+    while file.write_all(&[7; 64 << 10]).is_ok() {}
+    while file.write_all(&[7; 512]).is_ok() {}
+}

@@ -80,6 +80,9 @@ impl Write {
     }
 }
 
+/// Makes some room on a full disk; false where that cannot be done.
+pub(crate) type Room = Box<dyn Fn() -> bool + Send>;
+
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 enum Command {
@@ -92,14 +95,14 @@ enum Command {
 pub(crate) struct Journal(mpsc::Sender<Command>);
 
 impl Journal {
-    pub(crate) fn open(path: &Path, faults: &Faults) -> Result<Journal, Error> {
+    pub(crate) fn open(path: &Path, faults: &Faults, room: Room) -> Result<Journal, Error> {
         let open = |source| Error::OpenJournal { path: path.to_owned(), source };
         let connection = thread::connect(path).map_err(open)?;
         let (sender, receiver) = mpsc::channel();
         let faults = faults.clone();
         std::thread::Builder::new()
             .name("task journal".to_owned())
-            .spawn(move || thread::Writer::new(connection, faults).run(&receiver))
+            .spawn(move || thread::Writer::new(connection, faults, room).run(&receiver))
             .map_err(Error::StartJournal)?;
         Ok(Journal(sender))
     }

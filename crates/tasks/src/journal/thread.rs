@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, ErrorCode, named_params};
 use uuid::Uuid;
 
-use super::{Command, Reply, Row, Stage, Write, failed};
+use super::{Command, Reply, Room, Row, Stage, Write, failed};
 use crate::Faults;
 
 /// Writes that share one commit at most; bounds how long the first of them waits.
@@ -42,6 +42,7 @@ pub(super) struct Writer {
     /// Gone after a simulated crash.
     connection: Option<Connection>,
     faults: Faults,
+    room: Room,
     writes: u64,
     full: bool,
     /// Never answered: to their askers the process is dead.
@@ -49,8 +50,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, faults: Faults) -> Writer {
-        Writer { connection: Some(connection), faults, writes: 0, full: true, orphans: Vec::new() }
+    pub(super) fn new(connection: Connection, faults: Faults, room: Room) -> Writer {
+        let (connection, orphans) = (Some(connection), Vec::new());
+        Writer { connection, faults, room, writes: 0, full: true, orphans }
     }
 
     pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) {
@@ -91,9 +93,12 @@ impl Writer {
         let durable = writes.iter().any(|(write, _)| write.durable());
         let kept = writes.iter().map(|(write, _)| write);
         let kept = kept.filter(|write| write.durable() || !self.faults.lose_writes);
-        let result = set_sync(&connection, &mut self.full, durable)
-            .and_then(|()| apply_all(&connection, kept))
-            .map_err(Arc::new);
+        let mut result = set_sync(&connection, &mut self.full, durable)
+            .and_then(|()| apply_all(&connection, kept.clone()));
+        while result.as_ref().is_err_and(is_full) && (self.room)() {
+            result = apply_all(&connection, kept.clone());
+        }
+        let result = result.map_err(Arc::new);
         if self.faults.crash_after_write(self.writes) {
             self.orphans.extend(writes.into_iter().map(|(_, reply)| reply));
             return;
@@ -105,6 +110,10 @@ impl Writer {
             drop(reply.send(answer.copied()));
         }
     }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
 fn set_sync(connection: &Connection, full: &mut bool, want: bool) -> rusqlite::Result<()> {

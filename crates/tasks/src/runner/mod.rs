@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 pub use recover::{Recovered, Recovery, STUCK, Stuck};
 
-use crate::journal::{Journal, Row, Stage, Write};
+use crate::journal::{Journal, Room, Row, Stage, Write};
 use crate::locks::Guard;
 use crate::operation::{Operation, Request};
 use crate::operations::{Operations, Wanted};
@@ -66,6 +66,7 @@ pub struct Builder<W> {
     kinds: HashMap<&'static str, Box<dyn Kind<W>>>,
     faults: Faults,
     boot: Option<String>,
+    room: Room,
 }
 
 impl<W: Send + Sync + 'static> Builder<W> {
@@ -77,6 +78,13 @@ impl<W: Send + Sync + 'static> Builder<W> {
     pub fn register<T: Task<World = W>>(mut self) -> Self {
         let other = self.kinds.insert(T::KIND, Box::new(Of::<T>::new()));
         assert!(other.is_none(), "two kinds of task are named {:?}", T::KIND);
+        self
+    }
+
+    /// How room is made for the journal on a full disk; it says false when it cannot make more.
+    #[must_use]
+    pub fn room(mut self, room: impl Fn() -> bool + Send + 'static) -> Self {
+        self.room = Box::new(room);
         self
     }
 
@@ -97,7 +105,7 @@ impl<W: Send + Sync + 'static> Builder<W> {
     /// Opens or makes the journal.
     pub fn open(self, journal: &Path) -> Result<Runner<W>, Error> {
         let inner = Inner {
-            journal: Journal::open(journal, &self.faults)?,
+            journal: Journal::open(journal, &self.faults, self.room)?,
             world: self.world,
             operations: self.operations,
             kinds: self.kinds,
@@ -119,7 +127,14 @@ impl<W: Send + Sync + 'static> Runner<W> {
     /// Starts to build a runner. Its faults are those of the environment, normally none.
     pub fn builder(world: Arc<W>, operations: Operations) -> Builder<W> {
         let faults = Faults::from_env();
-        Builder { world, operations, kinds: HashMap::new(), faults, boot: None }
+        Builder {
+            world,
+            operations,
+            kinds: HashMap::new(),
+            faults,
+            boot: None,
+            room: Box::new(|| false),
+        }
     }
 
     /// The world its tasks act on.
