@@ -1,7 +1,9 @@
 //! From a declared endpoint to a route: permission, path, query and body come first, the handler
 //! gets types.
 
-use std::{collections::BTreeMap, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::BTreeMap, future::ready, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc,
+};
 
 use axum::{
     Json, Router,
@@ -13,7 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use cloud::{Caller, World};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use wire::{Endpoint, Method};
@@ -117,14 +119,18 @@ impl Routes {
 
     fn add<E: Endpoint, F>(
         mut self,
-        handler: impl Fn(Given<E>) -> F + Clone + Send + Sync + 'static,
+        handler: impl Fn(Given<E>) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         self.served.push((E::METHOD.as_str(), E::PATH));
+        let answer: Answer = Arc::new(move |asked| match draft::<E>(&asked) {
+            Ok(draft) => handler((draft, asked.request)).boxed(),
+            Err(error) => ready(Err(error)).boxed(),
+        });
         for path in spellings(E::PATH) {
-            self.router = self.router.route(&path, route::<E, F>(handler.clone()));
+            self.router = self.router.route(&path, route(E::METHOD, answer.clone()));
         }
         self
     }
@@ -164,13 +170,19 @@ impl<E: Endpoint> Draft<E> {
     }
 }
 
-fn route<E: Endpoint, F>(
-    handler: impl Fn(Given<E>) -> F + Clone + Send + Sync + 'static,
-) -> MethodRouter<Arc<World>>
-where
-    F: Future<Output = Result<Response>> + Send + 'static,
-{
-    let method = match E::METHOD {
+/// What is asked, before its endpoint's types are known.
+struct Asked {
+    world: Arc<World>,
+    peer: Peer,
+    path: Result<Path<BTreeMap<String, String>>, PathRejection>,
+    request: Request<Body>,
+}
+
+/// An endpoint with its types forgotten, so that the server's part is compiled once and not for each.
+type Answer = Arc<dyn Fn(Asked) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
+
+fn route(method: Method, answer: Answer) -> MethodRouter<Arc<World>> {
+    let method = match method {
         Method::Get => MethodFilter::GET,
         Method::Head => MethodFilter::HEAD,
         Method::Post => MethodFilter::POST,
@@ -184,24 +196,19 @@ where
                     State(world): State<Arc<World>>,
                     path: Result<Path<BTreeMap<String, String>>, PathRejection>,
                     request: Request<Body>| {
-            match draft::<E>(&peer, world, path, &request) {
-                Ok(call) => {
-                    let answer = AssertUnwindSafe(handler((call, request))).catch_unwind().await;
-                    answer.unwrap_or(Err(Error::Broken)).into_response()
-                }
-                Err(error) => error.into_response(),
-            }
+            let work = answer(Asked { world, peer, path, request });
+            let answer = AssertUnwindSafe(work).catch_unwind().await;
+            answer.unwrap_or(Err(Error::Broken)).into_response()
         },
     )
 }
 
-fn draft<E: Endpoint>(
-    peer: &Peer,
-    world: Arc<World>,
-    path: Result<Path<BTreeMap<String, String>>, PathRejection>,
-    request: &Request<Body>,
-) -> Result<Draft<E>> {
-    let Path(path) = path.map_err(|error| Error::bad("address", error.body_text()))?;
+fn draft<E: Endpoint>(asked: &Asked) -> Result<Draft<E>> {
+    let Asked { world, peer, path, request } = asked;
+    let path = match path {
+        Ok(Path(path)) => path.clone(),
+        Err(error) => return Err(Error::bad("address", error.body_text())),
+    };
     if !peer.may(E::NEEDS) {
         return Err(Error::Forbidden);
     }
@@ -209,7 +216,7 @@ fn draft<E: Endpoint>(
     let Query(query) = query.map_err(|error| Error::bad("query", error.body_text()))?;
     let if_match = request.headers().get(IF_MATCH).and_then(|tag| tag.to_str().ok());
     Ok(Draft {
-        world,
+        world: world.clone(),
         caller: peer.caller(),
         query,
         body: None,
@@ -232,6 +239,7 @@ async fn whole<E: Endpoint, T: Send + 'static>(
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
+    let work: BoxFuture<'static, Result<T>> = Box::pin(work);
     tokio::spawn(work).await.unwrap_or(Err(Error::Broken))
 }
 

@@ -11,8 +11,10 @@ where
     T: Send + 'static,
     E: Into<Error> + Send + 'static,
 {
+    // One type for all that give the same, so that the runtime's part is not compiled for each.
+    let work: Box<dyn FnOnce() -> Result<T> + Send> = Box::new(|| work().map_err(Into::into));
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(Into::into),
+        Ok(done) => done,
         Err(_) => Err(Error::Broken(what)),
     }
 }

@@ -45,12 +45,15 @@ pub(crate) struct Core {
     state: Mutex<State>,
 }
 
+/// A closure that writes, its result put aside; whether it failed.
+pub(crate) type Closure<'f> = dyn FnMut(&mut Write<'_>) -> bool + Send + 'f;
+
 /// A closure's run.
-pub(crate) enum Turn<R, E> {
+pub(crate) enum Turn {
     /// Nothing has to go to the log.
-    Done(Result<R, E>),
+    Done,
     /// The result counts once the entry is applied.
-    Gathered(Result<R, E>, oneshot::Receiver<Result<Outcome>>),
+    Gathered(oneshot::Receiver<Result<Outcome>>),
 }
 
 impl Core {
@@ -110,13 +113,10 @@ impl Core {
     }
 
     /// Runs a closure if the window is open.
-    pub(crate) fn turn<R, E: From<Error>>(
-        &self,
-        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
-    ) -> Option<Turn<R, E>> {
+    pub(crate) fn turn(&self, f: &mut Closure<'_>) -> Option<Result<Turn>> {
         let mut state = self.state();
         if let Err(e) = self.check() {
-            return Some(Turn::Done(Err(e.into())));
+            return Some(Err(e));
         }
         if !state.window.open {
             return None;
@@ -126,33 +126,30 @@ impl Core {
         if matches!(turn, Ok(Turn::Gathered(..))) {
             self.gathered.notify_one();
         }
-        Some(turn.unwrap_or_else(|e| Turn::Done(Err(e.into()))))
+        Some(turn)
     }
 }
 
 impl State {
-    fn simulate<R, E: From<Error>>(
-        &mut self,
-        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
-    ) -> Result<Turn<R, E>> {
+    fn simulate(&mut self, f: &mut Closure<'_>) -> Result<Turn> {
         self.begin_simulation()?;
         let savepoint = Savepoint::begin(&self.conn)?;
         let tracker = Tracker::new(&self.catalog);
         let mut write = Write::new(&self.conn, &tracker);
-        let result = f(&mut write);
-        let transaction = write.finish(result.is_err());
+        let failed = f(&mut write);
+        let transaction = write.finish(failed);
         if transaction.statements.is_empty() {
             drop(savepoint);
             if self.window.gathered.is_empty() {
                 self.stop_simulation().map_err(Error::internal("end a write"))?;
             }
             if !self.window.changes_what_was_read(&transaction) {
-                return Ok(Turn::Done(result));
+                return Ok(Turn::Done);
             }
         } else {
             savepoint.keep()?;
         }
-        Ok(Turn::Gathered(result, self.gather(transaction)))
+        Ok(Turn::Gathered(self.gather(transaction)))
     }
 
     fn begin_simulation(&mut self) -> Result<()> {

@@ -30,12 +30,19 @@ impl Readers {
         &self,
         f: impl FnOnce(&Read<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
+        let (mut f, mut result) = (Some(f), None);
+        self.read_once(&mut |read| result = f.take().map(|f| f(read)))?;
+        result.unwrap_or_else(|| Err(Error::Closed.into()))
+    }
+
+    /// Not generic, so that it is compiled once for all who read.
+    fn read_once(&self, f: &mut dyn FnMut(&Read<'_>)) -> Result<()> {
         let conn = self.take()?;
         run(&conn, "BEGIN")?;
-        let result = f(&Read { conn: &conn, tracker: None });
+        f(&Read { conn: &conn, tracker: None });
         run(&conn, "COMMIT")?;
         self.put(conn);
-        result
+        Ok(())
     }
 
     /// Copies the state as of now to a new file.

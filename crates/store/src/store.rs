@@ -10,7 +10,7 @@ use openraft::ServerState;
 use tokio::sync::{oneshot, watch};
 
 use crate::changed::Changed;
-use crate::core::{Core, Turn};
+use crate::core::{Closure, Core, Turn};
 use crate::error::{Error, Result};
 use crate::leader::Leader;
 use crate::members::Change;
@@ -108,27 +108,37 @@ impl Store {
     /// change takes effect even when the future is dropped. After [`Error::Uncertain`],
     /// [`Error::Storage`] and [`Error::Closed`] it may take effect later; after every other error
     /// it never does.
-    pub async fn write<R, E: From<Error>>(
+    pub async fn write<R: Send, E: From<Error> + Send>(
         &self,
-        mut f: impl FnMut(&mut Write<'_>) -> Result<R, E>,
+        mut f: impl FnMut(&mut Write<'_>) -> Result<R, E> + Send,
     ) -> Result<R, E> {
+        let mut result = None;
+        self.settle(&mut |write| {
+            let done = f(write);
+            let failed = done.is_err();
+            result = Some(done);
+            failed
+        })
+        .await?;
+        result.unwrap_or_else(|| Err(Error::Closed.into()))
+    }
+
+    /// Runs the closure until what it wrote took effect; not generic, so that it is compiled once.
+    async fn settle(&self, f: &mut Closure<'_>) -> Result<()> {
         for attempt in 0..ATTEMPTS {
-            match self.turn(&mut f).await {
-                Turn::Done(result) => return result,
-                Turn::Gathered(result, outcome) => match self.outcome(outcome).await? {
-                    Outcome::Applied => return result,
+            match self.turn(f).await? {
+                Turn::Done => return Ok(()),
+                Turn::Gathered(outcome) => match self.outcome(outcome).await? {
+                    Outcome::Applied => return Ok(()),
                     Outcome::Conflict => back_off(attempt).await,
                 },
             }
         }
-        Err(Error::Conflict { attempts: ATTEMPTS }.into())
+        Err(Error::Conflict { attempts: ATTEMPTS })
     }
 
     /// Waits for the window to be open and runs the closure.
-    async fn turn<R, E: From<Error>>(
-        &self,
-        f: &mut impl FnMut(&mut Write<'_>) -> Result<R, E>,
-    ) -> Turn<R, E> {
+    async fn turn(&self, f: &mut Closure<'_>) -> Result<Turn> {
         let mut waiting = None;
         loop {
             let mut opened = std::pin::pin!(self.core.opened.notified());

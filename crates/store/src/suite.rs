@@ -28,7 +28,7 @@ impl StoreBuilder<Types, Log, Machine, TempDir> for Builder {
         let options = Options::new(&[]);
         let identity = Identity { cluster: Uuid::new_v4(), me: options.me.clone() };
         let core = Core::open(folder, options, identity).unwrap();
-        let log = Log::open(file, Switch::new()).unwrap();
+        let log = Log::open(file, Switch::new(), core.reserve.clone()).unwrap();
         Ok((dir, log, Machine(Arc::new(core))))
     }
 }

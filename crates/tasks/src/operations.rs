@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use exec::Cancelled;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 use wire::OperationClass;
 
@@ -93,7 +94,7 @@ impl Operations {
     {
         let (operation, claim) = self.open(Uuid::new_v4(), request)?;
         let (handle, operations) = (operation.clone(), self.clone());
-        let mut whole = Box::pin(async move {
+        let mut whole: BoxFuture<'static, ()> = Box::pin(async move {
             let result = match claim.wait(&handle).await {
                 Err(failure) => Err(failure),
                 Ok(guard) => {

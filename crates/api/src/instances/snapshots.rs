@@ -59,7 +59,7 @@ async fn patch(call: Call<SnapshotPatch>) -> Result<Operation> {
 /// It is done at once; clients expect an operation all the same.
 async fn change<E: Endpoint<Query = ProjectQuery>>(
     call: Call<E>,
-    change: impl Fn(InstanceSnapshotPut) -> cloud::Result<InstanceSnapshotPut> + Send + 'static,
+    change: impl Fn(InstanceSnapshotPut) -> cloud::Result<InstanceSnapshotPut> + Send + Sync + 'static,
 ) -> Result<Operation> {
     let (project, instance) = (call.query.project(), call.path("name"));
     let (name, seen) = (call.path("snapshot"), call.if_match.clone());

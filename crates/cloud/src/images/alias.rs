@@ -77,7 +77,7 @@ pub async fn update(
     project: &str,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(ImageAliasesEntryPut) -> Result<ImageAliasesEntryPut> + Send,
+    change: impl Fn(ImageAliasesEntryPut) -> Result<ImageAliasesEntryPut> + Send + Sync,
 ) -> Result<()> {
     let home = world
         .store

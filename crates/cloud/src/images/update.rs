@@ -16,7 +16,7 @@ pub async fn update(
     project: &str,
     fingerprint: &str,
     seen: IfMatch,
-    change: impl Fn(ImagePut) -> Result<ImagePut> + Send,
+    change: impl Fn(ImagePut) -> Result<ImagePut> + Send + Sync,
 ) -> Result<()> {
     let row = world
         .store

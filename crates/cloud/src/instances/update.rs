@@ -19,7 +19,7 @@ pub async fn update(
     project: &str,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(InstancePut) -> Result<InstancePut> + Send,
+    change: impl Fn(InstancePut) -> Result<InstancePut> + Send + Sync,
 ) -> Result<()> {
     let running = world.guests.get(project, name).is_some();
     let prepare = |db: &Read<'_>| {

@@ -19,7 +19,7 @@ pub async fn update(
     project: &str,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(NetworkPut) -> Result<NetworkPut> + Send,
+    change: impl Fn(NetworkPut) -> Result<NetworkPut> + Send + Sync,
 ) -> Result<()> {
     let claim = [tasks::Claim::alone(format!("network/{name}"))];
     let _guard = world.locks().lock(&claim, "a change of the network").await;

@@ -23,7 +23,7 @@ pub async fn update(
     project: &str,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(ProfilePut) -> Result<ProfilePut> + Send,
+    change: impl Fn(ProfilePut) -> Result<ProfilePut> + Send + Sync,
 ) -> Result<()> {
     let prepare = |db: &Read<'_>| {
         let row = super::find(db, project, name)?;

@@ -18,7 +18,7 @@ pub async fn update(
     caller: &Caller,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(ProjectPut) -> Result<ProjectPut> + Send,
+    change: impl Fn(ProjectPut) -> Result<ProjectPut> + Send + Sync,
 ) -> Result<()> {
     world
         .store

@@ -84,7 +84,7 @@ pub async fn update(
     world: &World,
     caller: &Caller,
     seen: IfMatch,
-    change: impl Fn(ServerPut) -> Result<ServerPut> + Send,
+    change: impl Fn(ServerPut) -> Result<ServerPut> + Send + Sync,
 ) -> Result<()> {
     let claim = [tasks::Claim::alone("server-options")];
     let _turn = world.locks().lock(&claim, "the server's options").await;

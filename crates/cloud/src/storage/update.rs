@@ -19,7 +19,7 @@ pub async fn update(
     caller: &Caller,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(StoragePoolPut) -> Result<StoragePoolPut> + Send,
+    change: impl Fn(StoragePoolPut) -> Result<StoragePoolPut> + Send + Sync,
 ) -> Result<()> {
     let claim = [tasks::Claim::alone(format!("pool/{name}"))];
     let _turn = world.locks().lock(&claim, "a change of the pool").await;

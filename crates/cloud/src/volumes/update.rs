@@ -90,7 +90,7 @@ pub async fn update(
     caller: &Caller,
     (pool, project, kind, name): (&str, &str, &str, &str),
     seen: IfMatch,
-    change: impl Fn(StorageVolumePut) -> Result<StorageVolumePut> + Send,
+    change: impl Fn(StorageVolumePut) -> Result<StorageVolumePut> + Send + Sync,
 ) -> Result<()> {
     super::custom(kind)?;
     let key = world.store.read(|db| Key::of(db, pool, project, name))?;

@@ -1,19 +1,17 @@
 //! One task on its way: forward through its steps, backward through their undos.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use serde_json::Error as JsonError;
+use exec::Control;
+use futures_util::future::BoxFuture;
 
 use super::Inner;
+use super::work::Work;
 use crate::error::Shared;
 use crate::faults::Fail;
 use crate::journal::{Stage, Write};
 use crate::operation::Operation;
-use crate::operations::panic_message;
-use crate::task::{Action, Cx, Step};
-use crate::{Error, Failure, Task};
+use crate::{Error, Failure};
 
 /// Where to go.
 pub(super) enum Plan {
@@ -37,33 +35,27 @@ struct Stopped {
     cause: Shared,
 }
 
-pub(super) struct Drive<T: Task> {
-    inner: Arc<Inner<T::World>>,
-    steps: Vec<Step<T>>,
-    cx: Cx<T>,
+pub(super) struct Drive<W> {
+    inner: Arc<Inner<W>>,
+    work: Box<dyn Work>,
+    operation: Operation,
+    control: Control,
     committed: bool,
 }
 
-impl<T: Task> Drive<T> {
-    pub(super) fn new(
-        inner: Arc<Inner<T::World>>,
-        input: T,
-        notes: T::Notes,
-        operation: Operation,
-    ) -> Drive<T> {
-        let cx = Cx {
-            id: operation.id(),
-            world: inner.world.clone(),
-            input: Arc::new(input),
-            notes,
-            control: operation.control().clone(),
-            operation,
-        };
-        Drive { inner, steps: T::steps(), cx, committed: false }
+impl<W: Send + Sync + 'static> Drive<W> {
+    pub(super) fn new(inner: Arc<Inner<W>>, work: Box<dyn Work>, operation: Operation) -> Drive<W> {
+        let control = operation.control().clone();
+        Drive { inner, work, operation, control, committed: false }
     }
 
     pub(super) fn operation(&self) -> &Operation {
-        &self.cx.operation
+        &self.operation
+    }
+
+    /// [`Self::settle`], to be kept.
+    pub(super) fn boxed(self, plan: Plan) -> BoxFuture<'static, Ended> {
+        Box::pin(self.settle(plan))
     }
 
     /// Follows the plan; a step that fails before the point of no return turns it around.
@@ -85,40 +77,40 @@ impl<T: Task> Drive<T> {
         if self.committed {
             self.never_cancel();
         }
-        for index in from..self.steps.len() {
+        for index in from..self.work.len() {
             let stopped = |reached| move |cause| Stopped { reached, cause };
             self.pass_cancel(index).map_err(stopped(index))?;
             self.pass_no_return(index).await.map_err(stopped(index))?;
             self.step(index).await.map_err(stopped(index + 1))?;
-            if index + 1 < self.steps.len() {
+            if index + 1 < self.work.len() {
                 self.note(index + 1).await.map_err(stopped(index + 1))?;
             }
         }
-        let end = self.inner.journal.write(Write::End { id: self.cx.id }).await;
-        end.map_err(|error| Stopped { reached: self.steps.len(), cause: Arc::new(error) })
+        let end = self.inner.journal.write(Write::End { id: self.operation.id() }).await;
+        end.map_err(|error| Stopped { reached: self.work.len(), cause: Arc::new(error) })
     }
 
     /// Stops here if somebody cancelled in time.
     fn pass_cancel(&mut self, index: usize) -> Result<(), Shared> {
         if self.inner.faults.cancel_before == Some(index) {
             // Too late is an answer as well.
-            drop(self.cx.operation.cancel());
+            drop(self.operation.cancel());
         }
-        self.cx.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)
+        self.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)
     }
 
     /// Makes the journal durable before a step that cannot be taken back.
     async fn pass_no_return(&mut self, index: usize) -> Result<(), Shared> {
-        if self.committed || !self.steps[index].no_return {
+        if self.committed || !self.work.no_return(index) {
             return Ok(());
         }
-        self.cx.operation.set_cancellable(false);
+        self.operation.set_cancellable(false);
         // Whoever cancelled before that line still gets it; later ones are refused.
-        self.cx.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)?;
+        self.control.check().map_err(|cancelled| Arc::new(cancelled) as Shared)?;
         let write = Write::NoReturn {
-            id: self.cx.id,
+            id: self.operation.id(),
             done: index,
-            notes: self.notes()?,
+            notes: self.work.notes()?,
             boot: self.inner.boot.clone(),
         };
         self.inner.journal.write(write).await.map_err(shared)?;
@@ -128,8 +120,9 @@ impl<T: Task> Drive<T> {
     }
 
     fn never_cancel(&mut self) {
-        self.cx.operation.set_cancellable(false);
-        self.cx.control = self.cx.operation.steadfast_control();
+        self.operation.set_cancellable(false);
+        self.control = self.operation.steadfast_control();
+        self.work.set_control(self.control.clone());
     }
 
     async fn step(&mut self, index: usize) -> Result<(), Shared> {
@@ -137,11 +130,11 @@ impl<T: Task> Drive<T> {
         if inner.faults.fail == Some(Fail::Before(index)) {
             return Err(shared(Error::Injected(index)));
         }
-        let step = &self.steps[index];
-        tracing::debug!(task = %self.cx.id, kind = T::KIND, step = step.name, "step");
-        call(&step.run, &mut self.cx).await?;
+        let (kind, name) = (self.work.kind(), self.work.name(index));
+        tracing::debug!(task = %self.operation.id(), kind, step = name, "step");
+        self.work.run(index).await?;
         if inner.faults.twice {
-            call(&step.run, &mut self.cx).await?;
+            self.work.run(index).await?;
         }
         inner.faults.crash_after_step(index).await;
         if inner.faults.fail == Some(Fail::After(index)) {
@@ -152,7 +145,7 @@ impl<T: Task> Drive<T> {
 
     async fn note(&self, done: usize) -> Result<(), Shared> {
         let stage = if self.committed { Stage::Committed } else { Stage::Running };
-        let write = Write::Step { id: self.cx.id, stage, done, notes: self.notes()? };
+        let write = Write::Step { id: self.operation.id(), stage, done, notes: self.work.notes()? };
         self.inner.journal.write(write).await.map_err(shared)
     }
 
@@ -162,7 +155,7 @@ impl<T: Task> Drive<T> {
         self.turn_around(steps).await;
         let mut failure = Failure { error: cause, undo: Vec::new() };
         for index in (0..steps).rev() {
-            let name = self.steps[index].name;
+            let name = self.work.name(index);
             match self.undo(index).await {
                 Ok(()) if failure.undo.is_empty() => self.note_undone(index).await,
                 Ok(()) => {}
@@ -172,7 +165,7 @@ impl<T: Task> Drive<T> {
         if !failure.undo.is_empty() {
             return self.stuck(failure).await;
         }
-        match self.inner.journal.write(Write::End { id: self.cx.id }).await {
+        match self.inner.journal.write(Write::End { id: self.operation.id() }).await {
             Ok(()) => Ended::Clean(Err(failure)),
             Err(error) => {
                 failure.undo.push(("end", shared(error)));
@@ -182,27 +175,29 @@ impl<T: Task> Drive<T> {
     }
 
     async fn undo(&mut self, index: usize) -> Result<(), Shared> {
-        let Some(undo) = &self.steps[index].undo else { return Ok(()) };
-        tracing::debug!(task = %self.cx.id, step = self.steps[index].name, "undo");
+        let (id, name) = (self.operation.id(), self.work.name(index));
+        let Some(undo) = self.work.undo(index) else { return Ok(()) };
+        tracing::debug!(task = %id, step = name, "undo");
         if self.inner.faults.fail_undo {
             return Err(shared(Error::Injected(index)));
         }
-        call(undo, &mut self.cx).await?;
-        if self.inner.faults.twice {
-            call(undo, &mut self.cx).await?;
+        undo.await?;
+        match self.work.undo(index).filter(|_| self.inner.faults.twice) {
+            Some(again) => again.await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Notes that the task goes backward. Without the note a crash leads to the same undos again.
     async fn turn_around(&self, steps: usize) {
-        let Ok(notes) = self.notes() else { return };
-        let write = Write::Step { id: self.cx.id, stage: Stage::Undoing, done: steps, notes };
+        let Ok(notes) = self.work.notes() else { return };
+        let write =
+            Write::Step { id: self.operation.id(), stage: Stage::Undoing, done: steps, notes };
         self.inner.warn(self.inner.journal.write(write).await);
     }
 
     async fn note_undone(&self, index: usize) {
-        let write = Write::Undone { id: self.cx.id, done: index };
+        let write = Write::Undone { id: self.operation.id(), done: index };
         self.inner.warn(self.inner.journal.write(write).await);
     }
 
@@ -211,15 +206,9 @@ impl<T: Task> Drive<T> {
     }
 
     async fn stuck(&self, failure: Failure) -> Ended {
-        let write = Write::Stuck { id: self.cx.id, error: failure.to_string() };
+        let write = Write::Stuck { id: self.operation.id(), error: failure.to_string() };
         self.inner.warn(self.inner.journal.write(write).await);
         Ended::Stuck(failure)
-    }
-
-    fn notes(&self) -> Result<String, Shared> {
-        let encode =
-            |source: JsonError| Error::Encode { what: "notes", kind: T::KIND.to_owned(), source };
-        serde_json::to_string(&self.cx.notes).map_err(|error| shared(encode(error)))
     }
 }
 
@@ -229,14 +218,6 @@ impl<W> Inner<W> {
         if let Err(error) = written {
             tracing::warn!(error = %crate::chain(&error), "task journal");
         }
-    }
-}
-
-/// Runs a step or an undo; a panic is a failure like others.
-async fn call<T: Task>(action: &Action<T>, cx: &mut Cx<T>) -> Result<(), Shared> {
-    match AssertUnwindSafe(action.call(cx)).catch_unwind().await {
-        Ok(result) => result.map_err(|error| Arc::new(error) as Shared),
-        Err(panic) => Err(shared(Error::Panicked { message: panic_message(&*panic) })),
     }
 }
 

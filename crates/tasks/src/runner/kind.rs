@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::Inner;
 use super::drive::{Drive, Ended, Plan};
+use super::work::work;
 use crate::error::Shared;
 use crate::journal::{Row, Stage};
 use crate::operation::Operation;
@@ -86,12 +87,13 @@ impl<T: Task> Kind<T::World> for Of<T> {
             },
             None => T::Notes::default(),
         };
-        let drive = Drive::new(inner, input, notes, operation);
+        let work = work(inner.world.clone(), input, notes, operation.clone());
+        let drive = Drive::new(inner, work, operation);
         let plan = match direction {
             Direction::Forward { from, committed } => Plan::Forward { from, committed },
             Direction::Backward { steps } => Plan::Backward { steps, cause: interrupted(row) },
         };
-        Ok(Box::pin(async move { drive.settle(plan).await }))
+        Ok(drive.boxed(plan))
     }
 }
 

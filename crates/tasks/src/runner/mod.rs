@@ -16,6 +16,7 @@
 mod drive;
 mod kind;
 mod recover;
+mod work;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,6 +37,7 @@ use crate::operations::{Operations, Wanted};
 use crate::{Error, Failure, Faults, Task};
 use drive::{Drive, Ended, Plan};
 use kind::{Kind, Of};
+use work::work;
 
 /// Runs tasks over a world. Cheap to clone.
 pub struct Runner<W>(Arc<Inner<W>>);
@@ -163,9 +165,8 @@ impl<W: Send + Sync + 'static> Runner<W> {
         }
         let row = self.0.row(&input, &request)?;
         let (operation, wanted) = self.0.operations.open(row.id, request)?;
-        let drive = Drive::new(self.0.clone(), input, T::Notes::default(), operation.clone());
-        let inner = self.0.clone();
-        self.0.track(row.id, async move { inner.run(row, drive, wanted).await });
+        let work = work(self.0.world.clone(), input, T::Notes::default(), operation.clone());
+        self.0.start(row, Drive::new(self.0.clone(), work, operation.clone()), wanted);
         Ok(operation)
     }
 
@@ -220,8 +221,13 @@ impl<W: Send + Sync + 'static> Inner<W> {
         })
     }
 
+    fn start(self: &Arc<Self>, row: Row, drive: Drive<W>, wanted: Wanted) {
+        let inner = self.clone();
+        self.track(row.id, async move { inner.run(row, drive, wanted).await });
+    }
+
     /// The whole life of a task that was just submitted.
-    async fn run<T: Task<World = W>>(&self, row: Row, drive: Drive<T>, wanted: Wanted) {
+    async fn run(&self, row: Row, drive: Drive<W>, wanted: Wanted) {
         let operation = drive.operation().clone();
         let guard = match wanted.wait(&operation).await {
             Ok(guard) => guard,

@@ -17,7 +17,7 @@ pub async fn update(
     instance: &str,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(InstanceSnapshotPut) -> Result<InstanceSnapshotPut> + Send,
+    change: impl Fn(InstanceSnapshotPut) -> Result<InstanceSnapshotPut> + Send + Sync,
 ) -> Result<()> {
     let changed = world.store.write(|db| {
         let (_, row) = super::find(db, project, instance, name)?;

@@ -16,7 +16,7 @@ pub async fn update(
     caller: &Caller,
     (pool, project, name): (&str, &str, &str),
     seen: IfMatch,
-    change: impl Fn(StorageBucketPut) -> Result<StorageBucketPut> + Send,
+    change: impl Fn(StorageBucketPut) -> Result<StorageBucketPut> + Send + Sync,
 ) -> Result<()> {
     let changed = world.store.write(|db| {
         let row = super::find(db, &world.me, pool, project, name)?;

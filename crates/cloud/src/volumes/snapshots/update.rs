@@ -17,7 +17,7 @@ pub async fn update(
     key: &Key,
     name: &str,
     seen: IfMatch,
-    change: impl Fn(StorageVolumeSnapshotPut) -> Result<StorageVolumeSnapshotPut> + Send,
+    change: impl Fn(StorageVolumeSnapshotPut) -> Result<StorageVolumeSnapshotPut> + Send + Sync,
 ) -> Result<()> {
     let changed = world.store.write(|db| {
         let (_, row) = super::find(db, key, name)?;
