@@ -99,7 +99,7 @@ pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
             let faults = Faults { fail, ..Faults::default() };
             laws.law(format!("fail {fail:?}"), faults, after_failure::<T>(step)).await;
         }
-        laws.crash_around_writes(None, false, Expect::Either).await;
+        laws.crash_around_writes(None, 1, false, Expect::Either).await;
     }
     let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
     assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
