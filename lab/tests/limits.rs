@@ -113,3 +113,60 @@ fn a_frozen_instance_stands_still_and_goes_on() {
     daemon.cli(["delete", "x", "--force"]).ok();
     daemon.no_instance_left();
 }
+
+#[test]
+fn a_machine_takes_memory_and_processors_while_it_runs() {
+    let Some(daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    if lab::host(&["nproc"]).text() == "1" {
+        return lab::skip("the machine has one processor");
+    }
+    let options =
+        ["-c", "limits.memory=256MiB", "-c", "limits.cpu=1", "-c", "migration.stateful=true"];
+    daemon.run(Client::Cli, &[&["launch", "local:tiny", "v", "--vm"], &options[..]].concat()).ok();
+    let says = |what: &str| {
+        lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+            let said = daemon.cli(["exec", "v", "--", "sh", "-c", what]);
+            (said.status == 0).then(|| said.text())
+        })
+    };
+    let mebibytes = || -> u64 {
+        let said = says("awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo");
+        said.parse().unwrap_or_else(|e| panic!("{said}: {e}"))
+    };
+    let whole = mebibytes();
+    let set = |option: &str| daemon.lxc(["config", "set", "v", option]);
+    set("limits.memory=192MiB").ok();
+    let less = mebibytes();
+    assert!((whole - 66..=whole - 62).contains(&less), "{less} of {whole}");
+    set("limits.memory=256MiB").ok();
+    assert_eq!(mebibytes(), whole);
+    set("limits.memory=512MiB").fails_with("started with");
+    daemon.lxc(["pause", "v"]).ok();
+    set("limits.memory=192MiB").fails_with("paused");
+    daemon.lxc(["start", "v"]).ok();
+    let kept = daemon.lxc(["config", "get", "v", "limits.memory"]).text();
+    assert_eq!(kept, "256MiB");
+
+    let processors = |count: &str| {
+        until("the guest uses them", || (says("nproc") == count).then_some(()));
+    };
+    processors("1");
+    set("limits.cpu=2").ok();
+    processors("2");
+    set("limits.cpu=1000").fails_with("can have");
+    // What goes on from its memory has them too.
+    daemon.cli(["stop", "v", "--stateful"]).ok();
+    daemon.cli(["start", "v"]).ok();
+    processors("2");
+    let fewer = set("limits.cpu=1");
+    match fewer.status {
+        0 => processors("1"),
+        _ => drop(fewer.fails_with("translator")),
+    }
+    daemon.cli(["stop", "v", "--force"]).ok();
+    set("limits.memory.hugepages=true").ok();
+    daemon.cli(["start", "v"]).fails_with("vm.nr_hugepages");
+}

@@ -241,3 +241,33 @@ fn a_machine_goes_on_where_it_was() {
     daemon.lxc(["delete", "v", "--force"]).ok();
     daemon.no_instance_left();
 }
+
+#[test]
+fn machines_live_on_btrfs_too() {
+    if !lab::installed("mkfs.btrfs") {
+        return lab::skip("mkfs.btrfs is not installed");
+    }
+    let Some(daemon) = Daemon::machines() else { return };
+    daemon.lxc(["storage", "create", "fast", "btrfs", "size=512MiB"]).ok();
+    daemon.lxc(["launch", "tiny", "v", "--vm", "-s", "fast", "--device", "root,size=32MiB"]).ok();
+    daemon.says("v", "guest is up, boot 1");
+    daemon.lxc(["snapshot", "v", "one"]).ok();
+    daemon.lxc(["config", "device", "set", "v", "root", "size", "48MiB"]).ok();
+    daemon.says("v", "disk sda: 48 MiB");
+    daemon.lxc(["stop", "v", "--force"]).ok();
+    boots(&daemon, "v", 2);
+    daemon.lxc(["copy", "v", "w"]).ok();
+    daemon.lxc(["restore", "v", "one"]).ok();
+    daemon.lxc(["snapshot", "v", "two"]).ok();
+    boots(&daemon, "v", 2);
+    daemon.lxc(["delete", "v"]).ok();
+    // A copy stands by itself, and moves to folders with its past.
+    boots(&daemon, "w", 3);
+    daemon.lxc(["move", "w", "-s", "default"]).ok();
+    daemon.lxc(["restore", "w", "one"]).ok();
+    boots(&daemon, "w", 2);
+    daemon.lxc(["delete", "w"]).ok();
+    daemon.lxc(["image", "delete", "tiny"]).ok();
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    daemon.no_instance_left();
+}

@@ -65,9 +65,13 @@ fn board(args: &mut Arguments, machine: &Machine) {
         _ => format!("q35{smm}"),
     };
     args.pair("-machine", format!("{board},memory-backend=memory"));
-    args.pair("-object", format!("memory-backend-memfd,id=memory,size={mib}M,share=on"));
+    // All of them at once: one that is missing later would be the machine's end.
+    let huge = if machine.huge_pages { ",hugetlb=on,prealloc=on" } else { "" };
+    args.pair("-object", format!("memory-backend-memfd,id=memory,size={mib}M,share=on{huge}"));
     args.pair("-m", format!("{mib}M"));
-    args.pair("-smp", format!("{},maxcpus={}", machine.cpus, machine.cpus));
+    // Arm's board cannot plug processors.
+    let most = if machine.architecture == "aarch64" { machine.cpus } else { machine.most_cpus };
+    args.pair("-smp", format!("{},maxcpus={}", machine.cpus, most.max(machine.cpus)));
     match machine.accel {
         Accel::Kvm => {
             args.pair("-accel", "kvm");

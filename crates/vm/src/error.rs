@@ -55,6 +55,25 @@ pub enum Error {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// The guest does not follow the balloon.
+    #[error(
+        "the guest has {bytes} bytes of memory still, and not {wanted}: for {} seconds it gave nothing back, \
+         because it uses it or has no driver for virtio-balloon", patience.as_secs()
+    )]
+    Keeps {
+        /// What it has.
+        bytes: u64,
+        /// What it should have.
+        wanted: u64,
+        /// How long nothing changed.
+        patience: Duration,
+    },
+    /// More processors than there are places for.
+    #[error("the machine can have {most} processors until it is started again")]
+    Processors {
+        /// How many it can have.
+        most: u32,
+    },
     /// A firmware that is not installed.
     #[error("no firmware for {what} is installed here: install Debian's package {package}")]
     NoFirmware {

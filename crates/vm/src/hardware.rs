@@ -309,7 +309,11 @@ pub(crate) async fn remove_device(qmp: &Qmp, id: &str, name: &str) -> Result<()>
     let gone = async {
         loop {
             match events.recv().await {
-                Ok(event) if event.name == "DEVICE_DELETED" && event.data["device"] == id => {
+                // What came with the machine has a path and no id.
+                Ok(event)
+                    if event.name == "DEVICE_DELETED"
+                        && (event.data["device"] == id || event.data["path"] == id) =>
+                {
                     return Ok(());
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -25,6 +25,7 @@ mod memory;
 mod qmp;
 mod screen;
 mod shares;
+mod size;
 
 pub use accel::Accel;
 pub use command::command;
@@ -40,6 +41,7 @@ pub use memory::{Layout, give_up, layout, load, same_again, save};
 pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
+pub use size::{most_memory, processors, set_memory, set_processors};
 
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,12 @@ pub struct Machine {
     pub accel: Accel,
     /// Bytes of memory; a multiple of a MiB.
     pub memory: u64,
+    /// Whether that is of the host's huge pages.
+    pub huge_pages: bool,
     /// Processors.
     pub cpus: u32,
+    /// Processors that it may have while it runs; not fewer.
+    pub most_cpus: u32,
     /// Whether it has a disc with what cloud-init is told.
     pub seed: bool,
     /// How it comes to run an operating system.

@@ -23,6 +23,9 @@ pub struct Layout {
     pub disks: BTreeMap<String, u32>,
     /// Ports.
     pub cards: BTreeMap<String, String>,
+    /// How many processors there are, where they can change.
+    #[serde(default)]
+    pub processors: Option<u32>,
 }
 
 /// Looks where disks and cards are.
@@ -46,6 +49,12 @@ pub async fn layout(qmp: &Qmp) -> Result<Layout> {
             layout.cards.insert(id.to_owned(), bus.unwrap_or_default().to_owned());
         }
     }
+    layout.processors = match crate::processors(qmp).await {
+        Ok((there, _)) => Some(there),
+        // Arm's board knows none that change.
+        Err(Error::Refused { .. }) => None,
+        Err(error) => return Err(error),
+    };
     Ok(layout)
 }
 

@@ -37,7 +37,9 @@ fn machine() -> Machine {
         architecture: "x86_64".into(),
         accel: Accel::Kvm,
         memory: 1 << 30,
+        huge_pages: false,
         cpus: 2,
+        most_cpus: 4,
         seed: false,
         boot: Boot::Firmware(Firmware::Uefi {
             code: "/usr/share/OVMF/OVMF_CODE_4M.ms.fd".into(),

@@ -4,6 +4,7 @@ mod exec;
 mod files;
 mod info;
 pub mod port;
+mod processors;
 mod program;
 mod reply;
 mod route;

@@ -13,7 +13,7 @@ pub(crate) async fn apply(world: &World, project: &str, name: &str) -> Result<()
     let Some(expanded) = expanded else { return Ok(()) };
     let typed = Typed::parse(&expanded)?;
     if guest.spec().machine {
-        // Its memory and processors are QEMU's, from the next start on.
+        // They were changed before its row was written.
         return Ok(());
     }
     let id = names::instance_id(project, name);

@@ -2,8 +2,9 @@
 //! run.
 //!
 //! ```text
-//! plug devices ──> resize roots ──> write rows   an instance that runs gets its devices first, so that what
-//!      <──── undo ────                           cannot be leaves every row and every device as it was
+//! plug devices ──> resize roots ──> change machines ──> write rows
+//!      <──── undo ────       an instance that runs gets its devices first, and a machine its memory and
+//!                            processors, so that what cannot be leaves every row and every device as it was
 //! ```
 //! Nothing to plug or to resize: the rows are written at once, without a task.
 
@@ -15,6 +16,7 @@ use store::{Read, Write};
 use tasks::{Cx, Request, Step, Task, step};
 
 use super::{
+    guests::Phase,
     options::Typed,
     plug::{self, Touched, Way},
     snapshots, volatile,
@@ -81,6 +83,7 @@ impl Task for Reconfigure {
         vec![
             step("plug devices", plug_devices).undo(unplug_devices),
             step("resize roots", resize_roots).undo(resize_back),
+            step("change machines", change_machines).undo(change_back),
             step("write rows", write).undo(write_back),
         ]
     }
@@ -131,7 +134,8 @@ impl Reconfigure {
             let (project, name) = of.name();
             let id = names::instance_id(project, name);
             if world.guests.get(project, name).is_some()
-                && plug::differ(world, &id, &of.whole.before, &of.whole.after)?
+                && (plug::differ(world, &id, &of.whole.before, &of.whole.after)?
+                    || of.changes_machine()?)
             {
                 return Ok(true);
             }
@@ -207,6 +211,13 @@ impl Of {
             home,
             root,
         })
+    }
+
+    /// Whether it is a machine that gets other memory or processors.
+    fn changes_machine(&self) -> Result<bool> {
+        let Change { before, after } = &self.whole;
+        Ok(self.row.after.kind() == super::Kind::VirtualMachine
+            && super::machine::limits::differ(before, after)?)
     }
 
     fn volume(&self) -> Result<VolumeId> {
@@ -295,6 +306,25 @@ async fn resize_back(cx: &mut Cx<Reconfigure>) -> Result<()> {
     for of in &cx.input.instances {
         if let Some(Root { pool, size }) = &of.root {
             resize::undo(&cx.world, pool, of.volume()?, size.before).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn change_machines(cx: &mut Cx<Reconfigure>) -> Result<()> {
+    change(cx, |whole| &whole.after).await
+}
+
+async fn change_back(cx: &mut Cx<Reconfigure>) -> Result<()> {
+    change(cx, |whole| &whole.before).await
+}
+
+async fn change(cx: &Cx<Reconfigure>, to: impl Fn(&Change<Expanded>) -> &Expanded) -> Result<()> {
+    for of in &cx.input.instances {
+        let (project, name) = of.name();
+        let Some(guest) = cx.world.guests.get(project, name) else { continue };
+        if of.changes_machine()? && guest.phase() != Phase::Gone {
+            super::machine::limits::apply(&cx.world, &guest, to(&of.whole)).await?;
         }
     }
     Ok(())

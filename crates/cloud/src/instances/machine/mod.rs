@@ -8,6 +8,7 @@
 //! memory.rs what a machine was doing, kept on disk
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host
+//! limits.rs its memory and processors while it runs
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
@@ -16,6 +17,7 @@
 pub(crate) mod agent;
 mod drive;
 mod kit;
+pub(crate) mod limits;
 pub(crate) mod memory;
 mod power;
 pub(crate) mod screen;
@@ -35,7 +37,7 @@ use options::{
 };
 
 use super::{Kind, guests::Guest, options::Typed};
-use crate::{Error, Host, Result};
+use crate::{Error, Host, Result, World};
 
 /// Fails when a virtual machine cannot be what its options say, or cannot run here.
 pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
@@ -89,6 +91,15 @@ pub(crate) fn silent(guest: &Guest) -> Error {
         is: "a virtual machine that does not answer",
         hint: "stop it with --force",
     }
+}
+
+/// What a machine has if nobody says otherwise, as LXD has it: 1 GiB.
+const USUAL_MEMORY: u64 = 1 << 30;
+
+/// The bytes of memory of a machine.
+fn memory_of(world: &World, typed: &Typed) -> u64 {
+    let memory = typed.options.limits.memory;
+    memory.map_or(USUAL_MEMORY, |it| it.bytes(world.host.memory)).next_multiple_of(1 << 20)
 }
 
 /// The processors of a machine, and those of the host that they are bound to.

@@ -72,6 +72,9 @@ pub(crate) async fn power_on(
         let at = At { boot: order.get(name).copied(), layout };
         plug_card(world, &qmp, name, port, at).await.map_err(|error| of_device(name, error))?;
     }
+    if let Some(count) = layout.processors {
+        vm::set_processors(&qmp, count).await?;
+    }
     if instance.stateful {
         memory::load(world, &qmp, instance).await?;
     } else {

@@ -16,8 +16,6 @@ use super::{
 };
 use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
 
-/// What a machine has if nobody says otherwise, as LXD has it: 1 GiB.
-const USUAL_MEMORY: u64 = 1 << 30;
 /// The kernel's command line of an image that brings a kernel and none.
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
 /// What variables are called that came in a backup of LXD's.
@@ -36,6 +34,9 @@ pub(crate) async fn resolve(
     let pool = world.pools.open(world, typed.root_pool()?).await?;
     let (volume, own) = (instance.root()?, world.dirs.machine(&id));
     let (machine, items) = (plan(world, instance, typed), super::drive::items(instance, typed));
+    if machine.0.huge_pages {
+        super::limits::check_huge_pages(machine.0.memory)?;
+    }
     let made = blocking("prepare machine", move || {
         let folder = pool.folder(&volume)?;
         let (machine, folders) = on_disk(machine, &folder, &own, &items)?;
@@ -56,7 +57,7 @@ pub(crate) async fn resolve(
         idmap: Some(world.host.ids_shared),
         mounts: mounts.into_iter().map(|mount| Mount { recursive: false, ..mount }).collect(),
         devices,
-        limits: Limits { cpus: pinned(typed), ..Limits::default() },
+        limits: limits(typed),
         run_dir: world.dirs.run(&id),
         log_dir: world.dirs.log(&id),
         ..InstanceSpec::new(
@@ -72,7 +73,6 @@ pub(crate) async fn resolve(
 /// The machine as its options say; how it boots is known when its folder is looked at.
 fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) {
     let options = &typed.options;
-    let memory = options.limits.memory.map_or(USUAL_MEMORY, |it| it.bytes(world.host.memory));
     let loader = match (options.security.csm, options.security.secureboot) {
         (true, _) => Loader::Legacy,
         (false, true) => Loader::Signed,
@@ -89,8 +89,10 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         uuid: instance.config.get("volatile.uuid").unwrap_or_default().to_owned(),
         architecture: world.host.architecture.clone(),
         accel: world.host.accel,
-        memory: memory.next_multiple_of(1 << 20),
+        memory: super::memory_of(world, typed),
+        huge_pages: options.limits.memory_hugepages,
         cpus: super::cpus(typed).0,
+        most_cpus: u32::try_from(world.host.cpus.len()).unwrap_or(u32::MAX),
         seed: super::drive::has_seed(typed),
         boot: Boot::Firmware(Firmware::Bios),
         screen: Screen::None,
@@ -98,8 +100,11 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
     (machine, loader)
 }
 
-fn pinned(typed: &Typed) -> Option<CpuLimit> {
-    super::cpus(typed).1.map(|set| CpuLimit { set: Some(set), ..CpuLimit::default() })
+/// The limits of QEMU itself: the host's processors that it may use.
+pub(super) fn limits(typed: &Typed) -> Limits {
+    let set = super::cpus(typed).1;
+    let cpus = set.map(|set| CpuLimit { set: Some(set), ..CpuLimit::default() });
+    Limits { cpus, ..Limits::default() }
 }
 
 /// Makes the folders that QEMU sees, and its variables if this machine has none yet.

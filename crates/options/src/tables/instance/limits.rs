@@ -26,6 +26,17 @@ pub struct Limits {
     /// Memory that the instance may use.
     #[option(key = "limits.memory", default_text = "all")]
     pub memory: Option<MemoryLimit>,
+    /// Whether the memory of a machine is of the host's huge pages.
+    ///
+    /// They must be set aside on the host before the machine starts (`vm.nr_hugepages`), and its memory
+    /// does not change while it runs.
+    #[option(
+        key = "limits.memory.hugepages",
+        default = "false",
+        apply = restart,
+        condition = "virtual machine"
+    )]
+    pub memory_hugepages: bool,
     /// Whether the memory limit may be exceeded while there is enough.
     ///
     /// `hard` never lets the instance go beyond it, `soft` only when the machine has memory to
