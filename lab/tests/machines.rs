@@ -137,10 +137,19 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     daemon.says("empty", "Shell>");
     daemon.lxc(["stop", "empty", "--force"]).ok();
 
+    // What is said to QEMU besides: quotes are read at once, the rest by QEMU, and its words are told.
+    let raw = |value: &str| daemon.lxc(["config", "set", "v", &format!("raw.qemu={value}")]);
+    raw("-device 'pvpanic").fails_with("quote is closed");
+    raw("-device no-such-card").ok();
+    daemon.lxc(["start", "v"]).fails_with("no-such-card");
+    raw("-device pvpanic-pci,id='extra'").ok();
+
     // QEMU is killed from outside.
     daemon.lxc(["start", "v"]).ok();
     daemon.says("v", "guest is up");
     let pid = daemon.init_of("v").to_string();
+    let told = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    assert!(told.ends_with("\0-device\0pvpanic-pci,id=extra\0"), "{told}");
     lab::host(&["kill", "-9", &pid]).ok();
     daemon.await_status("v", "Stopped");
     daemon.lxc(["start", "v"]).ok();

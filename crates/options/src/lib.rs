@@ -62,10 +62,11 @@ pub use tables::{
     zfs::{DatasetOptions, ZfsPoolOptions, ZfsVolumeOptions},
 };
 pub use values::{
-    AbsolutePath, Algorithm, BitRate, Bounded, Compression, CpuAllowance, CpuLimit, CpuSet, Cron,
-    DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range,
-    Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac, MemoryLimit, OrNone,
-    Retention, Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Weight,
+    AbsolutePath, Algorithm, Arguments, BitRate, Bounded, Compression, CpuAllowance, CpuLimit,
+    CpuSet, Cron, DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide,
+    InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac,
+    MemoryLimit, OrNone, Retention, Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value,
+    Weight,
 };
 
 mod changes;

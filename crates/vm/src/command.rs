@@ -51,6 +51,7 @@ pub fn command(machine: &Machine) -> Vec<String> {
             "pcie-root-port,id=port{place},bus=pcie.0,chassis={chassis},addr={slot:#x}.{function}{more}"
         ));
     }
+    args.0.extend_from_slice(&machine.extra);
     args.0
 }
 

@@ -32,6 +32,8 @@ pub struct Machine {
     pub boot: Boot,
     /// Who shows its screen, if it has one.
     pub screen: Screen,
+    /// Further arguments of QEMU, behind all others (`raw.qemu`).
+    pub extra: Vec<String>,
 }
 
 /// How a machine boots.

@@ -47,6 +47,7 @@ fn machine() -> Machine {
             secure: true,
         }),
         screen: Screen::Spice,
+        extra: Vec::new(),
     }
 }
 
@@ -58,8 +59,9 @@ fn a_machine_with_secure_boot() {
 #[test]
 fn a_machine_that_boots_a_kernel_at_once() {
     let boot = Boot::Kernel { initrd: true, cmdline: "console=ttyS0 quiet".into() };
-    let screen = Screen::None;
-    golden("kernel.txt", &Machine { accel: Accel::Tcg, seed: true, boot, screen, ..machine() });
+    let (screen, extra) = (Screen::None, vec!["-device".into(), "pvpanic-pci".into()]);
+    let kernel = Machine { accel: Accel::Tcg, seed: true, boot, screen, extra, ..machine() };
+    golden("kernel.txt", &kernel);
 }
 
 #[test]

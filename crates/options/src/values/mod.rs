@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::Kind;
 
+pub use arguments::Arguments;
 pub use bitrate::BitRate;
 pub(crate) use choice::choice;
 pub use compression::{Algorithm, Compression};
@@ -31,6 +32,7 @@ pub use snapshot_pattern::SnapshotPattern;
 pub use uplink_subnet::UplinkSubnet;
 pub use url::Url;
 
+mod arguments;
 mod bitrate;
 mod boolean;
 mod choice;

@@ -96,6 +96,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         seed: super::drive::has_seed(typed),
         boot: Boot::Firmware(Firmware::Bios),
         screen: Screen::None,
+        extra: options.overrides.qemu.as_ref().map_or_else(Vec::new, |it| it.words().to_vec()),
     };
     (machine, loader)
 }

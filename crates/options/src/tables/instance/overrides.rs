@@ -1,6 +1,6 @@
 //! Overrides beneath the options.
 
-use crate::{IdmapEntry, Lines, Options};
+use crate::{Arguments, IdmapEntry, Lines, Options};
 
 /// Overrides beneath the options (`raw.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -20,4 +20,9 @@ pub struct Overrides {
         since = "id_map"
     )]
     pub idmap: Option<Lines<IdmapEntry>>,
+    /// Further arguments of QEMU, behind those that it is started with.
+    ///
+    /// Quoted as in a shell. QEMU stays confined: it sees no files but its own.
+    #[option(key = "raw.qemu", apply = restart, condition = "virtual machine")]
+    pub qemu: Option<Arguments>,
 }
