@@ -53,7 +53,7 @@ pub struct InstanceOptions {
     /// `migrate` moves it stopped, `stop` leaves it here, stopped.
     #[option(key = "cluster.evacuate", default = "auto", since = "clustering_evacuation")]
     pub cluster_evacuate: Evacuate,
-    /// Whether the memory of a virtual machine may be kept when it stops, and in snapshots.
+    /// Whether a virtual machine's memory may be kept, at a stop and in snapshots.
     ///
     /// Devices that cannot be left, such as folders of the host, hinder it.
     #[option(
