@@ -100,7 +100,7 @@ fn what_cannot_be_is_said_in_one_line() {
     }
     let path = "/1.0/instances/web/snapshots";
     for (body, status) in [
-        (json!({ "name": "b", "stateful": true }), 501),
+        (json!({ "name": "b", "stateful": true }), 400),
         (json!({ "name": "b", "expires_at": "2001-01-01T00:00:00Z" }), 400),
         (json!({ "name": 5 }), 400),
     ] {

@@ -21,12 +21,39 @@ use crate::{
 const LISTENING: Duration = Duration::from_secs(60);
 /// One that ran all the while listens, unless it hangs. That must not hold up the others for long.
 const STILL_LISTENING: Duration = Duration::from_secs(5);
+/// How long a QEMU that closed its socket may take to end.
+const ENDING: Duration = Duration::from_secs(2);
 /// How much of QEMU's last words go into an error.
 const WORDS: usize = 600;
 
 /// Plugs the disks and cards of a machine whose QEMU was just executed, and lets it run; one that goes on with
 /// its memory reads it, and stands still.
 pub(crate) async fn power_on(
+    world: &World,
+    guest: &Guest,
+    instance: &Instance,
+    expanded: &Expanded,
+) -> Result<()> {
+    match furnish(world, guest, instance, expanded).await {
+        Err(error) if tells_of_end(&error) => {
+            // Its socket closes before its last words are in the log. If it lives after all, they help no less.
+            let _ = tokio::time::timeout(ENDING, exit::await_end(guest)).await;
+            Err(last_words(world, guest).await)
+        }
+        done => done,
+    }
+}
+
+/// Whether QEMU went away under a call.
+fn tells_of_end(error: &Error) -> bool {
+    match error {
+        Error::Machine(vm::Error::Gone) => true,
+        Error::Device { source, .. } => tells_of_end(source),
+        _ => false,
+    }
+}
+
+async fn furnish(
     world: &World,
     guest: &Guest,
     instance: &Instance,

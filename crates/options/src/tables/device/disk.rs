@@ -32,7 +32,7 @@ pub struct Disk {
     /// Size of the root disk.
     #[option(key = "size", condition = "root disk")]
     pub size: Option<Size>,
-    /// Bytes that the memory of a virtual machine may take when it is kept; no limit otherwise.
+    /// Bytes that the kept memory of a virtual machine may take; no limit otherwise.
     #[option(key = "size.state", condition = "virtual machine")]
     pub size_state: Option<Size>,
     /// Whether the instance may only read it.
