@@ -63,15 +63,10 @@ impl Reserve {
             let left = file.metadata()?.len().saturating_sub(STEP);
             file.set_len(left).map(|()| left)
         });
-        match shortened {
-            Ok(0) => fs::remove_file(&self.0).is_ok(),
-            Ok(left) => {
-                let (left, folder) = (left >> 20, self.0.parent());
-                tracing::warn!(?folder, left, "the disk is full; delete something (MiB kept)");
-                true
-            }
-            Err(_) => false,
-        }
+        let Ok(left) = shortened else { return false };
+        let (mib, folder) = (left >> 20, self.0.parent());
+        tracing::warn!(?folder, mib, "the disk is full: delete something; so much is still kept");
+        left > 0 || fs::remove_file(&self.0).is_ok()
     }
 
     /// Does it again with some of the space as long as the disk is full and there is some.

@@ -51,8 +51,7 @@ pub async fn check<T: Task, O: PartialEq + Debug>(
         laws.repeats().await;
         laws.crashes().await;
     }
-    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
-    assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+    judge::<T>(&laws.broken);
 }
 
 /// Checks the laws of a task that can be asked for again and again until it comes to its end.
@@ -75,8 +74,7 @@ pub async fn check_repeatable<T: Task, O: PartialEq + Debug>(
             laws.again(&faults, &sane).await;
         }
     }
-    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
-    assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
+    judge::<T>(&laws.broken);
 }
 
 /// Checks the laws that matter most, of a task whose worlds take long to make: each step runs twice, each
@@ -101,7 +99,11 @@ pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
         }
         laws.crash_around_writes(None, 1, false, Expect::Either).await;
     }
-    let (count, list) = (laws.broken.len(), laws.broken.join("\n"));
+    judge::<T>(&laws.broken);
+}
+
+fn judge<T: Task>(broken: &[String]) {
+    let (count, list) = (broken.len(), broken.join("\n"));
     assert!(count == 0, "task {:?} breaks {count} laws:\n{list}", T::KIND);
 }
 
