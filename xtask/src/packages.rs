@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 23] = [
+const TESTS: [Needed; 24] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -28,6 +28,7 @@ const TESTS: [Needed; 23] = [
     ("nft", "nftables"),
     ("/usr/lib/python3/dist-packages/boto3/__init__.py", "python3-boto3"),
     ("s3cmd", "s3cmd"),
+    ("swtpm", "swtpm"),
     ("tar", "tar"),
     ("thin_check", "thin-provisioning-tools"),
     ("unsquashfs", "squashfs-tools"),

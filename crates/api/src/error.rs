@@ -85,8 +85,12 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Timeout { .. }
         | E::NoMachine { .. }
         | E::Memory { .. }
-        | E::NoShare { .. }
-        | E::Machine(cloud::MachineError::NoFirmware { .. })
+        | E::Beside { .. }
+        | E::Machine(
+            cloud::MachineError::NoFirmware { .. }
+            | cloud::MachineError::NoSwtpm
+            | cloud::MachineError::NoVirtiofsd,
+        )
         | E::Cancelled(_)
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Storage(error) if error.is_of_request() => StatusCode::BAD_REQUEST,

@@ -159,9 +159,11 @@ pub enum Error {
         /// QEMU's last words.
         said: String,
     },
-    /// Nothing serves a folder to a machine.
-    #[error("virtiofsd could not run: {said}")]
-    NoShare {
+    /// A program that a machine needs beside QEMU did not run.
+    #[error("{program} could not run: {said}")]
+    Beside {
+        /// Its name.
+        program: &'static str,
         /// Its last words.
         said: String,
     },

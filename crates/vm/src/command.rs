@@ -5,7 +5,7 @@ use crate::{
     confine::{BOOT, DRIVE, IO, NVRAM},
     drive,
     machine::{AGENT_SOCKET, QMP_SOCKET},
-    screen,
+    screen, tpm,
 };
 
 /// How many cards can be plugged besides the disks on SCSI, which share one.
@@ -38,6 +38,7 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.device("virtio-serial-pci,id=serial");
     args.pair("-chardev", format!("socket,id=agent,path={IO}/{AGENT_SOCKET},server=on,wait=off"));
     args.device(&format!("virtserialport,bus=serial.0,name={AGENT_PORT},chardev=agent"));
+    tpm::add(&mut args, machine);
     screen::add(&mut args, machine);
     let share = format!("local,id=drive,path={DRIVE},security_model=none,readonly=on");
     args.pair("-fsdev", share);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use spec::{DeviceNode, Mount};
 
-use crate::{Accel, Boot, Machine};
+use crate::{Accel, Boot, Machine, tpm};
 
 /// Where QEMU has its sockets.
 pub const IO: &str = "/run/vm/io";
@@ -31,6 +31,8 @@ pub struct Folders {
     pub nvram: Option<PathBuf>,
     /// Becomes [`BOOT`].
     pub boot: Option<PathBuf>,
+    /// What its TPM remembers.
+    pub tpm: Option<PathBuf>,
 }
 
 /// Mounts and devices of the container that QEMU runs in.
@@ -47,6 +49,9 @@ pub fn confine(machine: &Machine, folders: &Folders) -> (Vec<Mount>, Vec<DeviceN
     mounts.push(Mount { readonly: true, ..Mount::new(&folders.drive, DRIVE) });
     if let Some(file) = &folders.nvram {
         mounts.push(Mount::new(file, NVRAM));
+    }
+    if let Some(folder) = &folders.tpm {
+        mounts.push(Mount::new(folder, tpm::PLACE));
     }
     if let (Boot::Kernel { .. }, Some(folder)) = (&machine.boot, &folders.boot) {
         mounts.push(Mount { readonly: true, ..Mount::new(folder, BOOT) });

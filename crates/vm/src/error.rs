@@ -47,6 +47,9 @@ pub enum Error {
         "virtiofsd is not installed here: install Debian's package virtiofsd (before Debian 13: qemu-system-common)"
     )]
     NoVirtiofsd,
+    /// Nothing is a TPM here.
+    #[error("swtpm is not installed here: install Debian's package swtpm")]
+    NoSwtpm,
     /// The guest does not let go of a device.
     #[error("the guest did not let go of {device} within {} seconds", patience.as_secs())]
     Held {

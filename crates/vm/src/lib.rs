@@ -26,6 +26,7 @@ mod qmp;
 mod screen;
 mod shares;
 mod size;
+mod tpm;
 
 pub use accel::Accel;
 pub use command::command;
@@ -42,6 +43,7 @@ pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
 pub use size::{most_memory, processors, set_memory, set_processors};
+pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ pub struct Machine {
     pub seed: bool,
     /// How it comes to run an operating system.
     pub boot: Boot,
+    /// Whether it has a TPM 2.
+    pub tpm: bool,
     /// Who shows its screen, if it has one.
     pub screen: Screen,
     /// Further arguments of QEMU, behind all others (`raw.qemu`).

@@ -12,6 +12,7 @@ fn golden(name: &str, machine: &Machine) {
         drive: "/state/machines/default_v1/drive".into(),
         nvram: Some("/pool/v1/OVMF_VARS_4M.ms.fd".into()),
         boot: Some("/pool/v1/boot".into()),
+        tpm: machine.tpm.then(|| "/pool/v1/nvram/tpm.chip".into()),
     };
     let (mounts, devices) = confine(machine, &folders);
     let mut text = command(machine).join("\n");
@@ -41,6 +42,7 @@ fn machine() -> Machine {
         cpus: 2,
         most_cpus: 4,
         seed: false,
+        tpm: true,
         boot: Boot::Firmware(Firmware::Uefi {
             code: "/usr/share/OVMF/OVMF_CODE_4M.ms.fd".into(),
             variables: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd".into(),
@@ -60,7 +62,8 @@ fn a_machine_with_secure_boot() {
 fn a_machine_that_boots_a_kernel_at_once() {
     let boot = Boot::Kernel { initrd: true, cmdline: "console=ttyS0 quiet".into() };
     let (screen, extra) = (Screen::None, vec!["-device".into(), "pvpanic-pci".into()]);
-    let kernel = Machine { accel: Accel::Tcg, seed: true, boot, screen, extra, ..machine() };
+    let kernel =
+        Machine { accel: Accel::Tcg, seed: true, tpm: false, boot, screen, extra, ..machine() };
     golden("kernel.txt", &kernel);
 }
 

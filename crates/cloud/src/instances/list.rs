@@ -162,7 +162,7 @@ pub(crate) fn writable(row: &rows::Instance) -> InstancePut {
         ephemeral: row.ephemeral,
         profiles: Some(row.profiles.clone()),
         restore: String::new(),
-        stateful: false,
+        stateful: row.stateful,
         description: row.description.clone(),
     }
 }

@@ -132,6 +132,6 @@ pub(crate) fn check_devices(
             crate::networks::addresses::check(db, &network, nic, (project, instance))?;
         }
     }
-    machine::check_drives(kind, typed)?;
+    machine::check_devices(kind, typed)?;
     crate::volumes::attach::check(db, (project, kind), &typed.devices)
 }

@@ -88,6 +88,9 @@ pub(crate) async fn swap(
         None => None,
     };
     if let Some(guest) = guest.as_ref().filter(|guest| guest.spec().machine) {
+        if way == Way::Forth {
+            machine::check_swap(from, to)?;
+        }
         let done = machine::swap(world, guest, (from, to)).await;
         return match (done, way) {
             (Err(error), Way::Back) => {

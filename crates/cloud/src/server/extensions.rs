@@ -73,6 +73,7 @@ pub const EXTENSIONS: &[&str] = &[
     "projects_networks",
     "resources_system",
     "metadata_configuration",
+    "tpm_device_type",
     "profiles_all_projects",
     "networks_all_projects",
     "storage_volumes_all_projects",

@@ -17,6 +17,7 @@ pub const TABLES: &[Table] = &[
     device::Disk::TABLE,
     device::NicBridged::TABLE,
     device::NicP2p::TABLE,
+    device::Tpm::TABLE,
     network::BridgeOptions::TABLE,
     lvm::LvmPoolOptions::TABLE,
     lvm::LvmVolumeOptions::TABLE,

@@ -60,13 +60,13 @@ fn what_is_missing_is_named() {
     let wrong = |pairs| parse(pairs).unwrap_err();
     assert_eq!(
         wrong(&[("type", "gpu")]),
-        r#"invalid value "gpu" for "type": not supported yet; supported are disk, nic or none"#
+        r#"invalid value "gpu" for "type": not supported yet; supported are disk, nic, tpm or none"#
     );
     assert_eq!(
         wrong(&[("type", "toaster")]),
-        r#"invalid value "toaster" for "type": disk, nic or none"#
+        r#"invalid value "toaster" for "type": disk, nic, tpm or none"#
     );
-    assert_eq!(wrong(&[]), r#""type" must be set: disk, nic or none"#);
+    assert_eq!(wrong(&[]), r#""type" must be set: disk, nic, tpm or none"#);
     assert_eq!(
         wrong(&[("type", "nic"), ("nictype", "macvlan"), ("parent", "eth0")]),
         r#"invalid value "macvlan" for "nictype": not supported yet; supported are bridged or p2p"#

@@ -7,7 +7,7 @@
 //! drive.rs  what brings the agent into the guest
 //! memory.rs what a machine was doing, kept on disk
 //! screen.rs what a viewer of its screen is connected with
-//! shares.rs folders of the host
+//! shares.rs folders of the host; tpm.rs  a chip that keeps secrets; beside.rs  the programs for both
 //! limits.rs its memory and processors while it runs
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
@@ -15,6 +15,7 @@
 //! comes later finds both again.
 
 pub(crate) mod agent;
+mod beside;
 mod drive;
 mod kit;
 pub(crate) mod limits;
@@ -25,11 +26,14 @@ mod shares;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod swap;
+mod tpm;
 
 pub(crate) use self::{
     power::{find_again, power_on},
     swap::{grow_root, same_disks, swap},
 };
+
+use std::path::Path;
 
 use options::{
     CpuLimit,
@@ -37,7 +41,7 @@ use options::{
 };
 
 use super::{Kind, guests::Guest, options::Typed};
-use crate::{Error, Host, Result, World};
+use crate::{Error, Host, Result, World, expand::Expanded};
 
 /// Fails when a virtual machine cannot be what its options say, or cannot run here.
 pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
@@ -53,6 +57,9 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
         );
         return Err(Error::invalid("instance type", why));
     }
+    if tpm::of(&typed.devices).is_some() {
+        vm::tpm_command()?;
+    }
     for (name, device) in &typed.devices {
         let Device::Disk(disk) = device else { continue };
         if kit::is_folder(disk) {
@@ -67,12 +74,22 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
     Ok(())
 }
 
-/// Fails when a container is to have what only a machine's guest reads.
-pub(crate) fn check_drives(kind: Kind, typed: &Typed) -> Result<()> {
+/// Fails when a container is to have what only a machine can, or a machine what it cannot.
+pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
     if kind == Kind::VirtualMachine {
-        return Ok(());
+        return tpm::check(&typed.devices);
     }
     for (name, device) in &typed.devices {
+        if matches!(device, Device::Tpm(_)) {
+            let why = match Path::new(VTPM).exists() {
+                true => "only virtual machines can have a TPM yet",
+                false => {
+                    "only virtual machines can have a TPM here: a container's needs the kernel's module \
+                     tpm_vtpm_proxy, whose /dev/vtpmx is missing (and is not supported yet)"
+                }
+            };
+            return Err(Error::invalid("devices", format!("device \"{name}\": {why}")));
+        }
         if let Device::Disk(disk) = device
             && let Some(DiskSource::Drive(_)) = disk.origin()
         {
@@ -83,6 +100,14 @@ pub(crate) fn check_drives(kind: Kind, typed: &Typed) -> Result<()> {
     }
     Ok(())
 }
+
+/// Fails when what a machine has from its start on is to come or go while it runs.
+pub(crate) fn check_swap(before: &Expanded, after: &Expanded) -> Result<()> {
+    tpm::stays(&Typed::parse(before)?, &Typed::parse(after)?)
+}
+
+/// Where the kernel makes TPMs for containers.
+const VTPM: &str = "/dev/vtpmx";
 
 /// What is said of a machine whose QEMU the daemon could not reach again.
 pub(crate) fn silent(guest: &Guest) -> Error {

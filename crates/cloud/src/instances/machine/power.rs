@@ -7,7 +7,7 @@ use vm::{Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
-    drive, kit, memory, shares,
+    drive, kit, memory, shares, tpm,
 };
 use crate::{
     Error, Result, World,
@@ -18,9 +18,11 @@ use crate::{
 };
 
 /// How long QEMU may take until it listens: it reads its program and firmware, perhaps from a slow card.
-const LISTENING: Duration = Duration::from_secs(60);
+pub(super) const LISTENING: Duration = Duration::from_secs(60);
 /// One that ran all the while listens, unless it hangs. That must not hold up the others for long.
 const STILL_LISTENING: Duration = Duration::from_secs(5);
+/// How often is looked whether a socket is there.
+pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// How long a QEMU that closed its socket may take to end.
 const ENDING: Duration = Duration::from_secs(2);
 /// How much of QEMU's last words go into an error.
@@ -60,8 +62,12 @@ async fn furnish(
     expanded: &Expanded,
 ) -> Result<()> {
     let typed = Typed::parse(expanded)?;
+    let connected = async {
+        tpm::connect(world, guest).await?;
+        connect(world, guest, LISTENING).await
+    };
     let qmp = tokio::select! {
-        qmp = connect(world, guest, LISTENING) => qmp?,
+        qmp = connected => qmp?,
         _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
     };
     let frame = match instance.stateful {

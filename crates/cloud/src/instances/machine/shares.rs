@@ -6,22 +6,14 @@
 //! Owners are the host's: what is root's there is root's in the guest. A guest without an agent mounts it by its
 //! tag itself.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, OpenOptions},
-    os::fd::AsFd,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use agent::{Agent, Share};
 use options::device::Device;
-use runtime::{ExecIo, ExecSpec};
-use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 use vm::{Qmp, Virtiofsd};
 
-use super::{super::guests::Guest, kit};
+use super::{super::guests::Guest, beside::Beside, kit, power::LOOK};
 use crate::{
     Error, Result, World,
     blocking::blocking,
@@ -29,10 +21,9 @@ use crate::{
     volumes::attach::{Plan, plans},
 };
 
+const PROGRAM: &str = "virtiofsd";
 /// How long `virtiofsd` may take until it listens.
 const LISTENING: Duration = Duration::from_secs(20);
-/// How often is looked.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// The folders among the devices of a machine, and what each is in it.
 pub(super) fn of(devices: &BTreeMap<String, Device>) -> BTreeMap<&str, Plan> {
@@ -79,37 +70,26 @@ pub(super) async fn plug(
 async fn serve(world: &World, guest: &Guest, qmp: &Qmp, device: &str) -> Result<()> {
     let id = names::instance_id(guest.project(), guest.name());
     let socket = world.dirs.machine(&id).join("io").join(vm::share_socket(device));
-    let log = world.dirs.log(&id).join(format!("{}.log", vm::share_socket(device)));
-    let (held, command) = (guest.clone(), Virtiofsd::find()?.command(device));
-    let (file, old) = (log.clone(), socket.clone());
-    let start = move || {
-        // What an earlier one left would be taken for this one's.
-        let _ = fs::remove_file(old);
-        let output = OpenOptions::new().create(true).append(true).open(&file);
-        let output = output.map_err(Error::file("open", &file))?;
-        let input =
-            fs::File::open("/dev/null").map_err(Error::file("open", "/dev/null".as_ref()))?;
-        let io = ExecIo::Given([input.as_fd(), output.as_fd(), output.as_fd()]);
-        Ok::<_, Error>(held.monitor().exec(&ExecSpec::new(command), io)?)
-    };
-    let mut program = blocking("start virtiofsd", start).await?;
+    // What an earlier one left would be taken for this one's.
+    let _ = tokio::fs::remove_file(&socket).await;
+    let (command, log) =
+        (Virtiofsd::find()?.command(device), format!("{}.log", vm::share_socket(device)));
+    let mut program = Beside::start(world, guest, (PROGRAM, command), &log, None).await?;
     let listens = async {
         while socket.symlink_metadata().is_err() {
-            if program.try_wait()?.is_some() {
-                return Err(Error::NoShare { said: last_words(&log) });
-            }
+            program.check()?;
             sleep(LOOK).await;
         }
         Ok(())
     };
-    let late = |_| Error::NoShare { said: String::from("it did not listen in time") };
+    let said = || String::from("it did not listen in time");
+    let late = |_| Error::Beside { program: PROGRAM, said: said() };
     let done = match timeout(LISTENING, listens).await.map_err(late).flatten() {
         Ok(()) => vm::add_share(qmp, device).await.map_err(Error::from),
         failed => failed,
     };
     if done.is_err() {
-        // One that ended is fine.
-        let _ = program.signal(Signal::KILL.as_raw());
+        program.kill();
     }
     done
 }
@@ -150,10 +130,4 @@ async fn mount_in(guest: &Guest, agent: &Agent, share: &Share) {
         let error = tasks::chain(&error);
         tracing::warn!(name = guest.name(), tag = share.tag, error, "a folder in the guest");
     }
-}
-
-/// What `virtiofsd` said before it ended.
-fn last_words(log: &Path) -> String {
-    let said = fs::read_to_string(log).unwrap_or_default();
-    said.lines().next_back().unwrap_or("nothing").trim().to_owned()
 }

@@ -37,17 +37,22 @@ pub(crate) async fn resolve(
     if machine.0.huge_pages {
         super::limits::check_huge_pages(machine.0.memory)?;
     }
+    let chip = super::tpm::of(&typed.devices).map(str::to_owned);
     let made = blocking("prepare machine", move || {
         let folder = pool.folder(&volume)?;
-        let (machine, folders) = on_disk(machine, &folder, &own, &items)?;
+        let (machine, mut folders) = on_disk(machine, &folder, &own, &items)?;
+        if let Some(chip) = chip {
+            let place = folder.join("nvram").join(format!("tpm.{chip}"));
+            make(&place, 0o700)?;
+            folders.tpm = Some(place);
+        }
         Ok::<_, Error>((machine, folders, own))
     });
     let (machine, folders, own) = made.await?;
     let (mounts, devices) = vm::confine(&machine, &folders);
     let mut process = Process::init("/");
     process.argv = match instance.stateful {
-        // What it was is what it goes on as, whatever its options say now.
-        true => Places::of(world, instance).await?.frame().map_err(unreadable(instance))?.argv,
+        true => former(world, instance, machine.tpm).await.map_err(unreadable(instance))?,
         false => vm::command(&machine),
     };
     process.env.retain(|(key, _)| key == "PATH");
@@ -68,6 +73,15 @@ pub(crate) async fn resolve(
             process,
         )
     })
+}
+
+/// What a machine was is what it goes on as, whatever its options say now.
+async fn former(world: &World, instance: &Instance, tpm: bool) -> Result<Vec<String>> {
+    let argv = Places::of(world, instance).await?.frame()?.argv;
+    match vm::has_tpm(&argv) == tpm {
+        true => Ok(argv),
+        false => Err(Error::invalid("devices", "a TPM came or went since its memory was kept")),
+    }
 }
 
 /// The machine as its options say; how it boots is known when its folder is looked at.
@@ -94,6 +108,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         cpus: super::cpus(typed).0,
         most_cpus: u32::try_from(world.host.cpus.len()).unwrap_or(u32::MAX),
         seed: super::drive::has_seed(typed),
+        tpm: super::tpm::of(&typed.devices).is_some(),
         boot: Boot::Firmware(Firmware::Bios),
         screen: Screen::None,
         extra: options.overrides.qemu.as_ref().map_or_else(Vec::new, |it| it.words().to_vec()),
@@ -127,7 +142,7 @@ fn on_disk(
     make(&io, 0o700)?;
     let drive = own.join("drive");
     vm::drive::write_folder(items, &drive).map_err(Error::file("write", &drive))?;
-    let mut folders = Folders { io, drive, nvram: None, boot: None };
+    let mut folders = Folders { io, drive, nvram: None, boot: None, tpm: None };
     let boot = folder.join("boot");
     machine.boot = if is_plain(&boot.join("kernel")) {
         let cmdline = command_line(&boot.join("cmdline"))?;

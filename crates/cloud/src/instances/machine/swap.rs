@@ -13,7 +13,7 @@ use super::{
     super::{guests::Guest, options::Typed},
     kit,
     power::{self, At},
-    shares,
+    shares, tpm,
 };
 use crate::{
     Error, Result, World, blocking::blocking, db::instances as rows, expand::Expanded, names,
@@ -120,19 +120,20 @@ fn stays(old: &Disk, new: &Disk) -> bool {
     (old.is_root() && new.is_root()) || unlimited(old) == unlimited(new)
 }
 
-/// Whether two machines have the same disks, folders left out, and of roots all but how much they may do.
-pub(crate) fn same_disks(old: &Typed, new: &Typed) -> bool {
+/// Whether two machines have the same disks, folders left out, and of roots all but how much they may do; and the
+/// same chip.
+pub(crate) fn same_disks(before: &Typed, after: &Typed) -> bool {
     let disks = |typed: &'_ Typed| -> Vec<(String, Disk)> {
         let plain = |(name, device): (&String, &Device)| {
             Some((name.clone(), device.disk().filter(|disk| !kit::is_folder(disk))?.clone()))
         };
         typed.devices.iter().filter_map(plain).collect()
     };
-    let (old, new) = (disks(old), disks(new));
+    let (old, new) = (disks(before), disks(after));
     let same = |((name, disk), (other_name, other)): (&(String, Disk), &(String, Disk))| {
         name == other_name && stays(disk, other) && kit::rates(disk) == kit::rates(other)
     };
-    old.len() == new.len() && old.iter().zip(&new).all(same)
+    tpm::stays(before, after).is_ok() && old.len() == new.len() && old.iter().zip(&new).all(same)
 }
 
 /// Lets a running machine see how large its root became; a container sees it by itself.

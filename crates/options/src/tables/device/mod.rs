@@ -10,11 +10,13 @@ pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive};
 pub use nic::NicFilters;
 pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
+pub use tpm::Tpm;
 
 mod disk;
 mod nic;
 mod nic_bridged;
 mod nic_p2p;
+mod tpm;
 
 /// The devices of an instance or profile as they are on the wire, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub enum Device {
     Disk(Box<Disk>),
     /// A network card.
     Nic(Box<Nic>),
+    /// A chip that keeps secrets (TPM 2).
+    Tpm(Tpm),
 }
 
 /// A network card, parsed.
@@ -41,16 +45,15 @@ pub enum Nic {
     P2p(NicP2p),
 }
 
-const TYPES: &str = "disk, nic or none";
+const TYPES: &str = "disk, nic, tpm or none";
 const NIC_TYPES: &str = "bridged or p2p";
 
 /// Types of devices that LXD has beside ours.
-const TYPES_NOT_YET: [&str; 10] = [
+const TYPES_NOT_YET: [&str; 9] = [
     "gpu",
     "infiniband",
     "pci",
     "proxy",
-    "tpm",
     "unix-block",
     "unix-char",
     "unix-hotplug",
@@ -68,6 +71,7 @@ impl Device {
             Some("none") => nothing_else(&options).map(|()| Self::None),
             Some("disk") => Disk::parse(&options).map(|disk| Self::Disk(Box::new(disk))),
             Some("nic") => Nic::parse(&options).map(|nic| Self::Nic(Box::new(nic))),
+            Some("tpm") => Tpm::parse(&options).map(Self::Tpm),
             Some(other) => Err(wrong_type("type", other, &TYPES_NOT_YET, TYPES)),
             None => Err(Problem::missing("type", TYPES).into()),
         }
@@ -166,7 +170,7 @@ fn clashes(devices: &BTreeMap<String, Device>) -> Vec<Problem> {
 /// What of a device can be there only once in an instance.
 fn place(device: &Device) -> Option<(&'static str, String)> {
     let interface = match device {
-        Device::None => return None,
+        Device::None | Device::Tpm(_) => return None,
         Device::Disk(disk) => return Some(("path", disk.path.as_ref()?.to_string())),
         Device::Nic(nic) => match nic.as_ref() {
             Nic::Bridged(card) => &card.name,
