@@ -175,6 +175,13 @@ fn volumes_of_every_kind_are_kept_and_a_volume_chooses_its_file_system() {
     let moved = daemon.get("/1.0/storage-pools/default/volumes/custom/own");
     assert!(moved["config"].get("block.filesystem").is_none(), "{moved}");
     volume(&["delete", "default", "own"]).ok();
+    // A root's disk says so of the root.
+    let says = ["-d", "root,initial.block.filesystem=xfs", "-d", "root,size=320MiB"];
+    let root = [&["launch", "busybox", "root", "-s", "fast"], &says[..]].concat();
+    daemon.run(Client::Lxc, &root).ok();
+    let mount = daemon.sh("root", "grep ' / ' /proc/mounts").text();
+    assert!(mount.contains(" xfs "), "{mount}");
+    daemon.lxc(["delete", "root", "--force"]).ok();
     nothing_left_of_a_pool(&daemon, "fast");
 }
 

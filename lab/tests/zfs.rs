@@ -142,6 +142,86 @@ fn volumes_of_every_kind_are_kept_and_a_volume_chooses_how_it_lies() {
 }
 
 #[test]
+fn a_roots_disk_says_how_it_is_made() {
+    let Some(daemon) = daemon() else { return };
+    let launch = |name: &str, says: &[&str]| {
+        let says = says.iter().flat_map(|says| ["-d", says]);
+        let words = ["launch", "busybox", name, "-s", "fast"].into_iter().chain(says);
+        daemon.run(Client::Lxc, &words.collect::<Vec<_>>())
+    };
+    let block = ["root,initial.zfs.block_mode=true", "root,initial.block.filesystem=xfs"];
+    launch("x", &[&block[..], &["root,size=320MiB"]].concat()).ok();
+    let lies_on = |name: &str| daemon.sh(name, "grep ' / ' /proc/mounts").text();
+    assert!(lies_on("x").contains(" xfs "), "{}", lies_on("x"));
+    let row = daemon.get("/1.0/storage-pools/fast/volumes/container/x");
+    assert_eq!(row["config"]["block.filesystem"], "xfs", "{row}");
+    // Its copy and what it is made anew of are so too.
+    daemon.lxc(["copy", "x", "y"]).ok();
+    daemon.lxc(["start", "y"]).ok();
+    assert!(lies_on("y").contains(" xfs "), "{}", lies_on("y"));
+    daemon.lxc(["stop", "y", "--force"]).ok();
+    daemon.cli(["rebuild", "busybox", "y"]).ok();
+    daemon.lxc(["start", "y"]).ok();
+    assert!(lies_on("y").contains(" xfs "), "{}", lies_on("y"));
+    launch("z", &["root,initial.lvm.stripes=2"]).fails_with("lvm.stripes");
+    launch("z", &["root,initial.size=1GiB"]).fails_with("what its disk says as size");
+    for name in ["x", "y"] {
+        daemon.lxc(["delete", name, "--force"]).ok();
+    }
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    nothing_left(&daemon);
+}
+
+#[test]
+fn a_container_manages_the_dataset_that_is_delegated_to_it() {
+    let Some(mut daemon) = daemon() else { return };
+    let says = ["-d", "root,initial.zfs.delegate=true", "-d", "root,size=64MiB"];
+    let words = [&["launch", "busybox", "x", "-s", "fast"], &says[..]].concat();
+    daemon.run(Client::Lxc, &words).ok();
+    daemon.lxc(["launch", "busybox", "other", "-s", "fast"]).ok();
+    // The machine's own programs, in a root that has none.
+    for name in ["x", "other"] {
+        for folder in ["/usr/sbin", "/usr/lib"] {
+            let device = folder.replace('/', "");
+            let (source, path) = (format!("source={folder}"), format!("path={folder}"));
+            let add = ["config", "device", "add", name, &device, "disk", &source, &path];
+            daemon.lxc(add).ok();
+        }
+        daemon.sh(name, "ln -sfn usr/lib /lib; mkdir -p /lib64; cp /usr/lib/x86_64-linux-gnu/ld-linux* /lib64/").ok();
+    }
+    let zfs = |daemon: &Daemon, name: &str, words: &str| {
+        daemon.sh(name, &format!("/usr/sbin/zfs {words}"))
+    };
+    let own = zfs(&daemon, "x", "list -H -o name").text();
+    let own = own.lines().last().unwrap_or_default().to_owned();
+    assert!(own.starts_with(&format!("{TANK}/v_")), "{own}");
+    zfs(&daemon, "x", &format!("create -o mountpoint=/inner {own}/inner")).ok();
+    daemon.sh("x", "echo one > /inner/note").ok();
+    zfs(&daemon, "x", &format!("snapshot {own}/inner@a")).ok();
+    zfs(&daemon, "x", &format!("clone {own}/inner@a {own}/twin")).ok();
+    // What it makes counts for its size, and others' datasets are none of its own.
+    daemon.sh("x", "dd if=/dev/urandom of=/inner/big bs=1M count=80").fails_with("quota exceeded");
+    zfs(&daemon, "x", &format!("create {TANK}/mine")).fails();
+    zfs(&daemon, "other", "list").fails();
+    assert!(!daemon.sh("other", "ls /dev").text().contains("zfs"));
+
+    // Snapshots of the server's and copies go on, and it has all again after a stop and a crash.
+    daemon.lxc(["snapshot", "x", "s1"]).ok();
+    daemon.lxc(["copy", "x/s1", "y"]).ok();
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    daemon.kill9();
+    daemon.launch();
+    daemon.lxc(["start", "x"]).ok();
+    zfs(&daemon, "x", &format!("mount {own}/inner")).ok();
+    assert_eq!(daemon.sh("x", "cat /inner/note").text(), "one");
+    for name in ["x", "y", "other"] {
+        daemon.lxc(["delete", name, "--force"]).ok();
+    }
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    nothing_left(&daemon);
+}
+
+#[test]
 fn an_encrypted_pool_opens_with_its_key_or_its_passphrase() {
     let Some(mut daemon) = daemon() else { return };
     if !lab::installed("cryptsetup") || !Path::new("/sys/class/misc/device-mapper").exists() {

@@ -210,6 +210,16 @@ pub fn receive(
     run(tool.arg(state).input_file(from).timeout(DAYS), control).map(drop)
 }
 
+/// Lets whoever is root in a user namespace manage a dataset and what it makes in it.
+pub fn zone(name: &str, namespace: &Path) -> Result<()> {
+    set(name, &[("zoned", "on")])?;
+    match change(zfs(["zone"]).arg(namespace).arg(name)) {
+        // It was before.
+        Err(error) if error.stderr_has("already") => Ok(()),
+        other => other,
+    }
+}
+
 /// Sets properties of a dataset.
 pub fn set(name: &str, properties: &[(&str, &str)]) -> Result<()> {
     let words = properties.iter().map(|(key, value)| format!("{key}={value}"));
@@ -257,11 +267,13 @@ fn loosen(heir: &str, refused: crate::Error) -> Result<()> {
     change(zfs(["promote", heir]))
 }
 
-/// One of those that stand on a state of a dataset.
+/// One of those outside that stand on a state of a dataset.
 fn heir(name: &str) -> Result<Option<String>> {
     let words = ["list", "-H", "-r", "-d", "1", "-t", "snapshot", "-o", "clones", name];
     match run(zfs(words), &Control::none()) {
-        Ok(output) => Ok(lines(&output).iter().find_map(|line| clones(line).next())),
+        Ok(output) => Ok(lines(&output)
+            .iter()
+            .find_map(|line| clones(line).find(|clone| !clone.starts_with(&format!("{name}/"))))),
         Err(error) if error.stderr_has("dataset does not exist") => Ok(None),
         Err(error) => Err(error),
     }

@@ -305,6 +305,16 @@ pub trait Pool: Send + Sync {
     fn attach(&self, id: &VolumeId) -> Result<Attached>;
     /// Ends an attach; one that is not attached is Ok.
     fn detach(&self, id: &VolumeId) -> Result<()>;
+    /// Whether the container that a volume is attached to is to manage itself what the volume lies in.
+    fn delegates(&self, id: &VolumeId) -> Result<bool> {
+        let _ = id;
+        Ok(false)
+    }
+    /// Lets root of a user namespace, which a file names, do so. Again is Ok.
+    fn delegate(&self, id: &VolumeId, namespace: &Path) -> Result<()> {
+        let _ = namespace;
+        Err(Error::Unsupported { what: "delegate", volume: id.clone() })
+    }
     /// The folder that holds the volume's `metadata.yaml` and `templates/`, and in which the caller may
     /// keep small files of its own. Files in it may be shared with the image: replace them, never
     /// write into them.

@@ -29,6 +29,9 @@ pub struct Making {
     /// Whether the size of files on ZFS is that of the files alone, without what snapshots of them keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_only: Option<bool>,
+    /// Whether a container that has files on ZFS manages their dataset itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegate: Option<bool>,
 }
 
 impl Making {
@@ -43,6 +46,7 @@ impl Making {
             block_size: self.block_size.or(pool.block_size),
             reserve: self.reserve.or(pool.reserve),
             files_only: self.files_only.or(pool.files_only),
+            delegate: self.delegate.or(pool.delegate),
         }
     }
 

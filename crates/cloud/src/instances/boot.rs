@@ -10,7 +10,7 @@ use spec::{IdMap, InstanceSpec};
 use storage::Attached;
 
 use super::{
-    Kind,
+    Kind, delegate,
     guests::{Guest, Phase},
     machine,
     options::Typed,
@@ -90,6 +90,10 @@ impl Starting<'_> {
     ) -> Result<InstanceSpec> {
         let (world, id) = (self.world, self.id());
         let mounts = attach::mounts(world, &self.instance.project, &typed.devices).await?;
+        let devices = match delegate::of(world, self.instance, typed).await?[..] {
+            [] => Vec::new(),
+            _ => vec![delegate::device()?],
+        };
         let given = Given {
             tag: &world.tag,
             id: &id,
@@ -102,6 +106,7 @@ impl Starting<'_> {
             apparmor: super::apparmor::load(world, &id, typed).await?,
             idmap: idmap(&world.host, typed, self.instance),
             mounts,
+            devices,
         };
         Ok(resolve(given, typed))
     }
@@ -122,6 +127,10 @@ impl Starting<'_> {
         if guest.phase() == Phase::Running || guest.qmp().is_some() {
             // The step ran before.
             return Ok(());
+        }
+        if !guest.spec().machine {
+            let typed = Typed::parse(self.expanded)?;
+            delegate::give(self.world, &guest, self.instance, &typed).await?;
         }
         let released = guest.clone();
         blocking("run init", move || released.monitor().release()).await?;

@@ -3,7 +3,6 @@
 //! All or nothing: an instance that does not start is not kept, and the reason says why.
 
 use serde::{Deserialize, Serialize};
-use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
@@ -11,6 +10,7 @@ use super::{
     Kind,
     boot::{self, Starting},
     options::Typed,
+    root::NewRoot,
     volatile,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     db::{
         self,
         instances::{self as rows, Instance, Made},
-        volumes::{self, Volume},
+        volumes,
     },
     expand::{self, Expanded},
     images::{self, Wanted},
@@ -34,10 +34,8 @@ pub(crate) struct Launch {
     expanded: Expanded,
     /// `None` makes an empty root.
     image: Option<Wanted>,
-    pool: String,
-    size: Option<u64>,
-    /// A root with files of its own: for containers that mount overlays inside.
-    plain: bool,
+    #[serde(flatten)]
+    root: NewRoot,
     start: bool,
 }
 
@@ -84,17 +82,13 @@ impl Launch {
             let typed = Typed::parse_whole(&expanded)?;
             super::check_devices(db, instance.kind(), (project, &instance.name), &typed)?;
             super::machine::check(instance.kind(), &world.host, &typed)?;
-            let pool = typed.root_pool()?.to_owned();
-            crate::storage::find(db, &pool)?;
             image.iter().try_for_each(|wanted| wanted.check(db))?;
             Ok(Launch {
                 caller: caller.clone(),
-                size: root_size(instance.kind(), &typed),
-                plain: typed.options.security.nesting,
+                root: NewRoot::new(db, instance.kind(), &typed)?,
                 instance,
                 expanded,
                 image,
-                pool,
                 start: post.start,
             })
         })
@@ -113,21 +107,10 @@ pub async fn launch(
     }
     let task = Launch::new(world, caller, project, &post)?;
     // Said at once: a task that fails on a pool that is gone cannot tidy up in it either.
-    world.pools.open(world, &task.pool).await?;
+    world.pools.open(world, &task.root.pool).await?;
     let words = if post.start { "Launching instance" } else { "Creating instance" };
     let request = super::request(world, words, caller, project, &task.instance.name);
     world.submit(task, request)
-}
-
-/// The size of a disk for which nobody says one, as LXD has it: 10 GiB.
-const USUAL_DISK: u64 = 10 << 30;
-
-/// The size the root is to have. A disk has one; files have one only if it is asked for.
-pub(super) fn root_size(kind: Kind, typed: &Typed) -> Option<u64> {
-    match kind {
-        Kind::Container => typed.root_size(),
-        Kind::VirtualMachine => Some(typed.root_size().unwrap_or(USUAL_DISK)),
-    }
 }
 
 /// Where its root comes from.
@@ -216,20 +199,15 @@ pub(super) fn fits(image: &db::images::Image, kind: Kind) -> Result<()> {
 
 async fn image_volume(cx: &mut Cx<Launch>) -> Result<()> {
     let Some(image) = &cx.notes.image else { return Ok(()) };
-    images::volume::ensure(&cx.world, &cx.input.pool, image, &cx.control).await
+    images::volume::ensure(&cx.world, &cx.input.root.pool, image, &cx.control).await
 }
 
 async fn root(cx: &mut Cx<Launch>) -> Result<()> {
     let input = cx.input.clone();
-    let pool = cx.world.pools.open(&cx.world, &input.pool).await?;
+    let pool = cx.world.pools.open(&cx.world, &input.root.pool).await?;
     let volume = input.instance.root()?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
-    let shape = Shape {
-        content: input.instance.kind().content(),
-        size: input.size,
-        plain: input.plain,
-        ..Shape::filesystem()
-    };
+    let shape = input.root.shape(input.instance.kind())?;
     let control = cx.control.clone();
     blocking("make root volume", move || {
         if pool.exists(&volume)? {
@@ -251,7 +229,7 @@ async fn root(cx: &mut Cx<Launch>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Launch>) -> Result<()> {
     let instance = &cx.input.instance;
-    super::delete::delete_volume(&cx.world, &cx.input.pool, instance).await
+    super::delete::delete_volume(&cx.world, &cx.input.root.pool, instance).await
 }
 
 async fn row(cx: &mut Cx<Launch>) -> Result<()> {
@@ -271,7 +249,7 @@ async fn row(cx: &mut Cx<Launch>) -> Result<()> {
                 return Ok((there.clone(), expand::expand(db, &there)?));
             }
             rows::insert(db, &new, &crate::profiles::home(db, project)?)?;
-            volumes::insert(db, &volume_row(&new, &input.pool))?;
+            volumes::insert(db, &input.root.row(&new))?;
             if let Some(image) = &image {
                 db::images::set_last_used(db, image.id, new.created_at)?;
             }
@@ -315,22 +293,6 @@ fn complete(
         volatile::set_power(&mut new.config, options::instance::PowerState::Running);
     }
     Ok(())
-}
-
-pub(super) fn volume_row(instance: &Instance, pool: &str) -> Volume {
-    Volume {
-        id: 0,
-        pool: pool.to_owned(),
-        project: instance.project.clone(),
-        member: instance.member.clone(),
-        kind: instance.kind.clone(),
-        name: instance.name.clone(),
-        content: crate::storage::ids::content(instance.kind().content()).to_owned(),
-        description: String::new(),
-        config: options::Raw::new(),
-        created_at: instance.created_at,
-        made: Made::Ready,
-    }
 }
 
 async fn delete_row(cx: &mut Cx<Launch>) -> Result<()> {

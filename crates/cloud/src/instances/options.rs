@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use options::{
     Options, Raw,
-    device::{Device, Devices},
+    device::{Device, Devices, Disk},
     instance::InstanceOptions,
 };
 
@@ -49,18 +49,19 @@ impl Typed {
         }
     }
 
+    /// The root disk.
+    pub(crate) fn root(&self) -> Option<&Disk> {
+        self.devices.values().filter_map(Device::disk).find(|disk| disk.is_root())
+    }
+
     /// The bytes that a machine's memory may take on disk.
     pub(crate) fn state_size(&self) -> Option<u64> {
-        let root = self.devices.values().filter_map(Device::disk).find(|disk| disk.is_root());
-        root.and_then(|disk| disk.size_state).map(|size| size.bytes())
+        self.root()?.size_state.map(|size| size.bytes())
     }
 
     /// The size the root disk is to have, in bytes.
     pub(crate) fn root_size(&self) -> Option<u64> {
-        self.devices.values().find_map(|device| match device {
-            Device::Disk(disk) if disk.is_root() => disk.size.map(|size| size.bytes()),
-            _ => None,
-        })
+        self.root()?.size.map(|size| size.bytes())
     }
 }
 

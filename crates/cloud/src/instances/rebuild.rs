@@ -5,12 +5,13 @@
 //! ```
 //! Until the last step all of it is taken back: there is the old root or the new.
 
+use options::Raw;
 use serde::{Deserialize, Serialize};
-use storage::{Shape, VolumeId};
+use storage::VolumeId;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceRebuildPost;
 
-use super::{guests::Phase, options::Typed};
+use super::{guests::Phase, options::Typed, root::NewRoot};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -31,9 +32,11 @@ pub(crate) struct Rebuild {
     old: Instance,
     /// `None` makes an empty root.
     image: Option<Wanted>,
-    pool: String,
-    size: Option<u64>,
-    plain: bool,
+    #[serde(flatten)]
+    root: NewRoot,
+    /// The options of its volume as they are.
+    #[serde(default)]
+    old_config: Raw,
 }
 
 /// What the steps learn.
@@ -89,9 +92,8 @@ impl Rebuild {
             image.iter().try_for_each(|wanted| wanted.check(db))?;
             Ok(Rebuild {
                 caller: caller.clone(),
-                pool: super::snapshots::pool_of(db, project, name)?,
-                size: super::launch::root_size(old.kind(), &typed),
-                plain: typed.options.security.nesting,
+                root: NewRoot::new(db, old.kind(), &typed)?,
+                old_config: super::root::options_of(db, &old)?,
                 old,
                 image,
             })
@@ -137,7 +139,7 @@ async fn image(cx: &mut Cx<Rebuild>) -> Result<()> {
 
 async fn image_volume(cx: &mut Cx<Rebuild>) -> Result<()> {
     let Some(image) = &cx.notes.image else { return Ok(()) };
-    images::volume::ensure(&cx.world, &cx.input.pool, image, &cx.control).await
+    images::volume::ensure(&cx.world, &cx.input.root.pool, image, &cx.control).await
 }
 
 /// The root, and those beside it. No instance can be called so.
@@ -153,7 +155,12 @@ impl Roots {
         let root = cx.input.old.root()?;
         let beside = |end: &str| VolumeId::new(root.kind, format!("{}@{end}", root.name));
         let (new, old) = (beside("new")?, beside("old")?);
-        Ok(Roots { pool: cx.world.pools.open(&cx.world, &cx.input.pool).await?, root, new, old })
+        Ok(Roots {
+            pool: cx.world.pools.open(&cx.world, &cx.input.root.pool).await?,
+            root,
+            new,
+            old,
+        })
     }
 
     /// Renames one if it is there and the other is not.
@@ -168,9 +175,7 @@ impl Roots {
 async fn root(cx: &mut Cx<Rebuild>) -> Result<()> {
     let roots = Roots::open(cx).await?;
     let source = cx.notes.image.as_ref().map(images::volume::id).transpose()?;
-    let Rebuild { size, plain, .. } = *cx.input;
-    let shape =
-        Shape { content: cx.input.old.kind().content(), size, plain, ..Shape::filesystem() };
+    let shape = cx.input.root.shape(cx.input.old.kind())?;
     let control = cx.control.clone();
     blocking("make root volume", move || {
         let Roots { pool, new, .. } = &roots;
@@ -219,9 +224,10 @@ async fn place_back(cx: &mut Cx<Rebuild>) -> Result<()> {
     .await
 }
 
-async fn put(cx: &Cx<Rebuild>, new: &Instance) -> Result<()> {
+async fn put(cx: &Cx<Rebuild>, new: &Instance, config: &Raw) -> Result<()> {
     let written = cx.world.store.write(|db| {
         let home = crate::profiles::home(db, &new.project)?;
+        super::root::set_options(db, new, config)?;
         rows::set_stateful(db, new.id, new.stateful)?;
         Ok::<_, Error>(rows::update(db, new, &home)?)
     });
@@ -240,11 +246,11 @@ async fn row(cx: &mut Cx<Rebuild>) -> Result<()> {
         new.config.set(BASE, image.fingerprint.clone());
         new.architecture.clone_from(&image.architecture);
     }
-    put(cx, &new).await
+    put(cx, &new, &cx.input.root.config).await
 }
 
 async fn row_back(cx: &mut Cx<Rebuild>) -> Result<()> {
-    put(cx, &cx.input.old).await
+    put(cx, &cx.input.old, &cx.input.old_config).await
 }
 
 async fn delete_old(cx: &mut Cx<Rebuild>) -> Result<()> {

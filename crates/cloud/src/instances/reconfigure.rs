@@ -197,7 +197,7 @@ impl Of {
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
         let after = expand::lay(profiles, &new);
-        let size_of = |typed: &Typed| super::launch::root_size(new.kind(), typed);
+        let size_of = |typed: &Typed| super::root::usual_size(new.kind(), typed);
         let size = Change { before: size_of(&Typed::parse(&before)?), after: size_of(&typed) };
         let root = match size.before == size.after {
             true => None,

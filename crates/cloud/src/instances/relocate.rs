@@ -3,8 +3,8 @@
 //! Within a pool its root is renamed. Into another it is copied with its snapshots, and the old one
 //! deleted when all else is done.
 
+use options::Raw;
 use serde::{Deserialize, Serialize};
-use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancePost;
 
@@ -12,6 +12,7 @@ use super::{
     copy::{self, From, draft},
     guests::Phase,
     options::Typed,
+    root::NewRoot,
 };
 use crate::{
     Caller, Error, Result, World,
@@ -30,9 +31,11 @@ use crate::{
 pub(crate) struct Relocate {
     caller: Caller,
     from: From,
-    pool: String,
-    size: Option<u64>,
-    plain: bool,
+    #[serde(flatten)]
+    root: NewRoot,
+    /// The options of its volume as they are.
+    #[serde(default)]
+    old_config: Raw,
     /// The rows as they are and as they become.
     old: Instance,
     new: Instance,
@@ -96,6 +99,11 @@ impl Relocate {
             super::check_profiles(db, &home, &new.profiles)?;
             new.devices = draft::in_pool(db, &new, &pool)?;
             let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
+            let old_config = super::root::options_of(db, &old)?;
+            let mut root = NewRoot::filled(db, new.kind(), &typed)?;
+            if pool == here {
+                root.config.clone_from(&old_config);
+            }
             super::check_devices(db, new.kind(), (&new.project, &new.name), &typed)?;
             let old_snapshots = snapshots::of_instance(db, old.id)?;
             let new_snapshots = match post.instance_only {
@@ -106,9 +114,8 @@ impl Relocate {
             Ok(Relocate {
                 caller: caller.clone(),
                 from: From { project, instance, snapshot: None, pool: here },
-                size: typed.root_size(),
-                plain: typed.options.security.nesting,
-                pool,
+                root,
+                old_config,
                 old,
                 new,
                 old_snapshots,
@@ -119,7 +126,7 @@ impl Relocate {
     }
 
     fn within(&self) -> bool {
-        self.from.pool == self.pool
+        self.from.pool == self.root.pool
     }
 }
 
@@ -166,14 +173,13 @@ async fn free(cx: &mut Cx<Relocate>) -> Result<()> {
 }
 
 async fn files(cx: &Cx<Relocate>) -> Result<Files> {
-    let Relocate { from, new, pool, size, plain, .. } = &*cx.input;
-    let shape =
-        Shape { content: new.kind().content(), size: *size, plain: *plain, ..Shape::filesystem() };
-    Files::open(&cx.world, copy::ends(from, new, pool)?, shape, &cx.control).await
+    let Relocate { from, new, root, .. } = &*cx.input;
+    let shape = root.shape(new.kind())?;
+    Files::open(&cx.world, copy::ends(from, new, &root.pool)?, shape, &cx.control).await
 }
 
 async fn rename(cx: &Cx<Relocate>, from: &Instance, to: &Instance) -> Result<()> {
-    let pool = cx.world.pools.open(&cx.world, &cx.input.pool).await?;
+    let pool = cx.world.pools.open(&cx.world, &cx.input.root.pool).await?;
     let (from, to) = (from.root()?, to.root()?);
     blocking("rename root volume", move || match pool.exists(&from)? {
         true => pool.rename(&from, &to),
@@ -190,14 +196,14 @@ async fn root(cx: &mut Cx<Relocate>) -> Result<()> {
 }
 
 async fn root_back(cx: &mut Cx<Relocate>) -> Result<()> {
-    let Relocate { old, new, pool, .. } = &*cx.input;
+    let Relocate { old, new, root, .. } = &*cx.input;
     // Whatever has that name is somebody else's then.
     if cx.world.store.read(|db| not_taken(db, old, new)).is_err() {
         return Ok(());
     }
     match cx.input.within() {
         true => rename(cx, new, old).await,
-        false => super::delete::delete_volume(&cx.world, pool, new).await,
+        false => super::delete::delete_volume(&cx.world, &root.pool, new).await,
     }
 }
 
@@ -239,7 +245,12 @@ async fn logs(cx: &mut Cx<Relocate>) -> Result<()> {
 }
 
 /// Makes the rows say what `to` and `snapshots` say.
-async fn put(cx: &Cx<Relocate>, to: &Instance, pool: &str, kept: &[Snapshot]) -> Result<()> {
+async fn put(
+    cx: &Cx<Relocate>,
+    to: &Instance,
+    (pool, config): (&str, &Raw),
+    kept: &[Snapshot],
+) -> Result<()> {
     let Relocate { old, new, .. } = &*cx.input;
     let written = cx.world.store.write(|db| {
         for place in [old, new] {
@@ -250,6 +261,7 @@ async fn put(cx: &Cx<Relocate>, to: &Instance, pool: &str, kept: &[Snapshot]) ->
             let (project, name) = (place.project.as_str(), place.name.as_str());
             if let Some(volume) = volumes::of_instance(db, project, &to.kind, name)? {
                 volumes::relocate(db, volume.id, pool, &to.project, &to.name)?;
+                volumes::update(db, volume.id, &volume.description, config)?;
             }
             break;
         }
@@ -265,11 +277,13 @@ async fn put(cx: &Cx<Relocate>, to: &Instance, pool: &str, kept: &[Snapshot]) ->
 }
 
 async fn write_rows(cx: &mut Cx<Relocate>) -> Result<()> {
-    put(cx, &cx.input.new, &cx.input.pool, &cx.input.new_snapshots).await
+    let Relocate { new, root, new_snapshots, .. } = &*cx.input;
+    put(cx, new, (&root.pool, &root.config), new_snapshots).await
 }
 
 async fn rows_back(cx: &mut Cx<Relocate>) -> Result<()> {
-    put(cx, &cx.input.old, &cx.input.from.pool, &cx.input.old_snapshots).await
+    let Relocate { old, from, old_config, old_snapshots, .. } = &*cx.input;
+    put(cx, old, (&from.pool, old_config), old_snapshots).await
 }
 
 async fn old_root(cx: &mut Cx<Relocate>) -> Result<()> {

@@ -7,7 +7,8 @@ use options::{
     instance::{InstanceOptions, Limits as LimitOptions, MemoryEnforce},
 };
 use spec::{
-    CpuLimit, IdMap, InstanceSpec, Limits, MappedIds, Mount, Process, Rlimit, Root, Seccomp,
+    CpuLimit, DeviceNode, IdMap, InstanceSpec, Limits, MappedIds, Mount, Process, Rlimit, Root,
+    Seccomp,
 };
 use storage::Attached;
 
@@ -27,6 +28,7 @@ pub(crate) struct Given<'a> {
     pub(crate) apparmor: Option<String>,
     pub(crate) idmap: IdMap,
     pub(crate) mounts: Vec<Mount>,
+    pub(crate) devices: Vec<DeviceNode>,
 }
 
 /// The specification of a container.
@@ -42,6 +44,7 @@ pub(crate) fn resolve(given: Given<'_>, typed: &Typed) -> InstanceSpec {
         idmap: (!privileged).then_some(given.idmap),
         raw_idmap: raw_idmap(options),
         mounts: given.mounts,
+        devices: given.devices,
         seccomp: seccomp(options),
         limits: limits(&options.limits, given.host, given.id),
         rlimits: rlimits(&options.limits),

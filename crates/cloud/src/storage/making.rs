@@ -42,6 +42,7 @@ pub(crate) fn of_volume(config: &Raw, typed: &AnyVolumeOptions) -> Result<Making
         block_size,
         reserve: said("zfs.reserve_space", dataset.reserve_space),
         files_only: said("zfs.use_refquota", dataset.use_refquota),
+        delegate: said("zfs.delegate", dataset.delegate),
     })
 }
 

@@ -57,7 +57,9 @@ const OF_CHANGES: [&str; 4] =
 
 /// Whether the key does not fit what the volume holds.
 fn is_foreign(key: &str, content: &str) -> bool {
-    let of_files = OF_FILES.contains(&key) || key.starts_with("block.") || key == "zfs.block_mode";
+    let of_files = OF_FILES.contains(&key)
+        || key.starts_with("block.")
+        || ["zfs.block_mode", "zfs.delegate"].contains(&key);
     match content {
         "filesystem" => OF_DISKS.contains(&key),
         "iso" => of_files || OF_CHANGES.contains(&key),
@@ -71,7 +73,7 @@ fn is_drivers(key: &str) -> bool {
 }
 
 /// Takes out what means nothing in a pool of that driver, where the volume has come from another.
-pub(super) fn fit(config: &mut Raw, driver: &str) {
+pub(crate) fn fit(config: &mut Raw, driver: &str) {
     let table = volume_table(driver);
     config.retain(|key, _| !is_drivers(key) || table.find(key).is_some());
 }
@@ -105,8 +107,22 @@ pub(super) fn check(config: &Raw, content: &str, pool: &Pool) -> Result<VolumeOp
     Ok(typed.common)
 }
 
+/// Refuses what a root disk cannot say for the beginning of its volume (`initial.*`).
+pub(crate) fn check_initial(config: &Raw, content: &str, pool: &Pool) -> Result<()> {
+    if let Some(key) = config.keys().find(|key| !is_drivers(key)) {
+        let why = match key {
+            "size" => {
+                String::from("initial.size: the size of a root is what its disk says as size")
+            }
+            _ => format!("initial.{key} means nothing to the root of an instance"),
+        };
+        return Err(Error::invalid("initial options", why));
+    }
+    check(config, content, pool).map(drop)
+}
+
 /// What the pool is to make.
-pub(super) fn shape(config: &Raw, content: Content) -> Result<Shape> {
+pub(crate) fn shape(config: &Raw, content: Content) -> Result<Shape> {
     let typed = AnyVolumeOptions::parse(config)?;
     let making = making::of_volume(config, &typed)?;
     Ok(Shape { content, size: size(&typed.common, content), plain: true, making })

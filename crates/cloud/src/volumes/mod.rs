@@ -29,7 +29,7 @@ use crate::{
 
 pub(crate) mod attach;
 pub mod backups;
-mod config;
+pub(crate) mod config;
 mod copy;
 mod create;
 mod delete;

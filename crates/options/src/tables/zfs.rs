@@ -131,6 +131,18 @@ pub struct DatasetOptions {
         default = "true"
     )]
     pub use_refquota: bool,
+    /// Whether an unprivileged container manages the dataset of its files itself.
+    ///
+    /// It may make datasets and snapshots in it with `zfs`. They count for its size, are in no copy or
+    /// snapshot that the server makes, and go with a restore. It counts from a start on. For a root:
+    /// `initial.zfs.delegate` of its disk.
+    #[option(
+        key = "zfs.delegate",
+        since = "zfs_delegate",
+        condition = "ZFS 2.2 or later, volume of files",
+        default = "false"
+    )]
+    pub delegate: bool,
     /// Whether a restore may remove the snapshots that are newer.
     ///
     /// It changes nothing here: a restore keeps all snapshots, and need not remove any.

@@ -39,6 +39,9 @@ fn disks_that_make_no_sense() {
     assert!(wrong(&[("path", "/"), ("pool", "p"), ("source", "v")]).contains("path is /"));
     let sized = wrong(&[("path", "/a"), ("pool", "p"), ("source", "v"), ("size", "1GiB")]);
     assert!(sized.contains("only be set on the root disk"));
+    let initial = ("initial.zfs.block_mode", "true");
+    let initial = wrong(&[("path", "/a"), ("pool", "p"), ("source", "v"), initial]);
+    assert!(initial.contains("only be set on the root disk"), "{initial}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The verbs of an open `dir` pool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -218,6 +218,19 @@ impl Pool for DirPool {
             Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    fn delegates(&self, id: &VolumeId) -> Result<bool> {
+        let (place, meta) = self.find(id)?;
+        match meta.content {
+            Content::Filesystem => self.trees.delegates(&meta.contents(&place), &meta.making),
+            Content::Block | Content::Iso => Ok(false),
+        }
+    }
+
+    fn delegate(&self, id: &VolumeId, namespace: &Path) -> Result<()> {
+        let (place, meta) = self.find(id)?;
+        self.trees.delegate(&meta.contents(&place), namespace)
     }
 
     fn folder(&self, id: &VolumeId) -> Result<PathBuf> {

@@ -91,6 +91,18 @@ pub(crate) trait Trees: Send + Sync {
         Ok(())
     }
 
+    /// Whether the container that has a tree, which chose so, is to manage what it lies in.
+    fn delegates(&self, path: &Path, making: &Making) -> Result<bool> {
+        let _ = (path, making);
+        Ok(false)
+    }
+
+    /// Lets root of a user namespace do so.
+    fn delegate(&self, path: &Path, namespace: &Path) -> Result<()> {
+        let _ = (path, namespace);
+        Ok(())
+    }
+
     /// Compares the file system that a pool is on with its checksums, where it has any.
     fn scrub(&self, root: &Path, control: &Control) -> Result<Option<Scrubbed>> {
         let _ = (root, control);

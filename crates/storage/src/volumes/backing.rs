@@ -65,6 +65,16 @@ pub(crate) trait Backing: Send + Sync {
         let _ = (volume, kind, size, mount);
         Ok(())
     }
+    /// Whether the container that has such files is to manage the volume itself.
+    fn delegates(&self, kind: Self::Kind, making: &Making) -> bool {
+        let _ = (kind, making);
+        false
+    }
+    /// Lets root of a user namespace do so.
+    fn delegate(&self, volume: &str, namespace: &Path) -> Result<()> {
+        let _ = (volume, namespace);
+        Ok(())
+    }
     /// The names of all volumes.
     fn list(&self) -> Result<Vec<String>>;
     /// Removes volumes; absent ones are Ok.

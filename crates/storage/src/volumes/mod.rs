@@ -235,6 +235,15 @@ impl<B: Backing> Trees for Volumes<B> {
         }
     }
 
+    fn delegates(&self, path: &Path, making: &Making) -> Result<bool> {
+        let kind = self.read(path)?.file_system;
+        Ok(kind.is_some_and(|kind| self.backing.delegates(kind, &self.making(Some(making)))))
+    }
+
+    fn delegate(&self, path: &Path, namespace: &Path) -> Result<()> {
+        self.backing.delegate(&self.read(path)?.volume, namespace)
+    }
+
     fn scrub(&self, _: &Path, control: &Control) -> Result<Option<Scrubbed>> {
         self.backing.scrub(control)
     }

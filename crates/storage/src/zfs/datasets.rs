@@ -217,6 +217,14 @@ impl Backing for Datasets {
             .map_err(self.failed("make larger what is in", volume))
     }
 
+    fn delegates(&self, kind: Files, making: &Making) -> bool {
+        kind == Files::Zfs && making.delegate == Some(true)
+    }
+
+    fn delegate(&self, volume: &str, namespace: &Path) -> Result<()> {
+        zfs::zone(&self.whole_name(volume), namespace).map_err(self.failed("delegate", volume))
+    }
+
     fn found_on(&self, volume: &str) -> Result<Files> {
         let disk = self.activate(volume)?;
         let found = wipefs::signatures(&disk).map_err(self.failed("look at", volume))?;

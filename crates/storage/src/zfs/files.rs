@@ -64,6 +64,8 @@ pub(super) type Properties = Vec<(&'static str, String)>;
 pub(super) fn limits(size: Option<u64>, making: &Making) -> Vec<Properties> {
     let (none, value) = (String::from("none"), size.map(|size| size.to_string()));
     let (own, whole) = match making.files_only {
+        // What a guest makes in its dataset is not in the files of it.
+        _ if making.delegate == Some(true) => (None, value.clone()),
         Some(false) => (None, value.clone()),
         _ => (value.clone(), None),
     };
@@ -75,7 +77,7 @@ pub(super) fn limits(size: Option<u64>, making: &Making) -> Vec<Properties> {
         ("quota", limit(whole)),
     ]];
     if let (Some(true), Some(value)) = (making.reserve, value) {
-        let key = if making.files_only == Some(false) { "reservation" } else { "refreservation" };
+        let key = if sets[0][3].1 != none { "reservation" } else { "refreservation" };
         sets.push(vec![(key, value)]);
     }
     sets

@@ -17,15 +17,14 @@ use crate::{
         instances::{self as rows, Instance, Made},
     },
     expand,
-    instances::{Kind, copy::draft::in_pool, options::Typed},
+    instances::{Kind, copy::draft::in_pool, options::Typed, root::NewRoot},
 };
 
 /// What is to be made.
 pub(super) struct Draft {
     pub(super) instance: Instance,
     pub(super) snapshots: Vec<Snapshot>,
-    pub(super) pool: String,
-    pub(super) size: Option<u64>,
+    pub(super) root: NewRoot,
 }
 
 /// The rows of a backup in a project, under `name` and in `pool` if they are given.
@@ -87,7 +86,7 @@ pub(super) fn draft(
             .ok_or_else(|| wrong(&format!("its index does not say what \"{name}\" was")))?;
         snapshots.push(snapshot(db, &instance, described, &taken, &pool)?);
     }
-    Ok(Draft { size: typed.root_size(), instance, snapshots, pool })
+    Ok(Draft { root: NewRoot::filled(db, kind, &typed)?, instance, snapshots })
 }
 
 /// Where the root goes: where it is asked to, where it was, or where new ones go.

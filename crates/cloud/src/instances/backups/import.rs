@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storage::{FillError, Shape, VolumeId};
+use storage::{FillError, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::draft::{Draft, draft};
@@ -15,7 +15,7 @@ use crate::{
         instances::{self as rows, Instance, Made},
         volumes,
     },
-    instances::{copy, delete, launch},
+    instances::{copy, delete, root::NewRoot},
     url,
 };
 
@@ -26,8 +26,8 @@ pub(crate) struct Import {
     file: PathBuf,
     instance: Instance,
     snapshots: Vec<Snapshot>,
-    pool: String,
-    size: Option<u64>,
+    #[serde(flatten)]
+    root: NewRoot,
     /// Whether streams of the driver are in it.
     #[serde(default)]
     optimized: bool,
@@ -59,10 +59,10 @@ impl Import {
         let index = backups::index(&upload.file).await?;
         let wanted = (upload.name.as_deref(), upload.pool.as_deref());
         let drafted = world.store.read(|db| draft(db, world, project, &index, wanted))?;
-        let Draft { instance, snapshots, pool, size } = drafted;
+        let Draft { instance, snapshots, root } = drafted;
         let (caller, file) = (caller.clone(), upload.file.clone());
         let optimized = index.optimized;
-        Ok(Import { caller, file, instance, snapshots, pool, size, optimized })
+        Ok(Import { caller, file, instance, snapshots, root, optimized })
     }
 
     /// The row this task wrote, if it is there.
@@ -112,7 +112,7 @@ async fn write_rows(cx: &mut Cx<Import>) -> Result<()> {
         }
         let new = copy::draft::completed(db, &world.host, new)?;
         rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
-        volumes::insert(db, &launch::volume_row(&new, &input.pool))?;
+        volumes::insert(db, &input.root.row(&new))?;
         let id = input.own(db)?.map(|row| row.id).unwrap_or_default();
         for snapshot in &input.snapshots {
             let made = Made::Ready;
@@ -152,14 +152,10 @@ async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
     let input = &cx.input;
     Ok(Unpack {
         file: input.file.clone(),
-        pool: cx.world.pools.open(&cx.world, &input.pool).await?,
+        pool: cx.world.pools.open(&cx.world, &input.root.pool).await?,
         volume: input.volume()?,
         side: input.side()?,
-        shape: Shape {
-            content: input.instance.kind().content(),
-            size: input.size,
-            ..Shape::filesystem().plain()
-        },
+        shape: input.root.shape(input.instance.kind())?.plain(),
         control: cx.control.clone(),
     })
 }
@@ -174,7 +170,7 @@ async fn root(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => delete::delete_volume(&cx.world, &cx.input.pool, &row).await,
+        Some(row) => delete::delete_volume(&cx.world, &cx.input.root.pool, &row).await,
         None => Ok(()),
     }
 }

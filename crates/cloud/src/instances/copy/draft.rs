@@ -14,7 +14,7 @@ use crate::{
         instances::{self as rows, Instance, Made},
     },
     expand,
-    instances::{options::Typed, volatile},
+    instances::{options::Typed, root::NewRoot, volatile},
 };
 
 impl Copy {
@@ -42,24 +42,13 @@ impl Copy {
                 (project, &instance.name),
                 &typed,
             )?;
-            let pool = typed.root_pool()?.to_owned();
-            crate::storage::find(db, &pool)?;
+            let root = NewRoot::filled(db, instance.kind(), &typed)?;
             let only = post.source.instance_only || post.source.container_only;
             let snapshots = match from.snapshot.is_some() || only {
                 true => Vec::new(),
-                false => kept(db, &source, project, &pool)?,
+                false => kept(db, &source, project, &root.pool)?,
             };
-            let (size, plain) = (typed.root_size(), typed.options.security.nesting);
-            Ok(Copy {
-                caller: caller.clone(),
-                from,
-                instance,
-                snapshots,
-                pool,
-                size,
-                plain,
-                start: post.start,
-            })
+            Ok(Copy { caller: caller.clone(), from, instance, snapshots, root, start: post.start })
         })
     }
 }

@@ -6,13 +6,14 @@
 //! What rows become is in [`draft`], how files get there in [`crate::copies`].
 
 use serde::{Deserialize, Serialize};
-use storage::Shape;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
 
 use super::{
     boot::{self, Starting},
-    pause, start,
+    pause,
+    root::NewRoot,
+    start,
 };
 use crate::{
     Caller, Error, Result, World,
@@ -40,10 +41,8 @@ pub(crate) struct Copy {
     instance: Instance,
     /// Its snapshots, as those of the source but for what is each instance's own.
     snapshots: Vec<Snapshot>,
-    pool: String,
-    size: Option<u64>,
-    /// A root with files of its own rather than layers.
-    plain: bool,
+    #[serde(flatten)]
+    root: NewRoot,
     /// Whether it is started when it is whole.
     #[serde(default)]
     start: bool,
@@ -121,7 +120,7 @@ async fn write_rows(cx: &mut Cx<Copy>) -> Result<()> {
             }
             let new = draft::completed(db, &world.host, new)?;
             rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
-            volumes::insert(db, &super::launch::volume_row(&new, &input.pool))?;
+            volumes::insert(db, &input.root.row(&new))?;
             let id = input.own(db)?.map(|row| row.id).unwrap_or_default();
             for snapshot in &input.snapshots {
                 let snapshot = draft::adapted(snapshot, &new);
@@ -186,14 +185,9 @@ pub(super) fn ends<'a>(from: &'a From, to: &Instance, pool: &'a str) -> Result<E
 }
 
 async fn files(cx: &Cx<Copy>) -> Result<Files> {
-    let Copy { from, instance, pool, size, plain, .. } = &*cx.input;
-    let shape = Shape {
-        content: instance.kind().content(),
-        size: *size,
-        plain: *plain,
-        ..Shape::filesystem()
-    };
-    Files::open(&cx.world, ends(from, instance, pool)?, shape, &cx.control).await
+    let Copy { from, instance, root, .. } = &*cx.input;
+    let shape = root.shape(instance.kind())?;
+    Files::open(&cx.world, ends(from, instance, &root.pool)?, shape, &cx.control).await
 }
 
 async fn root(cx: &mut Cx<Copy>) -> Result<()> {
@@ -211,7 +205,7 @@ async fn kept(cx: &mut Cx<Copy>) -> Result<()> {
 
 async fn delete_root(cx: &mut Cx<Copy>) -> Result<()> {
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => super::delete::delete_volume(&cx.world, &cx.input.pool, &row).await,
+        Some(row) => super::delete::delete_volume(&cx.world, &cx.input.root.pool, &row).await,
         None => Ok(()),
     }
 }

@@ -1,5 +1,7 @@
 //! Disks.
 
+use std::collections::BTreeMap;
+
 use crate::{AbsolutePath, DiskRate, Options, Problem, Size, values::choice};
 
 choice! {
@@ -65,6 +67,12 @@ pub struct Disk {
     /// How much may be written, in bytes or operations per second.
     #[option(key = "limits.write", condition = "virtual machine")]
     pub limits_write: Option<DiskRate>,
+    /// Options that the root's volume gets when it is made.
+    ///
+    /// Such as `initial.zfs.block_mode`. They count whenever it is made: of an image, as a copy, from a
+    /// backup, in another pool.
+    #[option(pattern = "initial.*", condition = "root disk")]
+    pub initial: BTreeMap<String, String>,
     /// Whether owners are shown in the ids of the instance.
     ///
     /// Then files of root on the host are files of root in the instance.
@@ -181,6 +189,10 @@ impl Disk {
         }
         if self.size.is_some() && !self.is_on_slash() {
             problems.push(Problem::conflict("size", "can only be set on the root disk"));
+        }
+        if let Some(key) = self.initial.keys().next().filter(|_| !self.is_on_slash()) {
+            let key = format!("initial.{key}");
+            problems.push(Problem::conflict(&key, "can only be set on the root disk"));
         }
         problems
     }
