@@ -18,7 +18,7 @@ depmod -b deb "$version"
 
 mkdir -p root/bin root/dev root/etc root/modules root/proc root/sys root/run
 cp "$(command -v busybox)" root/bin/busybox
-for module in virtio_pci virtio_scsi virtio_blk nvme sd_mod sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon ext4 button evdev virtiofs; do
+for module in virtio_pci virtio_scsi virtio_blk nvme sd_mod sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon pvpanic-pci ext4 button evdev virtiofs; do
     modprobe -d deb -S "$version" --show-depends $module
 done | while read -r word path _; do
     [ "$word" = insmod ] && [ ! -e "root/modules/${path##*/}" ] || continue

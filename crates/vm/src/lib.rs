@@ -27,6 +27,7 @@ mod screen;
 mod shares;
 mod size;
 mod tpm;
+mod trouble;
 
 pub use accel::Accel;
 pub use command::command;
@@ -44,6 +45,7 @@ pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
 pub use size::{most_memory, processors, set_memory, set_processors};
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
+pub use trouble::Happening;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     boot,
     guests::{After, Guest},
+    machine::trouble,
     start::Memory,
     volatile,
 };
@@ -32,6 +33,9 @@ use crate::{
 /// Follows every guest that arrives until it has ended; runs as long as the daemon.
 pub async fn follow(world: Arc<World>, mut started: mpsc::UnboundedReceiver<Guest>) {
     while let Some(guest) = started.recv().await {
+        if guest.spec().machine {
+            tokio::spawn(trouble::watch(world.clone(), guest.clone()));
+        }
         let world = world.clone();
         tokio::spawn(async move {
             let reason = await_end(&guest).await;

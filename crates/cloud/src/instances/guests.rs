@@ -15,6 +15,7 @@ use runtime::Monitor;
 use spec::InstanceSpec;
 use tokio::sync::watch;
 
+use super::machine::trouble::Trouble;
 use crate::names;
 
 /// Where a guest stands.
@@ -59,6 +60,7 @@ struct Inner {
     qmp: OnceLock<vm::Qmp>,
     agent: Mutex<Option<agent::Agent>>,
     shares: Mutex<BTreeMap<String, agent::Share>>,
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl Guest {
@@ -81,6 +83,7 @@ impl Guest {
             qmp: OnceLock::new(),
             agent: Mutex::default(),
             shares: Mutex::default(),
+            trouble: Mutex::default(),
         }))
     }
 
@@ -129,6 +132,17 @@ impl Guest {
     /// The host's folders that a virtual machine has, by their devices.
     pub(crate) fn shares(&self) -> MutexGuard<'_, BTreeMap<String, agent::Share>> {
         self.0.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What keeps a virtual machine from going on.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes it; gives what it was before.
+    pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) -> Option<Trouble> {
+        let mut now = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut now, trouble)
     }
 
     /// Where it stands.

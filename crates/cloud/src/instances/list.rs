@@ -9,7 +9,7 @@ use wire::{
 
 use super::{
     Kind,
-    guests::{Guests, Phase},
+    guests::{Guest, Guests, Phase},
 };
 use crate::{
     Error, Result, World,
@@ -115,7 +115,11 @@ impl Profiles {
 }
 
 pub(crate) fn status(guests: &Guests, project: &str, name: &str) -> StatusCode {
-    match guests.get(project, name).map(|guest| guest.phase()) {
+    let guest = guests.get(project, name);
+    match guest.as_ref().map(Guest::phase) {
+        Some(Phase::Running) if guest.is_some_and(|guest| guest.trouble().is_some()) => {
+            StatusCode::ERROR
+        }
         Some(Phase::Running) => StatusCode::RUNNING,
         Some(Phase::Frozen) => StatusCode::FROZEN,
         Some(Phase::Starting) => StatusCode::STARTING,

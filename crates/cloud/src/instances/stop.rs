@@ -6,7 +6,7 @@ use tasks::{Operation, Request};
 
 use super::{
     guests::{After, Guest, Phase},
-    machine,
+    machine::{self, trouble::Trouble},
     start::Memory,
 };
 use crate::{Caller, Error, Result, World, blocking::blocking, expand, networks::ports, url};
@@ -55,7 +55,8 @@ async fn finish(world: &World, caller: &Caller, guest: Guest, how: How) -> Resul
 
 /// Ends a guest and waits until all that follows is done.
 pub(crate) async fn end(world: &World, guest: &Guest, how: How) -> Result<()> {
-    if how.force {
+    // A kernel that panicked does not hear.
+    if how.force || guest.trouble() == Some(Trouble::Panicked) {
         return kill(world, guest).await;
     }
     ask(guest).await?;

@@ -11,7 +11,7 @@ use std::{
 use agent::Agent;
 use vm::AGENT_SOCKET;
 
-use super::{super::guests::Guest, drive, shares};
+use super::{super::guests::Guest, drive, shares, trouble::Trouble};
 use crate::{Error, Result, World, names};
 
 /// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
@@ -69,6 +69,10 @@ async fn connect(io: &Path) -> Option<Agent> {
 /// # Errors
 /// It is not there: the guest has not booted yet, or has none.
 pub(crate) fn of(guest: &Guest) -> Result<Agent> {
+    if guest.trouble() == Some(Trouble::Panicked) {
+        let (is, hint) = ("a virtual machine whose kernel panicked", "restart it");
+        return Err(Error::State { name: guest.name().to_owned(), is, hint });
+    }
     guest.agent().ok_or_else(|| Error::State {
         name: guest.name().to_owned(),
         is: "a virtual machine whose agent is not running",

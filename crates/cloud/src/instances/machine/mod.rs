@@ -9,6 +9,7 @@
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host; tpm.rs  a chip that keeps secrets; beside.rs  the programs for both
 //! limits.rs its memory and processors while it runs
+//! trouble.rs what keeps one that runs from going on
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
@@ -27,6 +28,7 @@ pub(crate) mod spec;
 pub(crate) mod state;
 mod swap;
 mod tpm;
+pub(crate) mod trouble;
 
 pub(crate) use self::{
     power::{find_again, power_on},

@@ -140,6 +140,8 @@ fn on_disk(
         _ => {}
     }
     make(&io, 0o700)?;
+    // Of an earlier run; there is none mostly.
+    let _ = fs::remove_file(own.join(super::trouble::NOTE));
     let drive = own.join("drive");
     vm::drive::write_folder(items, &drive).map_err(Error::file("write", &drive))?;
     let mut folders = Folders { io, drive, nvram: None, boot: None, tpm: None };
