@@ -1,5 +1,10 @@
 //! Limits, at start and while it runs; freezing.
 
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+};
+
 use lab::{Client, Daemon, until};
 
 /// A limit of an instance as the kernel has it: the file of cgroup version 2, or that of version 1.
@@ -114,9 +119,45 @@ fn a_frozen_instance_stands_still_and_goes_on() {
     daemon.no_instance_left();
 }
 
+/// What a program says in the machine `v`.
+fn says(daemon: &Daemon, what: &str) -> String {
+    lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
+        let said = daemon.cli(["exec", "v", "--", "sh", "-c", what]);
+        (said.status == 0).then(|| said.text())
+    })
+}
+
+/// The memory that the machine `v` sees.
+fn mebibytes(daemon: &Daemon) -> u64 {
+    let said = says(daemon, "awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo");
+    said.parse().unwrap_or_else(|e| panic!("{said}: {e}"))
+}
+
+/// Takes memory from the machine `v`, as a daemon does.
+fn balloon(daemon: &Daemon, bytes: u64) {
+    let socket = daemon.folder().join("machines/default_v/io/qmp.sock");
+    let stream = UnixStream::connect(&socket).unwrap_or_else(|e| panic!("{socket:?}: {e}"));
+    let mut reader = BufReader::new(&stream);
+    let mut ask = |call: &str| {
+        writeln!(&stream, "{call}").unwrap_or_else(|e| panic!("{call}: {e}"));
+        let mut line = String::new();
+        while !line.contains("\"return\"") {
+            line.clear();
+            let read = reader.read_line(&mut line).unwrap_or_else(|e| panic!("{call}: {e}"));
+            assert_ne!(read, 0, "{call}");
+        }
+        line
+    };
+    ask(r#"{"execute":"qmp_capabilities"}"#);
+    ask(&format!(r#"{{"execute":"balloon","arguments":{{"value":{bytes}}}}}"#));
+    until("the guest follows", || {
+        ask(r#"{"execute":"query-balloon"}"#).contains(&bytes.to_string()).then_some(())
+    });
+}
+
 #[test]
 fn a_machine_takes_memory_and_processors_while_it_runs() {
-    let Some(daemon) = Daemon::machines() else { return };
+    let Some(mut daemon) = Daemon::machines() else { return };
     if !lab::machines::has_agent() {
         return lab::skip("the agent for guests was not built: cargo xtask agent");
     }
@@ -126,23 +167,14 @@ fn a_machine_takes_memory_and_processors_while_it_runs() {
     let options =
         ["-c", "limits.memory=256MiB", "-c", "limits.cpu=1", "-c", "migration.stateful=true"];
     daemon.run(Client::Cli, &[&["launch", "local:tiny", "v", "--vm"], &options[..]].concat()).ok();
-    let says = |what: &str| {
-        lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
-            let said = daemon.cli(["exec", "v", "--", "sh", "-c", what]);
-            (said.status == 0).then(|| said.text())
-        })
-    };
-    let mebibytes = || -> u64 {
-        let said = says("awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo");
-        said.parse().unwrap_or_else(|e| panic!("{said}: {e}"))
-    };
-    let whole = mebibytes();
+    let says = |what: &str| says(&daemon, what);
+    let whole = mebibytes(&daemon);
     let set = |option: &str| daemon.lxc(["config", "set", "v", option]);
     set("limits.memory=192MiB").ok();
-    let less = mebibytes();
+    let less = mebibytes(&daemon);
     assert!((whole - 66..=whole - 62).contains(&less), "{less} of {whole}");
     set("limits.memory=256MiB").ok();
-    assert_eq!(mebibytes(), whole);
+    assert_eq!(mebibytes(&daemon), whole);
     set("limits.memory=512MiB").fails_with("started with");
     daemon.lxc(["pause", "v"]).ok();
     set("limits.memory=192MiB").fails_with("paused");
@@ -166,7 +198,13 @@ fn a_machine_takes_memory_and_processors_while_it_runs() {
         0 => processors("1"),
         _ => drop(fewer.fails_with("translator")),
     }
+
+    // A daemon that dies amid a change leaves the machine with what its row does not say.
+    daemon.kill9();
+    balloon(&daemon, 192 << 20);
+    daemon.launch();
+    until("it has its memory again", || (mebibytes(&daemon) == whole).then_some(()));
     daemon.cli(["stop", "v", "--force"]).ok();
-    set("limits.memory.hugepages=true").ok();
+    daemon.cli(["config", "set", "v", "limits.memory.hugepages=true"]).ok();
     daemon.cli(["start", "v"]).fails_with("vm.nr_hugepages");
 }

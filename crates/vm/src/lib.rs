@@ -43,7 +43,9 @@ pub use memory::{Layout, give_up, layout, load, same_again, save};
 pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
-pub use size::{most_memory, processors, set_memory, set_processors};
+pub use size::{
+    NEAR, memory_now, most_memory, processors, processors_now, set_memory, set_processors,
+};
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
 pub use trouble::Happening;
 

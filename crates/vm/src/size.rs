@@ -11,7 +11,7 @@ const STANDSTILL: Duration = Duration::from_secs(10);
 /// Between two looks at the balloon.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Bytes by which a balloon may miss.
-const NEAR: u64 = 1 << 20;
+pub const NEAR: u64 = 1 << 20;
 
 /// The bytes that the machine was started with: the most it can have until it is started again.
 ///
@@ -27,7 +27,7 @@ pub async fn most_memory(qmp: &Qmp) -> Result<u64> {
 /// # Errors
 /// [`Error::Keeps`] when the guest does not follow; then it is asked for what it had.
 pub async fn set_memory(qmp: &Qmp, bytes: u64) -> Result<()> {
-    let before = memory(qmp).await?;
+    let before = memory_now(qmp).await?;
     let (mut last, mut moved) = (before, Instant::now());
     qmp.call(Call::new("balloon").with("value", bytes)).await?;
     while last.abs_diff(bytes) >= NEAR {
@@ -36,7 +36,7 @@ pub async fn set_memory(qmp: &Qmp, bytes: u64) -> Result<()> {
             return Err(Error::Keeps { bytes: last, wanted: bytes, patience: STANDSTILL });
         }
         tokio::time::sleep(PAUSE).await;
-        let now = memory(qmp).await?;
+        let now = memory_now(qmp).await?;
         if now != last {
             (last, moved) = (now, Instant::now());
         }
@@ -44,9 +44,22 @@ pub async fn set_memory(qmp: &Qmp, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-async fn memory(qmp: &Qmp) -> Result<u64> {
+/// The bytes of memory that a guest has, as its balloon says.
+///
+/// # Errors
+/// QEMU does not say.
+pub async fn memory_now(qmp: &Qmp) -> Result<u64> {
     let balloon = qmp.call(Call::new("query-balloon")).await?;
     Ok(balloon["actual"].as_u64().unwrap_or_default())
+}
+
+/// How many processors a machine has.
+///
+/// # Errors
+/// QEMU does not say.
+pub async fn processors_now(qmp: &Qmp) -> Result<u32> {
+    let all = qmp.call(Call::new("query-cpus-fast")).await?;
+    Ok(number(all.as_array().map_or(0, Vec::len)))
 }
 
 /// The processors of a machine, and those it could have.
@@ -65,6 +78,10 @@ pub async fn processors(qmp: &Qmp) -> Result<(u32, u32)> {
 /// [`Error::Processors`] when it cannot have as many; [`Error::Held`] when the guest does not let go of one; what
 /// QEMU refuses.
 pub async fn set_processors(qmp: &Qmp, count: u32) -> Result<()> {
+    // Arm's board knows no places, and is left alone.
+    if processors_now(qmp).await? == count {
+        return Ok(());
+    }
     let all = slots(qmp).await?;
     if count > number(all.len()) {
         return Err(Error::Processors { most: number(all.len()) });

@@ -38,6 +38,20 @@ pub(super) fn check_huge_pages(bytes: u64) -> Result<()> {
     Err(Error::invalid("limits.memory.hugepages", why))
 }
 
+/// Gives a machine that was found again what its row says. A daemon that died while it changed both has left it
+/// with something else: what it took back then was the row alone.
+pub(crate) async fn settle(world: &World, guest: &Guest, row: &Expanded) -> Result<()> {
+    let typed = Typed::parse(row)?;
+    let Some(qmp) = guest.qmp() else { return Ok(()) };
+    let (memory, (count, _)) = (memory_of(world, &typed), cpus(&typed));
+    let now = (vm::memory_now(qmp).await?, vm::processors_now(qmp).await?);
+    if now.0.abs_diff(memory) < vm::NEAR && now.1 == count {
+        return Ok(());
+    }
+    tracing::info!(name = guest.name(), ?now, memory, count, "its size becomes what its row says");
+    apply(world, guest, row).await
+}
+
 /// Gives a machine that runs what its options say. What fails leaves some of it done: the caller takes it back.
 pub(crate) async fn apply(world: &World, guest: &Guest, after: &Expanded) -> Result<()> {
     let typed = Typed::parse(after)?;
@@ -59,7 +73,7 @@ pub(crate) async fn apply(world: &World, guest: &Guest, after: &Expanded) -> Res
         let hint = "let it run first: it must take part when its memory or processors change";
         return Err(Error::State { name: guest.name().to_owned(), is: "paused", hint });
     }
-    if world.host.accel == vm::Accel::Tcg && count < vm::processors(qmp).await?.0 {
+    if world.host.accel == vm::Accel::Tcg && count < vm::processors_now(qmp).await? {
         let why = "QEMU's translator, in which machines run here, ends when a processor is taken away: stop the \
                    machine first";
         return Err(Error::invalid("limits.cpu", why));

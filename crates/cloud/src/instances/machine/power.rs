@@ -214,6 +214,11 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
         guest
             .shares()
             .extend(all.map(|(name, plan)| (name.to_owned(), shares::share(name, &plan))));
+        if status["status"] == "running"
+            && let Err(error) = super::limits::settle(world, guest, &known).await
+        {
+            tracing::warn!(name = guest.name(), error = %tasks::chain(&error), "its size");
+        }
     }
     super::agent::attend(world, guest);
     Ok(status["status"] != "prelaunch")
