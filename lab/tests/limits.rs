@@ -198,6 +198,24 @@ fn a_machine_takes_memory_and_processors_while_it_runs() {
         0 => processors("1"),
         _ => drop(fewer.fails_with("translator")),
     }
+    // Those that are named are bound, each to its own.
+    let bound = |daemon: &Daemon| {
+        let tasks = format!("/proc/{}/task/*/status", daemon.init_of("v"));
+        let line = format!("grep -h Cpus_allowed_list {tasks} | sort -u | awk '{{ print $2 }}'");
+        lab::host(&["sh", "-c", &line]).text().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let all = bound(&daemon);
+    assert!(!all.contains(' '), "{all}");
+    set("limits.cpu=0-1").ok();
+    let each = bound(&daemon);
+    assert!(
+        each.split(' ').any(|set| set == "0") && each.split(' ').any(|set| set == "1"),
+        "{each}"
+    );
+    set("limits.cpu=2").ok();
+    assert_eq!(bound(&daemon), all);
+    set("limits.cpu.pin_strategy=auto").ok();
+    assert!(bound(&daemon).contains(' '));
 
     // A daemon that dies amid a change leaves the machine with what its row does not say.
     daemon.kill9();
@@ -205,6 +223,9 @@ fn a_machine_takes_memory_and_processors_while_it_runs() {
     daemon.launch();
     until("it has its memory again", || (mebibytes(&daemon) == whole).then_some(()));
     daemon.cli(["stop", "v", "--force"]).ok();
+    daemon.cli(["config", "set", "v", "limits.cpu.nodes=77"]).ok();
+    daemon.cli(["start", "v"]).fails_with("node 77 is not here");
+    daemon.cli(["config", "set", "v", "limits.cpu.nodes=0"]).ok();
     daemon.cli(["config", "set", "v", "limits.memory.hugepages=true"]).ok();
     daemon.cli(["start", "v"]).fails_with("vm.nr_hugepages");
 }

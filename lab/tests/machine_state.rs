@@ -159,6 +159,11 @@ fn what_the_firmware_remembers_goes_with_the_disk() {
     daemon.lxc(["storage", "create", "other", "dir"]).ok();
     daemon.lxc(["move", "b", "-s", "other"]).ok();
     assert!(has("other", "b") == second, "it moves");
+    daemon.lxc(["config", "set", "e", "volatile.apply_nvram=true"]).ok();
+    daemon.lxc(["start", "e"]).ok();
+    daemon.lxc(["stop", "e", "--force"]).ok();
+    assert!(!has("default", "e").starts_with(b"else"), "it has new ones");
+    assert_eq!(daemon.lxc(["config", "get", "e", "volatile.apply_nvram"]).text(), "");
     for name in ["e", "b", "c"] {
         let pool = if name == "b" { "other" } else { "default" };
         daemon.lxc(["restore", name, "first"]).ok();

@@ -1,6 +1,6 @@
 //! What is true of this machine: found out once, at start.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use crate::Result;
 
@@ -15,6 +15,8 @@ pub struct Host {
     pub kernel: String,
     /// Processors that are online.
     pub cpus: Vec<u32>,
+    /// The processors of each NUMA node; none where the kernel knows no nodes.
+    pub nodes: BTreeMap<u32, Vec<u32>>,
     /// Memory, bytes.
     pub memory: u64,
     /// Where lxcfs is mounted, if it runs.
@@ -44,6 +46,7 @@ impl Host {
             architecture: text(uname.machine()),
             kernel: text(uname.release()),
             cpus: cpus(),
+            nodes: nodes(),
             memory: memory(),
             lxcfs: runtime::lxcfs::find(),
             apparmor: runtime::apparmor::available() && exec::installed("apparmor_parser"),
@@ -63,6 +66,14 @@ fn read(path: &str) -> String {
 fn cpus() -> Vec<u32> {
     let set = options::CpuSet::read(&read("/sys/devices/system/cpu/online"));
     set.map_or_else(|| vec![0], |set| set.ids().collect())
+}
+
+fn nodes() -> BTreeMap<u32, Vec<u32>> {
+    let folder = "/sys/devices/system/node";
+    let nodes = options::CpuSet::read(&read(&format!("{folder}/online")));
+    let cpus = |node| options::CpuSet::read(&read(&format!("{folder}/node{node}/cpulist")));
+    let of = |node| Some((node, cpus(node)?.ids().collect()));
+    nodes.iter().flat_map(options::CpuSet::ids).filter_map(of).collect()
 }
 
 fn memory() -> u64 {

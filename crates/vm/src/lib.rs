@@ -44,7 +44,7 @@ pub use qmp::{Call, Event, Qmp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
 pub use size::{
-    NEAR, memory_now, most_memory, processors, processors_now, set_memory, set_processors,
+    NEAR, memory_now, most_memory, processors, processors_now, set_memory, set_processors, threads,
 };
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
 pub use trouble::Happening;

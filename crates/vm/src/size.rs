@@ -62,6 +62,24 @@ pub async fn processors_now(qmp: &Qmp) -> Result<u32> {
     Ok(number(all.as_array().map_or(0, Vec::len)))
 }
 
+/// QEMU's threads that are the processors, in their order, by their numbers as QEMU counts.
+///
+/// # Errors
+/// QEMU does not say.
+pub async fn threads(qmp: &Qmp) -> Result<Vec<i32>> {
+    let all = qmp.call(Call::new("query-cpus-fast")).await?;
+    let mut all: Vec<(u64, i32)> = all
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|cpu| {
+            Some((cpu["cpu-index"].as_u64()?, i32::try_from(cpu["thread-id"].as_i64()?).ok()?))
+        })
+        .collect();
+    all.sort_unstable();
+    Ok(all.into_iter().map(|(_, thread)| thread).collect())
+}
+
 /// The processors of a machine, and those it could have.
 ///
 /// # Errors

@@ -55,6 +55,7 @@ impl Starting<'_> {
                 key: "security.protection.start",
             });
         }
+        super::spec::check_nodes(&typed.options.limits, &self.world.host)?;
         notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
         let world = self.world;
         let (project, name) = (&self.instance.project, &self.instance.name);

@@ -13,7 +13,7 @@ use spec::{
 use storage::Attached;
 
 use super::options::Typed;
-use crate::Host;
+use crate::{Error, Host, Result};
 
 /// What the specification is made from besides the instance's options.
 pub(crate) struct Given<'a> {
@@ -90,11 +90,13 @@ pub(crate) fn limits(options: &LimitOptions, host: &Host, id: &str) -> Limits {
 /// inside count the right number.
 fn cpus(options: &LimitOptions, host: &Host, id: &str) -> Option<CpuLimit> {
     let mut limit = CpuLimit::default();
+    let there = cpus_of_nodes(options, host);
     match &options.cpu {
-        Some(Cpus::Count(count)) if (*count as usize) < host.cpus.len() => {
-            limit.set = Some(pick(&host.cpus, *count as usize, id));
+        Some(Cpus::Count(count)) if (*count as usize) < there.len() => {
+            limit.set = Some(list(&pick(&there, *count as usize, id)));
         }
         Some(Cpus::Set(set)) => limit.set = Some(set.to_string()),
+        _ if options.cpu_nodes.is_some() => limit.set = Some(list(&there)),
         _ => {}
     }
     match options.cpu_allowance {
@@ -107,13 +109,40 @@ fn cpus(options: &LimitOptions, host: &Host, id: &str) -> Option<CpuLimit> {
     (limit != CpuLimit::default()).then_some(limit)
 }
 
+/// The processors of the nodes that an instance may run on; all where it has none of them.
+pub(crate) fn cpus_of_nodes(options: &LimitOptions, host: &Host) -> Vec<u32> {
+    let Some(nodes) = &options.cpu_nodes else { return host.cpus.clone() };
+    let mut there: Vec<u32> =
+        nodes.ids().filter_map(|node| host.nodes.get(&node)).flatten().copied().collect();
+    there.sort_unstable();
+    if there.is_empty() { host.cpus.clone() } else { there }
+}
+
+/// Fails when an instance is to run on a node that is not here.
+pub(crate) fn check_nodes(options: &LimitOptions, host: &Host) -> Result<()> {
+    let absent = |node: &u32| !host.nodes.contains_key(node);
+    match options.cpu_nodes.iter().flat_map(::options::CpuSet::ids).find(absent) {
+        None => Ok(()),
+        Some(node) => {
+            let here: Vec<u32> = host.nodes.keys().copied().collect();
+            let why = format!("node {node} is not here; there are {}", list(&here));
+            Err(Error::invalid("limits.cpu.nodes", why))
+        }
+    }
+}
+
 /// `count` of the processors, from a place that `id` decides.
-fn pick(cpus: &[u32], count: usize, id: &str) -> String {
+pub(crate) fn pick(cpus: &[u32], count: usize, id: &str) -> Vec<u32> {
     let start =
         id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let mut set: Vec<u32> =
         cpus.iter().cycle().skip(start % cpus.len()).take(count).copied().collect();
     set.sort_unstable();
+    set
+}
+
+/// A set as the kernel reads it.
+pub(crate) fn list(set: &[u32]) -> String {
     set.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
@@ -167,7 +196,7 @@ mod tests {
     fn a_count_of_processors_is_a_set_of_that_many() {
         for id in ["default_a", "default_b", "x"] {
             let set = pick(&[0, 1, 2, 5], 3, id);
-            assert_eq!(set.split(',').count(), 3, "{set}");
+            assert_eq!(set.len(), 3, "{set:?}");
         }
     }
 }

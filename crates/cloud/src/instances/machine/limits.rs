@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use options::instance::Limits;
+
 use super::{
     super::{
         guests::{Guest, Phase},
         options::Typed,
     },
-    cpus, memory_of, silent, spec,
+    memory_of,
+    processors::Processors,
+    silent, spec,
 };
 use crate::{Error, Result, World, blocking::blocking, expand::Expanded};
 
@@ -15,7 +19,8 @@ use crate::{Error, Result, World, blocking::blocking, expand::Expanded};
 pub(crate) fn differ(before: &Expanded, after: &Expanded) -> Result<bool> {
     let (before, after) =
         (Typed::parse(before)?.options.limits, Typed::parse(after)?.options.limits);
-    Ok((before.memory, before.cpu) != (after.memory, after.cpu))
+    let of = |it: &Limits| (it.memory, it.cpu.clone(), it.cpu_nodes.clone(), it.cpu_pin_strategy);
+    Ok(of(&before) != of(&after))
 }
 
 /// Fails when the host has not set aside enough huge pages for so many bytes.
@@ -43,7 +48,8 @@ pub(super) fn check_huge_pages(bytes: u64) -> Result<()> {
 pub(crate) async fn settle(world: &World, guest: &Guest, row: &Expanded) -> Result<()> {
     let typed = Typed::parse(row)?;
     let Some(qmp) = guest.qmp() else { return Ok(()) };
-    let (memory, (count, _)) = (memory_of(world, &typed), cpus(&typed));
+    let processors = Processors::of(world, (guest.project(), guest.name()), &typed);
+    let (memory, count) = (memory_of(world, &typed), processors.count);
     let now = (vm::memory_now(qmp).await?, vm::processors_now(qmp).await?);
     if now.0.abs_diff(memory) < vm::NEAR && now.1 == count {
         return Ok(());
@@ -56,7 +62,8 @@ pub(crate) async fn settle(world: &World, guest: &Guest, row: &Expanded) -> Resu
 pub(crate) async fn apply(world: &World, guest: &Guest, after: &Expanded) -> Result<()> {
     let typed = Typed::parse(after)?;
     let qmp = guest.qmp().ok_or_else(|| silent(guest))?;
-    let (memory, (count, _)) = (memory_of(world, &typed), cpus(&typed));
+    let processors = Processors::of(world, (guest.project(), guest.name()), &typed);
+    let (memory, count) = (memory_of(world, &typed), processors.count);
     let most = vm::most_memory(qmp).await?;
     if memory > most {
         let why = format!(
@@ -80,8 +87,12 @@ pub(crate) async fn apply(world: &World, guest: &Guest, after: &Expanded) -> Res
     }
     vm::set_processors(qmp, count).await?;
     vm::set_memory(qmp, memory).await?;
-    let (held, limits) = (guest.clone(), spec::limits(&typed));
-    match blocking("set limits", move || held.monitor().set_limits(&limits)).await {
+    let (held, limits) = (guest.clone(), spec::limits(&processors));
+    let limited = async {
+        blocking("set limits", move || held.monitor().set_limits(&limits)).await?;
+        processors.pin(guest, qmp, true).await
+    };
+    match limited.await {
         // It ended meanwhile.
         Err(Error::Runtime(runtime::Error::Gone)) => Ok(()),
         result => result,

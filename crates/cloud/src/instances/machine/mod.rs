@@ -8,7 +8,7 @@
 //! memory.rs what a machine was doing, kept on disk
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host; tpm.rs  a chip that keeps secrets; beside.rs  the programs for both
-//! limits.rs its memory and processors while it runs
+//! limits.rs its memory and processors while it runs; processors.rs  which of the host's
 //! trouble.rs what keeps one that runs from going on
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
@@ -22,6 +22,7 @@ mod kit;
 pub(crate) mod limits;
 pub(crate) mod memory;
 mod power;
+mod processors;
 pub(crate) mod screen;
 mod shares;
 pub(crate) mod spec;
@@ -37,10 +38,7 @@ pub(crate) use self::{
 
 use std::path::Path;
 
-use options::{
-    CpuLimit,
-    device::{Device, DiskSource},
-};
+use options::device::{Device, DiskSource};
 
 use super::{Kind, guests::Guest, options::Typed};
 use crate::{Error, Host, Result, World, expand::Expanded};
@@ -127,15 +125,4 @@ const USUAL_MEMORY: u64 = 1 << 30;
 fn memory_of(world: &World, typed: &Typed) -> u64 {
     let memory = typed.options.limits.memory;
     memory.map_or(USUAL_MEMORY, |it| it.bytes(world.host.memory)).next_multiple_of(1 << 20)
-}
-
-/// The processors of a machine, and those of the host that they are bound to.
-fn cpus(typed: &Typed) -> (u32, Option<String>) {
-    match &typed.options.limits.cpu {
-        None => (1, None),
-        Some(CpuLimit::Count(count)) => (*count, None),
-        Some(CpuLimit::Set(set)) => {
-            (u32::try_from(set.ids().count()).unwrap_or(u32::MAX), Some(set.to_string()))
-        }
-    }
 }

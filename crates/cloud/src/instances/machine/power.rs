@@ -7,7 +7,9 @@ use vm::{Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
 
 use super::{
     super::{exit, guests::Guest, options::Typed},
-    drive, kit, memory, shares, tpm,
+    drive, kit, memory,
+    processors::Processors,
+    shares, tpm,
 };
 use crate::{
     Error, Result, World,
@@ -108,6 +110,8 @@ async fn furnish(
     if let Some(count) = layout.processors {
         vm::set_processors(&qmp, count).await?;
     }
+    let processors = Processors::of(world, (guest.project(), guest.name()), &typed);
+    processors.pin(guest, &qmp, false).await?;
     if instance.stateful {
         memory::load(world, &qmp, instance).await?;
     } else {

@@ -13,13 +13,21 @@ use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 use super::{
     super::options::Typed,
     memory::{Places, unreadable},
+    processors::Processors,
 };
-use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, names};
+use crate::{
+    Error, Result, World,
+    blocking::blocking,
+    db::instances::{self as rows, Instance},
+    names,
+};
 
 /// The kernel's command line of an image that brings a kernel and none.
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
 /// What variables are called that came in a backup of LXD's.
 const FROM_LXD: &str = "qemu.nvram";
+/// Asks for new variables, once.
+const APPLY_NVRAM: &str = "volatile.apply_nvram";
 /// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
 const LONGEST: u64 = 4096;
 
@@ -38,8 +46,12 @@ pub(crate) async fn resolve(
         super::limits::check_huge_pages(machine.0.memory)?;
     }
     let chip = super::tpm::of(&typed.devices).map(str::to_owned);
+    let forget = typed.options.volatile.apply_nvram == Some(true) && !instance.stateful;
     let made = blocking("prepare machine", move || {
         let folder = pool.folder(&volume)?;
+        if forget {
+            forget_variables(&folder.join("nvram"))?;
+        }
         let (machine, mut folders) = on_disk(machine, &folder, &own, &items)?;
         if let Some(chip) = chip {
             let place = folder.join("nvram").join(format!("tpm.{chip}"));
@@ -49,6 +61,9 @@ pub(crate) async fn resolve(
         Ok::<_, Error>((machine, folders, own))
     });
     let (machine, folders, own) = made.await?;
+    if forget {
+        note_forgotten(world, instance).await?;
+    }
     let (mounts, devices) = vm::confine(&machine, &folders);
     let mut process = Process::init("/");
     process.argv = match instance.stateful {
@@ -62,7 +77,7 @@ pub(crate) async fn resolve(
         idmap: Some(world.host.ids_shared),
         mounts: mounts.into_iter().map(|mount| Mount { recursive: false, ..mount }).collect(),
         devices,
-        limits: limits(typed),
+        limits: limits(&Processors::of(world, (&instance.project, &instance.name), typed)),
         run_dir: world.dirs.run(&id),
         log_dir: world.dirs.log(&id),
         ..InstanceSpec::new(
@@ -73,6 +88,18 @@ pub(crate) async fn resolve(
             process,
         )
     })
+}
+
+/// The variables went; the next start is to keep those that are new now.
+async fn note_forgotten(world: &World, instance: &Instance) -> Result<()> {
+    let written = world.store.write(|db| {
+        let Some(mut row) = rows::get(db, &instance.project, &instance.name)? else {
+            return Ok(());
+        };
+        row.config.remove(APPLY_NVRAM);
+        Ok::<_, Error>(rows::set_config(db, row.id, &row.config)?)
+    });
+    written.await
 }
 
 /// What a machine was is what it goes on as, whatever its options say now.
@@ -105,7 +132,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         accel: world.host.accel,
         memory: super::memory_of(world, typed),
         huge_pages: options.limits.memory_hugepages,
-        cpus: super::cpus(typed).0,
+        cpus: Processors::of(world, (&instance.project, &instance.name), typed).count,
         most_cpus: u32::try_from(world.host.cpus.len()).unwrap_or(u32::MAX),
         seed: super::drive::has_seed(typed),
         tpm: super::tpm::of(&typed.devices).is_some(),
@@ -117,9 +144,8 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
 }
 
 /// The limits of QEMU itself: the host's processors that it may use.
-pub(super) fn limits(typed: &Typed) -> Limits {
-    let set = super::cpus(typed).1;
-    let cpus = set.map(|set| CpuLimit { set: Some(set), ..CpuLimit::default() });
+pub(super) fn limits(processors: &Processors) -> Limits {
+    let cpus = processors.set().map(|set| CpuLimit { set: Some(set), ..CpuLimit::default() });
     Limits { cpus, ..Limits::default() }
 }
 
@@ -202,6 +228,21 @@ fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
         fs::File::open(&own).and_then(|own| own.sync_all()).map_err(Error::file("sync", &own))?;
     }
     Ok(file)
+}
+
+/// Removes the variables of all firmwares, and no chip's memory. Nothing there is Ok.
+fn forget_variables(folder: &Path) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::file("read", folder))?,
+    };
+    for entry in entries {
+        let file = entry.map_err(Error::file("read", folder))?.path();
+        if is_plain(&file) {
+            fs::remove_file(&file).map_err(Error::file("remove", &file))?;
+        }
+    }
+    Ok(())
 }
 
 fn make(folder: &Path, mode: u32) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::values::choice;
-use crate::{CpuAllowance, CpuLimit, KernelLimit, MemoryLimit, Options, Problem, Weight};
+use crate::{CpuAllowance, CpuLimit, CpuSet, KernelLimit, MemoryLimit, Options, Problem, Weight};
 
 /// Limits of resources (`limits.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -15,6 +15,16 @@ pub struct Limits {
     /// these.
     #[option(key = "limits.cpu", default_text = "all")]
     pub cpu: Option<CpuLimit>,
+    /// NUMA nodes whose processors the instance may run on.
+    ///
+    /// Such as `0` or `0,2-3`. Where `limits.cpu` names processors, those count.
+    #[option(key = "limits.cpu.nodes", default_text = "all")]
+    pub cpu_nodes: Option<CpuSet>,
+    /// Whether the processors of a virtual machine are bound one by one.
+    ///
+    /// `auto` binds each to one that the server picks. Those that `limits.cpu` names are bound always.
+    #[option(key = "limits.cpu.pin_strategy", default = "none", condition = "virtual machine")]
+    pub cpu_pin_strategy: PinStrategy,
     /// How much time on the processors.
     ///
     /// `50%` is a weight when others want to run too; `25ms/100ms` is a fixed limit.
@@ -60,6 +70,14 @@ pub struct Limits {
         since = "kernel_limits"
     )]
     pub kernel: BTreeMap<String, KernelLimit>,
+}
+
+choice! {
+    /// Whether processors of a machine are bound.
+    pub enum PinStrategy {
+        None = "none",
+        Auto = "auto",
+    }
 }
 
 choice! {

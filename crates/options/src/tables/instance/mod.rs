@@ -7,7 +7,7 @@ use crate::{Options, Problem, Problems, Raw};
 
 pub use boot::Boot;
 pub use cloud_init::CloudInit;
-pub use limits::{Limits, MemoryEnforce};
+pub use limits::{Limits, MemoryEnforce, PinStrategy};
 pub use overrides::Overrides;
 pub use security::{Security, Syscalls};
 pub use snapshots::Snapshots;
