@@ -9,7 +9,7 @@ use crate::{InterfaceName, Mac, Options};
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "instance", group = "volatile")]
 pub struct Volatile {
-    /// Whether the firmware of a virtual machine forgets its variables at the next start.
+    /// Whether a firmware forgets its variables at the next start.
     #[option(key = "volatile.apply_nvram", condition = "virtual machine")]
     pub apply_nvram: Option<bool>,
     /// Event whose templates are applied at the next start.
