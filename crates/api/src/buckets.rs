@@ -43,7 +43,8 @@ macro_rules! of {
 
 async fn list(call: Call<BucketsList>) -> Result<Listing<StorageBucket>> {
     let pool = call.path("pool");
-    let found = buckets::list(&call.world, pool, listing::project(&call.query))?;
+    let found = buckets::list(&call.world, pool, listing::project(&call.query, &call.caller)?)?;
+    let found = listing::visible(&call.query, &call.caller, found, |one| &one.project);
     listing::of(&call.query, found, |one| {
         listing::url(&format!("storage-pools/{pool}/buckets"), &one.name, &one.project)
     })

@@ -6,6 +6,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
     response::Response,
 };
+use cloud::{Caller, access::Rights};
 use futures_util::{SinkExt, StreamExt};
 use tasks::{Filter, Item, Subscription};
 use wire::{
@@ -24,12 +25,14 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn listen(RawCall { call, request }: RawCall<EventsGet>) -> Result<Response> {
-    let filter = filter(&call.query)?;
+    let filter = held(&call.caller, filter(&call.query)?)?;
+    let tokens = call.caller.rights == Rights::Everything;
     let upgrade = sockets::upgrade(request).await?;
     // Before the client hears that it is connected, so that it misses nothing after.
     let events = call.world.bus().subscribe(filter);
     let location = call.world.bus().location().to_owned();
-    Ok(upgrade.on_upgrade(async move |websocket| pass_on(events, websocket, &location).await))
+    Ok(upgrade
+        .on_upgrade(async move |websocket| pass_on(events, websocket, &location, tokens).await))
 }
 
 /// What a client wants to hear of.
@@ -38,6 +41,31 @@ fn filter(query: &EventsQuery) -> Result<Filter> {
     let kinds = words.map(str::trim).filter(|word| !word.is_empty()).map(kind);
     let project = (!query.all_projects).then(|| query.project().to_owned());
     Ok(Filter { kinds: kinds.collect::<Result<_>>()?, project })
+}
+
+/// What a client that is held to projects may hear: of one of them, and nothing of the daemon's log.
+fn held(caller: &Caller, mut filter: Filter) -> Result<Filter> {
+    if caller.rights == Rights::Everything {
+        return Ok(filter);
+    }
+    caller.check(filter.project.as_deref().ok_or(Error::Forbidden)?)?;
+    if filter.kinds.contains(&EventKind::Logging) {
+        return Err(Error::Forbidden);
+    }
+    if filter.kinds.is_empty() {
+        filter.kinds = vec![EventKind::Lifecycle, EventKind::Operation];
+    }
+    Ok(filter)
+}
+
+/// Whether a token is told of, which opens the whole server.
+fn is_of_token(item: &Item) -> bool {
+    match item {
+        Item::Event(event) => {
+            event.r#type == EventKind::Operation && event.metadata["class"] == "token"
+        }
+        Item::Gap(_) => false,
+    }
 }
 
 fn kind(word: &str) -> Result<EventKind> {
@@ -51,12 +79,15 @@ fn kind(word: &str) -> Result<EventKind> {
 }
 
 /// Sends events until one of the two goes away.
-async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str) {
+async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str, tokens: bool) {
     let (mut sink, mut stream) = websocket.split();
     loop {
         tokio::select! {
             item = events.next() => {
                 let Some(item) = item else { break };
+                if !tokens && is_of_token(&item) {
+                    continue;
+                }
                 if sink.send(Message::Text(text(&item, location).into())).await.is_err() {
                     return;
                 }

@@ -1,7 +1,8 @@
 //! The REST API: one file a resource, thin handlers over the verbs of `cloud`.
 //!
 //! ```text
-//! unix socket -> access (who?) -> routes (permission, query, body) -> handler -> verb -> envelope
+//! unix socket ─┐
+//! door, TLS   ─┴> access (who?) -> routes (permission, query, body) -> handler -> verb -> envelope
 //! ```
 //! Every endpoint of `wire::endpoints` is registered once in its resource's file; [`routes`] asks
 //! for its permission before the handler sees anything. Errors become statuses in [`error`] alone.
@@ -15,6 +16,8 @@ use tokio::net::UnixListener;
 mod access;
 mod bucket_backups;
 mod buckets;
+mod certificates;
+mod door;
 mod error;
 mod events;
 mod files;
@@ -36,6 +39,7 @@ mod storage;
 mod upload;
 mod volumes;
 
+pub use door::door;
 use routes::Routes;
 
 /// Serves the API on a listener until `stop` resolves; requests under way are answered first.
@@ -70,6 +74,7 @@ fn router(world: Arc<World>) -> Router {
 fn routes() -> Routes {
     let resources = [
         server::routes,
+        certificates::routes,
         events::routes,
         operations::routes,
         instances::routes,

@@ -1,5 +1,6 @@
 //! Lists as the API gives them: addresses, or the things themselves, those that pass a filter.
 
+use cloud::Caller;
 use serde::Serialize;
 use wire::{Listing, query::ListQuery};
 
@@ -32,9 +33,26 @@ pub(crate) fn located<T: Serialize>(
     })
 }
 
-/// The project a list is of; `None` is all of them.
-pub(crate) fn project(query: &ListQuery) -> Option<&str> {
-    (!query.all_projects).then(|| query.project())
+/// The project a list is of; `None` is all of them, of which [`visible`] keeps what the caller may see.
+pub(crate) fn project<'a>(query: &'a ListQuery, caller: &Caller) -> Result<Option<&'a str>> {
+    if query.all_projects {
+        return Ok(None);
+    }
+    caller.check(query.project())?;
+    Ok(Some(query.project()))
+}
+
+/// Of things of all projects, those of projects that the caller may see.
+pub(crate) fn visible<T>(
+    query: &ListQuery,
+    caller: &Caller,
+    mut found: Vec<T>,
+    project: impl Fn(&T) -> &str,
+) -> Vec<T> {
+    if query.all_projects {
+        found.retain(|one| caller.rights.within(project(one)));
+    }
+    found
 }
 
 /// The address of a thing, with its project where that is not the default one.

@@ -23,7 +23,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call<NetworksList>) -> Result<Listing<Network>> {
-    let found = networks::list(&call.world, listing::project(&call.query)).await?;
+    let found = networks::list(&call.world, listing::project(&call.query, &call.caller)?).await?;
+    let found = listing::visible(&call.query, &call.caller, found, |one| &one.project);
     listing::of(&call.query, found, |one| {
         // A link of the machine belongs to no project.
         let project = if one.project.is_empty() { wire::DEFAULT_PROJECT } else { &one.project };

@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::response::Response;
-use cloud::World;
+use cloud::{World, access::Rights};
 use uuid::Uuid;
-use wire::{Empty, Listing, Operation, endpoints::operations::*, query::ListQuery};
+use wire::{
+    Empty, Endpoint, Listing, Operation, OperationClass, endpoints::operations::*, query::ListQuery,
+};
 
 use crate::{
     error::{Error, Result},
@@ -28,8 +30,27 @@ fn find(world: &World, id: &str) -> Result<tasks::Operation> {
     Ok(world.operations.get(id)?)
 }
 
+/// The operation of a request; one that the caller may not see is not there for it.
+fn seen<E: Endpoint>(call: &Call<E>) -> Result<tasks::Operation> {
+    let found = find(&call.world, call.path("id"));
+    match (&call.caller.rights, found) {
+        (Rights::Nothing, _) => Err(Error::Forbidden),
+        (rights, Ok(found)) if !may_see(rights, &found) => Err(Error::NotFound),
+        (_, found) => found,
+    }
+}
+
+/// A token opens the whole server: whoever is held to projects sees none.
+fn may_see(rights: &Rights, operation: &tasks::Operation) -> bool {
+    let asked = operation.request();
+    let all = *rights == Rights::Everything;
+    all || (rights.within(&asked.project) && asked.class != OperationClass::Token)
+}
+
 async fn list(call: Call<OperationsList>) -> Result<BTreeMap<String, Listing<Operation>>> {
-    let found = call.world.operations.list(listing::project(&call.query));
+    let project = listing::project(&call.query, &call.caller)?;
+    let mut found = call.world.operations.list(project);
+    found.retain(|one| may_see(&call.caller.rights, one));
     grouped(&call.query, found.iter().map(tasks::Operation::render).collect())
 }
 
@@ -49,16 +70,16 @@ fn grouped(
 }
 
 async fn get(call: Call<OperationGet>) -> Result<Operation> {
-    Ok(find(&call.world, call.path("id"))?.render())
+    Ok(seen(&call)?.render())
 }
 
 async fn cancel(call: Call<OperationDelete>) -> Result<Empty> {
-    find(&call.world, call.path("id"))?.cancel()?;
+    seen(&call)?.cancel()?;
     Ok(Empty {})
 }
 
 async fn wait(call: Call<OperationWait>) -> Result<Operation> {
-    let operation = find(&call.world, call.path("id"))?;
+    let operation = seen(&call)?;
     match call.query.timeout {
         Some(seconds @ 0..) => {
             operation.wait_timeout(Duration::from_secs(seconds.unsigned_abs())).await

@@ -21,7 +21,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call<ProfilesList>) -> Result<Listing<Profile>> {
-    let found = profiles::list(&call.world, listing::project(&call.query))?;
+    let found = profiles::list(&call.world, listing::project(&call.query, &call.caller)?)?;
+    let found = listing::visible(&call.query, &call.caller, found, |one| &one.project);
     listing::of(&call.query, found, |one| listing::url("profiles", &one.name, &one.project))
 }
 

@@ -5,6 +5,7 @@ use tasks::Request;
 use wire::{Empty, Listing, Project, ProjectState, endpoints::projects::*};
 
 use crate::{
+    access,
     error::Result,
     listing,
     routes::{Call, Routes, Tagged},
@@ -27,21 +28,26 @@ fn url(name: &str) -> String {
 }
 
 async fn list(call: Call<ProjectsList>) -> Result<Listing<Project>> {
-    listing::of(&call.query, projects::list(&call.world)?, |one| url(&one.name))
+    let mut found = projects::list(&call.world)?;
+    found.retain(|one| call.caller.rights.within(&one.name));
+    listing::of(&call.query, found, |one| url(&one.name))
 }
 
 async fn create(call: Call<ProjectCreate>) -> Result<Empty> {
+    access::administrator(&call.caller)?;
     projects::create(&call.world, &call.caller, call.body).await?;
     Ok(Empty {})
 }
 
 async fn get(call: Call<ProjectGet>) -> Result<Tagged<Project>> {
+    call.caller.check(call.path("name"))?;
     let found = projects::get(&call.world, call.path("name"))?;
     let tag = etag::of(&found.writable());
     Ok(Tagged(found, tag))
 }
 
 async fn replace(call: Call<ProjectReplace>) -> Result<Empty> {
+    access::administrator(&call.caller)?;
     let change = |_| Ok(call.body.clone());
     let seen = call.if_match.clone();
     projects::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
@@ -49,6 +55,7 @@ async fn replace(call: Call<ProjectReplace>) -> Result<Empty> {
 }
 
 async fn patch(call: Call<ProjectPatch>) -> Result<Empty> {
+    access::administrator(&call.caller)?;
     let change = |old| call.body.apply(&old).map_err(|error| cloud::Error::invalid("body", error));
     let seen = call.if_match.clone();
     projects::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
@@ -56,6 +63,7 @@ async fn patch(call: Call<ProjectPatch>) -> Result<Empty> {
 }
 
 async fn rename(call: Call<ProjectRename>) -> Result<tasks::Operation> {
+    access::administrator(&call.caller)?;
     let name = call.path("name").to_owned();
     let request = Request::new("Renaming project")
         .resource("projects", url(&name))
@@ -68,10 +76,12 @@ async fn rename(call: Call<ProjectRename>) -> Result<tasks::Operation> {
 }
 
 async fn delete(call: Call<ProjectDelete>) -> Result<Empty> {
+    access::administrator(&call.caller)?;
     projects::delete(&call.world, &call.caller, call.path("name")).await?;
     Ok(Empty {})
 }
 
 async fn state(call: Call<ProjectStateGet>) -> Result<ProjectState> {
+    call.caller.check(call.path("name"))?;
     Ok(projects::state(&call.world, call.path("name"))?)
 }

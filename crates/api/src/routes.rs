@@ -21,7 +21,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use wire::{Endpoint, Method};
 
 use crate::{
-    access::Peer,
+    access::{self, Peer},
     error::{Error, Result},
 };
 
@@ -40,8 +40,10 @@ pub(crate) struct Routes {
 pub(crate) struct Call<E: Endpoint> {
     /// The world.
     pub(crate) world: Arc<World>,
-    /// Who asks.
+    /// Who asks, and what it may do.
     pub(crate) caller: Caller,
+    /// The other end of the connection.
+    pub(crate) peer: Peer,
     /// What stands behind the `?`.
     pub(crate) query: E::Query,
     /// What was sent.
@@ -156,6 +158,7 @@ type Given<E> = (Draft<E>, Request<Body>);
 struct Draft<E: Endpoint> {
     world: Arc<World>,
     caller: Caller,
+    peer: Peer,
     query: E::Query,
     body: Option<E::Body>,
     if_match: Option<String>,
@@ -165,8 +168,8 @@ struct Draft<E: Endpoint> {
 impl<E: Endpoint> Draft<E> {
     fn whole(self) -> Result<Call<E>> {
         let body = self.body.ok_or_else(|| Error::bad("body", "it is missing"))?;
-        let Draft { world, caller, query, if_match, path, .. } = self;
-        Ok(Call { world, caller, query, body, if_match, path, endpoint: PhantomData })
+        let Draft { world, caller, peer, query, if_match, path, .. } = self;
+        Ok(Call { world, caller, peer, query, body, if_match, path, endpoint: PhantomData })
     }
 }
 
@@ -203,21 +206,29 @@ fn route(method: Method, answer: Answer) -> MethodRouter<Arc<World>> {
     )
 }
 
+/// The project that a request names, whatever else its endpoint takes.
+#[derive(Default, serde::Deserialize)]
+struct Named {
+    #[serde(default)]
+    project: Option<String>,
+}
+
 fn draft<E: Endpoint>(asked: &Asked) -> Result<Draft<E>> {
     let Asked { world, peer, path, request } = asked;
     let path = match path {
         Ok(Path(path)) => path.clone(),
         Err(error) => return Err(Error::bad("address", error.body_text())),
     };
-    if !peer.may(E::NEEDS) {
-        return Err(Error::Forbidden);
-    }
+    let caller = peer.caller(world)?;
+    let Query(Named { project }) = Query::try_from_uri(request.uri()).unwrap_or_default();
+    access::check(world, &caller, E::NEEDS, project.as_deref())?;
     let query = Query::<E::Query>::try_from_uri(request.uri());
     let Query(query) = query.map_err(|error| Error::bad("query", error.body_text()))?;
     let if_match = request.headers().get(IF_MATCH).and_then(|tag| tag.to_str().ok());
     Ok(Draft {
         world: world.clone(),
-        caller: peer.caller(),
+        caller,
+        peer: peer.clone(),
         query,
         body: None,
         if_match: if_match.filter(|tag| !tag.is_empty()).map(str::to_owned),

@@ -1,10 +1,11 @@
 //! `/1.0/storage-pools`; the volumes in them are in [`super::volumes`].
 
-use cloud::{etag, names::DEFAULT_PROJECT, storage};
+use cloud::{Caller, etag, names::DEFAULT_PROJECT, storage};
 use tasks::Operation;
 use wire::{Empty, Listing, ResourcesStoragePool, StoragePool, endpoints::storage::*};
 
 use crate::{
+    access,
     error::Result,
     listing,
     routes::{Call, Routes, Tagged},
@@ -25,9 +26,18 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call<StoragePoolsList>) -> Result<Listing<StoragePool>> {
-    listing::of(&call.query, storage::list(&call.world)?, |one| {
+    let found = storage::list(&call.world)?.into_iter().map(|pool| shown(&call.caller, pool));
+    listing::of(&call.query, found.collect(), |one| {
         listing::url("storage-pools", &one.name, DEFAULT_PROJECT)
     })
+}
+
+/// A pool as the caller may see it: what it is made of is for who may change it.
+fn shown(caller: &Caller, mut pool: StoragePool) -> StoragePool {
+    if access::administrator(caller).is_err() {
+        pool.config.clear();
+    }
+    pool
 }
 
 async fn create(call: Call<StoragePoolCreate>) -> Result<Empty> {
@@ -36,7 +46,7 @@ async fn create(call: Call<StoragePoolCreate>) -> Result<Empty> {
 }
 
 async fn get(call: Call<StoragePoolGet>) -> Result<Tagged<StoragePool>> {
-    let found = storage::get(&call.world, call.path("pool"))?;
+    let found = shown(&call.caller, storage::get(&call.world, call.path("pool"))?);
     let tag = etag::of(&found.writable());
     Ok(Tagged(found, tag))
 }

@@ -61,6 +61,16 @@ impl Dirs {
         self.root.join("local.db")
     }
 
+    /// The certificate that the server shows its clients.
+    pub fn server_certificate(&self) -> PathBuf {
+        self.root.join("server.crt")
+    }
+
+    /// The key to it.
+    pub fn server_key(&self) -> PathBuf {
+        self.root.join("server.key")
+    }
+
     /// The boot of the machine in which the instances that should run were started.
     pub fn boot_id(&self) -> PathBuf {
         self.root.join("boot_id")

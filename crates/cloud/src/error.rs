@@ -113,6 +113,12 @@ pub enum Error {
         /// Such as `deleted`.
         verb: &'static str,
     },
+    /// The caller may not.
+    #[error("not authorized")]
+    Forbidden,
+    /// The server's own certificate.
+    #[error("the server's certificate")]
+    Identity(#[source] std::io::Error),
     /// This server does not do that yet.
     #[error("{0} is not supported by this server")]
     Unsupported(&'static str),

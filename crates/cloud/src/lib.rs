@@ -4,8 +4,10 @@
 //! one all-or-nothing write, or submit a task when it takes several steps. Replies have the
 //! shapes of `wire`. Nothing here knows HTTP.
 
+pub mod access;
 pub mod backups;
 mod blocking;
+pub mod certificates;
 mod compression;
 mod copies;
 pub mod db;

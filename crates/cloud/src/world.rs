@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,17 +13,17 @@ use network::Plane;
 use serde_json::{Map, Value};
 use store::Store;
 use tasks::{Bus, Locks, Operation, Operations, Request, Runner, Stuck, Task};
+use tls::{Identity, Purpose};
 use tokio::sync::{mpsc, watch};
 use wire::{EventLifecycle, Requestor};
 
 use crate::{
     Dirs, Host, Result,
+    access::Rights,
     instances::guests::{Guest, Guests},
     names,
-    storage::{
-        Pools,
-        buckets::{Stores, door::Door},
-    },
+    server::Doors,
+    storage::{Pools, buckets::Stores},
 };
 
 /// Everything a verb needs.
@@ -53,7 +53,10 @@ pub struct World {
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
     runner: OnceLock<Runner<World>>,
-    buckets_door: OnceLock<Arc<dyn Door>>,
+    doors: OnceLock<Doors>,
+    identity: OnceLock<Identity>,
+    /// Held while the server's certificate is made.
+    making: Mutex<()>,
     closing: AtomicBool,
 }
 
@@ -78,6 +81,9 @@ pub struct Parts {
 pub struct Caller {
     /// As events name them; `None` is the daemon itself.
     pub requestor: Option<Requestor>,
+    /// What it may do.
+    #[serde(default)]
+    pub rights: Rights,
 }
 
 impl World {
@@ -98,7 +104,9 @@ impl World {
             guests: Guests::default(),
             started,
             runner: OnceLock::new(),
-            buckets_door: OnceLock::new(),
+            doors: OnceLock::new(),
+            identity: OnceLock::new(),
+            making: Mutex::default(),
             closing: AtomicBool::new(false),
         };
         (world, receiver)
@@ -111,16 +119,31 @@ impl World {
         }
     }
 
-    /// Gives the world the door to its buckets; once, at start.
-    pub fn set_buckets_door(&self, door: Arc<dyn Door>) {
-        if self.buckets_door.set(door).is_err() {
-            tracing::error!("the world has a door to its buckets already");
+    /// Gives the world the doors that clients come in by; once, at start.
+    pub fn set_doors(&self, doors: Doors) {
+        if self.doors.set(doors).is_err() {
+            tracing::error!("the world has its doors already");
         }
     }
 
-    /// The door to its buckets, where there is one.
-    pub(crate) fn buckets_door(&self) -> Option<&Arc<dyn Door>> {
-        self.buckets_door.get()
+    /// The doors that clients come in by, where there are some.
+    pub(crate) fn doors(&self) -> Option<&Doors> {
+        self.doors.get()
+    }
+
+    /// The server's certificate: made when it is first asked for, and read once.
+    ///
+    /// # Errors
+    /// When its files cannot be read, made or understood.
+    pub fn identity(&self) -> Result<&Identity> {
+        if let Some(found) = self.identity.get() {
+            return Ok(found);
+        }
+        let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let (certificate, key) = (self.dirs.server_certificate(), self.dirs.server_key());
+        let found = Identity::find(&certificate, &key, Purpose::Server(&self.host.name));
+        let found = found.map_err(crate::Error::Identity)?;
+        Ok(self.identity.get_or_init(|| found))
     }
 
     /// From now on no task is taken that a client asks for: the instances are about to stop with

@@ -8,7 +8,10 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use cloud::{Dirs, Host, Parts, World, instances, reconcile};
+use cloud::{
+    Dirs, Host, Parts, World, instances, reconcile,
+    server::{self, Doors},
+};
 use network::Plane;
 use store::Store;
 use tasks::Reconcilers;
@@ -144,11 +147,10 @@ async fn run(arguments: Arguments) -> Result<()> {
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
-    let door = s3::Door::new(world.clone());
-    world.set_buckets_door(door.clone());
-    let opening = tokio::spawn(door.start());
+    world.set_doors(Doors { https: api::door(world.clone()), buckets: s3::door(world.clone()) });
+    let opening = tokio::spawn(server::doors::open(world.clone()));
     systemd::tell("READY=1");
-    tracing::info!(version = cloud::server::VERSION, folder = %world.dirs.root().display(), "ready");
+    tracing::info!(version = server::VERSION, folder = %world.dirs.root().display(), "ready");
     let starting = tokio::spawn({
         let world = world.clone();
         async move { due.run(&world).await }

@@ -2,7 +2,7 @@
 //! protocol and checks signatures; here is what they may do and what is done.
 //!
 //! ```text
-//! Door         listens where `core.storage_buckets_address` says, while it says so
+//! door         is open where `core.storage_buckets_address` says, while it says so
 //!   serve      a connection: TLS, then HTTP
 //!   access     who asks, by the key that signed
 //!   rights     may it? by the key's role, the bucket's policy, lists
@@ -24,7 +24,6 @@ mod rights;
 mod serve;
 mod service;
 mod stores;
-mod tls;
 mod verbs;
 
-pub use self::door::Door;
+pub use self::door::door;

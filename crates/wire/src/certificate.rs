@@ -51,5 +51,35 @@ api! {
         /// The token of a client that is not trusted yet.
         #[serde(skip_serializing_if = "String::is_empty")]
         pub trust_token: String,
+        /// The same, where older clients have it.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub password: String,
+    }
+
+    /// What a token says, as JSON in base64: how a client finds the server, knows it, and gets trusted.
+    pub struct CertificateAddToken {
+        /// Name that the client's certificate gets.
+        pub client_name: String,
+        /// SHA-256 of the server's certificate, in hex.
+        pub fingerprint: String,
+        /// Where the server is.
+        pub addresses: Vec<String>,
+        /// What the server knows the token by.
+        pub secret: String,
+        /// Until when it can be used; never: for ever.
+        pub expires_at: crate::Timestamp,
+    }
+}
+
+impl Certificate {
+    /// The part that a PUT replaces, as it is now.
+    pub fn writable(&self) -> CertificatePut {
+        CertificatePut {
+            certificate: self.certificate.clone(),
+            name: self.name.clone(),
+            r#type: self.r#type.clone(),
+            restricted: self.restricted,
+            projects: self.projects.clone(),
+        }
     }
 }

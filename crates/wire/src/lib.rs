@@ -51,7 +51,7 @@ pub use self::{
         StorageBucket, StorageBucketKey, StorageBucketKeyPut, StorageBucketKeysPost,
         StorageBucketPut, StorageBucketsPost,
     },
-    certificate::{Certificate, CertificatePut, CertificatesPost},
+    certificate::{Certificate, CertificateAddToken, CertificatePut, CertificatesPost},
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
     image::{

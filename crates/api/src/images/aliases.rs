@@ -1,6 +1,9 @@
 //! `/1.0/images/aliases`
 
-use cloud::{etag, images::alias};
+use cloud::{
+    World, etag,
+    images::{self, alias},
+};
 use wire::{Empty, ImageAliasesEntry, ImageAliasesEntryPut, Listing, endpoints::images::*};
 
 use crate::{
@@ -21,11 +24,21 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call<ImageAliasesList>) -> Result<Listing<ImageAliasesEntry>> {
-    let found = alias::list(&call.world, listing::project(&call.query))?;
+    let project = (!call.query.all_projects).then(|| call.query.project());
+    let mut found = alias::list(&call.world, project)?;
+    found.retain(|(home, one)| {
+        let project = project.unwrap_or(home);
+        call.caller.rights.within(project) || is_public(&call.world, project, one)
+    });
     let with_url = found
         .into_iter()
         .map(|(project, alias)| (listing::url("images/aliases", &alias.name, &project), alias));
     listing::located(&call.query, with_url.collect())
+}
+
+/// Whether anybody may see the image that is meant.
+fn is_public(world: &World, project: &str, alias: &ImageAliasesEntry) -> bool {
+    images::get(world, project, &alias.target).is_ok_and(|image| image.public)
 }
 
 async fn create(call: Call<ImageAliasCreate>) -> Result<Empty> {
@@ -35,7 +48,15 @@ async fn create(call: Call<ImageAliasCreate>) -> Result<Empty> {
 }
 
 async fn get(call: Call<ImageAliasGet>) -> Result<Tagged<ImageAliasesEntry>> {
-    let found = alias::get(&call.world, call.query.project(), call.path("name"))?;
+    let (project, name) = (call.query.project(), call.path("name"));
+    let found = alias::get(&call.world, project, name);
+    let found = match call.caller.rights.within(project) {
+        true => found?,
+        false => found
+            .ok()
+            .filter(|one| is_public(&call.world, project, one))
+            .ok_or_else(|| cloud::Error::not_found("image alias", name))?,
+    };
     let (description, target) = (found.description.clone(), found.target.clone());
     let tag = etag::of(&ImageAliasesEntryPut { description, target });
     Ok(Tagged(found, tag))

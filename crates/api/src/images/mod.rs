@@ -3,7 +3,7 @@
 use axum::response::Response;
 use cloud::{Error, etag, images};
 use tasks::Operation;
-use wire::{Empty, Image, ImagesPost, Listing, endpoints::images::*};
+use wire::{Empty, Image, ImagesPost, Listing, endpoints::images::*, query::ImageQuery};
 
 use crate::{
     error::{self, Result},
@@ -27,7 +27,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call<ImagesList>) -> Result<Listing<Image>> {
-    let found = images::list(&call.world, listing::project(&call.query))?;
+    let project = (!call.query.all_projects).then(|| call.query.project());
+    let mut found = images::list(&call.world, project)?;
+    found.retain(|one| one.public || call.caller.rights.within(project.unwrap_or(&one.project)));
     listing::of(&call.query, found, |one| listing::url("images", &one.fingerprint, &one.project))
 }
 
@@ -65,8 +67,21 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
     }
 }
 
+/// The image of a request; one that the caller may not see is not there for it.
+fn seen<E: wire::Endpoint<Query = ImageQuery>>(call: &Call<E>) -> Result<Image> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    let found = images::get(&call.world, project, fingerprint);
+    if call.caller.rights.within(project) {
+        return Ok(found?);
+    }
+    match found {
+        Ok(image) if image.public => Ok(image),
+        _ => Err(Error::not_found("image", fingerprint).into()),
+    }
+}
+
 async fn get(call: Call<ImageGet>) -> Result<Tagged<Image>> {
-    let found = images::get(&call.world, call.query.project(), call.path("fingerprint"))?;
+    let found = seen(&call)?;
     let tag = etag::of(&found.writable());
     Ok(Tagged(found, tag))
 }
@@ -94,6 +109,7 @@ async fn delete(call: Call<ImageDelete>) -> Result<Operation> {
 
 async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> {
     let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    seen(&call)?;
     let found = images::export::export(&call.world, project, fingerprint)?;
     let Some(rootfs) = found.rootfs else { return raw::file(&found.main, &found.filename).await };
     let disk = rootfs.filename.ends_with(".qcow2");

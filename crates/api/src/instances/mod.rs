@@ -36,7 +36,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
     let depth = if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain };
-    let found = instances::list::list(&call.world, listing::project(&call.query), depth).await?;
+    let project = listing::project(&call.query, &call.caller)?;
+    let found = instances::list::list(&call.world, project, depth).await?;
+    let found = listing::visible(&call.query, &call.caller, found, |one| &one.instance.project);
     listing::of(&call.query, found, |one| url::instance(&one.instance.project, &one.instance.name))
 }
 

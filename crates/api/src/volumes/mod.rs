@@ -38,27 +38,28 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 async fn all(call: Call<AllVolumesList>) -> Result<Listing<StorageVolume>> {
-    listed(&call.query, volumes::all(&call.world, listing::project(&call.query)).await?)
+    let project = listing::project(&call.query, &call.caller)?;
+    listed(&call, volumes::all(&call.world, project).await?)
 }
 
 async fn all_of_kind(call: Call<AllVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
     let kind = call.path("type");
     volumes::check_kind(kind)?;
-    let found = volumes::all(&call.world, listing::project(&call.query)).await?;
-    listed(&call.query, of_kind(found, kind))
+    let project = listing::project(&call.query, &call.caller)?;
+    listed(&call, of_kind(volumes::all(&call.world, project).await?, kind))
 }
 
 async fn list(call: Call<StorageVolumesList>) -> Result<Listing<StorageVolume>> {
-    let project = listing::project(&call.query);
-    listed(&call.query, volumes::list(&call.world, call.path("pool"), project).await?)
+    let project = listing::project(&call.query, &call.caller)?;
+    listed(&call, volumes::list(&call.world, call.path("pool"), project).await?)
 }
 
 async fn list_of_kind(call: Call<StorageVolumesOfKindList>) -> Result<Listing<StorageVolume>> {
-    let project = listing::project(&call.query);
+    let project = listing::project(&call.query, &call.caller)?;
     let kind = call.path("type");
     volumes::check_kind(kind)?;
     let found = volumes::list(&call.world, call.path("pool"), project).await?;
-    listed(&call.query, of_kind(found, kind))
+    listed(&call, of_kind(found, kind))
 }
 
 fn of_kind(mut found: Vec<StorageVolume>, kind: &str) -> Vec<StorageVolume> {
@@ -66,8 +67,12 @@ fn of_kind(mut found: Vec<StorageVolume>, kind: &str) -> Vec<StorageVolume> {
     found
 }
 
-fn listed(query: &ListQuery, found: Vec<StorageVolume>) -> Result<Listing<StorageVolume>> {
-    listing::of(query, found, |one| {
+fn listed<E: wire::Endpoint<Query = ListQuery>>(
+    call: &Call<E>,
+    found: Vec<StorageVolume>,
+) -> Result<Listing<StorageVolume>> {
+    let found = listing::visible(&call.query, &call.caller, found, |one| &one.project);
+    listing::of(&call.query, found, |one| {
         let path = format!("storage-pools/{}/volumes/{}", one.pool, one.r#type);
         match one.name.split_once('/') {
             Some((volume, snapshot)) => {

@@ -10,7 +10,7 @@ use wire::{
     },
 };
 
-use super::{OK, device::Device, snapshot};
+use super::{OK, device::Device, snapshot, trust::Trust};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -64,6 +64,9 @@ enum Verb {
     /// Devices of an instance
     #[command(subcommand)]
     Device(Device),
+    /// Clients that may use the server over the network
+    #[command(subcommand)]
+    Trust(Trust),
 }
 
 impl Config {
@@ -112,6 +115,7 @@ impl Config {
             }
             Verb::Edit { instance: None } => thing::edit::<TheServer>(cx, "").await?,
             Verb::Device(device) => return device.run::<Instances>(cx).await,
+            Verb::Trust(trust) => return trust.run(cx).await,
         }
         Ok(OK)
     }

@@ -33,6 +33,7 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod storage;
+pub(crate) mod trust;
 pub(crate) mod version;
 pub(crate) mod volume;
 

@@ -9,6 +9,7 @@ use store::Migration;
 
 pub mod backups;
 pub mod buckets;
+pub mod certificates;
 pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
@@ -45,6 +46,11 @@ pub const MIGRATIONS: &[Migration] = &[
         level: 7,
         name: "scheduled snapshots",
         sql: include_str!("../../schema/0007_scheduled_snapshots.sql"),
+    },
+    Migration {
+        level: 8,
+        name: "certificates",
+        sql: include_str!("../../schema/0008_certificates.sql"),
     },
 ];
 

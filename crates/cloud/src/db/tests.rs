@@ -6,8 +6,8 @@ use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
 use super::{
-    MIGRATIONS, backups, buckets, instance_snapshots as snapshots, instances, volume_snapshots,
-    volumes,
+    MIGRATIONS, backups, buckets, certificates, instance_snapshots as snapshots, instances,
+    volume_snapshots, volumes,
 };
 use crate::Error;
 
@@ -18,6 +18,7 @@ const LEVEL_3: &str = include_str!("../../schema/dumps/level-3.sql");
 const LEVEL_4: &str = include_str!("../../schema/dumps/level-4.sql");
 const LEVEL_5: &str = include_str!("../../schema/dumps/level-5.sql");
 const LEVEL_6: &str = include_str!("../../schema/dumps/level-6.sql");
+const LEVEL_7: &str = include_str!("../../schema/dumps/level-7.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -228,4 +229,33 @@ async fn snapshots_of_a_database_that_knew_no_rules_are_of_hands() {
     let all = of_instances.iter().map(|row| seen(&row.name, row.scheduled));
     let all = all.chain(of_volumes.iter().map(|row| seen(&row.name, row.scheduled)));
     assert_eq!(all.collect::<Vec<_>>(), [seen("snap0", false), seen("snap0", false)]);
+}
+
+#[tokio::test]
+async fn a_database_that_trusted_nobody_learns_to() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_7, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let new = certificates::Certificate {
+        id: 0,
+        fingerprint: "ab".repeat(32),
+        kind: "client".into(),
+        name: "laptop".into(),
+        certificate: "PEM".into(),
+        restricted: true,
+        projects: vec!["default".into()],
+    };
+    store.write(|db| Ok::<_, Error>(certificates::insert(db, &new)?)).await.unwrap();
+    let twice = store.write(|db| Ok::<_, Error>(certificates::insert(db, &new)?)).await;
+    assert!(twice.is_err(), "a fingerprint is there once");
+    let seen = store.read(|db| certificates::get(db, &new.fingerprint)).unwrap().unwrap();
+    assert_eq!((seen.projects, seen.restricted), (new.projects.clone(), true));
+    let free =
+        certificates::Certificate { id: seen.id, restricted: false, projects: vec![], ..new };
+    store.write(|db| Ok::<_, Error>(certificates::update(db, &free)?)).await.unwrap();
+    assert_eq!(store.read(certificates::all).unwrap()[0].projects, Vec::<String>::new());
+    store.write(|db| Ok::<_, Error>(certificates::delete(db, seen.id)?)).await.unwrap();
+    assert!(store.read(certificates::all).unwrap().is_empty());
 }

@@ -90,6 +90,7 @@ impl Publish {
             return Err(Error::invalid("source", why));
         }
         let from = if source.project.is_empty() { project } else { &source.project };
+        caller.check(from)?;
         let of = world.store.read(|db| {
             let row = instances::find(db, from, &instance)?;
             if let Some(name) = &snapshot {

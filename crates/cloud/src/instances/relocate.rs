@@ -78,6 +78,7 @@ impl Relocate {
         let or = |given: &str, old: &str| if given.is_empty() { old.into() } else { given.into() };
         let (to_project, to_name): (String, String) =
             (or(&post.project, project), or(&post.name, name));
+        caller.check(&to_project)?;
         options::names::check_instance(&to_name)
             .map_err(|why| Error::invalid("instance name", why))?;
         world.store.read(|db| {

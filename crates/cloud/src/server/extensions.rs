@@ -91,4 +91,9 @@ pub const EXTENSIONS: &[&str] = &[
     "custom_volume_iso",
     "import_custom_volume_tar",
     "storage_volumes_created_at",
+    "certificate_update",
+    "certificate_project",
+    "certificate_token",
+    "explicit_trust_token",
+    "remote_token_expiry",
 ];

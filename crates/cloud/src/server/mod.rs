@@ -1,25 +1,43 @@
 //! The server itself: what it is, what it can, its options.
 
-use options::{ListenAddress, Options, Raw, server::ServerOptions};
+use options::{Options, Raw, server::ServerOptions};
 use store::Read;
 use wire::{Server, ServerEnvironment, ServerPut, ServerStorageDriver};
 
 use crate::{
     Caller, Error, Result, World,
+    access::Rights,
     db::{pools, server as rows},
     etag::{self, IfMatch},
 };
 
+mod address;
+pub mod doors;
 mod extensions;
 mod resources;
 
-pub use self::{extensions::EXTENSIONS, resources::resources};
+pub(crate) use self::address::reached;
+pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the server is, for a client it trusts.
+/// What the server is. A client that it does not trust hears what it needs to become trusted; one that is held to
+/// projects sees no options.
 pub fn get(world: &World, caller: &Caller, project: &str) -> Result<Server> {
+    let requestor = caller.requestor.clone().unwrap_or_default();
+    let trusted = caller.rights != Rights::Nothing;
+    let mut server = Server {
+        api_extensions: EXTENSIONS.iter().map(ToString::to_string).collect(),
+        api_status: String::from("stable"),
+        api_version: String::from("1.0"),
+        auth: String::from(if trusted { "trusted" } else { "untrusted" }),
+        auth_methods: vec![String::from("tls")],
+        ..Server::default()
+    };
+    if !trusted {
+        return Ok(server);
+    }
     let (config, drivers) = world.store.read(|db| {
         let mut drivers: Vec<String> =
             pools::all(db)?.into_iter().map(|pool| pool.driver).collect();
@@ -27,25 +45,27 @@ pub fn get(world: &World, caller: &Caller, project: &str) -> Result<Server> {
         drivers.dedup();
         Ok::<_, Error>((rows::get(db)?, drivers))
     })?;
-    let requestor = caller.requestor.clone().unwrap_or_default();
-    Ok(Server {
-        api_extensions: EXTENSIONS.iter().map(ToString::to_string).collect(),
-        api_status: String::from("stable"),
-        api_version: String::from("1.0"),
-        auth: String::from("trusted"),
-        auth_methods: vec![String::from("tls")],
-        public: false,
-        auth_user_name: requestor.username,
-        auth_user_method: requestor.protocol,
-        config: Some(config.0),
-        environment: Some(environment(world, project, drivers)),
-    })
+    (server.auth_user_name, server.auth_user_method) = (requestor.username, requestor.protocol);
+    server.environment = Some(environment(world, project, drivers)?);
+    server.config = (caller.rights == Rights::Everything).then_some(config.0);
+    Ok(server)
 }
 
-fn environment(world: &World, project: &str, drivers: Vec<String>) -> ServerEnvironment {
+/// Where the API is reached over the network, `host:port`.
+pub fn addresses(world: &World) -> Result<Vec<String>> {
+    let options = parse(&world.store.read(|db| Ok::<_, Error>(rows::get(db)?))?)?;
+    let address = options.https_address;
+    Ok(address.map(|address| reached(&address, doors::HTTPS_PORT)).unwrap_or_default())
+}
+
+fn environment(world: &World, project: &str, drivers: Vec<String>) -> Result<ServerEnvironment> {
     let host = &world.host;
     let versions = vec![VERSION; drivers.len()].join(" | ");
-    ServerEnvironment {
+    let identity = world.identity()?;
+    Ok(ServerEnvironment {
+        addresses: addresses(world)?,
+        certificate: identity.pem(),
+        certificate_fingerprint: identity.fingerprint(),
         architectures: vec![host.architecture.clone()],
         driver: String::from("microcloud"),
         driver_version: VERSION.to_owned(),
@@ -75,31 +95,37 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> ServerEnvi
             })
             .collect(),
         ..ServerEnvironment::default()
-    }
+    })
 }
 
-/// Changes the server's options to what `change` makes of them. First the door to the buckets goes where it
-/// is to be: if it cannot, nothing has changed.
+/// Changes the server's options to what `change` makes of them. First the doors go where they are to be: if one
+/// cannot, nothing has changed.
 pub async fn update(
     world: &World,
     caller: &Caller,
     seen: IfMatch,
     change: impl Fn(ServerPut) -> Result<ServerPut> + Send + Sync,
 ) -> Result<()> {
-    let claim = [tasks::Claim::alone("server-options")];
-    let _turn = world.locks().lock(&claim, "the server's options").await;
+    let _turn = turn(world).await;
     let (before, after) = world.store.read(|db| changed(db, &seen, &change))?;
-    listen(world, parse(&after)?.storage_buckets_address).await?;
+    let (before, after) = (parse(&before)?, parse(&after)?);
+    doors::change(world, &before, &after).await?;
     let written = world.store.write(|db| {
         let (_, new) = changed(db, &seen, &change)?;
         Ok::<_, Error>(rows::replace(db, &new)?)
     });
     if let Err(error) = written.await {
-        listen(world, parse(&before)?.storage_buckets_address).await?;
+        doors::change(world, &after, &before).await?;
         return Err(error);
     }
     world.tell(caller, crate::names::DEFAULT_PROJECT, "config-updated", String::from("/1.0"));
     Ok(())
+}
+
+/// Whoever has it may change the options, or open doors by them.
+async fn turn(world: &World) -> tasks::Guard {
+    let claim = [tasks::Claim::alone("server-options")];
+    world.locks().lock(&claim, "the server's options").await
 }
 
 /// The options as they are, and as they are to be.
@@ -112,19 +138,10 @@ fn changed(
     let old = ServerPut { config: before.0.clone() };
     etag::check(seen, &old, "server", "configuration")?;
     let after: Raw = change(old)?.config.into();
-    match parse(&after)?.https_address {
-        Some(_) => Err(Error::Unsupported("core.https_address")),
-        None => Ok((before, after)),
-    }
+    parse(&after)?;
+    Ok((before, after))
 }
 
 fn parse(config: &Raw) -> Result<ServerOptions> {
     Ok(ServerOptions::parse(config)?)
-}
-
-async fn listen(world: &World, address: Option<ListenAddress>) -> Result<()> {
-    let Some(door) = world.buckets_door() else { return Ok(()) };
-    let shown = address.as_ref().map(ToString::to_string).unwrap_or_default();
-    let listening = door.listen(address).await;
-    listening.map_err(|source| Error::Listen { address: shown, source })
 }

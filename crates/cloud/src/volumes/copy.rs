@@ -139,6 +139,7 @@ pub async fn copy(
     post: StorageVolumesPost,
 ) -> Result<Operation> {
     super::custom(kind)?;
+    caller.check_named(&post.source.project)?;
     match post.source.r#type.as_str() {
         "copy" if post.source.refresh && refresh::is_there(world, pool, project, &post.name)? => {
             return refresh::refresh(world, caller, pool, project, &post).await;

@@ -93,6 +93,7 @@ pub async fn relocate(
     }
     let task = Relocate::new(world, caller, (pool, project, name), post)?;
     let (from, to) = (task.from.clone(), task.to.clone());
+    caller.check(&to.project)?;
     create::check_free_on_disk(world, &to).await?;
     world.submit(task, from.request("Moving storage volume", caller).lock(to.claim()))
 }

@@ -14,6 +14,7 @@ mod permission;
 
 pub mod bucket_backups;
 pub mod buckets;
+pub mod certificates;
 pub mod files;
 pub mod images;
 pub mod instance_backups;
@@ -178,8 +179,9 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 17] = [
+const GROUPS: [&[Info]; 18] = [
     server::LIST,
+    certificates::LIST,
     operations::LIST,
     instances::LIST,
     instance_backups::LIST,

@@ -87,6 +87,7 @@ pub async fn copy(
     project: &str,
     post: InstancesPost,
 ) -> Result<Operation> {
+    caller.check_named(&post.source.project)?;
     if post.source.refresh && refresh::is_there(world, project, &post.name)? {
         return refresh::refresh(world, caller, project, &post);
     }

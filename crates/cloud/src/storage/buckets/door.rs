@@ -1,9 +1,8 @@
 //! What the door for S3 clients asks: who a key belongs to, and where a bucket's objects are.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
-use async_trait::async_trait;
-use options::{BucketOptions, ListenAddress, Options};
+use options::{BucketOptions, Options};
 use storage::Attached;
 
 use crate::{
@@ -14,13 +13,6 @@ use crate::{
         instances::Made,
     },
 };
-
-/// The door itself, as the server's options open and close it.
-#[async_trait]
-pub trait Door: Send + Sync {
-    /// Listens at that address and no other; at none without one. If it cannot, it listens where it did.
-    async fn listen(&self, address: Option<ListenAddress>) -> io::Result<()>;
-}
 
 /// What the owner of a key may do.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ use crate::{
     names, url,
 };
 
-mod address;
 pub mod backups;
 mod create;
 mod delete;
@@ -40,7 +39,7 @@ pub fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<Stor
     world.store.read(|db| {
         super::find(db, pool)?;
         let home = project.map(|name| home(db, name)).transpose()?;
-        let base = address::base(db)?;
+        let base = base(db)?;
         let found = rows::of_pool(db, pool)?.into_iter();
         let ready = found.filter(|row| row.made == Made::Ready);
         let wanted = ready.filter(|row| home.as_ref().is_none_or(|home| *home == row.project));
@@ -52,8 +51,16 @@ pub fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<Stor
 pub fn get(world: &World, pool: &str, project: &str, name: &str) -> Result<StorageBucket> {
     world.store.read(|db| {
         let row = find(db, &world.me, pool, project, name)?;
-        Ok(render(row, address::base(db)?.as_deref()))
+        Ok(render(row, base(db)?.as_deref()))
     })
+}
+
+/// The address that a bucket's name is put behind; `None` while nothing is served.
+fn base(db: &Read<'_>) -> Result<Option<String>> {
+    let options = ServerOptions::parse(&server::get(db)?)?;
+    let Some(address) = options.storage_buckets_address else { return Ok(None) };
+    let reached = crate::server::reached(&address, PORT);
+    Ok(reached.first().map(|place| format!("https://{place}")))
 }
 
 /// The project in which buckets of `project` live.
@@ -107,10 +114,4 @@ fn request(words: &str, pool: &str, project: &str, name: &str, caller: &Caller) 
 /// What a bucket is called in its pool.
 pub(crate) fn volume(project: &str, name: &str) -> Result<VolumeId> {
     Ok(VolumeId::new(VolumeKind::Bucket, names::volume(project, name))?)
-}
-
-/// Where buckets are to be served, by the server's options.
-pub fn listen_address(world: &World) -> Result<Option<options::ListenAddress>> {
-    let config = world.store.read(|db| Ok::<_, Error>(server::get(db)?))?;
-    Ok(ServerOptions::parse(&config)?.storage_buckets_address)
 }

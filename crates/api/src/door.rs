@@ -1,0 +1,58 @@
+//! What is behind the door that `core.https_address` opens: the API over TLS.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use cloud::{World, server::doors::HTTPS_PORT};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tls::{Behind, Clients, Connection, Door};
+
+use crate::access::Peer;
+
+/// Clients at a time; more wait. Each program that is executed has several connections.
+const MOST: usize = 1024;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The door, closed.
+pub fn door(world: Arc<World>) -> Door {
+    Door::new(HTTPS_PORT, MOST, move |address, _| {
+        let identity = world.identity().map_err(io::Error::other)?;
+        let acceptor = tls::acceptor(identity, Clients::Known)?;
+        let router = crate::router(world.clone());
+        tracing::info!(%address, "the API is served");
+        let serve = Arc::new(move |one| Box::pin(connection(one, router.clone())) as _);
+        Ok(Behind { acceptor, serve })
+    })
+}
+
+/// Serves one client until it leaves.
+async fn connection(connection: Connection, router: Router) {
+    let Connection { stream, from, mut stopped } = connection;
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let peer = Peer::network(from, shown.map(|certificate| certificate.to_vec()));
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer.clone()));
+        let answered = hyper::service::Service::call(&router, request.map(Body::new));
+        async move { Ok::<Response, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let serving = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let done = tokio::select! {
+        done = &mut serving => done,
+        _ = stopped.changed() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = done {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}

@@ -1,0 +1,71 @@
+//! Where clients come in over the network: doors that go where the options say. What is behind them the binary
+//! hands over at start.
+
+use std::{sync::Arc, time::Duration};
+
+use options::{ListenAddress, Options, server::ServerOptions};
+use tls::Door;
+
+use crate::{Error, Result, World, db::server};
+
+/// The port of `core.https_address` when it names none.
+pub const HTTPS_PORT: u16 = 8443;
+
+/// How long an address is waited for that is not there yet when the daemon starts.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// The doors of a server.
+pub struct Doors {
+    /// To the API, where `core.https_address` says.
+    pub https: Door,
+    /// To buckets, where `core.storage_buckets_address` says.
+    pub buckets: Door,
+}
+
+/// Opens the doors where the options say. An address that is not there yet is tried again and again.
+pub async fn open(world: Arc<World>) {
+    let mut told = String::new();
+    while let Err(error) = begin(&world).await {
+        let words = tasks::chain(&error);
+        if words != told {
+            tracing::warn!(error = words, "clients cannot come in there yet; it is tried again");
+            told = words;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// One door that cannot be opened does not keep the other closed.
+async fn begin(world: &World) -> Result<()> {
+    let _turn = super::turn(world).await;
+    let options =
+        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
+    let Some(doors) = world.doors() else { return Ok(()) };
+    let https = listen(&doors.https, options.https_address).await;
+    let buckets = listen(&doors.buckets, options.storage_buckets_address).await;
+    https.and(buckets)
+}
+
+/// Moves the doors whose options change: all of them or none.
+pub(super) async fn change(world: &World, old: &ServerOptions, new: &ServerOptions) -> Result<()> {
+    let Some(doors) = world.doors() else { return Ok(()) };
+    let https = (&old.https_address, &new.https_address);
+    if https.0 != https.1 {
+        listen(&doors.https, https.1.clone()).await?;
+    }
+    let buckets = (&old.storage_buckets_address, &new.storage_buckets_address);
+    if buckets.0 != buckets.1
+        && let Err(error) = listen(&doors.buckets, buckets.1.clone()).await
+    {
+        if https.0 != https.1 {
+            listen(&doors.https, https.0.clone()).await?;
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+async fn listen(door: &Door, address: Option<ListenAddress>) -> Result<()> {
+    let shown = address.as_ref().map(ToString::to_string).unwrap_or_default();
+    door.listen(address).await.map_err(|source| Error::Listen { address: shown, source })
+}

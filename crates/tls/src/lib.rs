@@ -1,0 +1,27 @@
+//! TLS, the same for every door and every client: who has which certificate, and where a server listens.
+//!
+//! ```text
+//! Identity      a certificate and its key, made by itself where there is none
+//! server        asks clients for a certificate and takes any: who it belongs to is for others to judge
+//! client        takes a server by the fingerprint of its certificate, not by who signed it
+//! Door          a listener that can be opened, moved and closed while the program runs
+//! ```
+//! Trust is by fingerprint alone, as with LXD (`docs/decisions/trust.md`). What is spoken over a connection is
+//! not known here.
+
+mod certificate;
+mod client;
+mod door;
+mod identity;
+mod server;
+
+pub use rustls::pki_types::CertificateDer;
+pub use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream as ClientStream};
+
+pub use self::{
+    certificate::{fingerprint, from_text, is_valid_now, to_pem},
+    client::{Pin, connect},
+    door::{Behind, Connection, Door, Serve, Stopped},
+    identity::{Identity, Purpose},
+    server::{Clients, acceptor},
+};
