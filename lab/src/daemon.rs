@@ -380,7 +380,7 @@ fn quiet_lxc(home: &Path) {
 }
 
 /// The program under test.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = env::var_os("MICROCLOUD_BIN") {
         return path.into();
     }

@@ -35,7 +35,7 @@ pub mod volumes;
 mod wait;
 
 pub use client::{Background, Client, Run, host, program};
-pub use daemon::{Daemon, Options};
+pub use daemon::{Daemon, Options, binary};
 pub use http::Reply;
 pub use netns::{Netns, whoami};
 pub use wait::{SHORT, until, within};

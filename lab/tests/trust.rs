@@ -277,3 +277,58 @@ fn a_restricted_client_has_its_projects_and_nothing_else() {
         daemon.lxc(["image", "delete", fingerprint, "--project", "kids"]).ok();
     }
 }
+
+#[test]
+fn our_client_has_servers_by_name() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.lxc(["config", "set", "core.https_address", "127.0.0.1:8443"]).ok();
+    // Somebody on another machine: own settings, no socket.
+    let home = daemon.scratch().join("far");
+    let far = |words: &[&str]| {
+        let mut command = daemon.netns().command("env");
+        command.args(["-u", "XDG_CONFIG_HOME", "MICROCLOUD_DIR=/nowhere"]);
+        command.arg(format!("HOME={}", home.display())).arg(lab::binary()).args(words);
+        lab::Background::start(command, Vec::new()).wait()
+    };
+    far(&["list", "pi:"]).fails();
+    let token = daemon.cli(["config", "trust", "add", "--name", "laptop", "-q"]).text();
+    far(&["remote", "add", "debian", &token]).fails_with("means something already");
+    far(&["remote", "add", "pi", &token]).ok();
+    far(&["remote", "add", "two", &token]).ok();
+    far(&["remote", "remove", "two"]).ok();
+    far(&["launch", "busybox", "pi:web"]).ok();
+    assert!(far(&["list", "pi:", "--format", "csv"]).text().starts_with("web,"));
+    assert_eq!(far(&["exec", "pi:web", "--", "echo", "pi:hello"]).text(), "pi:hello");
+    let noise = lab::noise(1 << 20);
+    let file = daemon.scratch().join("noise");
+    std::fs::write(&file, &noise).unwrap();
+    far(&["file", "push", &file.to_string_lossy(), "pi:web/root/noise"]).ok();
+    assert_eq!(far(&["exec", "pi:web", "cat", "/root/noise"]).ok().stdout, noise);
+    // Without a name the usual one is meant, which is the socket until it is another.
+    far(&["list"]).fails_with("/nowhere/unix.socket");
+    far(&["remote", "switch", "pi"]).ok();
+    assert_eq!(far(&["remote", "get-default"]).text(), "pi");
+    assert!(far(&["list", "--format", "csv"]).text().starts_with("web,"));
+    far(&["remote", "rename", "pi", "berry"]).ok();
+    far(&["stop", "berry:web", "--force"]).ok();
+    far(&["copy", "berry:web", "local:web"]).fails_with("one server");
+    far(&["remote", "set-url", "berry", "https://localhost:8443"]).ok();
+    far(&["delete", "web"]).ok();
+    // Another certificate there is another server.
+    let settings = home.join(".config/microcloud/remotes.yml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let fingerprint = daemon.get("/1.0")["environment"]["certificate_fingerprint"].clone();
+    let fingerprint = fingerprint.as_str().unwrap_or_default();
+    std::fs::write(&settings, text.replace(fingerprint, &"ab".repeat(32))).unwrap();
+    far(&["list"]).fails_with("another server");
+    let key = home.join(".config/microcloud/client.key");
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&key.metadata().unwrap()) & 0o777, 0o600);
+
+    let token = daemon.cli(["config", "trust", "add", "--name", "desk", "-q"]).text();
+    let url = "https://127.0.0.1:8443";
+    far(&["remote", "add", "desk", url, "--token", &token]).ok();
+    far(&["remote", "add", "desk2", url]).fails_with("--accept-certificate");
+    far(&["remote", "add", "desk2", url, "--accept-certificate"]).ok();
+    assert!(far(&["remote", "list"]).text().contains("desk2"));
+    far(&["list", "desk2:"]).ok();
+}

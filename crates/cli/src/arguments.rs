@@ -105,6 +105,8 @@ command! {
     Storage(commands::storage::Storage),
     /// Projects
     Project(commands::project::Project),
+    /// Servers by name: NAME:web is the instance web there
+    Remote(commands::remote::Remote),
     /// What the server is doing
     Operation(commands::operation::Operation),
     /// Follow what happens

@@ -12,7 +12,12 @@ use wire::{
     query::{ListQuery, ProjectQuery, TargetQuery},
 };
 
-use crate::{arguments::Global, error::Result, output::progress::Progress};
+use crate::{
+    arguments::Global,
+    error::Result,
+    output::progress::Progress,
+    remotes::{self, Remotes},
+};
 
 /// Where the daemon keeps its socket when nothing else is said.
 const DEFAULT_FOLDER: &str = "/var/lib/microcloud";
@@ -27,14 +32,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: &Global) -> Self {
-        let folder =
-            env::var_os("MICROCLOUD_DIR").map_or_else(|| DEFAULT_FOLDER.into(), PathBuf::from);
+    /// For the server of that name.
+    pub(crate) fn new(global: &Global, remotes: &Remotes, server: &str) -> Result<Self> {
+        let client = match remotes.find(server)? {
+            Some(remote) => remote.client()?,
+            None => Client::new(local_folder().join("unix.socket")),
+        };
         let project = global.project.clone();
         let project =
             project.or_else(|| env::var("MICROCLOUD_PROJECT").ok().filter(|name| !name.is_empty()));
         let project = project.or_else(switched_project);
-        Self { client: Client::new(folder.join("unix.socket")), project, quiet: global.quiet }
+        Ok(Self { client, project, quiet: global.quiet })
     }
 
     pub(crate) fn query(&self) -> ProjectQuery {
@@ -77,11 +85,14 @@ impl Context {
     }
 }
 
+/// The state folder of this machine's daemon.
+fn local_folder() -> PathBuf {
+    env::var_os("MICROCLOUD_DIR").map_or_else(|| DEFAULT_FOLDER.into(), PathBuf::from)
+}
+
 /// The file that remembers `project switch`.
 pub(crate) fn project_file() -> Option<PathBuf> {
-    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let config = config.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")))?;
-    Some(config.join("microcloud/project"))
+    Some(remotes::folder()?.join("project"))
 }
 
 fn switched_project() -> Option<String> {

@@ -26,6 +26,9 @@ pub(crate) enum Error {
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// A server that was given no name.
+    #[error("there is no server {0:?}: see \"microcloud remote list\"")]
+    NoRemote(String),
     /// YAML that cannot be read.
     #[error("cannot understand the YAML")]
     Parse(#[source] serde_saphyr::Error),

@@ -17,6 +17,7 @@ mod edit;
 mod error;
 mod output;
 mod pairs;
+mod remotes;
 mod secret;
 mod terminal;
 mod thing;
@@ -26,12 +27,21 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{arguments::Arguments, context::Context};
+use crate::{arguments::Arguments, context::Context, remotes::Remotes};
 
 /// Runs the command in `args`, of which the first is the program's name. Returns its exit status: that of the program
 /// for `exec`, 1 for an error, 2 for words that make no sense.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+    let chosen = Remotes::load()
+        .and_then(|known| Ok((remotes::choose(args.into_iter().collect(), &known)?, known)));
+    let ((words, server), known) = match chosen {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            eprint!("{}", error::text(&error));
+            return ExitCode::FAILURE;
+        }
+    };
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => {
             let status = u8::try_from(error.exit_code()).unwrap_or(2);
@@ -41,8 +51,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let cx = Context::new(&arguments.global);
-            let outcome = runtime.block_on(arguments.command.run(&cx));
+            let outcome = match Context::new(&arguments.global, &known, &server) {
+                Ok(cx) => runtime.block_on(arguments.command.run(&cx)),
+                Err(error) => Err(error),
+            };
             // A thread may wait for a key that nobody will press.
             runtime.shutdown_background();
             outcome

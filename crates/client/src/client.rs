@@ -12,13 +12,13 @@ use wire::{Empty, Endpoint};
 
 use crate::{
     Error, Request, Result, Socket, answer,
-    transport::{self, Body, Connection},
+    transport::{self, Body, Connection, Network, Place},
 };
 
 /// A client of one daemon. Cheap to make: it connects with the first request.
 #[derive(Debug)]
 pub struct Client {
-    socket: PathBuf,
+    place: Place,
     idle: Mutex<Option<Connection>>,
 }
 
@@ -34,12 +34,20 @@ pub(crate) struct Outgoing {
 impl Client {
     /// A client of the daemon behind this socket.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into(), idle: Mutex::new(None) }
+        Self { place: Place::Socket(socket.into()), idle: Mutex::new(None) }
     }
 
-    /// The daemon's socket.
-    pub fn socket_path(&self) -> &Path {
-        &self.socket
+    /// A client of a daemon over the network.
+    pub fn remote(network: Network) -> Self {
+        Self { place: Place::Network(network), idle: Mutex::new(None) }
+    }
+
+    /// The daemon's socket, if it is on this machine.
+    pub fn socket_path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Socket(path) => Some(path),
+            Place::Network(_) => None,
+        }
     }
 
     /// A request of endpoint `E`; `path` fills the parameters of its path, in order.
@@ -98,7 +106,7 @@ impl Client {
     /// # Errors
     /// When it cannot be reached, or the daemon refuses.
     pub async fn websocket(&self, target: &str) -> Result<Socket> {
-        Socket::open(&self.socket, target).await
+        Socket::open(&self.place, target).await
     }
 
     /// Sends a request on the kept connection, or on a new one.
@@ -123,7 +131,7 @@ impl Client {
         {
             return Ok(connection);
         }
-        transport::connect(&self.socket).await
+        self.place.connect().await
     }
 }
 

@@ -19,6 +19,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A server over the network does not answer, or is another.
+    #[error("cannot connect to {address}")]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The connection broke during a request.
     #[error("{method} {path}: the connection to the daemon broke")]
     Broken {

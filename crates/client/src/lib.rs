@@ -1,4 +1,4 @@
-//! Rust client of the REST API, over the daemon's unix socket.
+//! Rust client of the REST API, over the daemon's unix socket, or over TLS to another machine's.
 //!
 //! Requests are typed by the [`Endpoint`](wire::Endpoint)s of the crate `wire`:
 //!
@@ -11,8 +11,7 @@
 //! ```
 //!
 //! It is used by the command line, whose life is a few milliseconds: nothing here is set up before it is needed, one
-//! connection is kept and used again, and a single-threaded runtime is enough. TLS is left out until there is a
-//! door for it.
+//! connection is kept and used again, and a single-threaded runtime is enough.
 
 mod answer;
 mod client;
@@ -34,6 +33,7 @@ pub use self::{
     received::{Content, Form, Received},
     request::{Answer, Request},
     socket::{Receiver, Sender, Socket},
+    transport::Network,
     upload::Upload,
 };
 

@@ -2,20 +2,20 @@
 //!
 //! A stream ends with an empty text message, as LXD's do, or with the close of the socket.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use tokio::net::UnixStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{self, Message, protocol::WebSocketConfig},
 };
 
-use crate::{Error, Result, transport};
+use crate::{
+    Error, Result,
+    transport::{Place, Stream},
+};
 
 /// Bytes read at once. The library's 128 KiB for each of an exec's four sockets costs more to clear than to use.
 const READ_BUFFER: usize = 32 * 1024;
@@ -24,26 +24,26 @@ const READ_BUFFER: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Socket {
     path: String,
-    inner: Box<WebSocketStream<UnixStream>>,
+    inner: Box<WebSocketStream<Stream>>,
 }
 
 /// The half that is read.
 #[derive(Debug)]
 pub struct Receiver {
     path: String,
-    inner: SplitStream<WebSocketStream<UnixStream>>,
+    inner: SplitStream<WebSocketStream<Stream>>,
 }
 
 /// The half that is written.
 #[derive(Debug)]
 pub struct Sender {
     path: String,
-    inner: SplitSink<WebSocketStream<UnixStream>, Message>,
+    inner: SplitSink<WebSocketStream<Stream>, Message>,
 }
 
 impl Socket {
-    pub(crate) async fn open(daemon: &Path, target: &str) -> Result<Self> {
-        let stream = transport::stream(daemon).await?;
+    pub(crate) async fn open(daemon: &Place, target: &str) -> Result<Self> {
+        let stream = daemon.stream().await?;
         let url = format!("ws://microcloud{target}");
         let path = target.split('?').next().unwrap_or(target).to_owned();
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);

@@ -1,12 +1,16 @@
-//! Bytes to and from the daemon: HTTP/1.1 on its unix socket.
+//! Bytes to and from a daemon: HTTP/1.1 on its unix socket, or over TLS.
 
-use std::{io, path::Path};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tls::{Identity, Pin};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+};
 
 use crate::{Error, Result};
 
@@ -16,26 +20,74 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A connection that requests are sent on, one after the other.
 pub(crate) type Connection = SendRequest<Body>;
 
+/// A bare stream to a daemon.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}
+
+/// Its kind forgotten.
+pub(crate) type Stream = Box<dyn Duplex>;
+
+/// Where a daemon is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// On this machine, behind this socket.
+    Socket(PathBuf),
+    /// Over the network.
+    Network(Network),
+}
+
+/// A daemon over the network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Which server is meant.
+    pub pin: Pin,
+    /// Who we are.
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl Place {
+    /// A stream to it.
+    pub(crate) async fn stream(&self) -> Result<Stream> {
+        match self {
+            Place::Socket(path) => match UnixStream::connect(path).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                Err(source) => Err(self.failed(source)),
+            },
+            Place::Network(Network { host, port, pin, identity }) => {
+                match tls::connect(host, *port, pin, identity.as_deref()).await {
+                    Ok(stream) => Ok(Box::new(stream)),
+                    Err(source) => Err(self.failed(source)),
+                }
+            }
+        }
+    }
+
+    /// A connection to it; a task beside it moves the bytes until it is dropped.
+    pub(crate) async fn connect(&self) -> Result<Connection> {
+        let stream = TokioIo::new(self.stream().await?);
+        let (sender, connection) =
+            http1::handshake(stream).await.map_err(|error| self.failed(io::Error::other(error)))?;
+        // An error here also reaches the request that waits for its answer.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        match self {
+            Place::Socket(path) => Error::Connect { path: path.clone(), source },
+            Place::Network(Network { host, port, .. }) => {
+                Error::Unreachable { address: format!("{host}:{port}"), source }
+            }
+        }
+    }
+}
+
 /// A body that is in memory.
 pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A bare stream to the daemon.
-pub(crate) async fn stream(path: &Path) -> Result<UnixStream> {
-    UnixStream::connect(path)
-        .await
-        .map_err(|source| Error::Connect { path: path.to_owned(), source })
-}
-
-/// A connection to the daemon; a task beside it moves the bytes until it is dropped.
-pub(crate) async fn connect(path: &Path) -> Result<Connection> {
-    let stream = TokioIo::new(stream(path).await?);
-    let (sender, connection) = http1::handshake(stream).await.map_err(|source| Error::Connect {
-        path: path.to_owned(),
-        source: io::Error::other(source),
-    })?;
-    // An error here also reaches the request that waits for its answer.
-    tokio::spawn(connection);
-    Ok(sender)
 }

@@ -95,7 +95,7 @@ async fn an_operation_is_listed_waited_for_and_cancelled() {
     assert_eq!(waited["status"], "Running");
     assert!((1..5).contains(&begun.elapsed().as_secs()));
     let forever = tokio::spawn({
-        let client = client::Client::new(door.client.socket_path());
+        let client = client::Client::new(door.client.socket_path().unwrap());
         let target = format!("{url}/wait?timeout=-1");
         async move { client.raw("GET", &target, None).await.unwrap() }
     });

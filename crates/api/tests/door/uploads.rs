@@ -16,7 +16,7 @@ fn waiting(door: &Door) -> usize {
 #[tokio::test]
 async fn a_client_that_breaks_off_leaves_nothing() {
     let Some(door) = Door::open().await else { return };
-    let mut stream = UnixStream::connect(door.client.socket_path()).await.unwrap();
+    let mut stream = UnixStream::connect(door.client.socket_path().unwrap()).await.unwrap();
     let head = "POST /1.0/images HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n\
                 Content-Length: 1000000\r\n\r\nthe beginning of an image";
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -45,7 +45,7 @@ async fn what_is_no_image_fails_and_leaves_nothing() {
 #[tokio::test]
 async fn who_is_refused_while_still_sending_gets_the_answer() {
     let Some(door) = Door::open().await else { return };
-    let mut stream = UnixStream::connect(door.client.socket_path()).await.unwrap();
+    let mut stream = UnixStream::connect(door.client.socket_path().unwrap()).await.unwrap();
     let length = 32 << 20;
     let head = format!(
         "POST /1.0/storage-pools/none/volumes/custom HTTP/1.1\r\nHost: x\r\nX-LXD-type: tape\r\n\

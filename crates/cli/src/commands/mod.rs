@@ -25,6 +25,7 @@ pub(crate) mod query;
 pub(crate) mod rebuild;
 pub(crate) mod recover;
 pub(crate) mod relocate;
+pub(crate) mod remote;
 pub(crate) mod rename;
 mod screen;
 pub(crate) mod shutdown;

@@ -37,7 +37,8 @@ pub(crate) struct Shutdown {
 
 impl Shutdown {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        let path = cx.client.socket_path();
+        let path =
+            cx.client.socket_path().ok_or(Error::Usage("only the daemon of this machine"))?;
         let connect = |source| client::Error::Connect { path: path.to_owned(), source };
         let stream = UnixStream::connect(path).await.map_err(connect)?;
         let pid = stream.peer_cred().map_err(connect)?.pid();

@@ -1,0 +1,230 @@
+//! Servers that the user gave names: `remotes.yml` in `~/.config/microcloud`, beside the certificate that they know
+//! the user by.
+//!
+//! A word `NAME:rest` of the command line is of the server NAME; it is taken off before the words are parsed
+//! ([`choose`]), so that it works with every command. `local` is the daemon of this machine.
+
+use std::{
+    collections::BTreeMap, env, ffi::OsString, fs, io, os::unix::fs::DirBuilderExt, path::PathBuf,
+    sync::Arc,
+};
+
+use client::{Client, Network};
+use serde::{Deserialize, Serialize};
+use tls::{Identity, Pin, Purpose};
+
+use crate::error::{Error, Result};
+
+/// The daemon of this machine.
+pub(crate) const LOCAL: &str = "local";
+/// The port of a server when none is named.
+const PORT: u16 = 8443;
+
+/// Servers that have names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Remotes {
+    /// The one that is meant when none is named; empty is `local`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) default: String,
+    /// All but `local`.
+    pub(crate) remotes: BTreeMap<String, Remote>,
+}
+
+/// A server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Remote {
+    /// `https://host:port`.
+    pub(crate) url: String,
+    /// SHA-256 of its certificate, in hexadecimal.
+    pub(crate) fingerprint: String,
+}
+
+/// Where the user's settings are.
+pub(crate) fn folder() -> Option<PathBuf> {
+    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let config = config.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")))?;
+    Some(config.join("microcloud"))
+}
+
+fn needed_folder() -> Result<PathBuf> {
+    let folder = folder().ok_or(Error::Usage("HOME is not set: servers cannot be remembered"))?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|source| Error::File { path: folder.clone(), source })?;
+    Ok(folder)
+}
+
+impl Remotes {
+    /// Reads them; there are none where there is no file.
+    pub(crate) fn load() -> Result<Remotes> {
+        let Some(path) = folder().map(|folder| folder.join("remotes.yml")) else {
+            return Ok(Remotes::default());
+        };
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_saphyr::from_str(&text).map_err(Error::Parse),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Remotes::default()),
+            Err(source) => Err(Error::File { path, source }),
+        }
+    }
+
+    /// Writes them, in place or not at all.
+    pub(crate) fn store(&self) -> Result<()> {
+        let folder = needed_folder()?;
+        let (path, new) = (folder.join("remotes.yml"), folder.join("remotes.yml.new"));
+        let text = serde_saphyr::to_string(self).map_err(Error::Yaml)?;
+        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
+        written.map_err(|source| Error::File { path, source })
+    }
+
+    /// The one that is meant when none is named.
+    pub(crate) fn default_name(&self) -> &str {
+        if self.default.is_empty() { LOCAL } else { &self.default }
+    }
+
+    /// Whether a server has that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        name == LOCAL || self.remotes.contains_key(name)
+    }
+
+    /// The server of that name; `None` is the daemon of this machine.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<&Remote>> {
+        match self.remotes.get(name) {
+            None if name == LOCAL => Ok(None),
+            None => Err(Error::NoRemote(name.to_owned())),
+            found => Ok(found),
+        }
+    }
+}
+
+impl Remote {
+    /// A client of it.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let (host, port) = place(&self.url)?;
+        let pin = Pin::Fingerprint(self.fingerprint.clone());
+        Ok(Client::remote(Network { host, port, pin, identity: Some(identity()?) }))
+    }
+}
+
+/// The certificate that servers know this user by; made when it is first needed.
+pub(crate) fn identity() -> Result<Arc<Identity>> {
+    let folder = needed_folder()?;
+    let (certificate, key) = (folder.join("client.crt"), folder.join("client.key"));
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = env::var("USER").unwrap_or_else(|_| String::from("root"));
+    let found = Identity::find(&certificate, &key, Purpose::Client(&format!("{user}@{name}")));
+    found.map(Arc::new).map_err(|source| Error::File { path: certificate, source })
+}
+
+/// Host and port of an address: `https://host:port`, `host:port`, `host`.
+pub(crate) fn place(url: &str) -> Result<(String, u16)> {
+    let bad = || Error::Form { word: url.to_owned(), form: "https://HOST:PORT" };
+    let rest = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
+    if rest.is_empty() || rest.contains(['/', '@']) || url.starts_with("http://") {
+        return Err(bad());
+    }
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(inner) => {
+            let (host, rest) = inner.split_once(']').ok_or_else(bad)?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match rest.split_once(':') {
+            // An IPv6 address alone has more colons.
+            Some((_, port)) if port.contains(':') => (rest, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let port = port.map_or(Ok(PORT), |port| port.parse().map_err(|_| bad()))?;
+    Ok((host.to_owned(), port))
+}
+
+/// The words without the names of servers, and the server that they are for.
+pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsString>, String)> {
+    let mut chosen: Option<String> = None;
+    let (mut left, mut nouns, mut all) = (Vec::with_capacity(words.len()), 0_u8, true);
+    let mut verb = String::new();
+    for (at, word) in words.into_iter().enumerate() {
+        let text = word.to_str().unwrap_or_default();
+        all = all && text != "--";
+        if at == 0 || !all || text.starts_with('-') {
+            left.push(word);
+            continue;
+        }
+        nouns = nouns.saturating_add(1);
+        if nouns == 1 {
+            verb = text.to_owned();
+        }
+        // What comes behind the instance is of the program that runs there; `remote` speaks of names alone.
+        let ours = verb != "remote" && !(verb == "exec" && nouns > 2);
+        match text.split_once(':').filter(|(name, _)| ours && remotes.has(name)) {
+            Some((name, rest)) => {
+                if chosen.as_ref().is_some_and(|chosen| chosen != name) {
+                    return Err(Error::Usage("a command works on one server"));
+                }
+                chosen = Some(name.to_owned());
+                // `list pi:` names the server alone.
+                if !rest.is_empty() {
+                    left.push(rest.into());
+                }
+            }
+            None => left.push(word),
+        }
+    }
+    Ok((left, chosen.unwrap_or_else(|| remotes.default_name().to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Remotes {
+        let one = Remote { url: "https://pi:8443".into(), fingerprint: "ab".into() };
+        let remotes = ["pi", "nas"].map(|name| (name.to_owned(), one.clone())).into();
+        Remotes { default: String::new(), remotes }
+    }
+
+    fn chosen(line: &str) -> Result<(String, String)> {
+        let words = line.split(' ').map(OsString::from).collect();
+        let (words, server) = choose(words, &some())?;
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Ok((words.join(" "), server))
+    }
+
+    #[test]
+    fn names_of_servers_are_taken_off() {
+        for (line, words, server) in [
+            ("mc list", "mc list", "local"),
+            ("mc list pi:", "mc list", "pi"),
+            ("mc launch debian:12 pi:web", "mc launch debian:12 web", "pi"),
+            ("mc exec pi:web -- echo nas:x", "mc exec web -- echo nas:x", "pi"),
+            ("mc exec pi:web echo nas:x", "mc exec web echo nas:x", "pi"),
+            ("mc file push local:x pi:web/root/x", "", ""),
+            ("mc file push a:b pi:web/root/x", "mc file push a:b web/root/x", "pi"),
+            ("mc copy pi:web nas:web", "", ""),
+            ("mc remote remove pi:", "mc remote remove pi:", "local"),
+            ("mc delete local:web", "mc delete web", "local"),
+        ] {
+            match chosen(line) {
+                Ok(found) => assert_eq!(found, (words.into(), server.into()), "{line}"),
+                Err(_) => assert_eq!(words, "", "{line}"),
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_perhaps_a_port() {
+        for (url, host, port) in [
+            ("https://pi.lan:9443", "pi.lan", 9443),
+            ("https://pi.lan/", "pi.lan", 8443),
+            ("10.0.0.7", "10.0.0.7", 8443),
+            ("https://[fd00::1]:1", "fd00::1", 1),
+            ("fd00::1", "fd00::1", 8443),
+        ] {
+            assert_eq!(place(url).unwrap(), (host.to_owned(), port), "{url}");
+        }
+        for url in ["http://pi", "https://", "https://pi:x", "https://pi/1.0", "[fd00::1"] {
+            assert!(place(url).is_err(), "{url}");
+        }
+    }
+}
