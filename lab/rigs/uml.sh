@@ -13,7 +13,7 @@
 set -euo pipefail
 : "${RIG:?folder of the rig}" "${MEMORY:=768}" "${PATIENCE:=1500}" "${DISK:=}" "${KILL:=}"
 PACKAGES=binutils,bsdutils,btrfs-progs,busybox-static,ca-certificates,cryptsetup-bin,curl,dbus,e2fsprogs,iproute2,kmod,lvm2,mmdebstrap
-PACKAGES=$PACKAGES,mount,nftables,procps,qemu-utils,squashfs-tools,thin-provisioning-tools,udev,user-mode-linux,util-linux,xfsprogs,xz-utils
+PACKAGES=$PACKAGES,mount,nftables,procps,qemu-system-x86,qemu-utils,squashfs-tools,thin-provisioning-tools,udev,user-mode-linux,util-linux,xfsprogs,xz-utils
 
 build() {
     # Another may be at it.

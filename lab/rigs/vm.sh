@@ -6,17 +6,18 @@
 #   vm.sh run FOLDER     boots; the guest gets FOLDER's files in /mnt/in and runs `run.sh` there as root; its output is printed,
 #                        its status returned. The root image is never written to.
 #
-# With ZFS=1 it has ZFS too, whose modules take ten minutes more to build.
+# With ZFS=1 it has ZFS too, whose modules take ten minutes more to build. With ARCH=arm64 it is an aarch64, whatever this
+# machine is, of the release SUITE.
 #
-# Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86. RIG is its folder. DISK keeps a disk of the guest, /dev/vdd,
+# Needs: mmdebstrap e2fsprogs kmod cpio busybox-static qemu-system-x86 (or qemu-system-arm). RIG is its folder. DISK keeps a disk of the guest, /dev/vdd,
 # in a file of that name after the run; what the guest writes to /dev/virtio-ports/plug comes into FOLDER/plug.log at once; KILL
 # ends the guest that many seconds after it said `rig: ready`, as a power cut does.
 set -euo pipefail
-: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}" "${ZFS:=}" "${DISK:=}" "${KILL:=}"
-PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-amd64,lxd-client,mmdebstrap
+: "${RIG:?folder of the rig}" "${MEMORY:=3072}" "${CPUS:=2}" "${PATIENCE:=1500}" "${ZFS:=}" "${ARCH:=amd64}" "${SUITE:=bookworm}" "${DISK:=}" "${KILL:=}"
+PACKAGES=binutils,btrfs-progs,busybox-static,ca-certificates,curl,dbus,e2fsprogs,iproute2,kmod,linux-image-cloud-$ARCH,lxd-client,mmdebstrap
 PACKAGES=$PACKAGES,mount,nftables,procps,squashfs-tools,udev,util-linux,bsdutils,xz-utils
 # Its modules are built against the headers of the kernel.
-[ -z "$ZFS" ] || PACKAGES=$PACKAGES,cryptsetup-bin,dkms,linux-headers-cloud-amd64,qemu-utils,xfsprogs,zfs-dkms,zfsutils-linux
+[ -z "$ZFS" ] || PACKAGES=$PACKAGES,cryptsetup-bin,dkms,linux-headers-cloud-amd64,qemu-system-x86,qemu-utils,xfsprogs,zfs-dkms,zfsutils-linux
 
 build() {
     # Another may be at it.
@@ -26,7 +27,7 @@ build() {
     local mirror
     # One of the two forms of the list is there.
     mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null | sed -n 's/^URIs: *//p; s/^deb .*\(http[^ ]*\).*/\1/p' | head -n 1) || true
-    local sources=("deb $mirror bookworm main contrib") hooks=()
+    local sources=("deb $mirror $SUITE main contrib") hooks=()
     if [ -n "$ZFS" ]; then
         # Of bookworm's own version the driver cannot use.
         sources+=("deb $mirror bookworm-backports main contrib")
@@ -34,7 +35,14 @@ build() {
         hooks=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: src:zfs-linux\nPin: release n=bookworm-backports\nPin-Priority: 990\n" > "$1/etc/apt/preferences.d/zfs"'
             --customize-hook='for k in "$1"/lib/modules/*; do chroot "$1" dkms autoinstall -k "${k##*/}"; done')
     fi
-    mmdebstrap --variant=apt --mode=root --aptopt='APT::Install-Recommends "false"' --include="$PACKAGES" "${hooks[@]}" bookworm "$RIG/root" "${sources[@]}"
+    local variant=apt
+    if [ "$ARCH" != "$(dpkg --print-architecture)" ]; then
+        # Nothing of it runs here: packages are unpacked, and what their scripts would do that is missed is done by hand.
+        variant=extract PACKAGES=$PACKAGES,base-files,base-passwd,bash,coreutils,dash,findutils,grep,gzip,hostname,iproute2,libc-bin,mawk,sed,tar,util-linux
+        hooks+=(--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
+    fi
+    mmdebstrap --variant=$variant --architectures="$ARCH" --mode=root --aptopt='APT::Install-Recommends "false"' --include="$PACKAGES" "${hooks[@]}" "$SUITE" "$RIG/root" "${sources[@]}"
+    [ "$variant" = apt ] || settle "$RIG/root"
     local kernel
     kernel=$(basename "$(echo "$RIG"/root/lib/modules/*)")
     cp "$RIG/root/boot/vmlinuz-$kernel" "$RIG/vmlinuz"
@@ -44,6 +52,16 @@ build() {
     initrd "$kernel"
     rm -rf "$RIG/root"
     touch "$RIG/ready"
+}
+
+# What scripts of packages do that are only unpacked.
+settle() {
+    cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"; cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"
+    ln -sfn dash "$1/bin/sh"; ln -sfn mawk "$1/usr/bin/awk"
+    local kernel
+    kernel=$(basename "$(echo "$1"/lib/modules/*)")
+    depmod -b "$1" "$kernel"
+    mkdir -p "$1"/{proc,sys,dev,run,tmp,mnt,root}
 }
 
 # The guest's first process.
@@ -95,6 +113,8 @@ INIT
 run() {
     local work status more=()
     work=$(mktemp -d "$RIG/run.XXXXXX")
+    local machine=(qemu-system-x86_64 -M q35 -cpu max) console=ttyS0
+    [ "$ARCH" = amd64 ] || machine=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on") console=ttyAMA0
     # shellcheck disable=SC2064 # now, not then
     trap "rm -rf '$work'" EXIT
     if [ -n "$DISK" ]; then
@@ -105,9 +125,9 @@ run() {
     fi
     tar -cf "$work/in.tar" -C "$1" .
     truncate -s %1M "$work/in.tar"; truncate -s 6G "$work/disk"
-    timeout "$PATIENCE" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max -M q35 -m "$MEMORY" -smp "$CPUS" \
+    timeout "$PATIENCE" "${machine[@]}" -accel tcg,thread=multi,tb-size=512 -m "$MEMORY" -smp "$CPUS" \
         -display none -no-reboot -nodefaults -serial stdio -nic none -kernel "$RIG/vmlinuz" -initrd "$RIG/initrd" \
-        -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
+        -append "console=$console quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
         -object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r \
         -drive "file=$RIG/root.ext4,if=virtio,format=raw,snapshot=on" -drive "file=$work/in.tar,if=virtio,format=raw,readonly=on" \
         -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" -pidfile "$work/pid" "${more[@]}" </dev/null | stdbuf -oL tr -d '\r' | cut_power "$work" | tee "$work/log" || true
@@ -127,5 +147,5 @@ cut_power() {
 case ${1:-} in
     build) build ;;
     run) run "$2" ;;
-    *) sed -n '2,13p' "$0"; exit 2 ;;
+    *) sed -n '2,15p' "$0"; exit 2 ;;
 esac

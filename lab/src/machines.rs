@@ -9,13 +9,17 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::{Daemon, host, images, skip, wait};
+use crate::{Client, Daemon, host, images, skip, wait};
 
 /// Made anew when the script that makes it is another.
 const SCRIPT: &str = include_str!("../rigs/guest.sh");
 const CACHE: &str = "/var/cache/microcloud-test";
 /// A boot under QEMU's translator, beside other tests.
 const BOOT: Duration = Duration::from_secs(90);
+/// The same in a rig, which is slow itself.
+const BOOT_IN_A_RIG: Duration = Duration::from_secs(600);
+/// Where a rig has the folder that the script makes.
+const GUEST: &str = "MICROCLOUD_GUEST";
 
 impl Daemon {
     /// A daemon that is set up and has the images `busybox` and `tiny`; `None` when that cannot be had here,
@@ -28,6 +32,14 @@ impl Daemon {
         Some(daemon)
     }
 
+    /// Gives a daemon the image `tiny`; false, and a word why, where that cannot be had.
+    #[track_caller]
+    pub fn tiny(&self) -> bool {
+        let kernel = kernel();
+        kernel.iter().for_each(|kernel| tiny(self, kernel));
+        kernel.is_some()
+    }
+
     /// What an instance said on its console.
     #[track_caller]
     pub fn console(&self, name: &str) -> String {
@@ -37,10 +49,46 @@ impl Daemon {
     /// Waits until a tiny machine says something on its console.
     #[track_caller]
     pub fn says(&self, name: &str, words: &str) {
-        wait::within(BOOT, &format!("{name} says: {words}"), || {
+        let slow = std::env::var_os(GUEST).is_some();
+        let patience = if slow { BOOT_IN_A_RIG } else { BOOT };
+        wait::within(patience, &format!("{name} says: {words}"), || {
             self.console(name).contains(words).then_some(())
         });
     }
+}
+
+/// Starts a tiny machine, waits for its boot of that number, and ends it.
+#[track_caller]
+pub fn boots(daemon: &Daemon, name: &str, boot: u32) {
+    daemon.lxc(["start", name]).ok();
+    daemon.says(name, &format!("guest is up, boot {boot}"));
+    daemon.lxc(["stop", name, "--force"]).ok();
+}
+
+/// A machine does all in a pool that concerns its disk.
+#[track_caller]
+pub fn live_in(daemon: &Daemon, pool: &str) {
+    let small = ["-c", "limits.memory=128MiB", "-d", "root,size=32MiB"];
+    let words = [&["launch", "tiny", "v", "--vm", "-s", pool], &small[..]].concat();
+    daemon.run(Client::Lxc, &words).ok();
+    daemon.says("v", "guest is up, boot 1");
+    daemon.lxc(["snapshot", "v", "one"]).ok();
+    daemon.lxc(["config", "device", "set", "v", "root", "size", "48MiB"]).ok();
+    daemon.says("v", "disk sda: 48 MiB");
+    daemon.lxc(["stop", "v", "--force"]).ok();
+    boots(daemon, "v", 2);
+    daemon.lxc(["copy", "v", "w"]).ok();
+    daemon.lxc(["restore", "v", "one"]).ok();
+    daemon.lxc(["snapshot", "v", "two"]).ok();
+    boots(daemon, "v", 2);
+    daemon.lxc(["delete", "v"]).ok();
+    // A copy stands by itself, and moves to folders with its past.
+    boots(daemon, "w", 3);
+    daemon.lxc(["move", "w", "-s", "default"]).ok();
+    daemon.lxc(["restore", "w", "one"]).ok();
+    boots(daemon, "w", 2);
+    daemon.lxc(["delete", "w"]).ok();
+    daemon.lxc(["image", "delete", "tiny"]).ok();
 }
 
 /// Whether machines are handed an agent: it was built.
@@ -48,9 +96,14 @@ pub fn has_agent() -> bool {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/microcloud-agent").is_file()
 }
 
-/// The folder with `kernel`, `initrd` and `cmdline`.
+/// The folder with `kernel`, `initrd` and `cmdline`: a rig has it with its tests.
 #[track_caller]
-fn kernel() -> Option<PathBuf> {
+pub fn kernel() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os(GUEST).map(PathBuf::from)
+        && crate::installed("qemu-system-x86_64")
+    {
+        return Some(folder);
+    }
     let needed = ["qemu-system-x86_64", "qemu-img", "cpio", "depmod", "dpkg-deb", "busybox"];
     if let Some(absent) = needed.iter().find(|name| !crate::installed(name)) {
         skip(&format!("not installed: {absent}"));

@@ -186,6 +186,17 @@ fn volumes_of_every_kind_are_kept_and_a_volume_chooses_its_file_system() {
 }
 
 #[test]
+fn machines_live_on_it_too() {
+    let Some(daemon) = daemon() else { return };
+    if !daemon.tiny() {
+        return;
+    }
+    lab::machines::live_in(&daemon, "fast");
+    nothing_left_of_a_pool(&daemon, "fast");
+    daemon.no_instance_left();
+}
+
+#[test]
 fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     let Some(daemon) = daemon() else { return };
     let create = |option: &str| daemon.lxc(["storage", "create", "bad", "lvm", option]);

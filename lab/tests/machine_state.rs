@@ -1,5 +1,6 @@
 //! What is kept of virtual machines: backups, images, copies, moves; with both clients, in QEMU.
 
+use lab::machines::boots;
 use lab::{Client, Daemon, host};
 
 /// A tiny machine that ran once, has a snapshot of then, and ran again.
@@ -9,13 +10,6 @@ fn with_a_past(daemon: &Daemon, name: &str) {
     daemon.lxc(["snapshot", name, "one"]).ok();
     daemon.lxc(["restart", name, "--force"]).ok();
     daemon.says(name, "guest is up, boot 2");
-}
-
-/// Starts a machine, which boots for the time `boot`, and stops it.
-fn boots(daemon: &Daemon, name: &str, boot: u32) {
-    daemon.lxc(["start", name]).ok();
-    daemon.says(name, &format!("guest is up, boot {boot}"));
-    daemon.lxc(["stop", name, "--force"]).ok();
 }
 
 #[test]
@@ -254,25 +248,7 @@ fn machines_live_on_btrfs_too() {
     }
     let Some(daemon) = Daemon::machines() else { return };
     daemon.lxc(["storage", "create", "fast", "btrfs", "size=512MiB"]).ok();
-    daemon.lxc(["launch", "tiny", "v", "--vm", "-s", "fast", "--device", "root,size=32MiB"]).ok();
-    daemon.says("v", "guest is up, boot 1");
-    daemon.lxc(["snapshot", "v", "one"]).ok();
-    daemon.lxc(["config", "device", "set", "v", "root", "size", "48MiB"]).ok();
-    daemon.says("v", "disk sda: 48 MiB");
-    daemon.lxc(["stop", "v", "--force"]).ok();
-    boots(&daemon, "v", 2);
-    daemon.lxc(["copy", "v", "w"]).ok();
-    daemon.lxc(["restore", "v", "one"]).ok();
-    daemon.lxc(["snapshot", "v", "two"]).ok();
-    boots(&daemon, "v", 2);
-    daemon.lxc(["delete", "v"]).ok();
-    // A copy stands by itself, and moves to folders with its past.
-    boots(&daemon, "w", 3);
-    daemon.lxc(["move", "w", "-s", "default"]).ok();
-    daemon.lxc(["restore", "w", "one"]).ok();
-    boots(&daemon, "w", 2);
-    daemon.lxc(["delete", "w"]).ok();
-    daemon.lxc(["image", "delete", "tiny"]).ok();
+    lab::machines::live_in(&daemon, "fast");
     daemon.lxc(["storage", "delete", "fast"]).ok();
     daemon.no_instance_left();
 }

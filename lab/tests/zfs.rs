@@ -72,6 +72,18 @@ fn instances_live_on_datasets() {
 }
 
 #[test]
+fn machines_live_on_it_too() {
+    let Some(daemon) = daemon() else { return };
+    if !daemon.tiny() {
+        return;
+    }
+    lab::machines::live_in(&daemon, "fast");
+    daemon.lxc(["storage", "delete", "fast"]).ok();
+    nothing_left(&daemon);
+    daemon.no_instance_left();
+}
+
+#[test]
 fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     let Some(daemon) = daemon() else { return };
     let create = |options: &[&str]| {

@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 24] = [
+const TESTS: [Needed; 25] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -32,6 +32,7 @@ const TESTS: [Needed; 24] = [
     ("tar", "tar"),
     ("thin_check", "thin-provisioning-tools"),
     ("unsquashfs", "squashfs-tools"),
+    ("xorriso", "xorriso"),
     ("xz", "xz-utils"),
 ];
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::peer::{Client, Kind, Peer};
 use super::place::Place;
 use super::samples::Samples;
-use super::{say, stores};
+use super::{machines, say, stores};
 use crate::shell;
 
 /// One thing, done both ways; milliseconds.
@@ -25,7 +25,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    fn new(words: &'static str, target: Option<f64>) -> Beside {
+    pub(super) fn new(words: &'static str, target: Option<f64>) -> Beside {
         Beside { words, plain: Samples::default(), ours: Samples::default(), target }
     }
 
@@ -76,6 +76,7 @@ pub(super) fn measure(peers: &[Peer], place: &Place, runs: usize) -> Result<Vec<
         return Ok(Vec::new());
     };
     let mut rows = vec![export(peer, place, runs)?];
+    rows.extend(machines::measure(peer, place, runs)?);
     let doors = Doors::open(peer, place)?;
     for objects in &OBJECTS {
         say(&format!("objects of {} bytes", objects.bytes));

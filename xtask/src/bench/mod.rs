@@ -16,6 +16,7 @@ mod groups;
 mod images;
 mod lives;
 mod lxd;
+mod machines;
 mod memory;
 mod peer;
 mod place;
@@ -39,16 +40,20 @@ use peer::Peer;
 use place::Place;
 use report::Report;
 
-const PACKAGES: [Needed; 12] = [
+const PACKAGES: [Needed; 16] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("lxc", "lxd-client"),
+    ("cpio", "cpio"),
+    ("depmod", "kmod"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
+    ("qemu-img", "qemu-utils"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
     ("sysctl", "procps"),
     ("tar", "tar"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
@@ -121,7 +126,7 @@ fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     say("building");
-    if !shell::cargo(&["build", "--package", "microcloud"], &[])? {
+    if !shell::cargo(&["build", "--package", "microcloud"], &[])? || !crate::agent::build()? {
         bail!("the build failed");
     }
     shell::microcloud()
@@ -132,6 +137,7 @@ fn measure(wish: &Wish, binary: PathBuf, lxd: Option<String>) -> Result<Report> 
     let place = Place::new()?;
     let mut groups = Groups::new();
     let ours = place.keep(&binary, "microcloud")?;
+    place.keep(&binary.with_file_name("microcloud-agent"), "microcloud-agent")?;
     let floor = floor::measure(&place, 200)?;
     let images = images::prepare(&place, &ours, &mut groups)?;
     let mut peers = vec![Peer::ours(&place, &ours, &mut groups)?];

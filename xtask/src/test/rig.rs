@@ -6,7 +6,7 @@
 //!
 //! `vm` has control groups of version 2 alone and Debian's stock kernel, as most machines have that this is for. It is
 //! emulated: tests take ten times longer there, and what waits a fixed time may fail. `uml` is an ordinary process with
-//! what kernels of containers lack: device mapper, project quotas. `zfs` is `vm` with ZFS.
+//! what kernels of containers lack: device mapper, project quotas. `zfs` is `vm` with ZFS, `arm` an aarch64.
 //!
 //! Words are files of the lab; others, in `uml` and `zfs`, choose tests of the crate `storage`.
 
@@ -33,6 +33,10 @@ pub(super) struct Rig {
     storage: bool,
     /// The one driver whose laws are tried, where the others would take too long.
     laws: Option<&'static str>,
+    /// Whether its processor is another: then its script has a compiler.
+    cross: bool,
+    /// Other crates whose tests are run when nothing is named.
+    crates: &'static [&'static str],
 }
 
 /// What emulating a machine needs.
@@ -46,41 +50,78 @@ const EMULATOR: &[Needed] = &[
     ("lxc", "lxd-client"),
 ];
 
-static RIGS: [Rig; 3] = [
+/// The same of another processor.
+const EMULATOR_OF_ARM: &[Needed] = &[
+    ("cpio", "cpio"),
+    ("mke2fs", "e2fsprogs"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("modprobe", "kmod"),
+    ("qemu-system-aarch64", "qemu-system-arm"),
+];
+
+static RIGS: [Rig; 4] = [
     Rig {
         name: "vm",
         packages: EMULATOR,
         usual: &["limits", "boot", "first_day", "security"],
         storage: false,
-        laws: None,
+        ..PLAIN
     },
     Rig {
         name: "uml",
         packages: &[("lxc", "lxd-client"), ("mmdebstrap", "mmdebstrap")],
         usual: &["lvm"],
         storage: true,
-        laws: None,
+        ..PLAIN
     },
-    Rig { name: "zfs", packages: EMULATOR, usual: &["zfs"], storage: true, laws: Some("zfs") },
+    Rig {
+        name: "zfs",
+        packages: EMULATOR,
+        usual: &["zfs"],
+        storage: true,
+        laws: Some("zfs"),
+        ..PLAIN
+    },
+    Rig {
+        name: "arm",
+        packages: EMULATOR_OF_ARM,
+        usual: &["first_day", "security"],
+        cross: true,
+        crates: &["sys", "runtime"],
+        ..PLAIN
+    },
 ];
 
+const PLAIN: Rig = Rig {
+    name: "",
+    packages: &[],
+    usual: &[],
+    storage: false,
+    laws: None,
+    cross: false,
+    crates: &[],
+};
+
 /// What is run there.
+#[derive(Default)]
 pub(super) struct Chosen {
     /// Files of the lab.
     files: Vec<String>,
     /// Words that choose tests of the crate `storage`; None where none of it are run.
     storage: Option<Vec<String>>,
+    /// Other crates.
+    crates: &'static [&'static str],
 }
 
 impl Chosen {
     /// Tests of the crate `storage` with that word in their names.
     pub(super) fn storage(word: &str) -> Chosen {
-        Chosen { files: Vec::new(), storage: Some(vec![word.to_owned()]) }
+        Chosen { storage: Some(vec![word.to_owned()]), ..Chosen::default() }
     }
 
     /// A file of the lab.
     pub(super) fn file(name: &str) -> Chosen {
-        Chosen { files: vec![name.to_owned()], storage: None }
+        Chosen { files: vec![name.to_owned()], ..Chosen::default() }
     }
 
     fn of(rig: &Rig, words: &[String]) -> Chosen {
@@ -88,22 +129,23 @@ impl Chosen {
         if words.is_empty() {
             let files = rig.usual.iter().filter(|file| is_file(file));
             let files = files.map(|file| String::from(*file)).collect();
-            return Chosen { files, storage: rig.storage.then(Vec::new) };
+            return Chosen { files, storage: rig.storage.then(Vec::new), crates: rig.crates };
         }
         let (files, words): (Vec<String>, Vec<String>) =
             words.iter().cloned().partition(|word| !rig.storage || is_file(word));
-        Chosen { files, storage: (!words.is_empty()).then_some(words) }
+        Chosen { files, storage: (!words.is_empty()).then_some(words), crates: &[] }
     }
 
     /// Builds it, and gives back the programs.
-    fn build(&self) -> Result<Vec<PathBuf>> {
+    fn build(&self, rig: &Rig) -> Result<Vec<PathBuf>> {
         let mut programs = Vec::new();
         if !self.files.is_empty() {
-            programs.extend(built(&["build", "--package", "microcloud"])?);
-            programs.extend(tests(&self.files)?);
+            programs.extend(rig.built(&["build", "--package", "microcloud"])?);
+            programs.extend(rig.built(&tests(&self.files))?);
         }
-        if self.storage.is_some() {
-            programs.extend(built(&["test", "--package", "storage", "--lib", "--no-run"])?);
+        let storage = self.storage.is_some().then_some("storage");
+        for name in storage.iter().chain(self.crates) {
+            programs.extend(rig.built(&["test", "--package", name, "--lib", "--no-run"])?);
         }
         Ok(programs)
     }
@@ -111,6 +153,9 @@ impl Chosen {
     /// What runs in the guest.
     fn script(&self, rig: &Rig) -> String {
         let mut text = String::from("export MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
+        if rig.storage {
+            text += "[ ! -e guest/kernel ] || export MICROCLOUD_GUEST=$PWD/guest\n";
+        }
         if let Some(driver) = rig.laws {
             text += &format!("export LAWS_OF={driver}\n");
         }
@@ -120,6 +165,9 @@ impl Chosen {
             // One after the other: their pools are on one disk, and the guest has one processor.
             text += "echo 'tests of storage'; ./storage --test-threads=1 --nocapture ";
             text += &format!("{} || status=1\n", words.join(" "));
+        }
+        for name in self.crates {
+            text += &format!("echo 'tests of {name}'; ./{name} --nocapture || status=1\n");
         }
         for file in &self.files {
             text += &format!(
@@ -175,13 +223,21 @@ pub(super) fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
     // What an earlier run left must not be run again; the first time there is nothing.
     drop(fs::remove_dir_all(&share));
     fs::create_dir_all(&share).with_context(|| format!("make {}", share.display()))?;
-    for binary in &chosen.build()? {
-        put(binary, &share)?;
+    for binary in &chosen.build(rig)? {
+        rig.put(binary, &share)?;
     }
     let script = share.join("run.sh");
     fs::write(&script, chosen.script(rig))
         .with_context(|| format!("write {}", script.display()))?;
-    // The guest's packages may have no client of this kind.
+    // The guest's packages may have no client of this kind, and it has no network to make a machine's kernel with.
+    if rig.storage && !chosen.files.is_empty() {
+        let (folder, script) = (share.join("guest"), shell::root().join("lab/rigs/guest.sh"));
+        fs::create_dir_all(&folder).context("make the folder of the machine's kernel")?;
+        let folder = folder.to_string_lossy();
+        if !shell::succeeds(&mut shell::command(&script.to_string_lossy(), &[&folder]))? {
+            println!("test: no kernel for machines could be had; their tests will be skipped");
+        }
+    }
     if rig.storage {
         fs::create_dir_all(share.join("bin")).context("make the folder of programs")?;
         fs::copy("/usr/bin/lxc", share.join("bin/lxc")).context("copy lxc")?;
@@ -215,41 +271,54 @@ impl Rig {
     fn program(&self) -> String {
         shell::root().join(format!("lab/rigs/{}.sh", self.name)).display().to_string()
     }
+
+    /// Cargo for the processor that it has.
+    fn cargo(&self, words: &[&str]) -> Result<Command> {
+        if !self.cross {
+            return Ok(shell::command(&shell::cargo_path(), words));
+        }
+        let (variable, program) = (self.variable(), self.program());
+        shell::as_root("env", &[&[variable.as_str(), &program, "cargo"], words].concat())
+    }
+
+    /// Builds, and says which programs came of it.
+    fn built(&self, words: &[&str]) -> Result<Vec<PathBuf>> {
+        let mut command = self.cargo(words)?;
+        command.args(["--message-format", "json-render-diagnostics"]);
+        let output = command.stderr(Stdio::inherit()).output().context("run cargo")?;
+        if !output.status.success() {
+            bail!("the build failed");
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let message = |line| serde_json::from_str::<Value>(line).ok();
+        let program = |message: Value| message["executable"].as_str().map(PathBuf::from);
+        Ok(text.lines().filter_map(message).filter_map(program).collect())
+    }
+
+    /// Copies a program under its plain name, without what a debugger needs: the guest's disk is small.
+    fn put(&self, binary: &Path, share: &Path) -> Result<()> {
+        let name = binary.file_name().unwrap_or_default().to_string_lossy();
+        let plain = match name.rsplit_once('-') {
+            Some((plain, hash)) if hash.len() == 16 => plain,
+            _ => &*name,
+        };
+        let to = share.join(plain);
+        if self.cross {
+            // It was built without.
+            fs::copy(binary, &to).with_context(|| format!("copy {}", binary.display()))?;
+            return Ok(());
+        }
+        let words =
+            ["--strip-debug", "-o", &to.display().to_string(), &binary.display().to_string()];
+        if !shell::succeeds(&mut shell::command("strip", &words))? {
+            bail!("strip {} failed", binary.display());
+        }
+        Ok(())
+    }
 }
 
-fn tests(files: &[String]) -> Result<Vec<PathBuf>> {
-    let mut words = vec!["test", "--package", "lab", "--no-run"];
-    for file in files {
-        words.extend(["--test", file]);
-    }
-    built(&words)
-}
-
-/// Builds, and says which programs came of it.
-fn built(words: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut command = shell::command(&shell::cargo_path(), words);
-    command.args(["--message-format", "json-render-diagnostics"]);
-    let output = command.stderr(Stdio::inherit()).output().context("run cargo")?;
-    if !output.status.success() {
-        bail!("the build failed");
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let message = |line| serde_json::from_str::<Value>(line).ok();
-    let program = |message: Value| message["executable"].as_str().map(PathBuf::from);
-    Ok(text.lines().filter_map(message).filter_map(program).collect())
-}
-
-/// Copies a program under its plain name, without what a debugger needs: the guest's disk is small.
-fn put(binary: &Path, share: &Path) -> Result<()> {
-    let name = binary.file_name().unwrap_or_default().to_string_lossy();
-    let plain = match name.rsplit_once('-') {
-        Some((plain, hash)) if hash.len() == 16 => plain,
-        _ => &*name,
-    };
-    let to = share.join(plain);
-    let words = ["--strip-debug", "-o", &to.display().to_string(), &binary.display().to_string()];
-    if !shell::succeeds(&mut shell::command("strip", &words))? {
-        bail!("strip {} failed", binary.display());
-    }
-    Ok(())
+/// What builds files of the lab.
+fn tests(files: &[String]) -> Vec<&str> {
+    let words = ["test", "--package", "lab", "--no-run"].into_iter();
+    words.chain(files.iter().flat_map(|file| ["--test", file.as_str()])).collect()
 }

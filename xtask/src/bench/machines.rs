@@ -1,0 +1,146 @@
+//! A virtual machine beside bare QEMU with the same board, kernel and disk; and `exec` in one beside `exec` in a
+//! container. LXD has none here: it needs a KVM that works.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::beside::Beside;
+use super::peer::{Client, Peer};
+use super::place::Place;
+use super::{files, say};
+use crate::shell;
+
+/// How often is looked whether something is there.
+const LOOK: Duration = Duration::from_millis(1);
+/// A boot under QEMU's translator.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the small machine says when its programs run.
+const UP: &str = "guest is up";
+const NAME: &str = "machine";
+const MEMORY: &str = "256";
+
+pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Beside>> {
+    say("virtual machines");
+    let guest = place.path().join("guest");
+    fs::create_dir_all(&guest).context("make the folder of a machine's kernel")?;
+    let script = shell::root().join("lab/rigs/guest.sh");
+    let made = &mut shell::command(&script.to_string_lossy(), &[&guest.to_string_lossy()]);
+    if !shell::succeeds(made)? {
+        bail!("no kernel for a machine could be had");
+    }
+    import(peer, place, &guest)?;
+    let mut starts = Beside::new("`start` of a virtual machine until QEMU runs (bare QEMU)", None);
+    let mut boots = Beside::new("the same until its first program runs (bare QEMU)", None);
+    let mut exec = Beside::new("`exec -- true` in a virtual machine (in a container)", None);
+    for _ in 0..runs {
+        let (start, boot) = bare(place, &guest)?;
+        starts.plain.add_time(start);
+        boots.plain.add_time(boot);
+        let start = Instant::now();
+        starts.ours.add_time(peer.timed(Client::Own, &["start", NAME])?);
+        wait(&|| Ok(peer.says(Client::Own, &["console", NAME, "--show-log"])?.contains(UP)))?;
+        boots.ours.add_time(start.elapsed());
+        let inside = ["exec", NAME, "--", "true"];
+        // The agent comes a moment later.
+        wait(&|| Ok(peer.timed(Client::Own, &inside).is_ok()))?;
+        for _ in 0..5 {
+            exec.ours.add_time(peer.timed(Client::Own, &inside)?);
+            exec.plain.add_time(peer.timed(Client::Own, &["exec", "busy", "--", "true"])?);
+        }
+        peer.must(Client::Own, &["stop", NAME, "--force"])?;
+    }
+    peer.must(Client::Own, &["delete", NAME])?;
+    Ok(vec![starts, boots, exec])
+}
+
+/// Makes an image of the kernel and an empty disk, and a machine of it.
+fn import(peer: &Peer, place: &Place, guest: &Path) -> Result<()> {
+    place.write("machine/metadata.yaml", "architecture: x86_64\ncreation_date: 1\n")?;
+    let (boot, main) = (place.path().join("machine/boot"), place.path().join("machine.tar"));
+    fs::create_dir_all(&boot).context("make a folder")?;
+    for name in ["kernel", "initrd", "cmdline"] {
+        fs::copy(guest.join(name), boot.join(name)).context("copy a kernel")?;
+    }
+    let folder = place.path().join("machine").to_string_lossy().into_owned();
+    let main = main.to_string_lossy();
+    let disk = disk(place).to_string_lossy().into_owned();
+    let packed = ["--create", "--file", &main, "--directory", &folder, "metadata.yaml", "boot"];
+    let raw = ["create", "-q", "-f", "qcow2", &disk, "16M"];
+    for (program, words) in [("tar", &packed[..]), ("qemu-img", &raw)] {
+        if !shell::succeeds(&mut shell::command(program, words))? {
+            bail!("{program} failed");
+        }
+    }
+    peer.must(Client::Own, &["image", "import", &main, &disk, "--alias", "machine"])?;
+    let memory = format!("limits.memory={MEMORY}MiB");
+    peer.must(Client::Own, &["create", "machine", NAME, "--vm", "--config", &memory])
+}
+
+fn disk(place: &Place) -> PathBuf {
+    place.path().join("machine.qcow2")
+}
+
+/// Starts QEMU as a user would who wants such a machine: until it runs, and until its first program does.
+fn bare(place: &Place, guest: &Path) -> Result<(Duration, Duration)> {
+    let (socket, log) = (place.path().join("bare.sock"), place.path().join("bare.log"));
+    let at = |name: &str| guest.join(name).to_string_lossy().into_owned();
+    let line = fs::read_to_string(guest.join("cmdline")).context("read a kernel's words")?;
+    let (disk, qmp) = (disk(place), format!("unix:{},server=on,wait=off", socket.display()));
+    let (drive, serial) = (
+        format!("file={},if=virtio,snapshot=on", disk.display()),
+        format!("file:{}", log.display()),
+    );
+    let words = [
+        ["-nodefaults", "-no-user-config", "-S", "-accel"].as_slice(),
+        &["tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", MEMORY, "-smp", "1"],
+        &["-display", "none", "-device", "virtio-serial", "-drive", &drive],
+        &["-kernel", &at("kernel"), "-initrd", &at("initrd"), "-append", line.trim()],
+        &["-serial", &serial, "-qmp", &qmp],
+    ];
+    let start = Instant::now();
+    let mut command = shell::command("qemu-system-x86_64", &words.concat());
+    let child = command.stdin(Stdio::null()).spawn().context("start QEMU")?;
+    let _ended = Ended(child);
+    wait(&|| Ok(UnixStream::connect(&socket).is_ok_and(|stream| go(stream).is_ok())))?;
+    let runs = start.elapsed();
+    wait(&|| Ok(files::read(&log)?.contains(UP)))?;
+    Ok((runs, start.elapsed()))
+}
+
+/// Lets a machine go.
+fn go(mut stream: UnixStream) -> Result<()> {
+    let mut answers = BufReader::new(stream.try_clone()?).lines();
+    answers.next().context("no greeting")??;
+    for command in ["qmp_capabilities", "cont"] {
+        writeln!(stream, "{{\"execute\": \"{command}\"}}")?;
+        while !answers.next().context("no answer")??.contains("\"return\"") {}
+    }
+    Ok(())
+}
+
+fn wait(done: &dyn Fn() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while !done()? {
+        if Instant::now() > end {
+            bail!("a machine did not come up");
+        }
+        sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A program that ends with it.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
