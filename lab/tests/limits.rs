@@ -67,6 +67,14 @@ fn processors_at_start_and_live() {
     assert_eq!(daemon.sh("x", "nproc").text(), "1");
     daemon.cli(["config", "unset", "x", "limits.cpu"]).ok();
     assert_eq!(daemon.sh("x", "nproc").text(), all);
+    if let Ok(node) = std::fs::read_to_string("/sys/devices/system/node/node0/cpulist") {
+        daemon.cli(["config", "set", "x", "limits.cpu.nodes=0"]).ok();
+        let allowed = daemon.sh("x", "grep Cpus_allowed_list /proc/self/status").text();
+        assert_eq!(allowed.split_whitespace().nth(1), Some(node.trim()));
+        let absent = daemon.cli(["config", "set", "x", "limits.cpu.nodes=0,77"]);
+        absent.fails_with("node 77 is not here");
+        daemon.cli(["config", "unset", "x", "limits.cpu.nodes"]).ok();
+    }
     daemon.cli(["config", "set", "x", "limits.cpu.allowance=20ms/100ms"]).ok();
     let quota = kernel(&daemon, "x", "cpu.max", "cpu.cfs_quota_us");
     assert!(quota == "20000" || quota == "20000 100000", "{quota}");
@@ -223,8 +231,6 @@ fn a_machine_takes_memory_and_processors_while_it_runs() {
     daemon.launch();
     until("it has its memory again", || (mebibytes(&daemon) == whole).then_some(()));
     daemon.cli(["stop", "v", "--force"]).ok();
-    daemon.cli(["config", "set", "v", "limits.cpu.nodes=77"]).ok();
-    daemon.cli(["start", "v"]).fails_with("node 77 is not here");
     daemon.cli(["config", "set", "v", "limits.cpu.nodes=0"]).ok();
     daemon.cli(["config", "set", "v", "limits.memory.hugepages=true"]).ok();
     daemon.cli(["start", "v"]).fails_with("vm.nr_hugepages");

@@ -27,7 +27,7 @@ pub async fn update(
         let writable = super::list::writable(&old);
         etag::check(&seen, &writable, "instance", name)?;
         let new = changed(&old, change(writable)?)?;
-        check(db, &old, &new, running)?;
+        check(world, db, (&old, &new), running)?;
         Reconfigure::instance(db, &old, new)
     };
     let wanted = world.store.read(prepare)?;
@@ -43,11 +43,17 @@ pub async fn update(
     Ok(())
 }
 
-fn check(db: &Read<'_>, old: &Instance, new: &Instance, running: bool) -> Result<()> {
+fn check(
+    world: &World,
+    db: &Read<'_>,
+    (old, new): (&Instance, &Instance),
+    running: bool,
+) -> Result<()> {
     let home = crate::profiles::home(db, &old.project)?;
     super::check_profiles(db, &home, &new.profiles)?;
     let before = Typed::parse(&expand::expand(db, old)?)?;
     let after = Typed::parse_whole(&expand::expand(db, new)?)?;
+    super::spec::check_nodes(&after.options.limits, &world.host)?;
     if running {
         fixed_while_running(&before, &after)?;
     }
