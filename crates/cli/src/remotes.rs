@@ -9,11 +9,15 @@ use std::{
     sync::Arc,
 };
 
+use clap::{Arg, Command, CommandFactory};
 use client::{Client, Network};
 use serde::{Deserialize, Serialize};
 use tls::{Identity, Pin, Purpose};
 
-use crate::error::{Error, Result};
+use crate::{
+    arguments::Arguments,
+    error::{Error, Result},
+};
 
 /// The daemon of this machine.
 pub(crate) const LOCAL: &str = "local";
@@ -140,38 +144,112 @@ pub(crate) fn place(url: &str) -> Result<(String, u16)> {
 }
 
 /// The words without the names of servers, and the server that they are for.
+///
+/// Names of images keep one, as `local:`: so an image of the server is told from one that it would build.
 pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsString>, String)> {
+    let split = |word: &OsString| {
+        let (name, rest) = word.to_str()?.split_once(':')?;
+        remotes.has(name).then(|| (name.to_owned(), rest.to_owned()))
+    };
+    let usual = remotes.default_name().to_owned();
+    if !words.iter().any(|word| split(word).is_some()) {
+        return Ok((words, usual));
+    }
+    let command = Arguments::command();
+    let mut place = Place::new(&command);
     let mut chosen: Option<String> = None;
-    let (mut left, mut nouns, mut all) = (Vec::with_capacity(words.len()), 0_u8, true);
-    let mut verb = String::new();
+    let mut left = Vec::with_capacity(words.len());
     for (at, word) in words.into_iter().enumerate() {
-        let text = word.to_str().unwrap_or_default();
-        all = all && text != "--";
-        if at == 0 || !all || text.starts_with('-') {
-            left.push(word);
-            continue;
-        }
-        nouns = nouns.saturating_add(1);
-        if nouns == 1 {
-            verb = text.to_owned();
-        }
-        // What comes behind the instance is of the program that runs there; `remote` speaks of names alone.
-        let ours = verb != "remote" && !(verb == "exec" && nouns > 2);
-        match text.split_once(':').filter(|(name, _)| ours && remotes.has(name)) {
+        let meant = place.next(at, word.to_str().unwrap_or_default());
+        match split(&word).filter(|_| meant != Meant::Other) {
             Some((name, rest)) => {
-                if chosen.as_ref().is_some_and(|chosen| chosen != name) {
+                if chosen.as_ref().is_some_and(|chosen| *chosen != name) {
                     return Err(Error::Usage("a command works on one server"));
                 }
-                chosen = Some(name.to_owned());
-                // `list pi:` names the server alone.
-                if !rest.is_empty() {
-                    left.push(rest.into());
+                chosen = Some(name);
+                match (meant, rest.as_str()) {
+                    // `list pi:` names the server alone.
+                    (_, "") => {}
+                    (Meant::Image, rest) => left.push(format!("{LOCAL}:{rest}").into()),
+                    (_, rest) => left.push(rest.into()),
                 }
             }
             None => left.push(word),
         }
     }
-    Ok((left, chosen.unwrap_or_else(|| remotes.default_name().to_owned())))
+    Ok((left, chosen.unwrap_or(usual)))
+}
+
+/// What a word of a command line is.
+#[derive(Clone, Copy, PartialEq)]
+enum Meant {
+    /// Something on a server.
+    Thing,
+    /// An image on a server.
+    Image,
+    /// An option, a verb, or a word of the program that `exec` runs.
+    Other,
+}
+
+/// Where in a command line a word is.
+struct Place<'a> {
+    root: &'a Command,
+    /// The verb so far, of one word or more.
+    command: &'a Command,
+    verbs: usize,
+    things: usize,
+    /// Whether the next word is an option's value.
+    value: bool,
+    over: bool,
+}
+
+impl<'a> Place<'a> {
+    fn new(root: &'a Command) -> Place<'a> {
+        Place { root, command: root, verbs: 0, things: 0, value: false, over: false }
+    }
+
+    fn next(&mut self, at: usize, word: &str) -> Meant {
+        self.over |= word == "--";
+        if at == 0 || self.over || std::mem::take(&mut self.value) {
+            return Meant::Other;
+        }
+        if word.starts_with('-') {
+            self.value = self.takes_value(word);
+            return Meant::Other;
+        }
+        if self.things == 0
+            && let Some(verb) = self.command.find_subcommand(word)
+        {
+            (self.command, self.verbs) = (verb, self.verbs + 1);
+            return Meant::Other;
+        }
+        self.things += 1;
+        // What comes behind the instance is of the program that runs there; `remote` speaks of names alone.
+        match (self.verbs, self.command.get_name(), self.things) {
+            (1, "launch" | "create" | "rebuild", 1) => Meant::Image,
+            (1, "exec", 2..) => Meant::Other,
+            _ if self.is_about_remotes() => Meant::Other,
+            _ => Meant::Thing,
+        }
+    }
+
+    fn is_about_remotes(&self) -> bool {
+        let remote = self.root.find_subcommand("remote");
+        let is = |one: &Command, other: &Command| std::ptr::eq(one, other);
+        remote.is_some_and(|remote| {
+            is(remote, self.command) || remote.get_subcommands().any(|verb| is(verb, self.command))
+        })
+    }
+
+    /// Whether an option is one that the next word belongs to.
+    fn takes_value(&self, word: &str) -> bool {
+        let is = |option: &Arg| match word.strip_prefix("--") {
+            Some(long) => option.get_long() == Some(long),
+            None => option.get_short().is_some_and(|short| word == format!("-{short}")),
+        };
+        let mut all = self.command.get_arguments().chain(self.root.get_arguments());
+        all.any(|option| is(option) && option.get_action().takes_values())
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +282,15 @@ mod tests {
             ("mc copy pi:web nas:web", "", ""),
             ("mc remote remove pi:", "mc remote remove pi:", "local"),
             ("mc delete local:web", "mc delete web", "local"),
+            ("mc launch local:busybox x", "mc launch local:busybox x", "local"),
+            ("mc launch -c a=b pi:base pi:web", "mc launch -c a=b local:base web", "pi"),
+            (
+                "mc rebuild local:busybox web --force",
+                "mc rebuild local:busybox web --force",
+                "local",
+            ),
+            ("mc --project p exec pi:web echo nas:x", "mc --project p exec web echo nas:x", "pi"),
+            ("mc storage volume create pi:fast data", "mc storage volume create fast data", "pi"),
         ] {
             match chosen(line) {
                 Ok(found) => assert_eq!(found, (words.into(), server.into()), "{line}"),
