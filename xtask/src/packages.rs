@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 25] = [
+const TESTS: [Needed; 26] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -27,6 +27,7 @@ const TESTS: [Needed; 25] = [
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),
     ("/usr/lib/python3/dist-packages/boto3/__init__.py", "python3-boto3"),
+    ("openssl", "openssl"),
     ("s3cmd", "s3cmd"),
     ("swtpm", "swtpm"),
     ("tar", "tar"),
