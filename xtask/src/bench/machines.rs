@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What the small machine says when its programs run.
 const UP: &str = "guest is up";
 const NAME: &str = "machine";
+/// The container.
+const BESIDE: &str = "beside";
 const MEMORY: &str = "256";
 
 pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Beside>> {
@@ -39,6 +41,7 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
     let mut starts = Beside::new("`start` of a virtual machine until QEMU runs (bare QEMU)", None);
     let mut boots = Beside::new("the same until its first program runs (bare QEMU)", None);
     let mut exec = Beside::new("`exec -- true` in a virtual machine (in a container)", None);
+    peer.must(Client::Own, &["launch", "local:busybox", BESIDE])?;
     for _ in 0..runs {
         let (start, boot) = bare(place, &guest)?;
         starts.plain.add_time(start);
@@ -52,11 +55,11 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
         wait(&|| Ok(peer.timed(Client::Own, &inside).is_ok()))?;
         for _ in 0..5 {
             exec.ours.add_time(peer.timed(Client::Own, &inside)?);
-            exec.plain.add_time(peer.timed(Client::Own, &["exec", "busy", "--", "true"])?);
+            exec.plain.add_time(peer.timed(Client::Own, &["exec", BESIDE, "--", "true"])?);
         }
         peer.must(Client::Own, &["stop", NAME, "--force"])?;
     }
-    peer.must(Client::Own, &["delete", NAME])?;
+    peer.must(Client::Own, &["delete", BESIDE, NAME, "--force"])?;
     Ok(vec![starts, boots, exec])
 }
 
