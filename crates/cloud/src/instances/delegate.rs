@@ -38,8 +38,11 @@ pub(super) async fn of(
     let mut named = vec![(typed.root_pool()?.to_owned(), instance.root()?)];
     for disk in typed.devices.values().filter_map(|device| device.disk()) {
         if let Some(DiskSource::Volume { pool, volume, path: None }) = disk.origin() {
-            let key = world.store.read(|db| Key::of(db, pool, &instance.project, volume))?;
-            named.push((pool.to_owned(), key.on_disk()?));
+            match world.store.read(|db| Key::of(db, pool, &instance.project, volume)) {
+                // The start goes on without it.
+                Err(Error::NotFound { .. }) if !disk.required => {}
+                key => named.push((pool.to_owned(), key?.on_disk()?)),
+            }
         }
     }
     let mut all = Vec::new();

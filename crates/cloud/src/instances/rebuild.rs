@@ -90,9 +90,12 @@ impl Rebuild {
                 return Err(Error::invalid("rebuild", why));
             }
             image.iter().try_for_each(|wanted| wanted.check(db))?;
+            let mut root = NewRoot::new(db, old.kind(), &typed)?;
+            // Where it is, whatever its devices say.
+            root.pool = super::snapshots::pool_of(db, project, name)?;
             Ok(Rebuild {
                 caller: caller.clone(),
-                root: NewRoot::new(db, old.kind(), &typed)?,
+                root,
                 old_config: super::root::options_of(db, &old)?,
                 old,
                 image,
