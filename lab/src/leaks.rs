@@ -170,8 +170,16 @@ fn names(daemon: &Daemon, path: &str) -> Vec<String> {
 
 /// Folders of the state that hold only what somebody made.
 fn files(daemon: &Daemon) -> Vec<String> {
-    let folders =
-        ["backups/instances", "cache", "images", "logs", "networks", "run", "storage-pools"];
+    let folders = [
+        "backups/instances",
+        "cache",
+        "devlxd",
+        "images",
+        "logs",
+        "networks",
+        "run",
+        "storage-pools",
+    ];
     let folders = folders.map(|name| daemon.folder().join(name));
     folders.iter().flat_map(|folder| entries(folder)).map(|path| shown(&path)).collect()
 }

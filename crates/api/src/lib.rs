@@ -17,6 +17,7 @@ mod access;
 mod bucket_backups;
 mod buckets;
 mod certificates;
+mod devlxd;
 mod door;
 mod error;
 mod events;
@@ -39,6 +40,7 @@ mod storage;
 mod upload;
 mod volumes;
 
+pub use devlxd::desk;
 pub use door::door;
 use routes::Routes;
 

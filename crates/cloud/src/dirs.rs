@@ -33,6 +33,7 @@ impl Dirs {
             (self.networks(), 0o711),
             (self.runs(), 0o711),
             (self.machines(), 0o711),
+            (self.guests(), 0o700),
             (self.logs(), 0o700),
             (self.cache(), 0o700),
         ] {
@@ -125,6 +126,15 @@ impl Dirs {
     /// What QEMU sees of one virtual machine's: its root, its sockets.
     pub fn machine(&self, id: &str) -> PathBuf {
         self.machines().join(id)
+    }
+
+    fn guests(&self) -> PathBuf {
+        self.root.join("devlxd")
+    }
+
+    /// What a container sees as `/dev/lxd`: a folder with its socket.
+    pub fn devlxd(&self, id: &str) -> PathBuf {
+        self.guests().join(id)
     }
 
     fn logs(&self) -> PathBuf {

@@ -11,6 +11,7 @@ pub mod certificates;
 mod compression;
 mod copies;
 pub mod db;
+pub mod devlxd;
 mod dirs;
 mod error;
 pub mod etag;

@@ -20,6 +20,7 @@ use wire::{EventLifecycle, Requestor};
 use crate::{
     Dirs, Host, Result,
     access::Rights,
+    devlxd::{self, Desk},
     instances::guests::{Guest, Guests},
     names,
     server::Doors,
@@ -54,6 +55,7 @@ pub struct World {
     pub started: mpsc::UnboundedSender<Guest>,
     runner: OnceLock<Runner<World>>,
     doors: OnceLock<Doors>,
+    desk: OnceLock<Desk>,
     identity: OnceLock<Identity>,
     /// Held while the server's certificate is made.
     making: Mutex<()>,
@@ -105,6 +107,7 @@ impl World {
             started,
             runner: OnceLock::new(),
             doors: OnceLock::new(),
+            desk: OnceLock::new(),
             identity: OnceLock::new(),
             making: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -129,6 +132,18 @@ impl World {
     /// The doors that clients come in by, where there are some.
     pub(crate) fn doors(&self) -> Option<&Doors> {
         self.doors.get()
+    }
+
+    /// Gives the world what answers the instances; once, before they are found.
+    pub fn set_desk(&self, serve: devlxd::Serve) {
+        if self.desk.set(Desk::new(serve)).is_err() {
+            tracing::error!("the world answers its instances already");
+        }
+    }
+
+    /// What answers the instances, where there is something.
+    pub(crate) fn desk(&self) -> Option<&Desk> {
+        self.desk.get()
     }
 
     /// The server's certificate: made when it is first asked for, and read once.

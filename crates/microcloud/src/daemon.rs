@@ -132,6 +132,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         store,
     });
     let world = Arc::new(world);
+    world.set_desk(api::desk(world.clone()));
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());

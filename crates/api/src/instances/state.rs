@@ -80,10 +80,15 @@ fn paused(world: &World, project: &str, name: &str) -> bool {
 fn concerns(action: StateAction, status: StatusCode) -> bool {
     match action {
         StateAction::Start => status == StatusCode::STOPPED,
-        StateAction::Stop => status == StatusCode::RUNNING || status == StatusCode::FROZEN,
-        StateAction::Restart | StateAction::Freeze => status == StatusCode::RUNNING,
+        StateAction::Stop => runs(status) || status == StatusCode::FROZEN,
+        StateAction::Restart | StateAction::Freeze => runs(status),
         StateAction::Unfreeze => status == StatusCode::FROZEN,
     }
+}
+
+/// Whether it runs; some say of themselves that they are ready.
+fn runs(status: StatusCode) -> bool {
+    status == StatusCode::RUNNING || status == StatusCode::READY
 }
 
 /// Those of a project that did not do as they were told.

@@ -162,7 +162,9 @@ async fn fitting(cx: &Context, action: StateAction) -> Result<Vec<String>> {
         StateAction::Start => code == StatusCode::STOPPED || code == StatusCode::ERROR,
         StateAction::Unfreeze => code == StatusCode::FROZEN,
         StateAction::Stop => code != StatusCode::STOPPED,
-        StateAction::Restart | StateAction::Freeze => code == StatusCode::RUNNING,
+        StateAction::Restart | StateAction::Freeze => {
+            code == StatusCode::RUNNING || code == StatusCode::READY
+        }
     };
     let fitting = instances.into_iter().filter(|full| fits(full.instance.status_code));
     Ok(fitting.map(|full| full.instance.name).collect())

@@ -18,8 +18,8 @@ use super::{
     volatile,
 };
 use crate::{
-    Error, Host, Result, World, blocking::blocking, db::instances::Instance, expand::Expanded,
-    names, networks::ports, volumes::attach,
+    Error, Host, Result, World, blocking::blocking, db::instances::Instance, devlxd,
+    expand::Expanded, names, networks::ports, volumes::attach,
 };
 
 /// What the steps of a start learn.
@@ -79,7 +79,11 @@ impl Starting<'_> {
             Ok::<_, Error>(monitor)
         })
         .await?;
-        world.guests.hold(Guest::new(project, name, monitor, spec, Phase::Starting));
+        let guest = Guest::new(project, name, monitor, spec, Phase::Starting);
+        world.guests.hold(guest.clone());
+        if devlxd::is_mounted(&guest) {
+            devlxd::listen(world, &guest);
+        }
         Ok(())
     }
 
@@ -90,7 +94,11 @@ impl Starting<'_> {
         generation: u64,
     ) -> Result<InstanceSpec> {
         let (world, id) = (self.world, self.id());
-        let mounts = attach::mounts(world, &self.instance.project, &typed.devices).await?;
+        let mut mounts = attach::mounts(world, &self.instance.project, &typed.devices).await?;
+        if typed.options.security.devlxd {
+            devlxd::folder(world, &id)?;
+            mounts.insert(0, devlxd::mount(world, &id));
+        }
         let devices = match delegate::of(world, self.instance, typed).await?[..] {
             [] => Vec::new(),
             _ => vec![delegate::device()?],
@@ -231,7 +239,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
     const TRIES: u32 = 200;
     const PAUSE: Duration = Duration::from_millis(10);
     let id = names::instance_id(project, name);
-    let run = world.dirs.run(&id);
+    let (run, inside) = (world.dirs.run(&id), world.dirs.devlxd(&id));
     blocking("clean up", move || {
         for _ in 0..TRIES {
             match runtime::cleanup(&run) {
@@ -242,6 +250,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
         runtime::cleanup(&run)
     })
     .await?;
+    devlxd::remove(&inside).map_err(Error::file("remove", &inside))?;
     super::apparmor::unload(world, &id).await
 }
 

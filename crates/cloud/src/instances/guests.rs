@@ -16,7 +16,7 @@ use spec::InstanceSpec;
 use tokio::sync::watch;
 
 use super::machine::trouble::Trouble;
-use crate::names;
+use crate::{devlxd::GuestSide, names};
 
 /// Where a guest stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ struct Inner {
     agent: Mutex<Option<agent::Agent>>,
     shares: Mutex<BTreeMap<String, agent::Share>>,
     trouble: Mutex<Option<Trouble>>,
+    devlxd: GuestSide,
 }
 
 impl Guest {
@@ -84,6 +85,7 @@ impl Guest {
             agent: Mutex::default(),
             shares: Mutex::default(),
             trouble: Mutex::default(),
+            devlxd: GuestSide::default(),
         }))
     }
 
@@ -143,6 +145,11 @@ impl Guest {
     pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) -> Option<Trouble> {
         let mut now = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut now, trouble)
+    }
+
+    /// Its side of the guest API.
+    pub fn devlxd(&self) -> &GuestSide {
+        &self.0.devlxd
     }
 
     /// Where it stands.
@@ -219,6 +226,7 @@ impl Guests {
             map.remove(&id);
         }
         drop(map);
+        guest.devlxd().hush();
         guest.set_phase(Phase::Gone);
     }
 

@@ -117,8 +117,11 @@ impl Profiles {
 pub(crate) fn status(guests: &Guests, project: &str, name: &str) -> StatusCode {
     let guest = guests.get(project, name);
     match guest.as_ref().map(Guest::phase) {
-        Some(Phase::Running) if guest.is_some_and(|guest| guest.trouble().is_some()) => {
+        Some(Phase::Running) if guest.as_ref().is_some_and(|guest| guest.trouble().is_some()) => {
             StatusCode::ERROR
+        }
+        Some(Phase::Running) if guest.is_some_and(|guest| guest.devlxd().is_ready()) => {
+            StatusCode::READY
         }
         Some(Phase::Running) => StatusCode::RUNNING,
         Some(Phase::Frozen) => StatusCode::FROZEN,

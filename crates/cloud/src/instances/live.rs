@@ -12,6 +12,7 @@ pub(crate) async fn apply(world: &World, project: &str, name: &str) -> Result<()
     })?;
     let Some(expanded) = expanded else { return Ok(()) };
     let typed = Typed::parse(&expanded)?;
+    crate::devlxd::apply(world, &guest, typed.options.security.devlxd);
     if guest.spec().machine {
         // They were changed before its row was written.
         return Ok(());

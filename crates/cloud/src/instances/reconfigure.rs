@@ -163,6 +163,13 @@ impl Reconfigure {
         world.submit(self, request)?.result().await.map_err(Error::failed)
     }
 
+    /// Tells those that run what they are now, once it is written.
+    pub(crate) fn tell_guests(&self, world: &World) {
+        for of in &self.instances {
+            crate::devlxd::changed(world, of.name(), (&of.whole.before, &of.whole.after));
+        }
+    }
+
     /// Puts the rows in place; fails when somebody else changed them meanwhile.
     pub(crate) fn write(&self, db: &mut Write<'_>) -> Result<()> {
         if let Some(profile) = &self.profile {

@@ -31,6 +31,7 @@ pub async fn update(
         Reconfigure::instance(db, &old, new)
     };
     let wanted = world.store.read(prepare)?;
+    let told = wanted.clone();
     if wanted.acts(world)? {
         wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
@@ -38,6 +39,7 @@ pub async fn update(
     } else {
         world.store.write(|db| prepare(db)?.write(db)).await?;
     }
+    told.tell_guests(world);
     super::live::apply(world, project, name).await?;
     world.tell(caller, project, "instance-updated", url::instance(project, name));
     Ok(())

@@ -97,6 +97,9 @@ pub(crate) fn was_running(config: &Raw) -> bool {
 /// Notes whether it runs.
 pub(crate) fn set_power(config: &mut Raw, power: PowerState) {
     config.set("volatile.last_state.power", power_word(power));
+    if power == PowerState::Stopped {
+        config.remove(crate::devlxd::READY);
+    }
 }
 
 fn power_word(power: PowerState) -> &'static str {

@@ -37,6 +37,7 @@ pub async fn update(
         Reconfigure::profile(db, row, new)
     };
     let wanted = world.store.read(prepare)?;
+    let told = wanted.clone();
     if wanted.acts(world)? {
         wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
@@ -44,6 +45,7 @@ pub async fn update(
     } else {
         world.store.write(|db| prepare(db)?.write(db)).await?;
     }
+    told.tell_guests(world);
     let (row, users) = world
         .store
         .read(|db| Ok::<_, crate::Error>((super::find(db, project, name)?, rows::users(db)?)))?;

@@ -16,7 +16,7 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     db::instances::{self as rows, Instance, Made},
-    expand,
+    devlxd, expand,
     instances::{
         boot, exit,
         guests::{Guest, Phase},
@@ -115,6 +115,7 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
             return boot::end(world, &row.project, &row.name).await.map(|()| None);
         }
         world.guests.hold(guest.clone());
+        devlxd::find_again(world, &guest, row)?;
         // An error means that the daemon is about to end.
         let _ = world.started.send(guest);
         return Ok(None);

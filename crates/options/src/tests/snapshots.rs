@@ -16,6 +16,7 @@ const BESIDE_THE_SURFACE: &[&str] = &[
     "instance resource-limits limits.kernel.*",
     "instance snapshots snapshots.retention",
     "instance volatile volatile.<name>.name",
+    "instance volatile volatile.last_state.ready",
     "server miscellaneous user.*",
     "storage-btrfs bucket-conf user.*",
     "storage-btrfs pool-conf source.encrypt",

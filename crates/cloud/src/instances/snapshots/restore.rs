@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Caller, Error, Result, World,
     db::instances::{self as rows, Instance},
-    expand,
+    devlxd, expand,
     instances::{
         guests::{After, Guest, Phase},
         options::Typed,
@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// What the server remembers of the instance and not of its past.
-const KEPT: [&str; 3] = ["volatile.uuid", "volatile.last_state.power", "volatile.idmap.base"];
+const KEPT: [&str; 4] =
+    ["volatile.uuid", "volatile.last_state.power", devlxd::READY, "volatile.idmap.base"];
 
 /// What is done to put an instance back, once it is stopped.
 #[derive(Serialize, Deserialize)]

@@ -6,6 +6,11 @@ use crate::{Lines, Options, Problem};
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "instance", group = "security", check = Self::consistent)]
 pub struct Security {
+    /// Whether the instance may ask the server about itself, on `/dev/lxd/sock`.
+    ///
+    /// Turned off while it runs, nothing is answered any more; turned on, it is from the next start on.
+    #[option(key = "security.devlxd", default = "true", since = "restrict_devlxd")]
+    pub devlxd: bool,
     /// First id of the host that the instance's own map starts with.
     #[option(
         key = "security.idmap.base",

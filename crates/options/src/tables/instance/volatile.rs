@@ -44,6 +44,9 @@ pub struct Volatile {
     /// State in which the server left the instance.
     #[option(key = "volatile.last_state.power")]
     pub last_state_power: Option<PowerState>,
+    /// Whether the instance said that it is ready, since it was started.
+    #[option(key = "volatile.last_state.ready", since = "instance_ready_state")]
+    pub last_state_ready: Option<bool>,
     /// Identity of the instance over its whole life.
     #[option(key = "volatile.uuid")]
     pub uuid: Option<String>,

@@ -1,0 +1,95 @@
+//! The guest API: what an instance may ask of the server, on `/dev/lxd/sock` inside of it.
+//!
+//! ```text
+//! start of a container ─> folder devlxd/<id>, bound read-only at /dev/lxd ─> listen: its own socket in it
+//!    another daemon    ─> listen anew, in the same folder: who runs sees the new socket
+//!    security.devlxd=false, or its end ─> hush: no socket, and no connection that was
+//! ```
+//! Who asks is known by the socket it came over, never by what a process says or is: there is one for each
+//! instance, in a folder that no other one sees. What is said there is the door's business (`api`).
+
+mod guest;
+mod news;
+mod place;
+mod verbs;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    net::UnixStream,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
+
+pub use self::{
+    guest::{GuestSide, News},
+    verbs::{About, about, config, devices, key, meta_data, set_state},
+};
+pub(crate) use self::{
+    news::changed,
+    place::{folder, is_mounted, listen, mount, remove},
+    verbs::READY,
+};
+use crate::{
+    Result, World, db::instances::Instance, expand, instances::guests::Guest,
+    instances::options::Typed,
+};
+
+/// Connections of all instances at a time; more wait in the kernel.
+const MOST: usize = 256;
+
+/// One connection of an instance.
+pub struct Connection {
+    /// Who it is from.
+    pub guest: Guest,
+    /// The bytes.
+    pub stream: UnixStream,
+    /// Its sender is gone once the instance may ask nothing any more.
+    pub open: watch::Receiver<()>,
+    /// Kept as long as the connection is, whatever becomes of it.
+    pub seat: Seat,
+}
+
+/// One of the connections that an instance may have, and all together.
+#[derive(Clone)]
+pub struct Seat(
+    #[expect(dead_code, reason = "it is given back when it is dropped")]
+    Arc<[OwnedSemaphorePermit; 2]>,
+);
+
+/// Serves one connection until it is over.
+pub type Serve = Arc<dyn Fn(Connection) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What is behind the sockets of all instances.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    serve: Serve,
+    seats: Arc<Semaphore>,
+}
+
+impl Desk {
+    pub(crate) fn new(serve: Serve) -> Desk {
+        Desk { serve, seats: Arc::new(Semaphore::new(MOST)) }
+    }
+}
+
+/// Lets a guest that runs ask, or not, as its options say now. One that was started without stays without
+/// until its next start.
+pub(crate) fn apply(world: &World, guest: &Guest, wanted: bool) {
+    let side = guest.devlxd();
+    if !wanted {
+        side.hush();
+        // It is only a name: nobody listens there any more.
+        place::unlink(world, guest);
+    } else if is_mounted(guest) && !side.listens() {
+        listen(world, guest);
+    }
+}
+
+/// The same for a guest that an earlier daemon left.
+pub(crate) fn find_again(world: &World, guest: &Guest, row: &Instance) -> Result<()> {
+    guest.devlxd().set_ready(row.config.get(READY) == Some("true"));
+    let typed = world.store.read(|db| Typed::parse(&expand::expand(db, row)?))?;
+    apply(world, guest, typed.options.security.devlxd);
+    Ok(())
+}
