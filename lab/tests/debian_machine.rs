@@ -55,6 +55,7 @@ fn debian_boots_in_a_machine_and_is_reached_by_its_agent() {
         let back = daemon.run(client, &["file", "pull", "v1/root/file", "-"]).text();
         assert_eq!(back.trim(), "there and back", "{client:?}");
     }
+    devlxd(&daemon);
     // Programs survive the agent's restart.
     daemon.sh("v1", "setsid sleep 1000 >/dev/null 2>&1 & systemctl restart microcloud-agent");
     within(BOOT, "the agent answers again", || {
@@ -62,4 +63,46 @@ fn debian_boots_in_a_machine_and_is_reached_by_its_agent() {
     });
     daemon.lxc(["stop", "v1"]).ok();
     assert_eq!(daemon.status("v1"), "Stopped");
+}
+
+/// A request to the guest API from within.
+const ASK: &str = r#"ask() { perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new("/dev/lxd/sock") or die "no: $!\n";
+    print $s "$ARGV[0] HTTP/1.0\r\nContent-Length: " . length($ARGV[1] // "") . "\r\n\r\n$ARGV[1]";
+    while (<$s>) { print; $| = 1 }' "$@"; }; "#;
+
+/// The machine hears of itself as a container does, over its agent.
+fn devlxd(daemon: &Daemon) {
+    let ask = |line: &str| daemon.sh("v1", &format!("{ASK} {line}"));
+    daemon.lxc(["config", "set", "v1", "user.note=mine"]).ok();
+    within(BOOT, "somebody answers", || (ask("ask 'GET /'").status == 0).then_some(()));
+    let said = ask("ask 'GET /1.0/config/user.note'").text();
+    assert!(said.ends_with("\r\n\r\nmine"), "{said}");
+    assert!(ask("ask 'GET /1.0'").text().contains("virtual-machine"));
+    assert!(ask("ask 'GET /1.0/config/volatile.uuid'").text().contains(" 403 "));
+    assert!(ask("ask 'PATCH /1.0' '{\"state\":\"Ready\"}'").text().contains(" 200 OK"));
+    assert_eq!(daemon.status("v1"), "Ready");
+    let said = daemon.cli([
+        "exec",
+        "v1",
+        "--user",
+        "1000",
+        "--",
+        "sh",
+        "-c",
+        &format!("{ASK} ask 'GET /'"),
+    ]);
+    assert!(said.fails().contains("Permission denied"));
+    // What changes is told.
+    ask("(ask 'GET /1.0/events' > /root/events 2>&1 &)").ok();
+    within(BOOT, "a change is told", || {
+        daemon.lxc(["config", "set", "v1", &format!("user.{}=x", std::process::id())]).ok();
+        daemon.lxc(["config", "unset", "v1", &format!("user.{}", std::process::id())]).ok();
+        daemon.sh("v1", "cat /root/events").text().contains("\"old_value\":\"x\"").then_some(())
+    });
+    daemon.lxc(["config", "set", "v1", "security.devlxd=false"]).ok();
+    within(BOOT, "the socket goes", || {
+        (daemon.sh("v1", "test -e /dev/lxd/sock").status == 1).then_some(())
+    });
+    daemon.lxc(["config", "set", "v1", "security.devlxd=true"]).ok();
+    within(BOOT, "it comes back", || (ask("ask 'GET /'").status == 0).then_some(()));
 }

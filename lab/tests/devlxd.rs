@@ -1,4 +1,5 @@
 //! The guest API, `/dev/lxd/sock`: what an instance hears of itself, and what it never may.
+#![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -11,6 +11,7 @@
 //!       ── HTTP/2: /1.0/... ─────────────────>  info, state, clock, exec, files
 //! Exec  ── pipes or a socket in place of the terminal, pumped by tasks
 //! Files ── contents through files without a name
+//! Visitor ── somebody inside who asks the daemon, carried to it
 //! ```
 //!
 //! What lies inside is the guest's: its agent may be dead, hung or hostile. Every call has a time
@@ -28,6 +29,6 @@ mod watched;
 mod words;
 
 pub use error::{Error, Result};
-pub use guest::{port, serve};
-pub use host::{Agent, Exec, Files};
+pub use guest::{port, serve, serve_at};
+pub use host::{Agent, Exec, Files, Visitor};
 pub use words::{Disk, Info, PROTOCOLS, Share, State};

@@ -129,6 +129,14 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
 }
 
+/// Somebody inside came to ask the daemon.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Arrived {
+    /// For the addresses of its streams.
+    pub(crate) id: u64,
+}
+
 /// Files are to be accessed, with this folder as the ceiling.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,6 +1,6 @@
 //! Which request is for whom.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, path::Path, sync::Arc};
 
 use hyper::{Method, Request, Response, body::Incoming};
 
@@ -10,14 +10,25 @@ use super::{
     info,
     reply::{Refusal, Reply},
     shares, state,
+    visitors::{self, Visitors},
 };
 use crate::body::Body;
 
 /// What belongs to one connection, and ends with it.
-#[derive(Default)]
 pub(super) struct Session {
     programs: Programs,
     accesses: Accesses,
+    visitors: Visitors,
+}
+
+impl Session {
+    pub(super) fn new(visitors: &Path) -> Session {
+        Session {
+            programs: Programs::default(),
+            accesses: Accesses::default(),
+            visitors: Visitors::new(visitors),
+        }
+    }
 }
 
 pub(super) async fn answer(
@@ -38,6 +49,11 @@ async fn route(session: &Session, request: Request<Incoming>) -> Reply {
         (&Method::DELETE, ["1.0", "shares"]) => shares::delete(request).await,
         (&Method::POST, ["1.0", "exec"]) => exec::start(&session.programs, request).await,
         (&Method::POST, ["1.0", "files"]) => files::begin(&session.accesses, request).await,
+        (&Method::POST, ["1.0", "visitors"]) => visitors::wait(&session.visitors).await,
+        (&Method::DELETE, ["1.0", "visitors"]) => visitors::close(&session.visitors),
+        (_, ["1.0", "visitors", id, what @ ..]) => {
+            visitor(&session.visitors, number(id)?, what, request).await
+        }
         (_, ["1.0", "exec", id, what @ ..]) => program(session, number(id)?, what, request).await,
         (_, ["1.0", "files", id, what @ ..]) => file(session, number(id)?, what, request).await,
         _ => Err(Refusal::Unknown),
@@ -68,6 +84,15 @@ async fn file(session: &Session, id: u64, what: &[&str], request: Request<Incomi
         (&Method::POST, []) => files::ask(access, request).await,
         (&Method::GET, ["content"]) => files::contents(&access).await,
         (&Method::PUT, ["content"]) => files::write(&access, request).await,
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+async fn visitor(visitors: &Visitors, id: u64, what: &[&str], request: Request<Incoming>) -> Reply {
+    match (request.method(), what) {
+        (&Method::DELETE, []) => visitors::forget(visitors, id),
+        (&Method::PUT, ["0"]) => visitors::tell(visitors, id, request).await,
+        (&Method::GET, ["1"]) => visitors::hear(visitors, id),
         _ => Err(Refusal::Unknown),
     }
 }

@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod pump;
 mod spool;
+mod visitors;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 pub use exec::Exec;
 pub use files::Files;
+pub use visitors::Visitor;
 
 use self::call::Requests;
 use crate::{

@@ -1,6 +1,8 @@
 //! Between a descriptor of the daemon's and a stream of the agent's.
 
-use bytes::BytesMut;
+use std::io;
+
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Method;
 use tokio::{
@@ -12,28 +14,32 @@ use super::call::Requests;
 use crate::{body::Body, limits};
 
 /// Sends all that is read, until the end of it or until nobody takes it.
-pub(super) async fn upload(requests: &Requests, path: &str, mut from: impl AsyncRead + Unpin) {
+pub(super) async fn upload(requests: &Requests, path: &str, from: impl AsyncRead + Unpin) {
     let (pieces, body) = mpsc::channel(1);
     let request = requests.request(Method::PUT, path, Body::Pieces(body));
     let answer = requests.send("take input", request);
-    let feed = async move {
-        let mut buffer = BytesMut::new();
-        loop {
-            buffer.reserve(limits::BLOCK);
-            match from.read_buf(&mut buffer).await {
-                Ok(1..) => {}
-                _ => break,
-            }
-            if pieces.send(Ok(buffer.split().freeze())).await.is_err() {
-                break;
-            }
-        }
-        // Its end is told by dropping `pieces`; what reads is closed with it.
-    };
     tokio::select! {
         // The program takes no more, or is gone.
         _ = answer => {}
-        () = async { feed.await; std::future::pending().await } => {}
+        () = async { feed(from, pieces).await; std::future::pending().await } => {}
+    }
+}
+
+/// Passes on all that is read. Its end is told by dropping `pieces`; what reads is closed with it.
+pub(super) async fn feed(
+    mut from: impl AsyncRead + Unpin,
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+) {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(limits::BLOCK);
+        match from.read_buf(&mut buffer).await {
+            Ok(1..) => {}
+            _ => break,
+        }
+        if pieces.send(Ok(buffer.split().freeze())).await.is_err() {
+            break;
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub struct News {
 #[derive(Default)]
 pub struct GuestSide {
     ready: AtomicBool,
+    allowed: AtomicBool,
     listening: Mutex<Option<watch::Sender<()>>>,
     news: OnceLock<broadcast::Sender<News>>,
     /// When its next request is due.
@@ -46,6 +47,15 @@ impl GuestSide {
 
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Whether its options let it ask.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.allowed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn allow(&self, allowed: bool) {
+        self.allowed.store(allowed, Ordering::SeqCst);
     }
 
     /// Begins to listen: what is given ends when [`GuestSide::hush`] is called, or this anew.

@@ -5,16 +5,20 @@
 //!    another daemon    ─> listen anew, in the same folder: who runs sees the new socket
 //!    security.devlxd=false, or its end ─> hush: no socket, and no connection that was
 //! ```
+//! Of a virtual machine the agent listens, and carries what comes to it here ([`agent::Visitor`]).
+//!
 //! Who asks is known by the socket it came over, never by what a process says or is: there is one for each
 //! instance, in a folder that no other one sees. What is said there is the door's business (`api`).
 
 mod guest;
 mod news;
 mod place;
+mod source;
 mod verbs;
 
 use std::sync::Arc;
 
+use agent::Agent;
 use futures_util::future::BoxFuture;
 use tokio::{
     net::UnixStream,
@@ -27,7 +31,7 @@ pub use self::{
 };
 pub(crate) use self::{
     news::changed,
-    place::{folder, is_mounted, listen, mount, remove},
+    place::{folder, is_mounted, mount, remove},
     verbs::READY,
 };
 use crate::{
@@ -73,16 +77,38 @@ impl Desk {
     }
 }
 
-/// Lets a guest that runs ask, or not, as its options say now. One that was started without stays without
-/// until its next start.
+/// Lets a guest that runs ask, or not, as its options say now. A container that was started without stays
+/// without until its next start.
 pub(crate) fn apply(world: &World, guest: &Guest, wanted: bool) {
     let side = guest.devlxd();
+    side.allow(wanted);
+    if guest.spec().machine {
+        return apply_to_machine(world, guest, wanted);
+    }
     if !wanted {
         side.hush();
         // It is only a name: nobody listens there any more.
         place::unlink(world, guest);
     } else if is_mounted(guest) && !side.listens() {
-        listen(world, guest);
+        place::listen(world, guest);
+    }
+}
+
+fn apply_to_machine(world: &World, guest: &Guest, wanted: bool) {
+    let Some(agent) = guest.agent() else { return };
+    if wanted && !guest.devlxd().listens() {
+        listen_by(world.desk(), guest, &agent);
+    } else if !wanted && guest.devlxd().listens() {
+        guest.devlxd().hush();
+        // One that does not hear it has a socket that nobody answers.
+        tokio::spawn(async move { drop(agent.turn_away().await) });
+    }
+}
+
+/// Takes those who come to the agent of a virtual machine, if they may.
+pub(crate) fn listen_by(desk: Option<&Desk>, guest: &Guest, agent: &Agent) {
+    if let (Some(desk), true) = (desk, guest.devlxd().is_allowed()) {
+        source::take(desk, guest, source::Source::Agent(agent.clone()));
     }
 }
 

@@ -8,33 +8,25 @@ use std::{
         unix::fs::{DirBuilderExt, PermissionsExt, chown},
     },
     path::Path,
-    sync::Arc,
-    time::Duration,
 };
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use spec::Mount;
-use tokio::{
-    net::UnixListener,
-    sync::{Semaphore, watch},
-};
+use tokio::net::UnixListener;
 
-use super::{Connection, Desk, Seat};
+use super::source::{Source, take};
 use crate::{Error, Result, World, instances::guests::Guest, names};
 
 /// Inside of a container.
 const TARGET: &str = "/dev/lxd";
 const SOCKET: &str = "sock";
 
-/// Connections of one instance at a time; more wait in the kernel, where its own backlog is its limit.
-const MOST_OF_ONE: usize = 8;
-/// Before a connection is taken again that could not be.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// Makes the folder of an instance that is about to start.
 pub(crate) fn folder(world: &World, id: &str) -> Result<()> {
     let path = world.dirs.devlxd(id);
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&path);
+    // Whatever the daemon's umask: the container's root passes through it.
+    let made = made.and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o755)));
     made.map_err(Error::file("make", &path))
 }
 
@@ -67,15 +59,12 @@ pub(super) fn unlink(world: &World, guest: &Guest) {
     let _ = std::fs::remove_file(world.dirs.devlxd(&id).join(SOCKET));
 }
 
-/// Listens for a guest. Without, it runs all the same.
+/// Listens for a container. Without, it runs all the same.
 pub(crate) fn listen(world: &World, guest: &Guest) {
     let Some(desk) = world.desk() else { return };
     let id = names::instance_id(guest.project(), guest.name());
     match bind(&world.dirs.devlxd(&id), guest.spec().root_id()) {
-        Ok(listener) => {
-            let open = guest.devlxd().opened();
-            tokio::spawn(accept(desk.clone(), guest.clone(), listener, open));
-        }
+        Ok(listener) => take(desk, guest, Source::Socket(listener)),
         Err(error) => {
             let (project, name) = (guest.project(), guest.name());
             tracing::warn!(project, name, %error, "the instance has no guest API");
@@ -101,36 +90,4 @@ fn remove_file(path: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Takes connections until the guest is gone or may ask nothing any more.
-async fn accept(desk: Desk, guest: Guest, listener: UnixListener, mut open: watch::Receiver<()>) {
-    let own = Arc::new(Semaphore::new(MOST_OF_ONE));
-    let handed = open.clone();
-    let taking = async {
-        loop {
-            // Neither is ever closed.
-            let (Ok(seat), Ok(common)) =
-                (own.clone().acquire_owned().await, desk.seats.clone().acquire_owned().await)
-            else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            };
-            let seat = Seat(Arc::new([seat, common]));
-            let (guest, open) = (guest.clone(), handed.clone());
-            tokio::spawn((desk.serve)(Connection { guest, stream, open, seat }));
-        }
-    };
-    tokio::select! {
-        () = taking => {}
-        () = closed(&mut open) => {}
-    }
-}
-
-/// Waits until the sender is gone.
-async fn closed(open: &mut watch::Receiver<()>) {
-    while open.changed().await.is_ok() {}
 }

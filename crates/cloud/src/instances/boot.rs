@@ -81,9 +81,7 @@ impl Starting<'_> {
         .await?;
         let guest = Guest::new(project, name, monitor, spec, Phase::Starting);
         world.guests.hold(guest.clone());
-        if devlxd::is_mounted(&guest) {
-            devlxd::listen(world, &guest);
-        }
+        devlxd::apply(world, &guest, typed.options.security.devlxd);
         Ok(())
     }
 

@@ -12,7 +12,11 @@ use agent::Agent;
 use vm::AGENT_SOCKET;
 
 use super::{super::guests::Guest, drive, shares, trouble::Trouble};
-use crate::{Error, Result, World, names};
+use crate::{
+    Error, Result, World,
+    devlxd::{self, Desk},
+    names,
+};
 
 /// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
 const QUESTION: Duration = Duration::from_secs(3600);
@@ -23,15 +27,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) fn attend(world: &World, guest: &Guest) {
     let id = names::instance_id(guest.project(), guest.name());
     let (io, guest) = (world.dirs.machine(&id).join("io"), guest.clone());
+    let desk = world.desk().cloned();
     tokio::spawn(async move {
         tokio::select! {
             () = guest.gone() => {}
-            () = keep(&io, &guest) => {}
+            () = keep(&io, &guest, desk.as_ref()) => {}
         }
     });
 }
 
-async fn keep(io: &Path, guest: &Guest) {
+async fn keep(io: &Path, guest: &Guest, desk: Option<&Desk>) {
     loop {
         if let Some(agent) = connect(io).await {
             // A machine that was paused or resumed has the time it stopped at.
@@ -39,9 +44,11 @@ async fn keep(io: &Path, guest: &Guest) {
                 tracing::debug!(name = guest.name(), %error, "the guest's clock");
             }
             guest.set_agent(Some(agent.clone()));
+            devlxd::listen_by(desk, guest, &agent);
             shares::mount_all(guest, &agent).await;
             agent.closed().await;
             guest.set_agent(None);
+            guest.devlxd().hush();
         }
         tokio::time::sleep(PAUSE).await;
     }
