@@ -94,7 +94,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Cancelled(_)
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Storage(error) if error.is_of_request() => StatusCode::BAD_REQUEST,
-        E::Fixed { .. } | E::Forbidden => StatusCode::FORBIDDEN,
+        E::Fixed { .. } | E::Forbidden | E::NotAllowed { .. } => StatusCode::FORBIDDEN,
         E::Device { source, .. } => match of_cloud(source) {
             // Mostly it asks for what cannot be there: a mount point below a file.
             StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,

@@ -113,6 +113,14 @@ pub enum Error {
         /// Such as `deleted`.
         verb: &'static str,
     },
+    /// The rules of a project, for whoever asks.
+    #[error("project \"{project}\" does not allow it: {why}")]
+    NotAllowed {
+        /// The project.
+        project: String,
+        /// The key that says so, and what is against it.
+        why: String,
+    },
     /// The caller may not.
     #[error("not authorized")]
     Forbidden,

@@ -16,6 +16,7 @@ use crate::{
     compression::{self, Purpose},
     db::{backups::Backup, instances::Made},
     instances::pause,
+    projects::rules,
 };
 
 /// What is done to make a backup.
@@ -79,6 +80,7 @@ impl<O: Source> Make<O> {
                 made: Made::Creating,
             };
             let (project, given) = (owner.project(), &wanted.compression);
+            rules::admit_backup(db, project)?;
             let pool = owner.volume(db)?.0;
             let driver = storage::driver(&crate::storage::find(db, &pool)?.driver);
             let able = driver.is_some_and(|driver| driver.info().streams);

@@ -13,6 +13,7 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     db::images::{self as rows, Image, Source},
+    projects::rules,
     url,
 };
 
@@ -219,6 +220,7 @@ pub(super) async fn write_row(
         .write(|db| {
             if rows::get(db, &image.project, &image.fingerprint)?.is_none() {
                 rows::insert(db, image)?;
+                rules::keep(db, &image.project)?;
             }
             for (name, words) in &aliases {
                 match rows::alias(db, &image.project, name)? {

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use runtime::Monitor;
+use runtime::{Monitor, idmap::Allocator};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
 use spec::{IdMap, InstanceSpec};
@@ -111,7 +111,7 @@ impl Starting<'_> {
             run_dir: world.dirs.run(&id),
             log_dir: world.dirs.log(&id),
             apparmor: super::apparmor::load(world, &id, typed).await?,
-            idmap: idmap(&world.host, typed, self.instance),
+            idmap: idmap(&world.host, typed, self.instance)?,
             mounts,
             devices,
         };
@@ -267,13 +267,14 @@ pub(crate) async fn detach_root(
     blocking("detach root", move || pool.detach(&volume)).await
 }
 
-/// The host's ids of an instance: those it was given for itself, else those all share.
-fn idmap(host: &Host, typed: &Typed, instance: &Instance) -> IdMap {
+/// The host's ids of an instance: those it was given for itself, else those all share. Clients can write the key that
+/// says which: only ids that are this server's to give count.
+fn idmap(host: &Host, typed: &Typed, instance: &Instance) -> Result<IdMap> {
     match instance.config.get("volatile.idmap.base").and_then(|base| base.parse().ok()) {
         Some(base) if typed.options.security.idmap_isolated => {
             let size = typed.options.security.idmap_size.unwrap_or(volatile::ISOLATED_IDS);
-            IdMap { base, size }
+            Ok(Allocator::new(&host.ids, []).claim(IdMap { base, size })?)
         }
-        _ => host.ids_shared,
+        _ => Ok(host.ids_shared),
     }
 }

@@ -23,7 +23,9 @@ use crate::{
     },
     expand::{self, Expanded},
     images::{self, Wanted},
-    networks, url,
+    networks,
+    projects::rules,
+    url,
 };
 
 /// What is done to make an instance.
@@ -82,6 +84,7 @@ impl Launch {
             let typed = Typed::parse_whole(&expanded)?;
             super::check_devices(db, instance.kind(), (project, &instance.name), &typed)?;
             super::machine::check(instance.kind(), &world.host, &typed)?;
+            rules::admit(db, &instance)?;
             image.iter().try_for_each(|wanted| wanted.check(db))?;
             Ok(Launch {
                 caller: caller.clone(),
@@ -248,6 +251,7 @@ async fn row(cx: &mut Cx<Launch>) -> Result<()> {
                 }
                 return Ok((there.clone(), expand::expand(db, &there)?));
             }
+            rules::admit(db, &new)?;
             rows::insert(db, &new, &crate::profiles::home(db, project)?)?;
             volumes::insert(db, &input.root.row(&new))?;
             if let Some(image) = &image {

@@ -30,6 +30,7 @@ use crate::{
     expand::{self, Expanded},
     names,
     networks::{port::Port, ports},
+    projects::rules,
     storage::resize,
     volumes::attach,
 };
@@ -94,7 +95,7 @@ impl Reconfigure {
     pub(crate) fn instance(db: &Read<'_>, old: &Instance, new: Instance) -> Result<Reconfigure> {
         let profiles = profiles_of(db, &new)?;
         let instances = vec![Of::new(db, old, new, &profiles)?];
-        Ok(Reconfigure { profile: None, instances })
+        Reconfigure { profile: None, instances }.within_rules(db)
     }
 
     /// The change of a profile, and of those that have it.
@@ -110,7 +111,8 @@ impl Reconfigure {
                 instances.push(Of::new(db, &row, row.clone(), &profiles)?);
             }
         }
-        Ok(Reconfigure { profile: Some(Change { before: old, after: new }), instances })
+        let profile = Some(Change { before: old, after: new });
+        Reconfigure { profile, instances }.within_rules(db)
     }
 
     /// Refuses sizes of roots that what is in them does not fit in.
@@ -191,7 +193,14 @@ impl Reconfigure {
             }
             put(db, &of.row, &of.home)?;
         }
-        Ok(())
+        let projects = self.instances.iter().map(|of| of.row.before.project.as_str());
+        projects.collect::<BTreeSet<_>>().into_iter().try_for_each(|name| rules::keep(db, name))
+    }
+
+    /// Refuses at once what no project may have: devices are plugged before rows are written.
+    fn within_rules(self, db: &Read<'_>) -> Result<Reconfigure> {
+        rules::admit_all(db, self.instances.iter().map(|of| (&of.row.after, &of.whole.after)))?;
+        Ok(self)
     }
 }
 

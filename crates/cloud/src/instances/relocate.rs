@@ -23,7 +23,9 @@ use crate::{
         instances::{self as rows, Instance},
         volumes,
     },
-    expand, url,
+    expand,
+    projects::rules,
+    url,
 };
 
 /// What is done to move an instance.
@@ -106,6 +108,7 @@ impl Relocate {
                 root.config.clone_from(&old_config);
             }
             super::check_devices(db, new.kind(), (&new.project, &new.name), &typed)?;
+            rules::admit(db, &new)?;
             let old_snapshots = snapshots::of_instance(db, old.id)?;
             let new_snapshots = match post.instance_only {
                 true => Vec::new(),

@@ -12,6 +12,7 @@ use crate::{
         instances::Made,
         networks::{self as rows, Network},
     },
+    projects::rules,
     url,
 };
 
@@ -99,6 +100,7 @@ async fn row(cx: &mut Cx<Create>) -> Result<()> {
         .write(|db| {
             if rows::get(db, &input.home, &input.name)?.is_none() {
                 rows::insert(db, &as_row(&input))?;
+                rules::keep(db, &input.home)?;
             }
             Ok::<_, Error>(())
         })

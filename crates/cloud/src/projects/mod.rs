@@ -17,6 +17,7 @@ use crate::{
 mod create;
 mod delete;
 mod rename;
+pub(crate) mod rules;
 mod state;
 mod update;
 

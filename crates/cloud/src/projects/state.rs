@@ -27,7 +27,7 @@ pub fn state(world: &World, name: &str) -> Result<ProjectState> {
             ("memory", sum("limits.memory")),
             ("processes", sum("limits.processes")),
             ("networks", networks),
-            ("disk", 0),
+            ("disk", i64::try_from(super::rules::disk_used(db, name)?).unwrap_or(i64::MAX)),
         ];
         let resources = usage.into_iter().map(|(name, used)| {
             let limit = project.config.get(&format!("limits.{name}")).and_then(number);

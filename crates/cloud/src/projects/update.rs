@@ -37,7 +37,8 @@ pub async fn update(
                     return Err(Error::invalid("project", why));
                 }
             }
-            Ok(rows::update(db, row.id, &new.description, &config)?)
+            rows::update(db, row.id, &new.description, &config)?;
+            super::rules::keep(db, name)
         })
         .await?;
     world.tell(caller, name, "project-updated", url::of("projects", name, DEFAULT_PROJECT));

@@ -15,7 +15,12 @@ use store::Read;
 use tasks::Claim;
 
 use super::{Key, users};
-use crate::{Error, Result, World, blocking::blocking, instances::Kind};
+use crate::{
+    Error, Result, World,
+    blocking::blocking,
+    instances::Kind,
+    projects::rules::{self, Above},
+};
 
 /// A disk that an instance is to have mounted.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +57,7 @@ impl Plan {
 
     /// The mount of a disk of an instance in `project`.
     pub(crate) async fn resolve(&self, world: &World, project: &str) -> Result<Mount> {
-        let Some((pool, name, path)) = &self.volume else { return Ok(self.mount.clone()) };
+        let Some((pool, name, path)) = &self.volume else { return self.of_host(world, project) };
         let found = world.store.read(|db| {
             let key = Key::of(db, pool, project, name)?;
             let row = key.find(db)?;
@@ -80,6 +85,18 @@ impl Plan {
                 Err(Error::Unsupported("a volume of this kind as a folder of a container"))
             }
         }
+    }
+
+    /// The mount of a path of the host. In a folder that a project was given its users change what they like: no
+    /// link leads out of it.
+    fn of_host(&self, world: &World, project: &str) -> Result<Mount> {
+        let mut mount = self.mount.clone();
+        let restricted = world.store.read(|db| rules::restricted(db, project))?;
+        let path = mount.source.to_string_lossy();
+        if let Some(Above::Folder(folder)) = restricted.map(|of| rules::allowed_above(&of, &path)) {
+            mount.beneath = Some(folder).filter(|folder| *folder != mount.source);
+        }
+        Ok(mount)
     }
 
     /// A mount from a place where nothing can be.

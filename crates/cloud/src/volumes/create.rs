@@ -22,6 +22,7 @@ use crate::{
         volume_snapshots::{self as snapshot_rows, Snapshot},
         volumes::{self as rows, Volume},
     },
+    projects::rules,
 };
 
 /// What is done to make a volume.
@@ -139,7 +140,10 @@ pub(super) async fn write_row(world: &World, new: &Volume) -> Result<()> {
     world
         .store
         .write(|db| match key.row(db)? {
-            None => Ok(rows::insert(db, new)?),
+            None => {
+                rows::insert(db, new)?;
+                rules::keep(db, &new.project)
+            }
             Some(_) if own(db, new)?.is_some() => Ok(()),
             Some(_) => Err(Error::exists("storage volume", &key.name)),
         })

@@ -16,6 +16,7 @@ use crate::{
         volume_snapshots as snapshot_rows,
         volumes::{self as rows, Volume},
     },
+    projects::rules,
 };
 
 /// What is done to move a volume.
@@ -175,7 +176,8 @@ async fn move_row(cx: &Cx<Relocate>, from: &Key, to: &Key, options: &Raw) -> Res
         }
         rows::update(db, id, &cx.input.volume.description, options)?;
         rows::relocate(db, id, &to.pool, &to.project, &to.name)?;
-        rename::follow(db, from, to)
+        rename::follow(db, from, to)?;
+        rules::keep(db, &to.project)
     });
     moved.await
 }

@@ -12,6 +12,7 @@ use crate::{
     blocking::blocking,
     db::volumes::{self as rows, Volume},
     etag::{self, IfMatch},
+    projects::rules,
     storage::resize,
 };
 
@@ -129,7 +130,8 @@ async fn put(cx: &Cx<Update>, old: &Volume, new: &Volume) -> Result<()> {
     let written = cx.world.store.write(|db| match key.row(db)? {
         Some(row) if is_same(&row, new) => Ok(()),
         Some(row) if is_same(&row, old) => {
-            Ok(rows::update(db, row.id, &new.description, &new.config)?)
+            rows::update(db, row.id, &new.description, &new.config)?;
+            rules::keep(db, &new.project)
         }
         Some(_) => Err(Error::Changed { what: "storage volume", name: key.name.clone() }),
         None => Err(Error::not_found("storage volume", &key.name)),

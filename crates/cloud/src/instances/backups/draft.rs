@@ -18,6 +18,7 @@ use crate::{
     },
     expand,
     instances::{Kind, copy::draft::in_pool, options::Typed, root::NewRoot},
+    projects::rules,
 };
 
 /// What is to be made.
@@ -75,6 +76,7 @@ pub(super) fn draft(
     instance.devices = in_pool(db, &instance, &pool)?;
     let typed = with_root(db, &mut instance, &pool)?;
     crate::instances::check_devices(db, kind, (project, name), &typed)?;
+    rules::admit(db, &instance)?;
     let mut snapshots: Vec<Snapshot> = Vec::new();
     for name in &index.snapshots {
         options::names::check_snapshot(name).map_err(|why| Error::invalid("snapshot name", why))?;

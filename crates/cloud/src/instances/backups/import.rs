@@ -16,6 +16,7 @@ use crate::{
         volumes,
     },
     instances::{copy, delete, root::NewRoot},
+    projects::rules,
     url,
 };
 
@@ -111,6 +112,7 @@ async fn write_rows(cx: &mut Cx<Import>) -> Result<()> {
             return Err(Error::exists("instance", &new.name));
         }
         let new = copy::draft::completed(db, &world.host, new)?;
+        rules::admit(db, &new)?;
         rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
         volumes::insert(db, &input.root.row(&new))?;
         let id = input.own(db)?.map(|row| row.id).unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::{
     },
     expand,
     instances::{options::Typed, root::NewRoot, volatile},
+    projects::rules,
 };
 
 impl Copy {
@@ -42,6 +43,7 @@ impl Copy {
                 (project, &instance.name),
                 &typed,
             )?;
+            rules::admit(db, &instance)?;
             let root = NewRoot::filled(db, instance.kind(), &typed)?;
             let only = post.source.instance_only || post.source.container_only;
             let snapshots = match from.snapshot.is_some() || only {

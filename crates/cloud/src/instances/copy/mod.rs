@@ -24,6 +24,7 @@ use crate::{
         volumes,
     },
     expand::{self, Expanded},
+    projects::rules,
     url,
 };
 
@@ -120,6 +121,7 @@ async fn write_rows(cx: &mut Cx<Copy>) -> Result<()> {
                 return Err(Error::exists("instance", &new.name));
             }
             let new = draft::completed(db, &world.host, new)?;
+            rules::admit(db, &new)?;
             rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
             volumes::insert(db, &input.root.row(&new))?;
             let id = input.own(db)?.map(|row| row.id).unwrap_or_default();

@@ -21,6 +21,7 @@ use crate::{
         stop::{self, How},
         volatile,
     },
+    projects::rules,
     url,
 };
 
@@ -88,7 +89,8 @@ fn check(db: &store::Read<'_>, then: &Instance) -> Result<()> {
     if typed.root_pool()? != super::pool_of(db, project, name)? {
         return Err(Error::Unsupported("a restore of a snapshot taken in another storage pool"));
     }
-    super::super::check_devices(db, then.kind(), (project, name), &typed)
+    super::super::check_devices(db, then.kind(), (project, name), &typed)?;
+    rules::admit(db, then)
 }
 
 /// Puts an instance back to a snapshot.
@@ -182,6 +184,7 @@ async fn row(cx: &mut Cx<Restore>) -> Result<()> {
         let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
+        rules::admit(db, &new)?;
         rows::set_stateful(db, new.id, cx.input.stateful)?;
         Ok::<_, Error>(rows::update(db, &new, &home)?)
     });

@@ -14,6 +14,7 @@ use crate::{
     },
     expand,
     instances::{guests::Phase, machine::memory, options::Typed, pause, suspend},
+    projects::rules,
     snapshots::{self, By, Rules},
 };
 
@@ -66,6 +67,7 @@ impl Take {
         let now = Utc::now();
         world.store.read(|db| {
             let row = crate::instances::find(db, project, instance)?;
+            rules::admit_snapshot(db, project)?;
             let typed = Typed::parse(&expand::expand(db, &row)?)?;
             if post.stateful && runs.is_none() && !row.stateful {
                 let hint = "start it first, or take a snapshot without its memory";

@@ -17,6 +17,7 @@ use crate::{
         instances::Made,
     },
     projects,
+    projects::rules,
     storage::OpenPool,
 };
 
@@ -128,6 +129,7 @@ pub(super) async fn write_rows(world: &World, bucket: &Bucket, keys: &[Key]) -> 
         check_free(db, &bucket.member, &bucket.name)?;
         projects::find(db, &bucket.project)?;
         rows::insert(db, bucket)?;
+        rules::keep(db, &bucket.project)?;
         let bucket_id = own(db, bucket)?.map_or(0, |row| row.id);
         for key in keys {
             super::keys::check_free(db, key)?;

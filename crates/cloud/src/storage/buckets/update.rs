@@ -7,6 +7,7 @@ use crate::{
     Caller, Error, Result, World,
     db::buckets as rows,
     etag::{self, IfMatch},
+    projects::rules,
 };
 
 /// Changes a bucket to what `change` makes of its editable part. A size below what is in it keeps
@@ -26,6 +27,7 @@ pub async fn update(
         let config: Raw = new.config.into();
         BucketOptions::parse(&config)?;
         rows::update(db, row.id, &new.description, &config)?;
+        rules::keep(db, &row.project)?;
         Ok::<_, Error>(row.project)
     });
     let home = changed.await?;

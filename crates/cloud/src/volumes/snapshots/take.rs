@@ -14,6 +14,7 @@ use crate::{
         volume_snapshots::{self as rows, Snapshot},
     },
     instances::pause,
+    projects::rules,
     snapshots::{self, By, Rules},
 };
 
@@ -57,6 +58,7 @@ impl Take {
         let now = Utc::now();
         world.store.read(|db| {
             let row = key.find(db)?;
+            rules::admit_snapshot(db, &key.project)?;
             if row.content == "iso" {
                 let why = format!("\"{}\" is an ISO, which never changes", key.name);
                 return Err(Error::invalid("snapshot", why));
