@@ -211,6 +211,18 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Another server cannot be reached.
+    #[error("cannot reach the other server")]
+    Reach(#[from] client::Error),
+    /// Another server gives up.
+    #[error("the other server says: {said}")]
+    OtherEnd {
+        /// Its words.
+        said: String,
+    },
+    /// Another server, or who carries between the two, is gone or does nothing.
+    #[error("the connection with the other server broke off")]
+    BrokenOff,
     /// Work on a thread of its own panicked; the panic is in the log.
     #[error("{0} broke off unexpectedly: see the daemon's log")]
     Broken(&'static str),

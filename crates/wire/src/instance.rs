@@ -139,6 +139,17 @@ api! {
         pub source: InstanceSource,
     }
 
+    /// Where a migration goes that this server connects for.
+    pub struct InstancePostTarget {
+        /// Certificate of the other server, PEM.
+        pub certificate: String,
+        /// Address of its operation.
+        pub operation: String,
+        /// Secrets of the operation's websockets.
+        #[serde(rename = "secrets")]
+        pub websockets: ConfigMap,
+    }
+
     /// A new name, or a move.
     pub struct InstancePost {
         /// The new name.
@@ -149,6 +160,12 @@ api! {
         pub live: bool,
         /// Whether to leave the snapshots behind.
         pub instance_only: bool,
+        /// The same by its older name.
+        #[serde(skip_serializing_if = "crate::lenient::is_false")]
+        pub container_only: bool,
+        /// The other server, where it waits for this one to connect.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub target: Option<InstancePostTarget>,
         /// Pool to move to.
         pub pool: String,
         /// Project to move to.

@@ -10,7 +10,7 @@ use tasks::{Operation, Request};
 use wire::{Empty, InstanceFull, Listing, endpoints::instances::*};
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     listing,
     routes::{self, Call, RawCall, Routes, Tagged},
     upload,
@@ -45,7 +45,11 @@ async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
 async fn create(RawCall { call, request }: RawCall<InstanceCreate>) -> Result<Response> {
     let (world, caller, project) = (&call.world, &call.caller, call.query.project());
     if !upload::is_file(&request) {
-        let post = routes::read_json(request).await?;
+        let post: wire::InstancesPost = routes::read_json(request).await?;
+        if post.source.r#type == "migration" {
+            let operation = instances::migrate::receive(world, caller, project, post)?;
+            return Ok(routes::accepted(&operation));
+        }
         let (world, caller, project) = (world.clone(), caller.clone(), project.to_owned());
         let launched =
             async move { Ok(instances::launch::launch(&world, &caller, &project, post).await?) };
@@ -109,7 +113,7 @@ async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
         return Ok(moved.await?);
     }
     if to.migration {
-        return Err(Error::Cloud(cloud::Error::Unsupported("a migration to another server")));
+        return Ok(instances::migrate::send(&call.world, &call.caller, project, name, to)?);
     }
     Ok(instances::rename::rename(&call.world, &call.caller, project, name, &to.name).await?)
 }

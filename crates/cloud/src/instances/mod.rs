@@ -38,6 +38,7 @@ pub mod list;
 pub mod live;
 pub mod logs;
 pub(crate) mod machine;
+pub mod migrate;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;

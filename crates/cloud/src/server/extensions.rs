@@ -42,6 +42,8 @@ pub const EXTENSIONS: &[&str] = &[
     "instance_project_move",
     "container_only_migration",
     "container_incremental_copy",
+    "container_push",
+    "container_push_target",
     "container_copy_project",
     "snapshot_expiry",
     "snapshot_scheduling",

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use images::backup::Index;
 use serde::{Deserialize, Serialize};
 use storage::{FillError, VolumeId};
 use tasks::{Cx, Operation, Step, Task, step};
@@ -59,9 +60,21 @@ impl Import {
     ) -> Result<Import> {
         let index = backups::index(&upload.file).await?;
         let wanted = (upload.name.as_deref(), upload.pool.as_deref());
-        let drafted = world.store.read(|db| draft(db, world, project, &index, wanted))?;
+        Import::of_index(world, caller, project, &index, &upload.file, wanted)
+    }
+
+    /// Of a file whose index says so, under `name` and in `pool` if they are given.
+    pub(crate) fn of_index(
+        world: &World,
+        caller: &Caller,
+        project: &str,
+        index: &Index,
+        file: &Path,
+        (name, pool): (Option<&str>, Option<&str>),
+    ) -> Result<Import> {
+        let drafted = world.store.read(|db| draft(db, world, project, index, (name, pool)))?;
         let Draft { instance, snapshots, root } = drafted;
-        let (caller, file) = (caller.clone(), upload.file.clone());
+        let (caller, file) = (caller.clone(), file.to_owned());
         let optimized = index.optimized;
         Ok(Import { caller, file, instance, snapshots, root, optimized })
     }

@@ -1,0 +1,51 @@
+//! What goes between two servers, whatever is copied: two websockets, and who says what on them when.
+//!
+//! ```text
+//! control   target: hello (version, driver) ─> source: ready (size) ─> target: done
+//! fs                                   source: that many bytes, a backup of it
+//! ```
+//! Who is at work says `working` meanwhile; who gives up says `failed` and why. Each end may be the one that
+//! connects, and a client may carry both websockets between them: neither end sees a difference. The verbs that
+//! talk so are in `instances/migrate`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod cargo;
+mod far;
+mod link;
+
+pub(crate) use self::{
+    far::Far,
+    link::{Link, Way},
+};
+
+/// The version of what is said. Another one is refused by both ends.
+pub(crate) const VERSION: u32 = 1;
+
+/// How long the other end has to connect, and to come up with something on a connection that stands.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often who is at work says so.
+const SIGN: Duration = Duration::from_secs(5);
+
+/// What the ends say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub(crate) enum Said {
+    /// The target: what it is.
+    Hello {
+        version: u32,
+        /// The driver of the pool that is to take it, where that is known: its streams can be sent.
+        driver: Option<String>,
+    },
+    /// The source: what it is that comes.
+    Ready { version: u32, size: u64 },
+    /// Whoever is at work.
+    Working,
+    /// The target: it has all, durably.
+    Done,
+    /// Whoever gives up.
+    Failed { why: String },
+}
