@@ -144,3 +144,65 @@ fn instances_go_between_pools_of_one_driver() {
 fn instances_go_between_unlike_pools() {
     copies_and_moves(["btrfs", "dir"]);
 }
+
+/// A source with something big, which takes a while to go.
+fn big(two: &Two) {
+    two.instance("web");
+    two.lxc(&["start", "a:web"]).ok();
+    let script = "dd if=/dev/urandom of=/root/big bs=1M count=300";
+    two.lxc(&["exec", "a:web", "--", "sh", "-c", script]).ok();
+    two.lxc(&["stop", "a:web", "--force"]).ok();
+}
+
+/// Waits until something of the copy is on its way into the target.
+fn under_way(two: &Two) {
+    until("data arrives", || {
+        let entries = std::fs::read_dir(two.b.folder().join("cache")).ok()?;
+        let mut sizes = entries.flatten().filter_map(|one| Some(one.metadata().ok()?.len()));
+        sizes.any(|size| size > 1 << 20).then_some(())
+    });
+}
+
+/// The target has nothing, and the source is whole and free.
+fn nothing_came(two: &Two) {
+    until("nothing is left", || {
+        let source = Two::leftovers(&two.a);
+        let held = source.iter().any(|one| one.contains("migration") || one.contains("operations"));
+        (Two::leftovers(&two.b).is_empty() && !held).then_some(())
+    });
+    assert_eq!(two.names("b:"), "");
+    assert_eq!(two.names("a:"), "web");
+    assert_eq!(two.word("a:web"), "second 7:8");
+}
+
+#[test]
+fn a_copy_that_is_cancelled_leaves_nothing() {
+    let Some(two) = Two::start(["dir", "dir"]) else { return };
+    big(&two);
+    for (mode, asked) in [("pull", &two.b), ("push", &two.a), ("pull", &two.a), ("push", &two.b)] {
+        let copy = two.begin(&["copy", "a:web", "b:web", "--mode", mode]);
+        under_way(&two);
+        let running = asked.get("/1.0/operations")["running"].clone();
+        let operation = running[0].as_str().unwrap_or_default();
+        asked.request("DELETE", operation, "").ok();
+        copy.wait().fails();
+        nothing_came(&two);
+    }
+}
+
+#[test]
+fn a_server_that_dies_under_way_leaves_nothing() {
+    let Some(mut two) = Two::start(["dir", "dir"]) else { return };
+    big(&two);
+    for (mode, target) in [("pull", true), ("push", false), ("relay", true), ("relay", false)] {
+        let copy = two.begin(&["move", "a:web", "b:web", "--mode", mode]);
+        under_way(&two);
+        let dies = if target { &mut two.b } else { &mut two.a };
+        dies.kill9();
+        copy.wait().fails();
+        dies.launch();
+        nothing_came(&two);
+    }
+    two.lxc(&["move", "a:web", "b:web"]).ok();
+    assert_eq!((two.names("a:"), two.names("b:")), (String::new(), String::from("web")));
+}
