@@ -61,6 +61,8 @@ async fn who_asks_inside_is_answered_by_the_daemon() {
         if round == 1 {
             drop(inside);
             assert_eq!(timeout(SOON, stream.read(&mut a)).await.unwrap().unwrap(), 0);
+            // The daemon sees that, and closes its own.
+            drop(stream);
         } else {
             drop(stream);
             assert_eq!(timeout(SOON, inside.read(&mut a)).await.unwrap().unwrap(), 0);

@@ -52,7 +52,7 @@ impl Agent {
 }
 
 impl Visitor {
-    /// Gives the stream, and what carries its bytes until the daemon has closed it or the visitor is gone.
+    /// Gives the stream, and what carries its bytes until the daemon has closed it.
     pub fn into_parts(self) -> (UnixStream, impl Future<Output = ()> + Send + 'static) {
         let Visitor { stream, requests, id, carried } = self;
         (stream, async move {
