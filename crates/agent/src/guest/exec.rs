@@ -10,9 +10,7 @@ use std::{
     },
 };
 
-use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming};
-use tokio::io::AsyncWriteExt;
 
 use super::{
     program::{self, Running},
@@ -62,15 +60,7 @@ pub(super) async fn start(programs: &Programs, request: Request<Incoming>) -> Re
 
 /// Answered at its end, or when the program takes no more.
 pub(super) async fn input(program: &Running, request: Request<Incoming>) -> Reply {
-    let mut to = program.take_input().ok_or(Refusal::Unknown)?;
-    let mut body = request.into_body();
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(bytes) = frame.into_data() else { continue };
-        if to.write_all(&bytes).await.is_err() {
-            break;
-        }
-    }
-    reply::done()
+    reply::pour(request, program.take_input().ok_or(Refusal::Unknown)?).await
 }
 
 pub(super) fn output(program: &Running, which: usize) -> Reply {

@@ -5,6 +5,7 @@ use std::io;
 use http_body_util::{BodyExt, Limited};
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::{body::Body, limits, words::Fault};
 
@@ -44,6 +45,18 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Res
     let body = Limited::new(request.into_body(), limits::MESSAGE).collect().await;
     let body = body.map_err(|error| unreadable(&error))?;
     serde_json::from_slice(&body.to_bytes()).map_err(|error| unreadable(&error))
+}
+
+/// Gives all of a request's body to what takes it, and closes that at its end; or until it takes no more.
+pub(super) async fn pour(request: Request<Incoming>, mut to: impl AsyncWrite + Unpin) -> Reply {
+    let mut body = request.into_body();
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(bytes) = frame.into_data() else { continue };
+        if to.write_all(&bytes).await.is_err() {
+            break;
+        }
+    }
+    done()
 }
 
 pub(super) fn json<T: Serialize>(message: &T) -> Reply {

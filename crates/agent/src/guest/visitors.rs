@@ -20,10 +20,9 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
@@ -121,15 +120,7 @@ pub(super) fn close(visitors: &Visitors) -> Reply {
 /// What one is told; answered when it was, or takes no more.
 pub(super) async fn tell(visitors: &Visitors, id: u64, request: Request<Incoming>) -> Reply {
     let taken = lock(&visitors.here).get_mut(&id).and_then(|visitor| visitor.told.take());
-    let mut to = taken.ok_or(Refusal::Unknown)?;
-    let mut body = request.into_body();
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(bytes) = frame.into_data() else { continue };
-        if to.write_all(&bytes).await.is_err() {
-            break;
-        }
-    }
-    reply::done()
+    reply::pour(request, taken.ok_or(Refusal::Unknown)?).await
 }
 
 /// What one says.
