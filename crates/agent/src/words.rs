@@ -73,6 +73,8 @@ pub struct Disk {
     pub used: u64,
     /// Bytes there are.
     pub total: u64,
+    /// Bytes that programs may still use.
+    pub available: u64,
 }
 
 /// A folder of the host's, and where the guest is to have it.

@@ -5,6 +5,7 @@
 //! network       no certificate   what anybody may
 //!               a certificate    what `cloud::certificates` says of it, asked anew with each request
 //! ```
+//! A certificate of the type `metrics` is for `/1.0/metrics` alone.
 //! A client that is held to projects may do what is in them. What is shared by all (pools, networks of `default`)
 //! it may look at; the server, other projects and who is trusted are not for it (`docs/decisions/trust.md`).
 
@@ -91,7 +92,10 @@ pub(crate) fn check(
 ) -> Result<()> {
     let (verb, entity) = match (&caller.rights, needed) {
         (_, Permission::Untrusted) | (Rights::Everything, _) => return Ok(()),
-        (Rights::Nothing, _) => return Err(Error::Forbidden),
+        (_, Permission::Can(Verb::View, Entity::Metrics)) => {
+            return metrics(world, caller, project);
+        }
+        (Rights::Nothing | Rights::Metrics, _) => return Err(Error::Forbidden),
         (Rights::Projects(_), Permission::Authenticated) => return Ok(()),
         (Rights::Projects(_), Permission::Can(verb, entity)) => (verb, entity),
     };
@@ -105,6 +109,16 @@ pub(crate) fn check(
             caller.check(project)?;
             Ok(caller.check(&cloud::access::home(world, project, feature)?)?)
         }
+    }
+}
+
+/// Whoever is trusted sees metrics, of its projects; others do if the server says so.
+fn metrics(world: &World, caller: &Caller, project: Option<&str>) -> Result<()> {
+    match &caller.rights {
+        Rights::Everything | Rights::Metrics => Ok(()),
+        Rights::Projects(_) => Ok(caller.check_named(project.unwrap_or_default())?),
+        Rights::Nothing if cloud::metrics::are_private(world)? => Err(Error::Forbidden),
+        Rights::Nothing => Ok(()),
     }
 }
 
@@ -122,7 +136,7 @@ enum Rule {
 
 fn rule(entity: Entity) -> Rule {
     match entity {
-        Entity::Server | Entity::Warning => Rule::Never,
+        Entity::Server | Entity::Warning | Entity::Metrics => Rule::Never,
         Entity::StoragePool => Rule::Look,
         Entity::Project | Entity::Certificate | Entity::Operation => Rule::Closer,
         Entity::Instance => Rule::Within(None),

@@ -1,9 +1,10 @@
-//! What is behind the door that `core.https_address` opens: the API over TLS.
+//! What is behind the doors that `core.https_address` and `core.metrics_address` open: the API over TLS, and
+//! that part of it which is for monitoring.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
-use cloud::{World, server::doors::HTTPS_PORT};
+use cloud::{World, metrics, server::doors::HTTPS_PORT};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -18,13 +19,22 @@ const MOST: usize = 1024;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The door, closed.
+/// The door to all of it, closed.
 pub fn door(world: Arc<World>) -> Door {
-    Door::new(HTTPS_PORT, MOST, move |address, _| {
+    to(world, HTTPS_PORT, "the API is served", crate::router)
+}
+
+/// The door to metrics alone, closed.
+pub fn metrics_door(world: Arc<World>) -> Door {
+    to(world, metrics::PORT, "metrics are served", crate::metrics_router)
+}
+
+fn to(world: Arc<World>, port: u16, words: &'static str, router: fn(Arc<World>) -> Router) -> Door {
+    Door::new(port, MOST, move |address, _| {
         let identity = world.identity().map_err(io::Error::other)?;
         let acceptor = tls::acceptor(identity, Clients::Known)?;
-        let router = crate::router(world.clone());
-        tracing::info!(%address, "the API is served");
+        let router = router(world.clone());
+        tracing::info!(%address, "{words}");
         let serve = Arc::new(move |one| Box::pin(connection(one, router.clone())) as _);
         Ok(Behind { acceptor, serve })
     })

@@ -27,6 +27,7 @@ mod images;
 mod instances;
 mod linger;
 mod listing;
+mod metrics;
 mod networks;
 mod operations;
 mod profiles;
@@ -41,7 +42,7 @@ mod upload;
 mod volumes;
 
 pub use devlxd::desk;
-pub use door::door;
+pub use door::{door, metrics_door};
 use routes::Routes;
 
 /// Serves the API on a listener until `stop` resolves; requests under way are answered first.
@@ -73,9 +74,16 @@ fn router(world: Arc<World>) -> Router {
     routes().into_router().fallback(routes::nothing).layer(lingering).with_state(world)
 }
 
+/// What is behind the door to metrics.
+fn metrics_router(world: Arc<World>) -> Router {
+    let routes = metrics::routes(server::greeting(Routes::default()));
+    routes.into_router().fallback(routes::nothing).with_state(world)
+}
+
 fn routes() -> Routes {
     let resources = [
         server::routes,
+        metrics::routes,
         certificates::routes,
         events::routes,
         operations::routes,

@@ -34,7 +34,7 @@ fn find(world: &World, id: &str) -> Result<tasks::Operation> {
 fn seen<E: Endpoint>(call: &Call<E>) -> Result<tasks::Operation> {
     let found = find(&call.world, call.path("id"));
     match (&call.caller.rights, found) {
-        (Rights::Nothing, _) => Err(Error::Forbidden),
+        (Rights::Nothing | Rights::Metrics, _) => Err(Error::Forbidden),
         (rights, Ok(found)) if !may_see(rights, &found) => Err(Error::NotFound),
         (_, found) => found,
     }

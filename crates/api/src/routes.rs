@@ -14,7 +14,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use bytes::Bytes;
-use cloud::{Caller, World};
+use cloud::{Caller, World, metrics::Outcome};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -132,7 +132,7 @@ impl Routes {
             Err(error) => ready(Err(error)).boxed(),
         });
         for path in spellings(E::PATH) {
-            self.router = self.router.route(&path, route(E::METHOD, answer.clone()));
+            self.router = self.router.route(&path, route(E::METHOD, E::PATH, answer.clone()));
         }
         self
     }
@@ -184,7 +184,16 @@ struct Asked {
 /// An endpoint with its types forgotten, so that the server's part is compiled once and not for each.
 type Answer = Arc<dyn Fn(Asked) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
 
-fn route(method: Method, answer: Answer) -> MethodRouter<Arc<World>> {
+/// How monitoring counts an answer.
+fn outcome(status: http::StatusCode) -> Outcome {
+    match status.as_u16() {
+        500.. => Outcome::ServerError,
+        400.. => Outcome::ClientError,
+        _ => Outcome::Succeeded,
+    }
+}
+
+fn route(method: Method, declared: &'static str, answer: Answer) -> MethodRouter<Arc<World>> {
     let method = match method {
         Method::Get => MethodFilter::GET,
         Method::Head => MethodFilter::HEAD,
@@ -199,9 +208,13 @@ fn route(method: Method, answer: Answer) -> MethodRouter<Arc<World>> {
                     State(world): State<Arc<World>>,
                     path: Result<Path<BTreeMap<String, String>>, PathRejection>,
                     request: Request<Body>| {
+            let counted = world.clone();
+            let going = counted.requests.begin(declared);
             let work = answer(Asked { world, peer, path, request });
             let answer = AssertUnwindSafe(work).catch_unwind().await;
-            answer.unwrap_or(Err(Error::Broken)).into_response()
+            let answer = answer.unwrap_or(Err(Error::Broken)).into_response();
+            going.end(outcome(answer.status()));
+            answer
         },
     )
 }

@@ -9,13 +9,16 @@ use crate::{
 };
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
-        .sync::<RootGet, _>(root)
-        .tagged::<ServerGet, _>(get)
+    greeting(routes)
         .sync::<ServerReplace, _>(replace)
         .sync::<ServerPatch, _>(patch)
         .sync::<ResourcesGet, _>(resources)
         .sync::<MetadataConfigurationGet, _>(metadata)
+}
+
+/// What a client asks first of any door.
+pub(crate) fn greeting(routes: Routes) -> Routes {
+    routes.sync::<RootGet, _>(root).tagged::<ServerGet, _>(get)
 }
 
 async fn root(_: Call<RootGet>) -> Result<Vec<String>> {

@@ -13,6 +13,8 @@ pub enum Rights {
     Everything,
     /// What is in these projects, and to look at what they share.
     Projects(Vec<String>),
+    /// To look at metrics, beside what anybody may.
+    Metrics,
     /// What anybody may.
     Nothing,
 }
@@ -23,7 +25,7 @@ impl Rights {
         match self {
             Rights::Everything => true,
             Rights::Projects(own) => own.iter().any(|name| name == project),
-            Rights::Nothing => false,
+            Rights::Metrics | Rights::Nothing => false,
         }
     }
 }

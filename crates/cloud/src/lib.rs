@@ -22,6 +22,7 @@ pub mod images;
 pub mod instances;
 #[cfg(test)]
 mod laws;
+pub mod metrics;
 mod migration;
 pub mod names;
 pub mod networks;

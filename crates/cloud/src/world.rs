@@ -6,7 +6,7 @@ use std::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use network::Plane;
@@ -22,6 +22,7 @@ use crate::{
     access::Rights,
     devlxd::{self, Desk},
     instances::guests::{Guest, Guests},
+    metrics::Requests,
     names,
     server::Doors,
     storage::{Pools, buckets::Stores},
@@ -53,6 +54,10 @@ pub struct World {
     pub guests: Guests,
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
+    /// What the API was asked.
+    pub requests: Requests,
+    /// When the daemon began.
+    pub began: Instant,
     runner: OnceLock<Runner<World>>,
     doors: OnceLock<Doors>,
     desk: OnceLock<Desk>,
@@ -105,6 +110,8 @@ impl World {
             buckets: Stores::default(),
             guests: Guests::default(),
             started,
+            requests: Requests::default(),
+            began: Instant::now(),
             runner: OnceLock::new(),
             doors: OnceLock::new(),
             desk: OnceLock::new(),

@@ -148,7 +148,11 @@ async fn run(arguments: Arguments) -> Result<()> {
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
-    world.set_doors(Doors { https: api::door(world.clone()), buckets: s3::door(world.clone()) });
+    world.set_doors(Doors {
+        https: api::door(world.clone()),
+        metrics: api::metrics_door(world.clone()),
+        buckets: s3::door(world.clone()),
+    });
     let opening = tokio::spawn(server::doors::open(world.clone()));
     systemd::tell("READY=1");
     tracing::info!(version = server::VERSION, folder = %world.dirs.root().display(), "ready");

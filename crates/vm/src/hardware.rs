@@ -350,6 +350,11 @@ pub(crate) fn node(name: &str) -> String {
     }
 }
 
+/// The device that a node is of, as far as its id tells; `None` for other nodes.
+pub(crate) fn disk_of(node: &str) -> Option<&str> {
+    node.strip_prefix("dev-").or(node.starts_with("dev.").then_some(node))
+}
+
 /// Whether a name is all letters that QEMU takes.
 pub(crate) fn plain(name: &str) -> bool {
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))

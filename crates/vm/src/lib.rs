@@ -27,6 +27,7 @@ mod screen;
 mod shares;
 mod size;
 mod tpm;
+mod traffic;
 mod trouble;
 
 pub use accel::Accel;
@@ -47,6 +48,7 @@ pub use size::{
     NEAR, memory_now, most_memory, processors, processors_now, set_memory, set_processors, threads,
 };
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
+pub use traffic::{DiskTraffic, disk_traffic};
 pub use trouble::Happening;
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ async fn route(session: &Session, request: Request<Incoming>) -> Reply {
     match (request.method(), &parts[..]) {
         (&Method::GET, ["1.0"]) => info::get().await,
         (&Method::GET, ["1.0", "state"]) => state::get().await,
+        (&Method::GET, ["1.0", "metrics"]) => state::metrics::get().await,
         (&Method::PUT, ["1.0", "clock"]) => info::set_clock(request).await,
         (&Method::PUT, ["1.0", "shares"]) => shares::put(request).await,
         (&Method::DELETE, ["1.0", "shares"]) => shares::delete(request).await,

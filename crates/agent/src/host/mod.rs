@@ -11,6 +11,7 @@ mod visitors;
 use std::{sync::Arc, time::SystemTime};
 
 use hyper::Method;
+use runtime::Metrics;
 use tokio::sync::watch;
 
 pub use exec::Exec;
@@ -67,6 +68,11 @@ impl Agent {
     /// What the machine uses.
     pub async fn state(&self) -> Result<State> {
         self.requests.get("tell the machine's state", "/1.0/state", limits::CALL).await
+    }
+
+    /// What the machine used, in detail; an older agent cannot say.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        self.requests.get("tell what the machine used", "/1.0/metrics", limits::CALL).await
     }
 
     /// Mounts a folder of the host's; one that is mounted is fine.

@@ -33,6 +33,9 @@ pub(crate) enum Trust {
         /// Name for the client
         #[arg(long, default_value = "")]
         name: String,
+        /// What it is for: `client`, or `metrics` alone
+        #[arg(long = "type", default_value = "client", value_parser = ["client", "metrics"])]
+        kind: String,
         /// Hold it to some projects
         #[arg(long)]
         restricted: bool,
@@ -72,14 +75,13 @@ pub(crate) enum Trust {
 impl Trust {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         match self {
-            Self::Add { file, name, restricted, projects } => {
+            Self::Add { file, name, kind, restricted, projects } => {
                 let certificate = match &file {
                     Some(path) => std::fs::read_to_string(path)
                         .map_err(|source| Error::File { path: path.clone(), source })?,
                     None => String::new(),
                 };
                 let token = file.is_none();
-                let kind = String::from("client");
                 let post = CertificatesPost {
                     certificate,
                     name,

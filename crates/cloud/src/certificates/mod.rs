@@ -37,7 +37,7 @@ pub fn rights(world: &World, certificate: &[u8]) -> Result<Rights> {
     let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &fingerprint)?))?;
     let valid = |_: &rows::Certificate| tls::is_valid_now(certificate);
     Ok(match found.filter(valid) {
-        Some(row) if row.kind != "client" => Rights::Nothing,
+        Some(row) if row.kind == "metrics" => Rights::Metrics,
         Some(row) if row.restricted => Rights::Projects(row.projects),
         Some(_) => Rights::Everything,
         None => Rights::Nothing,

@@ -18,6 +18,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub struct Doors {
     /// To the API, where `core.https_address` says.
     pub https: Door,
+    /// To metrics alone, where `core.metrics_address` says.
+    pub metrics: Door,
     /// To buckets, where `core.storage_buckets_address` says.
     pub buckets: Door,
 }
@@ -35,32 +37,46 @@ pub async fn open(world: Arc<World>) {
     }
 }
 
-/// One door that cannot be opened does not keep the other closed.
+/// One door that cannot be opened does not keep the others closed.
 async fn begin(world: &World) -> Result<()> {
     let _turn = super::turn(world).await;
     let options =
         world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
     let Some(doors) = world.doors() else { return Ok(()) };
-    let https = listen(&doors.https, options.https_address).await;
-    let buckets = listen(&doors.buckets, options.storage_buckets_address).await;
-    https.and(buckets)
+    let mut done = Ok(());
+    for (door, address) in doors.each(&options) {
+        done = done.and(listen(door, address).await);
+    }
+    done
+}
+
+impl Doors {
+    /// Each door, and where it is to be.
+    fn each(&self, options: &ServerOptions) -> [(&Door, Option<ListenAddress>); 3] {
+        [
+            (&self.https, options.https_address.clone()),
+            (&self.metrics, options.metrics_address.clone()),
+            (&self.buckets, options.storage_buckets_address.clone()),
+        ]
+    }
 }
 
 /// Moves the doors whose options change: all of them or none.
 pub(super) async fn change(world: &World, old: &ServerOptions, new: &ServerOptions) -> Result<()> {
     let Some(doors) = world.doors() else { return Ok(()) };
-    let https = (&old.https_address, &new.https_address);
-    if https.0 != https.1 {
-        listen(&doors.https, https.1.clone()).await?;
-    }
-    let buckets = (&old.storage_buckets_address, &new.storage_buckets_address);
-    if buckets.0 != buckets.1
-        && let Err(error) = listen(&doors.buckets, buckets.1.clone()).await
-    {
-        if https.0 != https.1 {
-            listen(&doors.https, https.0.clone()).await?;
+    let (before, after) = (doors.each(old), doors.each(new));
+    let mut moved = Vec::new();
+    for ((door, before), (_, after)) in before.into_iter().zip(after) {
+        if before == after {
+            continue;
         }
-        return Err(error);
+        if let Err(error) = listen(door, after).await {
+            for (door, before) in moved {
+                listen(door, before).await?;
+            }
+            return Err(error);
+        }
+        moved.push((door, before));
     }
     Ok(())
 }

@@ -101,4 +101,13 @@ pub const EXTENSIONS: &[&str] = &[
     "certificate_token",
     "explicit_trust_token",
     "remote_token_expiry",
+    "metrics",
+    "qemu_metrics",
+    "metrics_cpu_seconds",
+    "metrics_authentication",
+    "metrics_memory_oom_total",
+    "metrics_cpu_effective_total",
+    "internal_metrics",
+    "metrics_instances_count",
+    "metrics_api_requests",
 ];

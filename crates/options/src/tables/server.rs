@@ -25,6 +25,18 @@ pub struct ServerOptions {
     /// Sites whose pages may use the API in a browser.
     #[option(key = "core.https_allowed_origin")]
     pub https_allowed_origin: Option<String>,
+    /// Where what monitoring asks for is served over HTTPS, and nothing else.
+    ///
+    /// Without a port, on 9100.
+    #[option(key = "core.metrics_address", scope = local, since = "metrics")]
+    pub metrics_address: Option<ListenAddress>,
+    /// Whether only who is trusted may see metrics.
+    #[option(
+        key = "core.metrics_authentication",
+        default = "true",
+        since = "metrics_authentication"
+    )]
+    pub metrics_authentication: bool,
     /// Proxy for `http`.
     #[option(key = "core.proxy_http", default_text = "that of the environment")]
     pub proxy_http: Option<Url>,

@@ -15,6 +15,7 @@ mod devices;
 mod freeze;
 mod layout;
 mod limits;
+mod metrics;
 mod remove;
 mod usage;
 

@@ -46,7 +46,7 @@ impl Group {
         field(&self.unified()?.join("cpu.stat"), "usage_usec").map(|micros| micros * 1000)
     }
 
-    fn first(&self, controller: &str, v2: &str, v1: &str) -> Option<u64> {
+    pub(super) fn first(&self, controller: &str, v2: &str, v1: &str) -> Option<u64> {
         if self.layout.on_unified(controller) {
             number(&self.unified()?, v2)
         } else {
@@ -55,7 +55,7 @@ impl Group {
     }
 }
 
-fn number(folder: &Path, file: &str) -> Option<u64> {
+pub(super) fn number(folder: &Path, file: &str) -> Option<u64> {
     fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
 }
 

@@ -29,6 +29,8 @@ pub enum Entity {
     Operation,
     /// A warning.
     Warning,
+    /// What monitoring asks for.
+    Metrics,
 }
 
 /// What is done to a thing.

@@ -2,13 +2,13 @@
 
 use crate::{
     Empty,
-    Entity::Server as TheServer,
+    Entity::{Metrics as TheMetrics, Server as TheServer},
     Event, MetadataConfiguration, Patch, Resources, Server, ServerPut,
     endpoints::{
         Permission::{Authenticated, Can, Untrusted},
         Verb::{Edit, View},
     },
-    query::{EventsQuery, NoQuery, TargetQuery},
+    query::{EventsQuery, NoQuery, ProjectQuery, TargetQuery},
 };
 
 endpoints! {
@@ -29,6 +29,9 @@ endpoints! {
 
     /// Shows what the machine has.
     ResourcesGet: Get "/1.0/resources" since "resources", needs Can(View, TheServer), Sync, TargetQuery, Empty => Resources;
+
+    /// Tells what instances used and what the server does, as OpenMetrics text.
+    MetricsGet: Get "/1.0/metrics" since "metrics", needs Can(View, TheMetrics), Raw, ProjectQuery, Empty => String;
 
     /// Describes every option there is.
     MetadataConfigurationGet: Get "/1.0/metadata/configuration" since "metadata_configuration", needs Untrusted,

@@ -12,7 +12,7 @@ use rustix::fs::{major, minor, statvfs};
 use crate::words::Disk;
 
 /// File systems that are told of at most: one who mounts thousands is not listed whole.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// Those of `/proc/self/mountinfo`; of one that is mounted often, the first.
 pub(super) fn all(mountinfo: &str) -> Vec<Disk> {
@@ -53,7 +53,8 @@ fn measured(disk: Disk) -> Option<Disk> {
     let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
     let serial = serial(&disk.source).unwrap_or_default();
     let used = bytes(space.f_blocks.saturating_sub(space.f_bfree));
-    Some(Disk { used, total: bytes(space.f_blocks), serial, ..disk })
+    let available = bytes(space.f_bavail);
+    Some(Disk { used, available, total: bytes(space.f_blocks), serial, ..disk })
 }
 
 fn serial(source: &str) -> Option<String> {

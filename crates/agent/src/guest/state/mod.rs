@@ -1,6 +1,7 @@
 //! What the machine uses, as its kernel tells in `/proc`.
 
 mod disks;
+pub(super) mod metrics;
 mod network;
 
 use std::fs;

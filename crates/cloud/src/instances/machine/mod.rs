@@ -10,6 +10,7 @@
 //! shares.rs folders of the host; tpm.rs  a chip that keeps secrets; beside.rs  the programs for both
 //! limits.rs its memory and processors while it runs; processors.rs  which of the host's
 //! trouble.rs what keeps one that runs from going on
+//! threads.rs QEMU's threads as the host counts them
 //! kit.rs    which disks; swap.rs  those that come and go while it runs
 //! ```
 //! The monitor's container holds nothing but QEMU, which the daemon talks with over QMP. A daemon that
@@ -28,6 +29,7 @@ mod shares;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod swap;
+pub(crate) mod threads;
 mod tpm;
 pub(crate) mod trouble;
 

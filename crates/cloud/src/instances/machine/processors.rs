@@ -3,7 +3,7 @@
 //! A set, as `0-3`, binds each to one of these. A number lets QEMU run on all of the host, or of its nodes; with
 //! `limits.cpu.pin_strategy=auto` it is a set that the server picks.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use options::{CpuLimit, instance::PinStrategy};
 use rustix::{
@@ -12,7 +12,10 @@ use rustix::{
 };
 use vm::Qmp;
 
-use super::super::{guests::Guest, options::Typed, spec};
+use super::{
+    super::{guests::Guest, options::Typed, spec},
+    threads as qemu_threads,
+};
 use crate::{Error, Host, Result, World, blocking::blocking, names};
 
 /// The processors of a machine.
@@ -67,7 +70,7 @@ impl Processors {
         let (held, bound, each) = (guest.clone(), self.bound.clone(), self.each);
         blocking("bind processors", move || {
             let pid = held.monitor().info()?.pid;
-            for (at, thread) in host_threads(pid, &threads)?.into_iter().enumerate() {
+            for (at, thread) in qemu_threads::on_host(pid, &threads)?.into_iter().enumerate() {
                 let mut set = CpuSet::new();
                 let all = 0..u32::try_from(CpuSet::MAX_CPU).unwrap_or_default();
                 match &bound {
@@ -94,34 +97,4 @@ fn add(set: &mut CpuSet, cpus: impl IntoIterator<Item = u32>) {
 
 fn bind_failed(thread: i32) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::file("bind the processor", Path::new(&format!("/proc/{thread}")))(error)
-}
-
-/// The host's numbers of threads that are told as QEMU counts them, in their order.
-fn host_threads(pid: i32, inside: &[i32]) -> Result<Vec<i32>> {
-    let folder = format!("/proc/{pid}/task");
-    let folder = Path::new(&folder);
-    let mut known = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
-        let file = entry.map_err(Error::file("read", folder))?.path().join("status");
-        // One that ended meanwhile is no processor's.
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
-        let mut ids = line.split_whitespace().filter_map(|id| id.parse::<i32>().ok());
-        let (host, last) = (ids.next(), ids.next_back());
-        known.extend(host.map(|host| (last.unwrap_or(host), host)));
-    }
-    let of = |id: &i32| known.iter().find(|(inside, _)| inside == id).map(|(_, host)| *host);
-    Ok(inside.iter().filter_map(of).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn threads_are_found_by_the_numbers_inside() {
-        let own = rustix::process::getpid().as_raw_nonzero().get();
-        assert_eq!(host_threads(own, &[own]).unwrap(), [own]);
-        assert_eq!(host_threads(own, &[-1]).unwrap(), Vec::<i32>::new());
-    }
 }

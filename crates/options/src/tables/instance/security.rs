@@ -6,6 +6,16 @@ use crate::{Lines, Options, Problem};
 #[derive(Debug, Clone, PartialEq, Options)]
 #[options(entity = "instance", group = "security", check = Self::consistent)]
 pub struct Security {
+    /// Whether the agent in the virtual machine is asked for metrics.
+    ///
+    /// Otherwise they are what the host sees of it.
+    #[option(
+        key = "security.agent.metrics",
+        default = "true",
+        condition = "virtual machine",
+        since = "metrics"
+    )]
+    pub agent_metrics: bool,
     /// Whether the instance may ask the server about itself, on `/dev/lxd/sock`.
     ///
     /// Turned off while it runs, nothing is answered any more; turned on, it is from the next start on.
