@@ -40,6 +40,7 @@ mod sockets;
 mod storage;
 mod upload;
 mod volumes;
+mod warnings;
 
 pub use devlxd::desk;
 pub use door::{door, metrics_door};
@@ -98,6 +99,7 @@ fn routes() -> Routes {
         bucket_backups::routes,
         volumes::routes,
         recover::routes,
+        warnings::routes,
     ];
     resources.into_iter().fold(Routes::default(), |routes, add| add(routes))
 }

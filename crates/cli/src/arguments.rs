@@ -109,6 +109,8 @@ command! {
     Remote(commands::remote::Remote),
     /// What the server is doing
     Operation(commands::operation::Operation),
+    /// What the server could not do as asked
+    Warning(commands::warning::Warning),
     /// Follow what happens
     Monitor(commands::monitor::Monitor),
     /// Send a request as it is

@@ -35,6 +35,7 @@ mod snapshots;
 pub mod storage;
 pub mod url;
 pub mod volumes;
+pub mod warnings;
 
 pub use vm::Error as MachineError;
 mod watched;

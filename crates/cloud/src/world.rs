@@ -26,6 +26,7 @@ use crate::{
     names,
     server::Doors,
     storage::{Pools, buckets::Stores},
+    warnings::Notes,
 };
 
 /// Everything a verb needs.
@@ -54,6 +55,8 @@ pub struct World {
     pub guests: Guests,
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
+    /// Trouble that was met and is not over.
+    pub warnings: Notes,
     /// What the API was asked.
     pub requests: Requests,
     /// When the daemon began.
@@ -110,6 +113,7 @@ impl World {
             buckets: Stores::default(),
             guests: Guests::default(),
             started,
+            warnings: Notes::default(),
             requests: Requests::default(),
             began: Instant::now(),
             runner: OnceLock::new(),

@@ -144,6 +144,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         reconcilers.start(stuck);
     }
     reconcilers.start(reconcile::Backups);
+    reconcilers.start(reconcile::Warnings::default());
     let reconcilers = Arc::new(reconcilers);
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)
@@ -170,13 +171,15 @@ async fn run(arguments: Arguments) -> Result<()> {
     end(&world, ending).await
 }
 
-/// Tells the reconcilers of every change of the state, and of every task that got stuck.
+/// Tells the reconcilers of every change of the state, of trouble that was noted, and of every task that got stuck.
 async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
     let mut changed = world.store.watch();
+    let mut noted = world.warnings.watch();
     let Some(mut stuck) = world.watch_stuck() else { return };
     loop {
         tokio::select! {
             Ok(()) = changed.changed() => reconcilers.wake(reconcile::STATE),
+            Ok(()) = noted.changed() => reconcilers.wake(reconcile::NOTED),
             Ok(()) = stuck.changed() => reconcilers.wake(tasks::STUCK),
             else => return,
         }

@@ -33,7 +33,7 @@ mod protocol;
 pub mod seccomp;
 mod types;
 
-pub use cgroup::forget as forget_groups;
+pub use cgroup::{forget as forget_groups, has_controller};
 pub use client::{Created, Exec, Monitor, Watch, cleanup, cleanup_spec, last_exit, spawn};
 pub use error::{Error, Result};
 pub use metrics::{CpuTime, DiskTraffic, FileSystem, MemoryUse, Metrics, Traffic, metrics};

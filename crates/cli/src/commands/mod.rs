@@ -37,6 +37,7 @@ pub(crate) mod storage;
 pub(crate) mod trust;
 pub(crate) mod version;
 pub(crate) mod volume;
+pub(crate) mod warning;
 
 use std::future::Future;
 

@@ -21,6 +21,7 @@ pub mod projects;
 pub mod server;
 pub mod volume_snapshots;
 pub mod volumes;
+pub mod warnings;
 
 /// Every step of the schema, oldest first; a step is never edited once released.
 pub const MIGRATIONS: &[Migration] = &[
@@ -52,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "certificates",
         sql: include_str!("../../schema/0008_certificates.sql"),
     },
+    Migration { level: 9, name: "warnings", sql: include_str!("../../schema/0009_warnings.sql") },
 ];
 
 #[cfg(test)]

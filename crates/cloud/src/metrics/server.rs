@@ -41,6 +41,7 @@ pub(super) fn count_instances(
 /// The rest.
 pub(super) fn tell(world: &World, text: &mut Text) -> Result<()> {
     text.add("lxd_operations_total", &[], world.operations.running() as u64);
+    text.add("lxd_warnings_total", &[], crate::warnings::open(world)? as u64);
     text.decimal("lxd_uptime_seconds", &[], world.began.elapsed().as_millis(), 3);
     world.requests.tell(text);
     Ok(())

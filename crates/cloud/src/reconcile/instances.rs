@@ -24,7 +24,8 @@ use crate::{
         options::Typed,
         start, volatile,
     },
-    names,
+    names, url,
+    warnings::{Kind, notes::About},
 };
 
 /// The instances that are to start now, in their order.
@@ -184,7 +185,11 @@ pub(crate) async fn start_waiting(world: &World) {
 /// Starts an instance that should run. One that fails while a storage pool is gone is tried again when
 /// the pool is back.
 async fn start_or_wait(world: &World, row: &Instance) {
-    let Err(error) = start_one(world, row).await else { return };
+    let started = start_one(world, row).await;
+    let said = started.as_ref().err().map(|error| tasks::chain(error));
+    let address = url::instance(&row.project, &row.name);
+    world.warnings.set(About::new(Kind::Autostart, &row.project, address), said);
+    let Err(error) = started else { return };
     let (project, name, waits) = (&row.project, &row.name, world.pools.wait(row));
     tracing::error!(project, name, waits, error = %tasks::chain(&error), "autostart");
 }

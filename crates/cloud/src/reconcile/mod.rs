@@ -8,6 +8,7 @@ mod pools;
 mod records;
 mod shutdown;
 mod snapshots;
+mod warnings;
 
 pub use self::{
     backups::Backups,
@@ -18,6 +19,7 @@ pub use self::{
     records::{Records, STATE},
     shutdown::shutdown,
     snapshots::Snapshots,
+    warnings::{NOTED, Warnings},
 };
 
 pub(crate) use self::instances::start_waiting;

@@ -8,6 +8,8 @@ use crate::{
     Error, World,
     db::{instances::Made, networks as rows},
     networks::{ports, spec},
+    url,
+    warnings::{Kind, notes::About},
 };
 
 /// Repairs networks: at start, when rows change, and now and then, as other programs on the
@@ -53,9 +55,12 @@ pub(crate) async fn repair(world: &World) {
             Ok(spec) => world.plane.apply(&spec).await.map(drop).map_err(Error::from),
             Err(error) => Err(error),
         };
-        if let Err(error) = applied {
-            tracing::error!(network = row.name, error = %tasks::chain(&error), "network");
+        let said = applied.err().map(|error| tasks::chain(&error));
+        if let Some(error) = &said {
+            tracing::error!(network = row.name, error, "network");
         }
+        let address = url::of("networks", &row.name, &row.project);
+        world.warnings.set(About::new(Kind::Network, &row.project, address), said);
     }
     if let Err(error) = ports::tell_hosts(world).await {
         tracing::error!(error = %tasks::chain(&error), "hosts of networks");

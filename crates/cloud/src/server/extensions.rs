@@ -101,6 +101,7 @@ pub const EXTENSIONS: &[&str] = &[
     "certificate_token",
     "explicit_trust_token",
     "remote_token_expiry",
+    "warnings",
     "metrics",
     "qemu_metrics",
     "metrics_cpu_seconds",

@@ -11,7 +11,15 @@ use crate::{
     Error, Result, World,
     blocking::blocking,
     db::{instances::Instance, pools::Pool},
+    names::DEFAULT_PROJECT,
+    url,
+    warnings::{Kind, notes::About},
 };
+
+/// What a warning of a pool is about.
+fn trouble(name: &str) -> About {
+    About::new(Kind::Pool, "", url::of("storage-pools", name, DEFAULT_PROJECT))
+}
 
 /// An open pool.
 pub type OpenPool = Arc<dyn storage::Pool>;
@@ -53,10 +61,13 @@ impl Pools {
                 let mut state = self.state();
                 state.gone.remove(name);
                 state.open.insert(name.to_owned(), pool.clone());
+                drop(state);
+                world.warnings.set(trouble(name), None);
                 Ok(pool)
             }
             Err(error) => {
                 self.state().gone.insert(name.to_owned());
+                world.warnings.set(trouble(name), Some(tasks::chain(&error)));
                 Err(Error::Unavailable { pool: name.to_owned(), source: Box::new(error) })
             }
         }

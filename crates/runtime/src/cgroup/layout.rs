@@ -52,6 +52,11 @@ impl Layout {
         self.unified.as_ref().is_some_and(|unified| unified.has(controller))
     }
 
+    /// Has the kernel a controller, by its name of version 2 or of version 1?
+    pub(crate) fn knows(&self, v2: &str, v1: &str) -> bool {
+        self.on_unified(v2) || self.v1(v1).is_some()
+    }
+
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Path> {
         self.unified.iter().chain(&self.v1).map(|hierarchy| hierarchy.path.as_path())
     }

@@ -23,6 +23,11 @@ use std::path::{Path, PathBuf};
 
 use spec::InstanceSpec;
 
+/// Whether instances can be held by a controller: its name of version 2, and of version 1.
+pub fn has_controller(v2: &str, v1: &str) -> bool {
+    Layout::detect().is_ok_and(|layout| layout.knows(v2, v1))
+}
+
 pub(crate) use create::monitor_group;
 pub(crate) use layout::Layout;
 pub use remove::forget;

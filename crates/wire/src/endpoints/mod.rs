@@ -30,6 +30,7 @@ pub mod storage;
 pub mod volume_backups;
 pub mod volume_snapshots;
 pub mod volumes;
+pub mod warnings;
 
 pub use self::permission::{Entity, Permission, Verb};
 
@@ -179,7 +180,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 18] = [
+const GROUPS: [&[Info]; 19] = [
     server::LIST,
     certificates::LIST,
     operations::LIST,
@@ -198,6 +199,7 @@ const GROUPS: [&[Info]; 18] = [
     volume_backups::LIST,
     recover::LIST,
     volume_snapshots::LIST,
+    warnings::LIST,
 ];
 
 const COUNT: usize = {
