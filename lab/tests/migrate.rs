@@ -1,7 +1,9 @@
 //! Instances that go from one server to another, with the stock client: both daemons in one network, each with its own
 //! folder, and only the network between them.
 
-use lab::{Background, Daemon, Options, Run, until};
+use std::time::Duration;
+
+use lab::{Background, Daemon, Options, Run, machines::boots, until, within};
 
 /// Two servers that trust the client, and who asks them: `a:` and `b:`.
 struct Two {
@@ -76,10 +78,21 @@ impl Two {
         self.lxc(&["list", remote, "--format", "csv", "-c", "n"]).text()
     }
 
+    /// Neither server has an instance, or anything of one.
+    fn nothing_left(&self) {
+        until("nothing is left", || {
+            let image = |path: &String| path.contains("image");
+            let there = [&self.a, &self.b].map(Two::leftovers);
+            there.into_iter().flatten().all(|path| image(&path)).then_some(())
+        });
+    }
+
     /// What lies in the pool and the cache of a server, and the operations that run there.
     fn leftovers(daemon: &Daemon) -> Vec<String> {
         let mut found = Vec::new();
-        for folder in ["cache", "storage-pools/default/containers"] {
+        let pool = "storage-pools/default";
+        let machines = format!("{pool}/virtual-machines");
+        for folder in ["cache", "machines", &format!("{pool}/containers"), &machines] {
             let Ok(entries) = std::fs::read_dir(daemon.folder().join(folder)) else { continue };
             found.extend(entries.flatten().map(|one| one.path().display().to_string()));
         }
@@ -123,11 +136,7 @@ fn copies_and_moves(drivers: [&str; 2]) {
     for name in ["pull", "push", "relay", "bare"] {
         two.lxc(&["delete", &format!("b:{name}")]).ok();
     }
-    until("nothing is left", || {
-        (Two::leftovers(&two.a).iter().all(|path| path.contains("image"))
-            && Two::leftovers(&two.b).is_empty())
-        .then_some(())
-    });
+    two.nothing_left();
 }
 
 #[test]
@@ -205,4 +214,248 @@ fn a_server_that_dies_under_way_leaves_nothing() {
     }
     two.lxc(&["move", "a:web", "b:web"]).ok();
     assert_eq!((two.names("a:"), two.names("b:")), (String::new(), String::from("web")));
+}
+
+/// A tiny machine on `a:` that stands still, with a snapshot of its first boot and a second boot since.
+fn machine(two: &Two) {
+    let small = ["-c", "limits.memory=128MiB", "-d", "root,size=32MiB"];
+    two.lxc(&[&["launch", "a:tiny", "a:v", "--vm"][..], &small].concat()).ok();
+    two.a.says("v", "guest is up, boot 1");
+    two.lxc(&["snapshot", "a:v", "one"]).ok();
+    two.lxc(&["restart", "a:v", "--force"]).ok();
+    two.a.says("v", "guest is up, boot 2");
+    two.lxc(&["stop", "a:v", "--force"]).ok();
+}
+
+fn machines_go(drivers: [&str; 2]) {
+    let Some(two) = Two::start(drivers) else { return };
+    if !two.a.tiny() {
+        return;
+    }
+    machine(&two);
+    for (mode, name) in [("pull", "v"), ("push", "w"), ("relay", "x")] {
+        let to = format!("b:{name}");
+        two.lxc(&["copy", "a:v", &to, "--mode", mode]).ok();
+        boots(&two.b, name, 3);
+        two.lxc(&["restore", &to, "one"]).ok();
+        boots(&two.b, name, 2);
+    }
+    for (from, to) in [("b:v", "a:back"), ("b:w", "a:again")] {
+        two.lxc(&["move", from, to]).ok();
+        two.lxc(&["info", from]).fails();
+    }
+    boots(&two.a, "back", 3);
+    two.lxc(&["restore", "a:again", "one"]).ok();
+    boots(&two.a, "again", 2);
+    let size = two.lxc(&["config", "device", "get", "b:x", "root", "size"]).text();
+    assert_eq!(size, "32MiB");
+    two.lxc(&["delete", "a:v", "a:back", "a:again", "b:x"]).ok();
+    two.nothing_left();
+}
+
+#[test]
+fn machines_go_from_folders_to_folders() {
+    machines_go(["dir", "dir"]);
+}
+
+#[test]
+fn machines_go_between_pools_of_one_driver() {
+    machines_go(["btrfs", "btrfs"]);
+}
+
+#[test]
+fn machines_go_between_unlike_pools() {
+    machines_go(["btrfs", "dir"]);
+}
+
+/// A tiny machine that runs on `a:`, counts in its memory, and writes each number on its disk.
+fn counting(two: &Two) {
+    let words = ["launch", "a:tiny", "a:v", "--vm", "-c", "limits.memory=128MiB"];
+    let more = ["-c", "migration.stateful=true", "-d", "root,size=32MiB"];
+    two.lxc(&[&words[..], &more].concat()).ok();
+    let script = "i=0; while :; do i=$((i+1)); printf '%-16s' $i \
+        | dd of=/dev/sda seek=4 conv=notrunc,fsync 2> /dev/null; echo $i > /run/count; sleep 0.05; done";
+    let script = format!("({script}) < /dev/null > /dev/null 2>&1 &");
+    within(Duration::from_secs(90), "the agent answers", || {
+        let said = two.lxc(&["exec", "a:v", "--", "sh", "-c", &script]);
+        (said.status == 0).then_some(())
+    });
+}
+
+/// How far it has counted, in its memory and on its disk.
+fn counted(two: &Two, at: &str) -> [u64; 2] {
+    let script =
+        "cat /run/count; dd if=/dev/sda skip=4 count=1 iflag=direct 2> /dev/null | head -c 16";
+    let said = within(Duration::from_secs(60), "the agent answers", || {
+        let said = two.lxc(&["exec", at, "--", "sh", "-c", script]);
+        (said.status == 0).then(|| said.text())
+    });
+    let numbers: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    numbers.try_into().unwrap_or_else(|_| panic!("{said}"))
+}
+
+/// It goes on counting there.
+fn goes_on(two: &Two, at: &str, from: u64) -> u64 {
+    let [memory, disk] = counted(two, at);
+    assert!(memory > from && disk.abs_diff(memory) <= 1, "{memory} in memory, {disk} on disk");
+    until("it counts", || (counted(two, at)[0] > memory).then_some(()));
+    memory
+}
+
+fn has_agent() -> bool {
+    let has = lab::machines::has_agent();
+    if !has {
+        lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    has
+}
+
+fn live(drivers: [&str; 2]) {
+    if !has_agent() {
+        return;
+    }
+    let Some(two) = Two::start(drivers) else { return };
+    if !two.a.tiny() {
+        return;
+    }
+    counting(&two);
+    two.lxc(&["copy", "a:v", "b:v"]).fails_with("both would run");
+    two.lxc(&["snapshot", "a:v", "one"]).ok();
+    let mut last = goes_on(&two, "a:v", 0);
+    for mode in ["pull", "push", "relay"] {
+        two.lxc(&["move", "a:v", "b:w", "--mode", mode]).ok();
+        assert_eq!(
+            (two.names("a:"), two.names("b:")),
+            (String::new(), String::from("w")),
+            "{mode}"
+        );
+        last = goes_on(&two, "b:w", last);
+        two.lxc(&["move", "b:w", "a:v", "--mode", mode]).ok();
+        last = goes_on(&two, "a:v", last);
+    }
+    // The disk is whole, and its past came along.
+    two.lxc(&["restart", "a:v", "--force"]).ok();
+    two.a.says("v", "guest is up, boot 2");
+    two.lxc(&["stop", "a:v", "--force"]).ok();
+    two.lxc(&["restore", "a:v", "one"]).ok();
+    boots(&two.a, "v", 2);
+    two.lxc(&["delete", "a:v"]).ok();
+    two.nothing_left();
+    for log in [two.a.log(), two.b.log()] {
+        let stood =
+            log.lines().filter_map(|line| line.split_once(" microseconds=")?.1.split(' ').next());
+        let stood: Vec<u64> = stood.filter_map(|number| number.parse().ok()).collect();
+        // Some 100 ms where nothing else runs, without optimization and in QEMU's translator.
+        assert!(stood.len() == 3 && stood.iter().all(|it| *it < 3_000_000), "{stood:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_runs_goes_between_folders() {
+    live(["dir", "dir"]);
+}
+
+#[test]
+fn a_machine_that_runs_goes_between_unlike_pools() {
+    live(["btrfs", "dir"]);
+}
+
+#[test]
+fn a_machine_that_runs_goes_between_pools_of_one_driver() {
+    live(["btrfs", "btrfs"]);
+}
+
+/// How far a move is, as can be seen from outside.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Announced,
+    Waits,
+    Goes,
+}
+
+impl Stage {
+    fn reached(self, two: &Two) -> bool {
+        let at = |daemon: &Daemon, path: &str| daemon.folder().join(path);
+        match self {
+            Stage::Announced => {
+                let entries =
+                    std::fs::read_dir(at(&two.b, "cache")).into_iter().flatten().flatten();
+                entries
+                    .into_iter()
+                    .any(|one| one.file_name().to_string_lossy().contains("migration"))
+            }
+            Stage::Waits => at(&two.b, "machines/default_w/io/qmp.sock").exists(),
+            Stage::Goes => at(&two.a, "machines/default_v/io/nbd.sock").exists(),
+        }
+    }
+}
+
+/// It runs on one server and counts there, and nothing of it is on the other; where it is.
+fn runs_once(two: &Two, from: u64) -> (&'static str, u64) {
+    let at = within(Duration::from_secs(60), "it is on one server", || {
+        let all = [two.names("a:"), two.names("b:")];
+        match all.each_ref().map(String::as_str) {
+            ["v", ""] => Some("a:v"),
+            ["", "w"] => Some("b:w"),
+            _ => None,
+        }
+    });
+    let other = if at == "a:v" { &two.b } else { &two.a };
+    until("nothing is left", || {
+        Two::leftovers(other).iter().all(|path| path.contains("image")).then_some(())
+    });
+    (at, goes_on(two, at, from))
+}
+
+#[test]
+fn a_machine_that_runs_is_never_lost_or_two() {
+    if !has_agent() {
+        return;
+    }
+    let Some(mut two) = Two::start(["dir", "dir"]) else { return };
+    if !two.a.tiny() {
+        return;
+    }
+    counting(&two);
+    let mut last = goes_on(&two, "a:v", 0);
+    let (mut broken, mut made) = (0, 0);
+    for stage in [Stage::Announced, Stage::Waits, Stage::Goes] {
+        for mode in ["pull", "relay"] {
+            for who in ["target dies", "source dies", "cancelled"] {
+                _ = std::fs::remove_file(two.a.folder().join("machines/default_v/io/nbd.sock"));
+                let moved = two.begin(&["move", "a:v", "b:w", "--mode", mode]);
+                until("it is under way", || stage.reached(&two).then_some(()));
+                match who {
+                    "target dies" => two.b.kill9(),
+                    "source dies" => two.a.kill9(),
+                    _ => {
+                        let running = two.b.get("/1.0/operations")["running"].clone();
+                        for one in running.as_array().into_iter().flatten() {
+                            // One of them is the other's, and cannot be cancelled.
+                            let path = one.as_str().unwrap_or_default();
+                            _ = two.b.request("DELETE", path, "");
+                        }
+                    }
+                }
+                let done = moved.wait();
+                match who {
+                    "target dies" => two.b.launch(),
+                    "source dies" => two.a.launch(),
+                    _ => {}
+                }
+                if done.status == 0 {
+                    made += 1;
+                } else {
+                    broken += 1;
+                }
+                let at;
+                (at, last) = runs_once(&two, last);
+                if at == "b:w" {
+                    two.lxc(&["move", "b:w", "a:v"]).ok();
+                    last = goes_on(&two, "a:v", last);
+                }
+            }
+        }
+    }
+    assert!(broken > 9, "{broken} broke off, {made} came");
 }

@@ -85,6 +85,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Timeout { .. }
         | E::NoMachine { .. }
         | E::Memory { .. }
+        | E::Away { .. }
         | E::Beside { .. }
         | E::Machine(
             cloud::MachineError::NoFirmware { .. }

@@ -223,6 +223,15 @@ pub enum Error {
     /// Another server, or who carries between the two, is gone or does nothing.
     #[error("the connection with the other server broke off")]
     BrokenOff,
+    /// The connection broke in the moment in which another server may have begun to run a machine.
+    #[error(
+        "instance \"{name}\" may run on the other server, and so stands still here: if it runs there, delete it here; \
+         else start it here, and it goes on"
+    )]
+    Away {
+        /// The instance.
+        name: String,
+    },
     /// Work on a thread of its own panicked; the panic is in the log.
     #[error("{0} broke off unexpectedly: see the daemon's log")]
     Broken(&'static str),

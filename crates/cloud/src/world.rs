@@ -23,6 +23,7 @@ use crate::{
     devlxd::{self, Desk},
     instances::guests::{Guest, Guests},
     metrics::Requests,
+    migration::Voyages,
     names,
     server::Doors,
     storage::{Pools, buckets::Stores},
@@ -61,6 +62,8 @@ pub struct World {
     pub requests: Requests,
     /// When the daemon began.
     pub began: Instant,
+    /// What goes to other servers, or comes from them.
+    pub(crate) voyages: Voyages,
     runner: OnceLock<Runner<World>>,
     doors: OnceLock<Doors>,
     desk: OnceLock<Desk>,
@@ -116,6 +119,7 @@ impl World {
             warnings: Notes::default(),
             requests: Requests::default(),
             began: Instant::now(),
+            voyages: Voyages::default(),
             runner: OnceLock::new(),
             doors: OnceLock::new(),
             desk: OnceLock::new(),

@@ -14,12 +14,14 @@
 //! What a machine is made of is pure ([`command`], [`confine`], [`hardware`]); [`Qmp`] acts.
 
 mod accel;
+mod adopt;
 mod command;
 mod confine;
 pub mod drive;
 mod error;
 mod firmware;
 mod hardware;
+mod live;
 mod machine;
 mod memory;
 mod qmp;
@@ -31,6 +33,7 @@ mod traffic;
 mod trouble;
 
 pub use accel::Accel;
+pub use adopt::adopted;
 pub use command::command;
 pub use confine::{BOOT, DRIVE, Folders, IO, NVRAM, confine};
 pub use error::{Error, Result};
@@ -39,9 +42,10 @@ pub use hardware::{
     Bus, Cache, Card, Disk, Manner, Medium, Rate, add_card, add_disk, grow_disk, remove_card,
     remove_disk, set_rates,
 };
+pub use live::{Mirror, Moved, NBD_SOCKET, arrive, depart, export, let_go, listen, stay, unexport};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use memory::{Layout, give_up, layout, load, same_again, save};
-pub use qmp::{Call, Event, Qmp, open_socket};
+pub use qmp::{Call, Event, Qmp, Stamp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
 pub use size::{

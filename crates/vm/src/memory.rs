@@ -12,9 +12,9 @@ use crate::{Call, Error, Qmp, Result};
 /// Between two looks at how far it has come. QEMU's events cannot tell of what ended before one listens.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Bytes a second, as nobody else waits: the machine stands still.
-const SPEED: u64 = 1 << 40;
+pub(crate) const SPEED: u64 = 1 << 40;
 /// What the descriptor is called.
-const NAME: &str = "memory";
+pub(crate) const NAME: &str = "memory";
 
 /// Where the disks and cards of a machine are, by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ pub async fn same_again(qmp: &Qmp, argv: &[String]) -> Result<Vec<String>> {
 /// # Errors
 /// QEMU refuses: a device cannot be left; or whoever reads has gone away. The machine stands still.
 pub async fn save(qmp: &Qmp, to: OwnedFd) -> Result<()> {
+    crate::live::capabilities(qmp, false).await?;
     qmp.call(Call::new("migrate-set-parameters").with("max-bandwidth", SPEED)).await?;
     qmp.call_with(Call::new("getfd").with("fdname", NAME), vec![to]).await?;
     let leave = Call::new("migrate").with("uri", format!("fd:{NAME}"));

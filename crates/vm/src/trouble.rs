@@ -38,7 +38,8 @@ mod tests {
     fn only_a_write_that_stopped_the_machine_is_trouble() {
         let error = |action: &str| {
             let data = json!({ "operation": "write", "action": action, "nospace": true });
-            Happening::of(&Event { name: "BLOCK_IO_ERROR".into(), data })
+            let (name, timestamp) = ("BLOCK_IO_ERROR".into(), Default::default());
+            Happening::of(&Event { name, data, timestamp })
         };
         assert_eq!((error("stop"), error("report")), (Some(Happening::NoRoom), None));
     }

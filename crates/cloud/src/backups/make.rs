@@ -238,6 +238,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         root,
         without_snapshots: backup.without_snapshots,
         optimized: backup.optimized,
+        blank: false,
         packing: compression.parsed()?,
         control: cx.control.clone(),
     };

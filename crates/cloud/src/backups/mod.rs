@@ -129,6 +129,8 @@ pub struct Job {
     pub without_snapshots: bool,
     /// Whether streams of the driver take the place of files, where it has them.
     pub optimized: bool,
+    /// Whether a disk as it is now is left blank: what is on it goes another way.
+    pub blank: bool,
     /// How it is compressed.
     pub packing: Packing,
     /// Progress and cancel.

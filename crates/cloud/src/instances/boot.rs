@@ -12,7 +12,7 @@ use storage::Attached;
 use super::{
     Kind, delegate,
     guests::{Guest, Phase},
-    machine,
+    machine::{self, memory::Frame},
     options::Typed,
     spec::{Given, resolve},
     volatile,
@@ -34,9 +34,20 @@ pub(crate) struct Starting<'a> {
     pub(crate) world: &'a World,
     pub(crate) instance: &'a Instance,
     pub(crate) expanded: &'a Expanded,
+    /// How a machine is built that comes from another server, and goes on here.
+    pub(crate) arrives: Option<&'a Frame>,
 }
 
-impl Starting<'_> {
+impl<'a> Starting<'a> {
+    /// One that is to start here.
+    pub(crate) fn new(
+        world: &'a World,
+        instance: &'a Instance,
+        expanded: &'a Expanded,
+    ) -> Starting<'a> {
+        Starting { world, instance, expanded, arrives: None }
+    }
+
     fn id(&self) -> String {
         names::instance_id(&self.instance.project, &self.instance.name)
     }
@@ -67,7 +78,8 @@ impl Starting<'_> {
             Kind::Container => self.container(&typed, root, notes.generation).await?,
             Kind::VirtualMachine => {
                 machine::check(Kind::VirtualMachine, &world.host, &typed)?;
-                machine::spec::resolve(world, self.instance, &typed, notes.generation).await?
+                let given = (notes.generation, self.arrives);
+                machine::spec::resolve(world, self.instance, &typed, given).await?
             }
         };
         let (binary, given) = (world.binary.clone(), spec.clone());
@@ -142,9 +154,9 @@ impl Starting<'_> {
         let released = guest.clone();
         blocking("run init", move || released.monitor().release()).await?;
         if guest.spec().machine {
-            machine::power_on(self.world, &guest, self.instance, self.expanded).await?;
+            machine::power_on(self, &guest).await?;
         }
-        if !self.instance.stateful {
+        if !self.instance.stateful && self.arrives.is_none() {
             self.begin(guest);
         }
         Ok(())

@@ -322,10 +322,10 @@ async fn delete_row(cx: &mut Cx<Launch>) -> Result<()> {
 
 fn starting(cx: &Cx<Launch>) -> Starting<'_> {
     match &cx.notes.instance {
-        Some(instance) => Starting { world: &cx.world, instance, expanded: &cx.notes.expanded },
+        Some(instance) => Starting::new(&cx.world, instance, &cx.notes.expanded),
         None => {
             let (instance, expanded) = (&cx.input.instance, &cx.input.expanded);
-            Starting { world: &cx.world, instance, expanded }
+            Starting::new(&cx.world, instance, expanded)
         }
     }
 }

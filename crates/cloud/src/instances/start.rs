@@ -53,7 +53,7 @@ pub enum Memory {
 
 impl Start {
     pub(super) fn starting<'a>(&'a self, world: &'a World) -> Starting<'a> {
-        Starting { world, instance: &self.instance, expanded: &self.expanded }
+        Starting::new(world, &self.instance, &self.expanded)
     }
 
     pub(crate) fn new(

@@ -7,7 +7,7 @@ use tasks::{Message, Socket};
 use tls::Pin;
 use uuid::Uuid;
 
-use super::link::Link;
+use super::link::{Link, MEMORY, What};
 use crate::{Error, Result};
 
 /// An operation of another server, and the secrets of its websockets.
@@ -17,6 +17,8 @@ pub(crate) struct Far {
     operation: Uuid,
     control: String,
     data: String,
+    /// Where a machine that runs is to come or go.
+    memory: Option<String>,
 }
 
 impl Far {
@@ -41,16 +43,24 @@ impl Far {
         };
         let pin = Pin::Fingerprint(tls::fingerprint(&certificate));
         let network = Network { host, port, pin, identity: None };
-        Ok(Far { network, operation, control: secret("control")?, data: secret("fs")? })
+        let memory = secrets.contains_key(MEMORY).then(|| secret(MEMORY)).transpose()?;
+        Ok(Far { network, operation, control: secret("control")?, data: secret("fs")?, memory })
     }
 
-    /// Connects both websockets.
-    pub(super) async fn connect(&self) -> Result<Link> {
+    /// Connects the websockets.
+    pub(super) async fn connect(&self, what: What) -> Result<Link> {
         let client = Client::remote(self.network.clone());
         let path = |secret| format!("/1.0/operations/{}/websocket?secret={secret}", self.operation);
         let control = client.websocket(&path(&self.control)).await?;
         let data = client.websocket(&path(&self.data)).await?;
-        Ok(Link { control: joined(control), data: joined(data) })
+        let memory = match (&self.memory, what) {
+            (Some(memory), What::Live) => Some(client.websocket(&path(memory)).await?),
+            (None, What::Live) => {
+                return Err(Error::invalid("secrets", format!("\"{MEMORY}\" is missing")));
+            }
+            _ => None,
+        };
+        Ok(Link::new(joined(control), joined(data), memory.map(joined)))
     }
 }
 

@@ -1,6 +1,10 @@
-//! The two websockets between the ends. Each wait on them ends: at the latest after [`PATIENCE`].
+//! The websockets between the ends. Each wait on them ends: at the latest after [`PATIENCE`].
 
-use std::{collections::BTreeMap, pin::pin, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::pin,
+    time::Duration,
+};
 
 use tasks::{Expected, Message, Operation, Socket};
 use tokio::time::timeout;
@@ -30,39 +34,73 @@ impl Way {
         }
     }
 
-    /// Both websockets, once they stand. Secrets are in the metadata before it first waits.
-    pub(crate) async fn link(&self, operation: &Operation) -> Result<Link> {
+    /// The websockets, once they stand. Secrets are in the metadata before it first waits.
+    pub(crate) async fn link(&self, operation: &Operation, what: What) -> Result<Link> {
         let link = match self {
-            Way::There(far) => timeout(PATIENCE, far.connect()).await,
+            Way::There(far) => timeout(PATIENCE, far.connect(what)).await,
             Way::Here => {
-                let seats = ["control", "fs"].map(|name| {
+                let seat = |name: &str| {
                     let seat = operation.seat();
                     operation.set_metadata(name, seat.secret.clone());
                     seat
-                });
-                timeout(PATIENCE, arrive(seats)).await
+                };
+                let two = ["control", "fs"].map(seat);
+                let third = (what == What::Live).then(|| seat(MEMORY));
+                timeout(PATIENCE, arrive(two, third)).await
             }
         };
         link.unwrap_or(Err(Error::BrokenOff))
     }
 }
 
-async fn arrive([control, data]: [Expected; 2]) -> Result<Link> {
-    let (control, data) = tokio::join!(control.arrived, data.arrived);
-    match (control, data) {
-        (Ok(control), Ok(data)) => Ok(Link { control, data }),
+/// What is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// What stands still, by two websockets.
+    AtRest,
+    /// A machine that runs: its memory has a third one.
+    Live,
+}
+
+/// What clients know the websocket of the memory as.
+pub(super) const MEMORY: &str = "criu";
+
+async fn arrive([control, data]: [Expected; 2], memory: Option<Expected>) -> Result<Link> {
+    let third = async {
+        match memory {
+            Some(memory) => memory.arrived.await.map(Some),
+            None => Ok(None),
+        }
+    };
+    match tokio::join!(control.arrived, data.arrived, third) {
+        (Ok(control), Ok(data), Ok(memory)) => Ok(Link::new(control, data, memory)),
         _ => Err(Error::BrokenOff),
     }
 }
 
-/// Both websockets.
+/// The websockets.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(super) control: Socket,
     pub(super) data: Socket,
+    memory: Option<Socket>,
+    /// What the other end said while this one was at work.
+    heard: VecDeque<Said>,
 }
 
 impl Link {
+    pub(super) fn new(control: Socket, data: Socket, memory: Option<Socket>) -> Link {
+        Link { control, data, memory, heard: VecDeque::new() }
+    }
+
+    /// The websockets of disk and memory, for whoever carries both.
+    pub(crate) fn streams(&mut self) -> Result<[Socket; 2]> {
+        let memory = self.memory.take().ok_or(Error::BrokenOff)?;
+        // Nothing more is sent or received on what is left in its place.
+        let (left, _) = Socket::pair();
+        Ok([std::mem::replace(&mut self.data, left), memory])
+    }
+
     /// Says something.
     pub(crate) async fn tell(&self, said: &Said) -> Result<()> {
         let text = serde_json::to_vec(said).map_err(|_| Error::BrokenOff)?;
@@ -72,7 +110,11 @@ impl Link {
     /// What the other end says next but that it is at work.
     pub(crate) async fn hear(&mut self) -> Result<Said> {
         loop {
-            match timeout(PATIENCE, self.next()).await.unwrap_or(Err(Error::BrokenOff))? {
+            let said = match self.heard.pop_front() {
+                Some(said) => said,
+                None => timeout(PATIENCE, self.next()).await.unwrap_or(Err(Error::BrokenOff))?,
+            };
+            match said {
                 Said::Working => {}
                 Said::Failed { why: said } => return Err(Error::OtherEnd { said }),
                 said => return Ok(said),
@@ -90,7 +132,7 @@ impl Link {
         serde_json::from_slice(&bytes).map_err(|_| strange())
     }
 
-    /// Does something long, and says so to the other end; what that says meanwhile can only be that it gives up.
+    /// Does something long, and says so to the other end; what that says meanwhile is kept, but that it gives up.
     pub(crate) async fn busy<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut work = pin!(work);
         let mut signs = tokio::time::interval(SIGN);
@@ -99,7 +141,8 @@ impl Link {
                 done = &mut work => return done,
                 said = self.next() => match said? {
                     Said::Failed { why: said } => return Err(Error::OtherEnd { said }),
-                    _ => continue,
+                    Said::Working => continue,
+                    said => self.heard.push_back(said),
                 },
                 _ = signs.tick() => self.tell(&Said::Working).await?,
             }

@@ -1,8 +1,14 @@
-//! What goes between two servers, whatever is copied: two websockets, and who says what on them when.
+//! What goes between two servers, whatever is copied: two websockets or three, and who says what on them when.
 //!
 //! ```text
 //! control   target: hello (version, driver) ─> source: ready (size) ─> target: done
 //! fs                                   source: that many bytes, a backup of it
+//! ```
+//! Of a machine that runs, with its memory (`ready` says that it is one, and how it is built):
+//! ```text
+//! control   hello ─> ready ─> target: waiting (it has all but the disk as it is now) ─> source: go ─> target: done
+//! fs        a backup, then NBD between the two QEMUs
+//! criu      source's QEMU: its memory
 //! ```
 //! Who is at work says `working` meanwhile; who gives up says `failed` and why. Each end may be the one that
 //! connects, and a client may carry both websockets between them: neither end sees a difference. The verbs that
@@ -12,13 +18,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::instances::machine::memory::Frame;
+
 mod cargo;
 mod far;
 mod link;
+mod voyages;
 
 pub(crate) use self::{
     far::Far,
-    link::{Link, Way},
+    link::{Link, Way, What},
+    voyages::{Voyage, Voyages},
 };
 
 /// The version of what is said. Another one is refused by both ends.
@@ -41,7 +51,18 @@ pub(crate) enum Said {
         driver: Option<String>,
     },
     /// The source: what it is that comes.
-    Ready { version: u32, size: u64 },
+    Ready {
+        version: u32,
+        size: u64,
+        /// How QEMU is to be made there, of a machine that runs.
+        #[serde(default)]
+        machine: Option<Frame>,
+    },
+    /// The target: it can take disk and memory.
+    Waiting,
+    /// The source: its guest stands still, and all of it was sent. It never runs there again unless the target
+    /// says that it failed.
+    Go,
     /// Whoever is at work.
     Working,
     /// The target: it has all, durably.

@@ -35,6 +35,8 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<backups::Delete<instances::backups::Of>>()
         .register::<backups::Rename<instances::backups::Of>>()
         .register::<instances::backups::Import>()
+        .register::<instances::migrate::Arrive>()
+        .register::<instances::migrate::Depart>()
         .register::<instances::snapshots::Take>()
         .register::<instances::snapshots::Delete>()
         .register::<instances::snapshots::Rename>()

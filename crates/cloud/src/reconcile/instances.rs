@@ -65,7 +65,7 @@ pub(crate) async fn find(world: &World) -> Autostart {
 }
 
 /// Holds an instance again that was recovered, if it still runs.
-pub(super) async fn find_again(world: &World, project: &str, name: &str) {
+pub(crate) async fn find_again(world: &World, project: &str, name: &str) {
     let row = world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?));
     let found = match row {
         Ok(Some(row)) => find_one(world, &row, false).await.map(drop),

@@ -22,7 +22,7 @@ pub use self::{
     warnings::{NOTED, Warnings},
 };
 
-pub(crate) use self::instances::start_waiting;
+pub(crate) use self::instances::{find_again, start_waiting};
 #[cfg(test)]
 pub(crate) use self::networks::repair as repair_networks;
 

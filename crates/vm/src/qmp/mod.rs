@@ -23,7 +23,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use self::{
     connection::open_socket,
-    words::{Call, Event},
+    words::{Call, Event, Stamp},
 };
 
 use crate::{Error, Result};

@@ -1,5 +1,7 @@
 //! Commands, answers and events.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -38,6 +40,26 @@ pub struct Event {
     /// What it says.
     #[serde(default)]
     pub data: Value,
+    /// When it happened.
+    #[serde(default)]
+    pub timestamp: Stamp,
+}
+
+/// A moment, by the host's clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Stamp {
+    /// Seconds since 1970; -1 where QEMU does not know.
+    pub seconds: i64,
+    /// And so many microseconds.
+    pub microseconds: i64,
+}
+
+impl Stamp {
+    /// As it is counted everywhere, where QEMU knows it.
+    pub fn since_epoch(self) -> Option<Duration> {
+        let seconds = Duration::from_secs(u64::try_from(self.seconds).ok()?);
+        Some(seconds + Duration::from_micros(u64::try_from(self.microseconds).ok()?))
+    }
 }
 
 /// A line of QEMU's.

@@ -1,12 +1,18 @@
 //! What goes into an instance's backup: the rows as an index, and the files of the root and its snapshots.
 
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom},
+    path::Path,
+};
+
 use images::backup::{Config, Index};
 use storage::{Access, Attached, View};
 use wire::{BackupVolumeSnapshot, ConfigMap, InstanceSnapshot, StorageVolume};
 
 use super::Of;
 use crate::{
-    Result, World,
+    Error, Result, World,
     backups::{Contents, Job, Out, Part},
     blocking::blocking,
     instances::{
@@ -28,8 +34,11 @@ pub(super) async fn write(world: &World, of: &Of, job: Job) -> Result<()> {
     let index = index(world, of, job.without_snapshots).await?;
     let rows = index.config.as_ref().map(Config::text).transpose()?;
     let pool = world.pools.open(world, &job.pool).await?;
+    let cache = world.dirs.cache();
     blocking("write backup", move || {
-        let part = |tarball: &mut Out<'_>, part: &Part<'_>| pack(tarball, part, rows.as_deref());
+        let blank = job.blank.then_some(&*cache);
+        let part =
+            |tarball: &mut Out<'_>, part: &Part<'_>| pack(tarball, part, rows.as_deref(), blank);
         let names = names(Kind::of(&index.r#type));
         job.volume(&Contents { pool: &pool, index: &index, names, part: &part })
     })
@@ -104,8 +113,14 @@ fn of_volume(kind: Kind, snapshot: &InstanceSnapshot) -> BackupVolumeSnapshot {
     }
 }
 
-/// Packs an instance's files, and beside them as they are now its rows.
-fn pack(tarball: &mut Out<'_>, part: &Part<'_>, rows: Option<&str>) -> Result<()> {
+/// Packs an instance's files, and beside them as they are now its rows. `blank`: the disk as it is now is none, but
+/// as large; it is made in that folder.
+fn pack(
+    tarball: &mut Out<'_>,
+    part: &Part<'_>,
+    rows: Option<&str>,
+    blank: Option<&Path>,
+) -> Result<()> {
     let name = &part.name;
     tarball.folder(name)?;
     if let Some(rows) = rows.filter(|_| part.is_now) {
@@ -123,8 +138,19 @@ fn pack(tarball: &mut Out<'_>, part: &Part<'_>, rows: Option<&str>) -> Result<()
     }
     let Some(attached) = part.attached else { return Ok(()) };
     if let Attached::Block(disk) = attached {
+        if let Some(cache) = blank.filter(|_| part.is_now) {
+            return Ok(tarball.open(as_large(disk, cache)?, &format!("{name}.img"))?);
+        }
         return Ok(tarball.disk(disk, &format!("{name}.img"))?);
     }
     let view = View::open(attached, Access::Read)?;
     Ok(tarball.tree(&view.path(), &format!("{name}/rootfs"))?)
+}
+
+/// A file that is as large as a disk, and has nothing in it.
+fn as_large(disk: &Path, cache: &Path) -> Result<File> {
+    let size = File::open(disk).and_then(|mut disk| disk.seek(SeekFrom::End(0)));
+    let size = size.map_err(Error::file("measure", disk))?;
+    let made = tempfile::tempfile_in(cache).and_then(|file| file.set_len(size).map(|()| file));
+    made.map_err(Error::file("make a blank disk in", cache))
 }

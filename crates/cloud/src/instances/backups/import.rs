@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use exec::Control;
 use images::backup::Index;
 use serde::{Deserialize, Serialize};
 use storage::{FillError, VolumeId};
@@ -16,13 +17,14 @@ use crate::{
         instances::{self as rows, Instance, Made},
         volumes,
     },
-    instances::{copy, delete, root::NewRoot},
+    expand,
+    instances::{copy, delete, machine, options::Typed, root::NewRoot},
     projects::rules,
     url,
 };
 
 /// What is done to make an instance of a backup.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Import {
     caller: Caller,
     file: PathBuf,
@@ -80,9 +82,25 @@ impl Import {
     }
 
     /// The row this task wrote, if it is there.
-    fn own(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
+    pub(crate) fn own(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
         let found = rows::get(db, &self.instance.project, &self.instance.name)?;
         Ok(found.filter(|row| row.created_at == self.instance.created_at))
+    }
+
+    /// The project and the name that it gets.
+    pub(crate) fn name(&self) -> (&str, &str) {
+        (&self.instance.project, &self.instance.name)
+    }
+
+    /// Who asked for it.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The device that is the disk of a machine that comes while it runs.
+    pub(crate) fn only_disk(&self, world: &World) -> Result<String> {
+        let expanded = world.store.read(|db| expand::expand(db, &self.instance))?;
+        machine::only_disk(&Typed::parse_whole(&expanded)?)
     }
 
     /// What the instance as it is now and the folder of its snapshots are called in the file.
@@ -114,42 +132,133 @@ pub async fn import(
     world.submit(task, request)
 }
 
-async fn write_rows(cx: &mut Cx<Import>) -> Result<()> {
-    let (input, world) = (cx.input.clone(), cx.world.clone());
-    let written = cx.world.store.write(|db| {
-        if input.own(db)?.is_some() {
-            return Ok(());
+/// The steps, which a machine that comes with its memory shares.
+impl Import {
+    pub(crate) async fn write_rows(&self, world: &World) -> Result<()> {
+        let input = self.clone();
+        let host = world.host.clone();
+        let written = world.store.write(|db| {
+            if input.own(db)?.is_some() {
+                return Ok(());
+            }
+            let new = &input.instance;
+            if rows::get(db, &new.project, &new.name)?.is_some() {
+                return Err(Error::exists("instance", &new.name));
+            }
+            let new = copy::draft::completed(db, &host, new)?;
+            rules::admit(db, &new)?;
+            rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
+            volumes::insert(db, &input.root.row(&new))?;
+            let id = input.own(db)?.map(|row| row.id).unwrap_or_default();
+            for snapshot in &input.snapshots {
+                let made = Made::Ready;
+                let snapshot = Snapshot { instance_id: id, made, ..snapshot.clone() };
+                snapshots::insert(db, &snapshot)?;
+            }
+            Ok(())
+        });
+        written.await
+    }
+
+    pub(crate) async fn delete_rows(&self, world: &World) -> Result<()> {
+        let deleted = world.store.write(|db| {
+            if let Some(row) = self.own(db)? {
+                volumes::delete(db, &row.project, &row.kind, &row.name)?;
+                rows::delete(db, &row.project, &row.name)?;
+            }
+            Ok::<_, Error>(())
+        });
+        deleted.await?;
+        backups::remove(&self.file).await
+    }
+
+    async fn unpacking(&self, world: &World, control: &Control) -> Result<Unpack> {
+        Ok(Unpack {
+            file: self.file.clone(),
+            pool: world.pools.open(world, &self.root.pool).await?,
+            volume: self.volume()?,
+            side: self.side()?,
+            shape: self.root.shape(self.instance.kind())?.plain(),
+            control: control.clone(),
+        })
+    }
+
+    pub(crate) async fn unpack_root(&self, world: &World, control: &Control) -> Result<()> {
+        let (unpack, [name, _]) = (self.unpacking(world, control).await?, self.names());
+        match self.optimized {
+            true => unpack.bare(Some(name)).await,
+            false => unpack.whole(name, write).await,
         }
-        let new = &input.instance;
-        if rows::get(db, &new.project, &new.name)?.is_some() {
-            return Err(Error::exists("instance", &new.name));
+    }
+
+    pub(crate) async fn delete_root(&self, world: &World) -> Result<()> {
+        match world.store.read(|db| self.own(db))? {
+            Some(row) => delete::delete_volume(world, &self.root.pool, &row).await,
+            None => Ok(()),
         }
-        let new = copy::draft::completed(db, &world.host, new)?;
-        rules::admit(db, &new)?;
-        rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
-        volumes::insert(db, &input.root.row(&new))?;
-        let id = input.own(db)?.map(|row| row.id).unwrap_or_default();
-        for snapshot in &input.snapshots {
-            let made = Made::Ready;
-            let snapshot = Snapshot { instance_id: id, made, ..snapshot.clone() };
-            snapshots::insert(db, &snapshot)?;
+    }
+
+    pub(crate) async fn unpack_snapshots(&self, world: &World, control: &Control) -> Result<()> {
+        let names = self.snapshots.iter().map(|one| &one.name);
+        let [now, folder] = self.names();
+        let parts = names.map(|name| (name.clone(), format!("{folder}/{name}"))).collect();
+        let mut unpack = self.unpacking(world, control).await?;
+        if unpack.shape.content.is_disk() {
+            // It may have been smaller then.
+            unpack.shape.size = None;
         }
+        match self.optimized {
+            true => unpack.streams(parts, now).await,
+            false => unpack.snapshots(parts, write).await,
+        }
+    }
+
+    pub(crate) async fn delete_side(&self, world: &World) -> Result<()> {
+        match world.store.read(|db| self.own(db))? {
+            Some(_) => self.unpacking(world, &Control::none()).await?.delete_side().await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn mark_whole(&self, world: &World) -> Result<()> {
+        let (project, name) = (&self.instance.project, &self.instance.name);
+        let marked = world.store.write(|db| match self.own(db)? {
+            Some(_) => Ok(rows::set_made(db, project, name, Made::Ready)?),
+            None => Err(Error::not_found("instance", name)),
+        });
+        marked.await?;
+        backups::remove(&self.file).await?;
+        world.tell(&self.caller, project, "instance-created", url::instance(project, name));
         Ok(())
-    });
-    written.await
+    }
+}
+
+async fn write_rows(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.write_rows(&cx.world).await
 }
 
 async fn delete_rows(cx: &mut Cx<Import>) -> Result<()> {
-    let input = cx.input.clone();
-    let deleted = cx.world.store.write(|db| {
-        if let Some(row) = input.own(db)? {
-            volumes::delete(db, &row.project, &row.kind, &row.name)?;
-            rows::delete(db, &row.project, &row.name)?;
-        }
-        Ok::<_, Error>(())
-    });
-    deleted.await?;
-    backups::remove(&cx.input.file).await
+    cx.input.delete_rows(&cx.world).await
+}
+
+async fn root(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.unpack_root(&cx.world, &cx.control).await
+}
+
+async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.delete_root(&cx.world).await
+}
+
+async fn kept(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.unpack_snapshots(&cx.world, &cx.control).await
+}
+
+async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.delete_side(&cx.world).await
+}
+
+async fn whole(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.mark_whole(&cx.world).await
 }
 
 /// Makes an instance's files or its disk of a part of the file.
@@ -160,66 +269,5 @@ fn write(unpack: &Unpack, part: &str, into: &Path) -> Result<(), FillError> {
         false => images::unpack_instance,
     };
     unpacked(&unpack.file, part, into, &limits, &unpack.control)?;
-    Ok(())
-}
-
-async fn unpack(cx: &Cx<Import>) -> Result<Unpack> {
-    let input = &cx.input;
-    Ok(Unpack {
-        file: input.file.clone(),
-        pool: cx.world.pools.open(&cx.world, &input.root.pool).await?,
-        volume: input.volume()?,
-        side: input.side()?,
-        shape: input.root.shape(input.instance.kind())?.plain(),
-        control: cx.control.clone(),
-    })
-}
-
-async fn root(cx: &mut Cx<Import>) -> Result<()> {
-    let (unpack, [name, _]) = (unpack(cx).await?, cx.input.names());
-    match cx.input.optimized {
-        true => unpack.bare(Some(name)).await,
-        false => unpack.whole(name, write).await,
-    }
-}
-
-async fn delete_root(cx: &mut Cx<Import>) -> Result<()> {
-    match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => delete::delete_volume(&cx.world, &cx.input.root.pool, &row).await,
-        None => Ok(()),
-    }
-}
-
-async fn kept(cx: &mut Cx<Import>) -> Result<()> {
-    let names = cx.input.snapshots.iter().map(|one| &one.name);
-    let [now, folder] = cx.input.names();
-    let parts = names.map(|name| (name.clone(), format!("{folder}/{name}"))).collect();
-    let mut unpack = unpack(cx).await?;
-    if unpack.shape.content.is_disk() {
-        // It may have been smaller then.
-        unpack.shape.size = None;
-    }
-    match cx.input.optimized {
-        true => unpack.streams(parts, now).await,
-        false => unpack.snapshots(parts, write).await,
-    }
-}
-
-async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {
-    match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(_) => unpack(cx).await?.delete_side().await,
-        None => Ok(()),
-    }
-}
-
-async fn whole(cx: &mut Cx<Import>) -> Result<()> {
-    let (project, name) = (&cx.input.instance.project, &cx.input.instance.name);
-    let marked = cx.world.store.write(|db| match cx.input.own(db)? {
-        Some(_) => Ok(rows::set_made(db, project, name, Made::Ready)?),
-        None => Err(Error::not_found("instance", name)),
-    });
-    marked.await?;
-    backups::remove(&cx.input.file).await?;
-    cx.world.tell(&cx.input.caller, project, "instance-created", url::instance(project, name));
     Ok(())
 }

@@ -247,23 +247,23 @@ fn made(cx: &Cx<Copy>) -> Result<Option<(Instance, Expanded)>> {
 
 async fn monitor(cx: &mut Cx<Copy>) -> Result<()> {
     let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
-    let starting = Starting { world: &cx.world, instance: &instance, expanded: &expanded };
+    let starting = Starting::new(&cx.world, &instance, &expanded);
     starting.monitor(&mut boot::Notes::default()).await
 }
 
 async fn abandon(cx: &mut Cx<Copy>) -> Result<()> {
     let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
-    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.abandon().await
+    Starting::new(&cx.world, &instance, &expanded).abandon().await
 }
 
 async fn ports(cx: &mut Cx<Copy>) -> Result<()> {
     let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
-    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.ports().await
+    Starting::new(&cx.world, &instance, &expanded).ports().await
 }
 
 async fn release(cx: &mut Cx<Copy>) -> Result<()> {
     let Some((instance, expanded)) = made(cx)? else { return Ok(()) };
-    Starting { world: &cx.world, instance: &instance, expanded: &expanded }.release().await
+    Starting::new(&cx.world, &instance, &expanded).release().await
 }
 
 async fn runs(cx: &mut Cx<Copy>) -> Result<()> {

@@ -33,7 +33,7 @@ const TRIES: u32 = 5;
 const PIECE: usize = 1 << 20;
 
 /// What QEMU must be given to go on.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     /// Its arguments.
     pub(crate) argv: Vec<String>,

@@ -34,7 +34,7 @@ mod tpm;
 pub(crate) mod trouble;
 
 pub(crate) use self::{
-    power::{find_again, power_on},
+    power::{find_again, power_on, reach},
     swap::{grow_root, same_disks, swap},
 };
 
@@ -106,6 +106,27 @@ pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
 /// Fails when what a machine has from its start on is to come or go while it runs.
 pub(crate) fn check_swap(before: &Expanded, after: &Expanded) -> Result<()> {
     tpm::stays(&Typed::parse(before)?, &Typed::parse(after)?)
+}
+
+/// The device of a machine's only disk; fails where it has others, which do not come along to another server while it
+/// runs.
+pub(crate) fn only_disk(typed: &Typed) -> Result<String> {
+    let mut root = None;
+    for (name, device) in &typed.devices {
+        let Device::Disk(disk) = device else { continue };
+        match disk.origin() {
+            Some(DiskSource::Root { .. }) => root = Some(name.clone()),
+            Some(DiskSource::Drive(_)) | None => {}
+            Some(_) => {
+                let why = format!(
+                    "device \"{name}\" is of this server: only the root disk goes along while the machine \
+                     runs. Remove it, or stop the machine first"
+                );
+                return Err(Error::invalid("migration", why));
+            }
+        }
+    }
+    root.ok_or_else(|| Error::invalid("migration", "the machine has no root disk"))
 }
 
 /// Where the kernel makes TPMs for containers.

@@ -6,7 +6,7 @@ use options::device::Device;
 use vm::{Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
 
 use super::{
-    super::{exit, guests::Guest, options::Typed},
+    super::{boot::Starting, exit, guests::Guest, options::Typed},
     drive, kit, memory,
     processors::Processors,
     shares, tpm,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result, World,
     db::instances::{self as rows, Instance},
-    expand::{Expanded, expand},
+    expand::expand,
     names,
     networks::{port::Port, ports},
 };
@@ -31,14 +31,10 @@ const ENDING: Duration = Duration::from_secs(2);
 const WORDS: usize = 600;
 
 /// Plugs the disks and cards of a machine whose QEMU was just executed, and lets it run; one that goes on with
-/// its memory reads it, and stands still.
-pub(crate) async fn power_on(
-    world: &World,
-    guest: &Guest,
-    instance: &Instance,
-    expanded: &Expanded,
-) -> Result<()> {
-    match furnish(world, guest, instance, expanded).await {
+/// its memory reads it, and stands still; one that comes from another server waits.
+pub(crate) async fn power_on(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
+    let world = starting.world;
+    match furnish(starting, guest).await {
         Err(error) if tells_of_end(&error) => {
             // Its socket closes before its last words are in the log. If it lives after all, they help no less.
             let _ = tokio::time::timeout(ENDING, exit::await_end(guest)).await;
@@ -57,12 +53,8 @@ fn tells_of_end(error: &Error) -> bool {
     }
 }
 
-async fn furnish(
-    world: &World,
-    guest: &Guest,
-    instance: &Instance,
-    expanded: &Expanded,
-) -> Result<()> {
+async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
+    let Starting { world, instance, expanded, arrives } = *starting;
     let typed = Typed::parse(expanded)?;
     let connected = async {
         tpm::connect(world, guest).await?;
@@ -72,12 +64,13 @@ async fn furnish(
         qmp = connected => qmp?,
         _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
     };
-    let frame = match instance.stateful {
-        true => memory::Places::of(world, instance)
+    let frame = match arrives {
+        Some(frame) => frame.clone(),
+        None if instance.stateful => memory::Places::of(world, instance)
             .await?
             .frame()
             .map_err(memory::unreadable(instance))?,
-        false => memory::Frame::default(),
+        None => memory::Frame::default(),
     };
     let layout = &frame.layout;
     let order = kit::boot_order(&typed.devices);
@@ -112,7 +105,9 @@ async fn furnish(
     }
     let processors = Processors::of(world, (guest.project(), guest.name()), &typed);
     processors.pin(guest, &qmp, false).await?;
-    if instance.stateful {
+    if arrives.is_some() {
+        // Its memory is on its way still.
+    } else if instance.stateful {
         memory::load(world, &qmp, instance).await?;
     } else {
         memory::drop_saved(world, instance).await?;
@@ -120,7 +115,9 @@ async fn furnish(
         qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
     }
     guest.set_qmp(qmp);
-    super::agent::attend(world, guest);
+    if arrives.is_none() {
+        super::agent::attend(world, guest);
+    }
     Ok(())
 }
 
@@ -176,7 +173,7 @@ pub(crate) async fn plug_card(
 }
 
 /// The connection with a machine's QEMU, whether or not this daemon has one yet.
-pub(super) async fn reach(
+pub(crate) async fn reach(
     world: &World,
     project: &str,
     name: &str,

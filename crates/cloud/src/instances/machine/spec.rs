@@ -12,7 +12,7 @@ use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 
 use super::{
     super::options::Typed,
-    memory::{Places, unreadable},
+    memory::{Frame, Places, unreadable},
     processors::Processors,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) async fn resolve(
     world: &World,
     instance: &Instance,
     typed: &Typed,
-    generation: u64,
+    (generation, arrives): (u64, Option<&Frame>),
 ) -> Result<InstanceSpec> {
     let id = names::instance_id(&instance.project, &instance.name);
     let pool = world.pools.open(world, typed.root_pool()?).await?;
@@ -66,9 +66,13 @@ pub(crate) async fn resolve(
     }
     let (mounts, devices) = vm::confine(&machine, &folders);
     let mut process = Process::init("/");
-    process.argv = match instance.stateful {
-        true => former(world, instance, machine.tpm).await.map_err(unreadable(instance))?,
-        false => vm::command(&machine),
+    process.argv = match arrives {
+        Some(frame) => vm::adopted(&vm::command(&machine), &frame.argv)
+            .map_err(|why| Error::invalid("migration", why))?,
+        None if instance.stateful => {
+            former(world, instance, machine.tpm).await.map_err(unreadable(instance))?
+        }
+        None => vm::command(&machine),
     };
     process.env.retain(|(key, _)| key == "PATH");
     Ok(InstanceSpec {

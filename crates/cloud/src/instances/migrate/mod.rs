@@ -4,19 +4,27 @@
 //! source: held ─> packed as a backup ─> sent ─> told "done" ─> let go
 //! target:                 received ─> [task: import] ─> tells "done"
 //! ```
+//! One that runs goes with its memory: [`depart`] and [`arrive`].
+//!
 //! All that changes state is the import's task, so what breaks off leaves nothing. A move is a copy after which the
 //! client deletes the source. What is said on the websockets is in [`crate::migration`].
 
+mod arrive;
+mod depart;
 mod receive;
 mod send;
 
+pub(crate) use self::{arrive::Arrive, depart::Depart};
 pub use self::{receive::receive, send::send};
 
-use tasks::Operation;
+use std::io;
+
+use tasks::{Operation, Socket};
 use tempfile::TempPath;
 
 use crate::{
     Error, Result, World,
+    instances::streams::Stream,
     migration::{Link, Said},
 };
 
@@ -43,4 +51,17 @@ async fn told<T>(link: &Link, done: Result<T>) -> Result<T> {
         let _ = link.tell(&Said::Failed { why }).await;
     }
     done
+}
+
+/// Carries both ways between one of QEMU's sockets and the other server's, until one of them ends.
+async fn carry(stream: &Stream, socket: Socket) {
+    let Socket { mut incoming, outgoing } = socket;
+    tokio::select! {
+        () = stream.pump_out(&outgoing, std::future::pending()) => {}
+        () = stream.pump_in(&mut incoming) => {}
+    }
+}
+
+fn unheard(source: io::Error) -> Error {
+    vm::Error::Socket { action: "talk by", source }.into()
 }

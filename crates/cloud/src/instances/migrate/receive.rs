@@ -6,14 +6,15 @@ use images::backup::Index;
 use options::Raw;
 use store::Read;
 use tasks::Operation;
+use tempfile::TempPath;
 use wire::{InstancesPost, OperationClass};
 
-use super::{cancellable, send::strange, told};
+use super::{Arrive, cancellable, send::strange, told};
 use crate::{
     Caller, Error, Result, World, backups,
     db::{self, instances as rows},
-    instances::{Kind, backups::Import},
-    migration::{Link, Said, VERSION, Way},
+    instances::{Kind, backups::Import, machine::memory::Frame},
+    migration::{Link, Said, VERSION, Voyage, Way, What},
     url,
 };
 
@@ -39,8 +40,12 @@ pub fn receive(
         .requestor(caller.requestor.clone());
     let (held, caller, project) = (world.clone(), caller.clone(), project.to_owned());
     let work = async move |operation: Operation| {
-        let mut link = cancellable(&operation, way.link(&operation)).await?;
+        let what = if post.source.live { What::Live } else { What::AtRest };
+        let mut link = cancellable(&operation, way.link(&operation, what)).await?;
         let target = Target { world: &held, caller: &caller, project: &project, post: &post };
+        if what == What::Live {
+            return target.arrived(&operation, link).await;
+        }
         let done = target.received(&operation, &mut link).await;
         let done = told(&link, done).await;
         if done.is_ok() {
@@ -56,8 +61,13 @@ fn checked(world: &World, project: &str, post: &InstancesPost) -> Result<Way> {
     let source = &post.source;
     options::names::check_instance(&post.name)
         .map_err(|why| Error::invalid("instance name", why))?;
-    if source.live || post.stateful || post.start {
-        return Err(Error::Unsupported("a migration of what runs (stop it first)"));
+    if source.live && !post.config.contains_key("volatile.uuid") {
+        let why =
+            "what runs can be moved with its memory, and not copied: both would run. Stop it first";
+        return Err(Error::invalid("live", why));
+    }
+    if source.live && source.refresh {
+        return Err(Error::invalid("refresh", "what runs can be moved only"));
     }
     if world.store.read(|db| Ok::<_, Error>(rows::get(db, project, &post.name)?))?.is_some() {
         return match source.refresh {
@@ -90,7 +100,9 @@ impl Target<'_> {
             None => None,
         };
         let file = super::between(self.world)?;
-        cancellable(operation, fetched(operation, link, driver, &file)).await?;
+        if cancellable(operation, fetched(operation, link, driver, &file)).await?.is_some() {
+            return Err(Error::invalid("live", "the source runs"));
+        }
         let index = backups::index(&file).await?;
         let index = adapted(index, self.post)?;
         let imported = Import::of_index(
@@ -118,19 +130,64 @@ impl Target<'_> {
         }
         link.tell(&Said::Done).await
     }
+
+    /// A machine that runs.
+    async fn arrived(&self, operation: &Operation, mut link: Link) -> Result<()> {
+        let (task, _file) = match self.announced(operation, &mut link).await {
+            Ok(all) => all,
+            Err(error) => return told(&link, Err(error)).await,
+        };
+        let (world, id, name) = (self.world, task.voyage(), self.post.name.as_str());
+        let (words, project) = ("Creating instance", self.project);
+        let request = crate::instances::request(world, words, self.caller, project, name);
+        world.voyages.put(id, Voyage { link, operation: operation.clone() });
+        let done = match world.submit(task, request.uncancellable()) {
+            Ok(inner) => inner.result().await.map_err(Error::failed),
+            Err(error) => Err(error),
+        };
+        let mut voyage = world.voyages.take(id)?;
+        let done = told(&voyage.link, done).await;
+        if done.is_ok() {
+            voyage.link.until_let_go(FAREWELL).await;
+        }
+        done
+    }
+
+    /// What is to be done with what comes before disk and memory, and its file.
+    async fn announced(
+        &self,
+        operation: &Operation,
+        link: &mut Link,
+    ) -> Result<(Arrive, TempPath)> {
+        let pool = self.world.store.read(|db| wanted_pool(db, self.project, self.post))?;
+        let driver = match &pool {
+            Some(pool) => Some(self.world.store.read(|db| crate::storage::find(db, pool))?.driver),
+            None => None,
+        };
+        let file = super::between(self.world)?;
+        let frame = cancellable(operation, fetched(operation, link, driver, &file)).await?;
+        let frame = frame.ok_or_else(|| Error::invalid("live", "the source does not run"))?;
+        let index = adapted(backups::index(&file).await?, self.post)?;
+        let (name, pool) = (Some(&*self.post.name), pool.as_deref());
+        let import =
+            Import::of_index(self.world, self.caller, self.project, &index, &file, (name, pool))?;
+        let disk = import.only_disk(self.world)?;
+        Ok((Arrive::new(import, disk, frame), file))
+    }
 }
 
-/// Has the source send what it has, into a file.
+/// Has the source send what it has, into a file; what it says of a machine that runs.
 async fn fetched(
     operation: &Operation,
     link: &mut Link,
     driver: Option<String>,
     file: &Path,
-) -> Result<()> {
+) -> Result<Option<Frame>> {
     link.tell(&Said::Hello { version: VERSION, driver }).await?;
     match link.hear().await? {
-        Said::Ready { version: VERSION, size } => {
-            link.receive_file(file, size, operation.control()).await
+        Said::Ready { version: VERSION, size, machine } => {
+            link.receive_file(file, size, operation.control()).await?;
+            Ok(machine)
         }
         other => Err(strange(&other)),
     }

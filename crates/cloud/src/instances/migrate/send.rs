@@ -5,13 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use tasks::Operation;
 use wire::{InstancePost, OperationClass};
 
-use super::{cancellable, told};
+use super::{Depart, cancellable, told};
 use crate::{
     Caller, Error, Result, World,
     backups::{Job, Source},
     compression::{Purpose, Wanted},
     instances::{backups::Of, guests::Phase},
-    migration::{Link, Said, VERSION, Way},
+    migration::{Link, Said, VERSION, Voyage, Way, What},
+    url,
 };
 
 /// Sends an instance that is stopped to another server.
@@ -23,22 +24,66 @@ pub fn send(
     post: &InstancePost,
 ) -> Result<Operation> {
     let of = Of::new(project, name);
-    stopped(world, &of)?;
     let target = post.target.clone().unwrap_or_default();
     let way = Way::new(&target.operation, &target.certificate, &target.websockets)?;
     let class = match way {
         Way::Here => OperationClass::Websocket,
         Way::There(_) => OperationClass::Task,
     };
+    if post.live {
+        return live(world, caller, (of, post), (way, class));
+    }
+    stopped(world, &of)?;
     let words = "Migrating instance";
     let request = crate::instances::request(world, words, caller, project, name).class(class);
     let (held, only) = (world.clone(), post.instance_only || post.container_only);
     let work = async move |operation: Operation| {
-        let mut link = cancellable(&operation, way.link(&operation)).await?;
+        let mut link = cancellable(&operation, way.link(&operation, What::AtRest)).await?;
         let done = sent(&held, &of, only, &operation, &mut link);
         let done = cancellable(&operation, done).await;
         let done = told(&link, done).await;
         link.let_go_after(&operation);
+        done
+    };
+    Ok(world.operations.spawn(request, work)?)
+}
+
+/// Sends a machine that runs, with its memory.
+fn live(
+    world: &Arc<World>,
+    caller: &Caller,
+    (of, post): (Of, &InstancePost),
+    (way, class): (Way, OperationClass),
+) -> Result<Operation> {
+    let only = post.instance_only || post.container_only;
+    Depart::new(world, &of, only)?;
+    let request = tasks::Request::new("Migrating instance")
+        .project(of.project.clone())
+        .class(class)
+        .resource("instances", url::instance(&of.project, &of.instance))
+        .requestor(caller.requestor.clone());
+    let (held, caller) = (world.clone(), caller.clone());
+    let work = async move |operation: Operation| {
+        let link = cancellable(&operation, way.link(&operation, What::Live)).await?;
+        let departed = async {
+            let task = Depart::new(&held, &of, only)?;
+            let (id, words) = (task.voyage(), "Sending instance");
+            let (project, name) = (&of.project, &of.instance);
+            let request = crate::instances::request(&held, words, &caller, project, name);
+            Ok::<_, Error>((id, task, request.uncancellable()))
+        };
+        let (id, task, request) = match departed.await {
+            Ok(all) => all,
+            Err(error) => return told(&link, Err(error)).await,
+        };
+        held.voyages.put(id, Voyage { link, operation: operation.clone() });
+        let done = match held.submit(task, request) {
+            Ok(inner) => inner.result().await.map_err(Error::failed),
+            Err(error) => Err(error),
+        };
+        let voyage = held.voyages.take(id)?;
+        let done = told(&voyage.link, done).await;
+        voyage.link.let_go_after(&operation);
         done
     };
     Ok(world.operations.spawn(request, work)?)
@@ -77,7 +122,7 @@ async fn sent(
     let job = job(world, of, file.to_path_buf(), (without_snapshots, driver), operation)?;
     link.busy(of.write(world, job)).await?;
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
-    link.tell(&Said::Ready { version: VERSION, size }).await?;
+    link.tell(&Said::Ready { version: VERSION, size, machine: None }).await?;
     link.send_file(&file, size, operation.control()).await?;
     match link.hear().await? {
         Said::Done => Ok(()),
@@ -86,7 +131,7 @@ async fn sent(
 }
 
 /// What is written: streams of the driver, where the other end's is the same.
-fn job(
+pub(super) fn job(
     world: &World,
     of: &Of,
     to: PathBuf,
@@ -103,6 +148,7 @@ fn job(
             volume,
             without_snapshots,
             optimized,
+            blank: false,
             packing: Wanted::find(db, &of.project, Purpose::Backup, "none")?.parsed()?,
             control: operation.control().clone(),
         })

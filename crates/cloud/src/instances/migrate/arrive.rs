@@ -1,0 +1,261 @@
+//! Receives a machine that runs on another server, and lets it go on here.
+//!
+//! ```text
+//! rows, a blank disk, snapshots ── QEMU waits ── its disk and memory come ── go ── it runs ── done
+//! ```
+//! The row is none of an instance that anybody sees until it runs. Before that all of it is undone when anything
+//! fails, also when this daemon ends; once it runs it only goes forward.
+
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tasks::{AfterCrash, Cx, Step, Task, step};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use vm::{Call, NBD_SOCKET, Qmp};
+
+use super::{cancellable, send::strange, told, unheard};
+use crate::{
+    Error, Result, World,
+    db::instances::Instance,
+    expand::{self, Expanded},
+    instances::{
+        backups::Import,
+        boot::{self, Starting},
+        delete, exit,
+        guests::{Guest, Phase},
+        machine::{self, memory::Frame},
+        start,
+        streams::Stream,
+    },
+    migration::{Said, Voyage},
+    names,
+};
+
+/// What QEMU that is to be asked answers within.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is done to receive it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Arrive {
+    import: Import,
+    /// The device that is the disk.
+    disk: String,
+    frame: Frame,
+    voyage: Uuid,
+}
+
+impl Task for Arrive {
+    const KIND: &'static str = "instance-arrive";
+    // It may run by then.
+    const AFTER_CRASH: AfterCrash = AfterCrash::Resume;
+    type World = World;
+    type Notes = boot::Notes;
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Arrive>> {
+        vec![
+            step("write rows", rows).undo(delete_rows),
+            step("unpack root", root).undo(delete_root),
+            step("unpack snapshots", kept).undo(delete_side),
+            step("start monitor", monitor).undo(abandon),
+            step("run init", release),
+            step("take over", take_over),
+            step("mark rows as whole", whole).point_of_no_return(),
+        ]
+    }
+}
+
+impl Arrive {
+    pub(super) fn new(import: Import, disk: String, frame: Frame) -> Arrive {
+        Arrive { import, disk, frame, voyage: Uuid::new_v4() }
+    }
+
+    /// What its link is kept by.
+    pub(super) fn voyage(&self) -> Uuid {
+        self.voyage
+    }
+
+    /// The row, with what it expands to.
+    fn known(&self, world: &World) -> Result<Option<(Instance, Expanded)>> {
+        world.store.read(|db| {
+            let row = self.import.own(db)?;
+            row.map(|row| expand::expand(db, &row).map(|expanded| (row, expanded))).transpose()
+        })
+    }
+
+    fn name(&self) -> (&str, &str) {
+        self.import.name()
+    }
+}
+
+/// Does something long, and says so to the other server; ends when that gives up, or somebody cancels.
+async fn aboard(cx: &Cx<Arrive>, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
+    let Voyage { link, operation } = &mut voyage;
+    let done = cancellable(operation, link.busy(work)).await;
+    cx.world.voyages.put(cx.input.voyage, voyage);
+    done
+}
+
+async fn rows(cx: &mut Cx<Arrive>) -> Result<()> {
+    cx.input.import.write_rows(&cx.world).await
+}
+
+async fn delete_rows(cx: &mut Cx<Arrive>) -> Result<()> {
+    cx.input.import.delete_rows(&cx.world).await
+}
+
+async fn root(cx: &mut Cx<Arrive>) -> Result<()> {
+    aboard(cx, cx.input.import.unpack_root(&cx.world, &cx.control)).await
+}
+
+async fn delete_root(cx: &mut Cx<Arrive>) -> Result<()> {
+    cx.input.import.delete_root(&cx.world).await
+}
+
+async fn kept(cx: &mut Cx<Arrive>) -> Result<()> {
+    aboard(cx, cx.input.import.unpack_snapshots(&cx.world, &cx.control)).await
+}
+
+async fn delete_side(cx: &mut Cx<Arrive>) -> Result<()> {
+    cx.input.import.delete_side(&cx.world).await
+}
+
+fn starting<'a>(
+    cx: &'a Cx<Arrive>,
+    (instance, expanded): &'a (Instance, Expanded),
+) -> Starting<'a> {
+    let arrives = Some(&cx.input.frame);
+    Starting { arrives, ..Starting::new(&cx.world, instance, expanded) }
+}
+
+fn known(cx: &Cx<Arrive>) -> Result<(Instance, Expanded)> {
+    let (_, name) = cx.input.name();
+    cx.input.known(&cx.world)?.ok_or_else(|| Error::not_found("instance", name))
+}
+
+async fn monitor(cx: &mut Cx<Arrive>) -> Result<()> {
+    if runs(cx).await? {
+        return Ok(());
+    }
+    let (known, mut notes) = (known(cx)?, cx.notes.clone());
+    aboard(cx, starting(cx, &known).monitor(&mut notes)).await?;
+    cx.notes = notes;
+    Ok(())
+}
+
+async fn abandon(cx: &mut Cx<Arrive>) -> Result<()> {
+    match cx.input.known(&cx.world)? {
+        Some(known) => {
+            starting(cx, &known).abandon().await?;
+            let (project, name) = cx.input.name();
+            delete::remove_folders(&cx.world, project, name).await
+        }
+        None => Ok(()),
+    }
+}
+
+async fn release(cx: &mut Cx<Arrive>) -> Result<()> {
+    if runs(cx).await? {
+        return Ok(());
+    }
+    let known = known(cx)?;
+    aboard(cx, starting(cx, &known).release()).await
+}
+
+/// The connection with its QEMU, if there is one.
+async fn reached(cx: &Cx<Arrive>) -> Result<Option<Qmp>> {
+    let (project, name) = cx.input.name();
+    if !boot::lives(&cx.world, project, name).await? {
+        return Ok(None);
+    }
+    Ok(machine::reach(&cx.world, project, name, PATIENCE).await.ok())
+}
+
+/// Whether it runs: the step ran before.
+async fn runs(cx: &Cx<Arrive>) -> Result<bool> {
+    let Some(qmp) = reached(cx).await? else { return Ok(false) };
+    let status = qmp.call(Call::new("query-status")).await?["status"].clone();
+    Ok(status == "running")
+}
+
+async fn take_over(cx: &mut Cx<Arrive>) -> Result<()> {
+    if runs(cx).await? {
+        return Ok(());
+    }
+    let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
+    let taken = taken_over(cx, &mut voyage).await;
+    // The source goes on with it before all is tidied up here.
+    let taken = told(&voyage.link, taken).await;
+    cx.world.voyages.put(cx.input.voyage, voyage);
+    taken
+}
+
+async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
+    let (project, name) = cx.input.name();
+    let guest = cx.world.guests.get(project, name);
+    let guest = guest.ok_or_else(|| Error::not_found("instance", name))?;
+    let qmp = guest.qmp().ok_or_else(|| machine::silent(&guest))?;
+    let (link, operation) = (&mut voyage.link, &voyage.operation);
+    let mut carriers = JoinSet::new();
+    let arrived = async {
+        vm::export(qmp, &cx.input.disk).await?;
+        let [disk, memory] = link.streams()?;
+        let (disk_end, memory_end) = ends(&cx.world, &guest).await?;
+        carriers.spawn(async move { super::carry(&disk_end, disk).await });
+        let (reader, writer) = memory_end;
+        carriers.spawn(async move {
+            let mut memory = memory;
+            writer.pump_in(&mut memory.incoming).await;
+        });
+        link.tell(&Said::Waiting).await?;
+        link.busy(async { Ok(vm::arrive(qmp, reader).await?) }).await?;
+        match link.hear().await? {
+            Said::Go => Ok(vm::unexport(qmp).await?),
+            other => Err(strange(&other)),
+        }
+    };
+    cancellable(operation, arrived).await?;
+    if let Err(error) = qmp.call(Call::new("cont")).await {
+        // It must not begin later: the source is about to be told to go on.
+        boot::end(&cx.world, project, name).await?;
+        return Err(error.into());
+    }
+    // It runs. Who does not hear of it keeps it standing.
+    let _ = link.tell(&Said::Done).await;
+    Ok(())
+}
+
+/// What QEMU's disk is written through, and a pipe for its memory.
+async fn ends(world: &World, guest: &Guest) -> Result<(Stream, (OwnedFd, Stream))> {
+    let io = world.dirs.machine(&names::instance_id(guest.project(), guest.name())).join("io");
+    let stream = vm::open_socket(&io, NBD_SOCKET).await.map_err(unheard)?;
+    let stream = stream.ok_or_else(|| machine::silent(guest))?.into_std().map_err(unheard)?;
+    let (reader, writer) = std::io::pipe().map_err(unheard)?;
+    let writer = Stream::new(writer.into()).map_err(unheard)?;
+    Ok((Stream::new(stream.into()).map_err(unheard)?, (reader.into(), writer)))
+}
+
+async fn whole(cx: &mut Cx<Arrive>) -> Result<()> {
+    let world: &Arc<World> = &cx.world;
+    let (project, name) = cx.input.name();
+    cx.input.import.mark_whole(world).await?;
+    let (row, _) = known(cx)?;
+    start::write(world, &row).await?;
+    match world.guests.get(project, name) {
+        Some(guest) if guest.phase() == Phase::Starting => {
+            guest.set_phase(Phase::Running);
+            machine::agent::attend(world, &guest);
+            // An error means that the daemon is about to end; the next one finds the guest again.
+            let _ = world.started.send(guest);
+        }
+        Some(_) => {}
+        None if boot::lives(world, project, name).await? => {
+            crate::reconcile::find_again(world, project, name).await;
+        }
+        None => exit::settle_unseen(world, &row).await?,
+    }
+    start::tell(world, cx.input.import.caller(), &row);
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! Sends a machine that runs to another server, with its memory.
+//!
+//! ```text
+//! hello ── a backup with a blank disk ── its disk, by a mirror ── its memory ── it stands still
+//!   ── "away" is noted ── go ── done: it is ended here
+//! ```
+//! Whatever fails before `go`, the machine runs on. From `go` on the other server may run it: it goes on here only if
+//! that server says that it failed. If nobody can tell, it stands still, with all its memory, until somebody says
+//! where it is to run.
+
+use std::{
+    os::fd::OwnedFd,
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime},
+};
+
+use exec::Progress;
+use serde::{Deserialize, Serialize};
+use tasks::{Cx, Operation, Step, Task, step};
+use tokio::{net::UnixListener, sync::broadcast::Receiver, task::JoinSet};
+use uuid::Uuid;
+use vm::{Call, Event, Mirror, Moved, NBD_SOCKET, Qmp};
+
+use super::{cancellable, send, told, unheard};
+use crate::{
+    Error, Result, World,
+    backups::Source,
+    db::instances::{self as rows, Instance},
+    expand,
+    instances::{
+        backups::Of,
+        boot, exit,
+        guests::{After, Guest, Phase},
+        machine::{self, memory::Frame},
+        options::Typed,
+        start,
+        stop::{self, How},
+        streams::Stream,
+        suspend,
+    },
+    migration::{Link, Said, VERSION, Voyage},
+    names,
+};
+
+/// What QEMU that is to be asked answers within.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The note that another server may run it, in the machine's folder. It need not outlive the host: neither does
+/// the machine that stands still.
+const AWAY: &str = "away";
+
+/// What is done to send it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Depart {
+    instance: Instance,
+    /// The device that is the disk.
+    disk: String,
+    without_snapshots: bool,
+    voyage: Uuid,
+}
+
+/// What the steps learn.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Notes {
+    /// Whether the other server runs it.
+    over: bool,
+}
+
+impl Task for Depart {
+    const KIND: &'static str = "instance-depart";
+    type World = World;
+    type Notes = Notes;
+    type Error = Error;
+
+    fn steps() -> Vec<Step<Depart>> {
+        vec![step("hand over", hand_over).undo(stay), step("end machine", end).point_of_no_return()]
+    }
+}
+
+impl Depart {
+    /// Fails where the machine cannot go with its memory.
+    pub(super) fn new(world: &World, of: &Of, without_snapshots: bool) -> Result<Depart> {
+        let (project, name) = (&of.project, &of.instance);
+        let guest = crate::instances::guest(world, project, name)?;
+        if guest.phase() != Phase::Running {
+            let hint = "let it go on first (start), or stop it";
+            return Err(Error::State { name: name.clone(), is: "not running", hint });
+        }
+        world.store.read(|db| {
+            let instance = crate::instances::find(db, project, name)?;
+            let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
+            suspend::check(&instance, &typed).map_err(|error| match error {
+                Error::Invalid { why, .. } => {
+                    Error::invalid("migration", format!("\"{name}\" runs: {why}; or stop it first"))
+                }
+                other => other,
+            })?;
+            if instance.ephemeral {
+                let why = "an ephemeral instance is deleted when it stops: it cannot be moved";
+                return Err(Error::invalid("migration", why));
+            }
+            let disk = machine::only_disk(&typed)?;
+            Ok(Depart { instance, disk, without_snapshots, voyage: Uuid::new_v4() })
+        })
+    }
+
+    /// What its link is kept by.
+    pub(super) fn voyage(&self) -> Uuid {
+        self.voyage
+    }
+
+    fn of(&self) -> Of {
+        Of::new(&self.instance.project, &self.instance.name)
+    }
+
+    fn folder(&self, world: &World) -> PathBuf {
+        world.dirs.machine(&names::instance_id(&self.instance.project, &self.instance.name))
+    }
+
+    fn guest(&self, world: &World) -> Result<Guest> {
+        crate::instances::guest(world, &self.instance.project, &self.instance.name)
+    }
+}
+
+async fn hand_over(cx: &mut Cx<Depart>) -> Result<()> {
+    if cx.notes.over {
+        return Ok(());
+    }
+    let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
+    let done = handed_over(&cx.world, &cx.input, &mut voyage).await;
+    let done = told(&voyage.link, done).await;
+    cx.world.voyages.put(cx.input.voyage, voyage);
+    cx.notes.over = done.is_ok();
+    done
+}
+
+async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Result<()> {
+    let guest = input.guest(world)?;
+    let qmp = guest.qmp().ok_or_else(|| machine::silent(&guest))?;
+    let (link, operation) = (&mut voyage.link, &voyage.operation);
+    let away = input.folder(world).join(AWAY);
+    remove(&away)?;
+    // Those that carry end with it.
+    let mut carriers = JoinSet::new();
+    let mut events = qmp.events();
+    let ready = async {
+        announced(world, input, &guest, operation, link).await?;
+        let [disk, memory] = link.streams()?;
+        let relay = listen(world, input)?;
+        carriers.spawn(async move {
+            let accepted = relay.accept().await.and_then(|(stream, _)| stream.into_std());
+            if let Ok(stream) = accepted.and_then(|stream| Stream::new(stream.into())) {
+                super::carry(&stream, disk).await;
+            }
+        });
+        let mut mirror = link.busy(async { Ok(Mirror::start(qmp, &input.disk).await?) }).await?;
+        link.busy(async { Ok(mirror.ready(|moved| report(operation, "disk", moved)).await?) })
+            .await?;
+        note(world, &input.instance, Power::Off).await?;
+        let (reader, writer) = pipe()?;
+        let reader = Stream::new(reader).map_err(unheard)?;
+        carriers.spawn(async move {
+            reader.pump_out(&memory.outgoing, std::future::pending()).await;
+            // Until the other end lets go of it: what is under way still is to arrive.
+            memory.outgoing.closed().await;
+        });
+        let depart = vm::depart(qmp, writer, |moved| report(operation, "memory", moved));
+        link.busy(async { Ok(depart.await?) }).await?;
+        let still = Instant::now();
+        mirror.end().await?;
+        let same = Instant::now();
+        vm::let_go(qmp).await?;
+        Ok([still, same, Instant::now()])
+    };
+    let moments = cancellable(operation, ready).await?;
+    std::fs::write(&away, "").map_err(Error::file("write", &away))?;
+    let said = match link.tell(&Said::Go).await {
+        Ok(()) => link.hear().await,
+        gone => gone.map(|()| Said::Working),
+    };
+    match said {
+        Ok(Said::Done) => {
+            tell_of_standstill(&guest, &mut events, moments);
+            remove(&away)
+        }
+        Err(failed @ Error::OtherEnd { .. }) => {
+            remove(&away)?;
+            Err(failed)
+        }
+        _ => Err(Error::Away { name: input.instance.name.clone() }),
+    }
+}
+
+/// All but the disk as it is now and the memory; returns when the other server waits for these.
+async fn announced(
+    world: &World,
+    input: &Depart,
+    guest: &Guest,
+    operation: &Operation,
+    link: &mut Link,
+) -> Result<()> {
+    let of = input.of();
+    let qmp = guest.qmp().ok_or_else(|| machine::silent(guest))?;
+    let argv = vm::same_again(qmp, &guest.spec().process.argv).await?;
+    let frame = Frame { argv, layout: vm::layout(qmp).await? };
+    let driver = match link.hear().await? {
+        Said::Hello { version: VERSION, driver } => driver,
+        other => return Err(send::strange(&other)),
+    };
+    let file = super::between(world)?;
+    let job =
+        send::job(world, &of, file.to_path_buf(), (input.without_snapshots, driver), operation)?;
+    // Streams make its disk of its snapshots; else it is blank until the mirror has filled it.
+    let snapshots = crate::instances::snapshots::list(world, &of.project, &of.instance)?;
+    let optimized = job.optimized && !input.without_snapshots && !snapshots.is_empty();
+    let job = crate::backups::Job { optimized, blank: true, ..job };
+    link.busy(of.write(world, job)).await?;
+    let size = file.metadata().map_err(Error::file("look at", &file))?.len();
+    link.tell(&Said::Ready { version: VERSION, size, machine: Some(frame) }).await?;
+    link.send_file(&file, size, operation.control()).await?;
+    match link.hear().await? {
+        Said::Waiting => Ok(()),
+        other => Err(send::strange(&other)),
+    }
+}
+
+fn report(operation: &Operation, what: &'static str, moved: Moved) {
+    let percent = moved.bytes.saturating_mul(100).checked_div(moved.total).unwrap_or(100);
+    let percent = u8::try_from(percent).ok();
+    let progress =
+        Progress { stage: what.into(), percent, bytes: moved.bytes, total: Some(moved.total) };
+    operation.control().report(progress);
+}
+
+/// What QEMU finds where its mirror's other disk is to be.
+fn listen(world: &World, input: &Depart) -> Result<UnixListener> {
+    let io = input.folder(world).join("io");
+    let socket = io.join(NBD_SOCKET);
+    remove(&socket)?;
+    vm::listen(&io).map_err(Error::file("listen at", &socket))
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = std::io::pipe().map_err(unheard)?;
+    Ok((reader.into(), writer.into()))
+}
+
+fn remove(file: &std::path::Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", file)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How long its guest stood still: from QEMU's word on this host to that of the other server, which may be a little
+/// more than it was. `moments`: this daemon heard of it; both disks were the same; all of the memory was sent.
+fn tell_of_standstill(guest: &Guest, events: &mut Receiver<Event>, moments: [Instant; 3]) {
+    let since = |at: &Instant| at.elapsed();
+    let [heard, disk, memory] = moments.each_ref().map(since);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let stops = std::iter::from_fn(|| events.try_recv().ok()).filter(|event| event.name == "STOP");
+    let stopped = stops.last().and_then(|event| event.timestamp.since_epoch());
+    let stood = stopped.map_or(heard, |at| now.saturating_sub(at));
+    tracing::info!(
+        name = guest.name(),
+        microseconds = stood.as_micros(),
+        to_hear = stood.saturating_sub(heard).as_micros(),
+        to_end_the_mirror = heard.saturating_sub(disk).as_micros(),
+        to_send_the_rest = disk.saturating_sub(memory).as_micros(),
+        to_begin_there = memory.as_micros(),
+        "it runs on another server, and stood still so long"
+    );
+}
+
+/// What the row says of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Power {
+    On,
+    Off,
+}
+
+/// Off while it may be elsewhere soon: a host that loses its power then must not start it again by itself.
+async fn note(world: &World, instance: &Instance, power: Power) -> Result<()> {
+    match power {
+        Power::On => start::write(world, instance).await,
+        Power::Off => exit::note_stopped(world, instance).await,
+    }
+}
+
+async fn stay(cx: &mut Cx<Depart>) -> Result<()> {
+    let Instance { project, name, .. } = &cx.input.instance;
+    if !boot::lives(&cx.world, project, name).await? {
+        return Ok(());
+    }
+    let row = cx.world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?;
+    if row.is_none() {
+        return Ok(());
+    }
+    note(&cx.world, &cx.input.instance, Power::On).await?;
+    if cx.input.folder(&cx.world).join(AWAY).exists() {
+        if let Ok(guest) = cx.input.guest(&cx.world) {
+            guest.set_phase(Phase::Frozen);
+        }
+        return Ok(());
+    }
+    match machine::reach(&cx.world, project, name, PATIENCE).await {
+        Ok(qmp) => go_on(&qmp).await,
+        // It is gone.
+        Err(_) => Ok(()),
+    }
+}
+
+async fn go_on(qmp: &Qmp) -> Result<()> {
+    vm::stay(qmp).await?;
+    let status = qmp.call(Call::new("query-status")).await?["status"].clone();
+    match status.as_str() {
+        Some("postmigrate" | "paused" | "finish-migrate") => {
+            Ok(qmp.call(Call::new("cont")).await.map(drop)?)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn end(cx: &mut Cx<Depart>) -> Result<()> {
+    let instance = &cx.input.instance;
+    let guest = cx.world.guests.get(&instance.project, &instance.name);
+    if let Some(guest) = guest.filter(|guest| guest.phase() != Phase::Gone) {
+        guest.set_after(After::Stopped);
+        let how = How { force: true, timeout: None, again: false };
+        return stop::end(&cx.world, &guest, how).await;
+    }
+    // After a crash nobody holds it yet.
+    boot::end(&cx.world, &instance.project, &instance.name).await?;
+    exit::note_stopped(&cx.world, instance).await
+}
