@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `daemon` | the daemon's life: start, kill, restart, end |
 //! | `client` | the two clients, and what a command gave |
+//! | `cluster` | daemons that are one cluster, and the cables between them |
 //! | `http` | requests no client would send |
 //! | `netns` | a network namespace, and a server in one |
 //! | `images` | images for tests, whole, split and damaged |
@@ -23,6 +24,7 @@
 
 mod asks;
 mod client;
+pub mod cluster;
 mod daemon;
 mod http;
 pub mod images;

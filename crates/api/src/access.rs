@@ -12,7 +12,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
-use cloud::{Caller, World, access::Rights, certificates};
+use cloud::{
+    Caller, World,
+    access::Rights,
+    certificates,
+    cluster::{CALLER, Place},
+};
+use http::HeaderMap;
 use tokio::net::UnixListener;
 use wire::{DEFAULT_PROJECT, Entity, Permission, Requestor, Verb};
 
@@ -48,7 +54,10 @@ impl Peer {
     }
 
     /// As events and logs name it, and what it may do.
-    pub(crate) fn caller(&self, world: &World) -> Result<Caller> {
+    pub(crate) fn caller(&self, world: &World, headers: &HeaderMap) -> Result<Caller> {
+        if let Some(member) = self.member(world) {
+            return Ok(forwarded(headers).unwrap_or_else(|| of_member(&member)));
+        }
         let named = |username, protocol: &str, address| {
             Some(Requestor { username, protocol: protocol.to_owned(), address })
         };
@@ -73,6 +82,11 @@ impl Peer {
         })
     }
 
+    /// The member of our cluster that it is.
+    pub(crate) fn member(&self, world: &World) -> Option<Place> {
+        world.cluster.links.by_certificate(self.certificate()?)
+    }
+
     /// The certificate it showed, if it did.
     pub(crate) fn certificate(&self) -> Option<&[u8]> {
         match self {
@@ -80,6 +94,17 @@ impl Peer {
             Peer::Network(visitor) => visitor.certificate.as_deref(),
         }
     }
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<Caller> {
+    serde_json::from_slice(headers.get(CALLER)?.as_bytes()).ok()
+}
+
+/// A member that asks for itself is as good as root: it has the whole database.
+fn of_member(member: &Place) -> Caller {
+    let (username, address) = (member.name.clone(), member.address.clone());
+    let requestor = Requestor { username, protocol: String::from("cluster"), address };
+    Caller { requestor: Some(requestor), rights: Rights::Everything }
 }
 
 /// Fails unless a caller may do what an endpoint needs, in the project that the request names (none: the default

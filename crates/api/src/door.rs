@@ -10,7 +10,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tls::{Behind, Clients, Connection, Door};
+use tls::{Behind, Connection, Door};
 
 use crate::access::Peer;
 
@@ -31,8 +31,9 @@ pub fn metrics_door(world: Arc<World>) -> Door {
 
 fn to(world: Arc<World>, port: u16, words: &'static str, router: fn(Arc<World>) -> Router) -> Door {
     Door::new(port, MOST, move |address, _| {
-        let identity = world.identity().map_err(io::Error::other)?;
-        let acceptor = tls::acceptor(identity, Clients::Known)?;
+        let all = world.identity().map_err(io::Error::other)?;
+        let own = world.own_identity().map_err(io::Error::other)?;
+        let acceptor = tls::member_acceptor(&all, &own)?;
         let router = router(world.clone());
         tracing::info!(%address, "{words}");
         let serve = Arc::new(move |one| Box::pin(connection(one, router.clone())) as _);

@@ -29,6 +29,15 @@ pub(crate) enum Error {
         /// Bytes.
         limit: usize,
     },
+    /// The member that a request belongs to does not answer.
+    #[error("member \"{member}\" does not answer")]
+    Silent {
+        /// Its name.
+        member: String,
+    },
+    /// It is too early.
+    #[error("the server is starting: try again in a moment")]
+    Starting,
     /// The client may not.
     #[error("not authorized")]
     Forbidden,
@@ -57,6 +66,7 @@ impl Error {
             Error::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Forbidden => StatusCode::FORBIDDEN,
+            Error::Silent { .. } | Error::Starting => StatusCode::SERVICE_UNAVAILABLE,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::Broken => StatusCode::INTERNAL_SERVER_ERROR,
@@ -93,6 +103,9 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
             | cloud::MachineError::NoVirtiofsd,
         )
         | E::Cancelled(_)
+        | E::NoCluster
+        | E::InCluster { .. }
+        | E::NotEmpty { .. }
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Storage(error) if error.is_of_request() => StatusCode::BAD_REQUEST,
         E::Fixed { .. } | E::Forbidden | E::NotAllowed { .. } => StatusCode::FORBIDDEN,
@@ -101,7 +114,9 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,
             status => status,
         },
-        E::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        E::Unavailable { .. } | E::Silent { .. } | E::NoPlace { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         E::Task(error) => of_task(error),
         E::Failed(failure) => match failure.error.downcast_ref::<cloud::Error>() {

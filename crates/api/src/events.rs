@@ -6,9 +6,11 @@ use axum::{
     extract::ws::{Message, WebSocket},
     response::Response,
 };
+use bytes::Bytes;
 use cloud::{Caller, access::Rights};
 use futures_util::{SinkExt, StreamExt};
 use tasks::{Filter, Item, Subscription};
+use tokio::sync::mpsc::Receiver;
 use wire::{
     ConfigMap, Event, EventKind, EventLogging, Timestamp, endpoints::server::EventsGet,
     query::EventsQuery,
@@ -16,6 +18,7 @@ use wire::{
 
 use crate::{
     error::{Error, Result},
+    forward,
     routes::{RawCall, Routes},
     sockets,
 };
@@ -27,12 +30,18 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 async fn listen(RawCall { call, request }: RawCall<EventsGet>) -> Result<Response> {
     let filter = held(&call.caller, filter(&call.query)?)?;
     let tokens = call.caller.rights == Rights::Everything;
+    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let upgrade = sockets::upgrade(request).await?;
     // Before the client hears that it is connected, so that it misses nothing after.
     let events = call.world.bus().subscribe(filter);
-    let location = call.world.bus().location().to_owned();
-    Ok(upgrade
-        .on_upgrade(async move |websocket| pass_on(events, websocket, &location, tokens).await))
+    let location = call.world.bus().location();
+    let elsewhere = match call.only_here {
+        true => None,
+        false => Some(forward::listen(&call.world, &call.caller, &target).await),
+    };
+    Ok(upgrade.on_upgrade(async move |websocket| {
+        pass_on(events, elsewhere, websocket, &location, tokens).await;
+    }))
 }
 
 /// What a client wants to hear of.
@@ -79,7 +88,13 @@ fn kind(word: &str) -> Result<EventKind> {
 }
 
 /// Sends events until one of the two goes away.
-async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str, tokens: bool) {
+async fn pass_on(
+    mut events: Subscription,
+    mut elsewhere: Option<Receiver<Bytes>>,
+    websocket: WebSocket,
+    location: &str,
+    tokens: bool,
+) {
     let (mut sink, mut stream) = websocket.split();
     loop {
         tokio::select! {
@@ -92,6 +107,12 @@ async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str,
                     return;
                 }
             }
+            Some(event) = next(&mut elsewhere) => {
+                let text = String::from_utf8_lossy(&event).into_owned();
+                if sink.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
             // What a client says here means nothing, but pings are answered by reading.
             heard = stream.next() => match heard {
                 Some(Ok(_)) => {}
@@ -101,6 +122,11 @@ async fn pass_on(mut events: Subscription, websocket: WebSocket, location: &str,
     }
     let until_gone = async { while let Some(Ok(_)) = stream.next().await {} };
     sockets::farewell(&mut sink, until_gone, sockets::PATIENCE).await;
+}
+
+/// The next event of another member; none ever where there are no others.
+async fn next(elsewhere: &mut Option<Receiver<Bytes>>) -> Option<Bytes> {
+    elsewhere.as_mut()?.recv().await
 }
 
 fn text(item: &Item, location: &str) -> String {

@@ -17,12 +17,14 @@ mod access;
 mod bucket_backups;
 mod buckets;
 mod certificates;
+mod cluster;
 mod devlxd;
 mod door;
 mod error;
 mod events;
 mod files;
 mod filter;
+mod forward;
 mod images;
 mod instances;
 mod linger;
@@ -72,7 +74,9 @@ pub fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
 
 fn router(world: Arc<World>) -> Router {
     let lingering = axum::middleware::map_request(async |request| linger::lingering(request));
-    routes().into_router().fallback(routes::nothing).layer(lingering).with_state(world)
+    let forwarding = axum::middleware::from_fn_with_state(world.clone(), forward::forward);
+    let router = routes().into_router().fallback(routes::nothing);
+    router.layer(forwarding).layer(lingering).with_state(world)
 }
 
 /// What is behind the door to metrics.
@@ -86,6 +90,7 @@ fn routes() -> Routes {
         server::routes,
         metrics::routes,
         certificates::routes,
+        cluster::routes,
         events::routes,
         operations::routes,
         instances::routes,

@@ -11,7 +11,7 @@ use wire::{
 
 use crate::{
     error::{Error, Result},
-    listing,
+    forward, listing,
     routes::{Call, RawCall, Routes},
     sockets,
 };
@@ -51,7 +51,14 @@ async fn list(call: Call<OperationsList>) -> Result<BTreeMap<String, Listing<Ope
     let project = listing::project(&call.query, &call.caller)?;
     let mut found = call.world.operations.list(project);
     found.retain(|one| may_see(&call.caller.rights, one));
-    grouped(&call.query, found.iter().map(tasks::Operation::render).collect())
+    let mut all: Vec<_> = found.iter().map(tasks::Operation::render).collect();
+    if !call.only_here && call.world.is_clustered() {
+        let query = ListQuery { recursion: 1, filter: None, ..call.query.clone() };
+        let asked = forward::ask_all::<OperationsList>(&call.world, &call.caller, &query).await;
+        let answers = asked.into_iter().filter_map(|(_, answer)| answer);
+        all.extend(answers.flat_map(BTreeMap::into_values).flat_map(Listing::into_full));
+    }
+    grouped(&call.query, all)
 }
 
 /// By the word for their state, in small letters.

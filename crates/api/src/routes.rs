@@ -50,6 +50,8 @@ pub(crate) struct Call<E: Endpoint> {
     pub(crate) body: E::Body,
     /// The entity tag the client saw.
     pub(crate) if_match: Option<String>,
+    /// Whether another member asks, and so only for what is here.
+    pub(crate) only_here: bool,
     path: BTreeMap<String, String>,
     endpoint: PhantomData<fn() -> E>,
 }
@@ -162,14 +164,16 @@ struct Draft<E: Endpoint> {
     query: E::Query,
     body: Option<E::Body>,
     if_match: Option<String>,
+    only_here: bool,
     path: BTreeMap<String, String>,
 }
 
 impl<E: Endpoint> Draft<E> {
     fn whole(self) -> Result<Call<E>> {
         let body = self.body.ok_or_else(|| Error::bad("body", "it is missing"))?;
-        let Draft { world, caller, peer, query, if_match, path, .. } = self;
-        Ok(Call { world, caller, peer, query, body, if_match, path, endpoint: PhantomData })
+        let Draft { world, caller, peer, query, if_match, only_here, path, .. } = self;
+        let endpoint = PhantomData;
+        Ok(Call { world, caller, peer, query, body, if_match, only_here, path, endpoint })
     }
 }
 
@@ -232,7 +236,7 @@ fn draft<E: Endpoint>(asked: &Asked) -> Result<Draft<E>> {
         Ok(Path(path)) => path.clone(),
         Err(error) => return Err(Error::bad("address", error.body_text())),
     };
-    let caller = peer.caller(world)?;
+    let caller = peer.caller(world, request.headers())?;
     let Query(Named { project }) = Query::try_from_uri(request.uri()).unwrap_or_default();
     access::check(world, &caller, E::NEEDS, project.as_deref())?;
     let query = Query::<E::Query>::try_from_uri(request.uri());
@@ -244,6 +248,8 @@ fn draft<E: Endpoint>(asked: &Asked) -> Result<Draft<E>> {
         peer: peer.clone(),
         query,
         body: None,
+        only_here: request.headers().contains_key(cloud::cluster::CALLER)
+            && peer.member(world).is_some(),
         if_match: if_match.filter(|tag| !tag.is_empty()).map(str::to_owned),
         path,
     })
@@ -279,7 +285,7 @@ async fn read<E: Endpoint>((mut call, request): Given<E>) -> Result<Call<E>> {
 }
 
 /// All of a body that is not too large.
-async fn bytes(body: Body) -> Result<Bytes> {
+pub(crate) async fn bytes(body: Body) -> Result<Bytes> {
     match Limited::new(body, BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge { limit: BODY }),

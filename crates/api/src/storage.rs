@@ -41,7 +41,10 @@ fn shown(caller: &Caller, mut pool: StoragePool) -> StoragePool {
 }
 
 async fn create(call: Call<StoragePoolCreate>) -> Result<Empty> {
-    storage::create(&call.world, &call.caller, call.body).await?;
+    match call.query.target.as_deref().filter(|name| !name.is_empty()) {
+        Some(member) => storage::promise(&call.world, member, call.body).await?,
+        None => storage::create(&call.world, &call.caller, call.body).await?,
+    }
     Ok(Empty {})
 }
 

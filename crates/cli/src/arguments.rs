@@ -74,6 +74,10 @@ command! {
     /// Move an instance to another name, storage pool or project
     #[command(visible_alias = "mv")]
     Move(commands::relocate::Move),
+    /// Make several machines one cloud
+    Cluster(commands::cluster::Cluster),
+    /// Make this server a member of a cluster
+    Join(commands::cluster::Join),
     /// Take a snapshot of an instance
     Snapshot(commands::snapshot::Snapshot),
     /// Put an instance back to a snapshot

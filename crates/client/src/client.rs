@@ -106,7 +106,19 @@ impl Client {
     /// # Errors
     /// When it cannot be reached, or the daemon refuses.
     pub async fn websocket(&self, target: &str) -> Result<Socket> {
-        Socket::open(&self.place, target).await
+        Socket::open(&self.place, target, None).await
+    }
+
+    /// The same with a header.
+    ///
+    /// # Errors
+    /// As [`websocket`](Self::websocket).
+    pub async fn websocket_with(
+        &self,
+        target: &str,
+        header: (&'static str, &str),
+    ) -> Result<Socket> {
+        Socket::open(&self.place, target, Some(header)).await
     }
 
     /// Sends a request on the kept connection, or on a new one.

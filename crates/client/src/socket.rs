@@ -9,7 +9,9 @@ use futures_util::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{self, Message, protocol::WebSocketConfig},
+    tungstenite::{
+        self, Message, client::IntoClientRequest, http::HeaderValue, protocol::WebSocketConfig,
+    },
 };
 
 use crate::{
@@ -42,10 +44,20 @@ pub struct Sender {
 }
 
 impl Socket {
-    pub(crate) async fn open(daemon: &Place, target: &str) -> Result<Self> {
+    pub(crate) async fn open(
+        daemon: &Place,
+        target: &str,
+        header: Option<(&'static str, &str)>,
+    ) -> Result<Self> {
         let stream = daemon.stream().await?;
-        let url = format!("ws://microcloud{target}");
         let path = target.split('?').next().unwrap_or(target).to_owned();
+        let url = format!("ws://microcloud{target}").into_client_request();
+        let mut url = url.map_err(|source| broken(&path, source))?;
+        if let Some((name, value)) = header {
+            let value =
+                HeaderValue::from_str(value).map_err(|error| broken(&path, error.into()))?;
+            url.headers_mut().insert(name, value);
+        }
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
         match client_async_with_config(url, stream, Some(config)).await {
             Ok((inner, _)) => Ok(Self { path, inner: Box::new(inner) }),

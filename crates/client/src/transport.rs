@@ -21,7 +21,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Connection = SendRequest<Body>;
 
 /// A bare stream to a daemon.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+pub trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}
 
@@ -84,6 +84,50 @@ impl Place {
                 Error::Unreachable { address: format!("{host}:{port}"), source }
             }
         }
+    }
+}
+
+impl Network {
+    /// A connection that requests with any body are sent on; a task beside it moves the bytes.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn connect<B>(&self) -> Result<SendRequest<B>>
+    where
+        B: hyper::body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let place = Place::Network(self.clone());
+        let stream = TokioIo::new(place.stream().await?);
+        let shaken = http1::handshake(stream).await;
+        let (sender, connection) = shaken.map_err(|error| place.failed(io::Error::other(error)))?;
+        // An error here also reaches the request that waits for its answer.
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender)
+    }
+
+    /// A stream of bytes to the daemon, for what is spoken there instead of HTTP after a request.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses.
+    pub async fn upgrade(&self, target: &str, protocol: &str) -> Result<Box<dyn Duplex>> {
+        let place = Place::Network(self.clone());
+        let mut sender = self.connect::<Body>().await?;
+        let request = hyper::Request::get(target)
+            .header(hyper::header::HOST, "microcloud")
+            .header(hyper::header::CONNECTION, "upgrade")
+            .header(hyper::header::UPGRADE, protocol)
+            .body(body(""))
+            .map_err(|error| place.failed(io::Error::other(error)))?;
+        let failed = |error: hyper::Error| place.failed(io::Error::other(error));
+        let answer = sender.send_request(request).await.map_err(failed)?;
+        if answer.status() != hyper::StatusCode::SWITCHING_PROTOCOLS {
+            let why = format!("it answers with status {}", answer.status());
+            return Err(place.failed(io::Error::other(why)));
+        }
+        let upgraded = hyper::upgrade::on(answer).await.map_err(failed)?;
+        Ok(Box::new(TokioIo::new(upgraded)))
     }
 }
 

@@ -57,6 +57,31 @@ impl Dirs {
         self.root.join("database")
     }
 
+    /// The database of a cluster that is being joined.
+    pub fn joining_database(&self) -> PathBuf {
+        self.root.join("database.joining")
+    }
+
+    /// The database that was there before a cluster was joined, for the moment that the renaming takes.
+    pub fn alone_database(&self) -> PathBuf {
+        self.root.join("database.alone")
+    }
+
+    /// There while the server was removed from its cluster and has not begun anew.
+    pub fn left_cluster(&self) -> PathBuf {
+        self.root.join("left-cluster")
+    }
+
+    /// The certificate that all members of a cluster show clients.
+    pub fn cluster_certificate(&self) -> PathBuf {
+        self.root.join("cluster.crt")
+    }
+
+    /// The key to it.
+    pub fn cluster_key(&self) -> PathBuf {
+        self.root.join("cluster.key")
+    }
+
     /// What concerns this machine alone: the journal of tasks.
     pub fn local_db(&self) -> PathBuf {
         self.root.join("local.db")

@@ -121,6 +121,49 @@ pub enum Error {
         /// The key that says so, and what is against it.
         why: String,
     },
+    /// Only a member of a cluster can do that.
+    #[error(
+        "this server is in no cluster: microcloud cluster enable NAME, or microcloud join TOKEN"
+    )]
+    NoCluster,
+    /// A member cannot become one again.
+    #[error("this server is a member of a cluster already, \"{name}\"")]
+    InCluster {
+        /// Its name.
+        name: String,
+    },
+    /// A server that joins would lose what it has.
+    #[error(
+        "only an empty server can join a cluster; this one has {first}, and {more} more things"
+    )]
+    NotEmpty {
+        /// One thing.
+        first: String,
+        /// How many others.
+        more: usize,
+    },
+    /// No member can take an instance.
+    #[error("no member that is there takes new instances of architecture \"{architecture}\"")]
+    NoPlace {
+        /// The one that is wanted; any, if it is empty.
+        architecture: String,
+    },
+    /// A pool could not be made on a member.
+    #[error("storage pool \"{pool}\" could not be made on member \"{member}\": {said}")]
+    NotOnMember {
+        /// The pool.
+        pool: String,
+        /// The member.
+        member: String,
+        /// Why.
+        said: String,
+    },
+    /// A member does not answer.
+    #[error("member \"{member}\" does not answer")]
+    Silent {
+        /// Its name.
+        member: String,
+    },
     /// The caller may not.
     #[error("not authorized")]
     Forbidden,

@@ -8,6 +8,7 @@ pub mod access;
 pub mod backups;
 mod blocking;
 pub mod certificates;
+pub mod cluster;
 mod compression;
 mod copies;
 pub mod db;

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -20,6 +20,8 @@ use wire::{EventLifecycle, Requestor};
 use crate::{
     Dirs, Host, Result,
     access::Rights,
+    cluster::{Cluster, Links},
+    db::members,
     devlxd::{self, Desk},
     instances::guests::{Guest, Guests},
     metrics::Requests,
@@ -36,14 +38,15 @@ pub struct World {
     pub dirs: Dirs,
     /// Marks what this daemon has outside its folder: control groups, links.
     pub tag: String,
-    /// This member's name.
-    pub me: String,
+    me: RwLock<String>,
     /// This machine.
     pub host: Host,
     /// The program that becomes a monitor.
     pub binary: PathBuf,
     /// The replicated state.
     pub store: Store,
+    /// The other members, if there are some.
+    pub cluster: Cluster,
     /// Work under way, and who waits for whom.
     pub operations: Operations,
     /// Links, addresses, packet filter, leases.
@@ -67,24 +70,28 @@ pub struct World {
     runner: OnceLock<Runner<World>>,
     doors: OnceLock<Doors>,
     desk: OnceLock<Desk>,
-    identity: OnceLock<Identity>,
+    identity: OnceLock<Arc<Identity>>,
+    /// The one that all members of a cluster show clients.
+    shared_identity: OnceLock<Arc<Identity>>,
     /// Held while the server's certificate is made.
     making: Mutex<()>,
     closing: AtomicBool,
+    /// Whether what is there was found, so that clients can be answered.
+    open: AtomicBool,
 }
 
 /// What the binary hands over to make a world.
 pub struct Parts {
     /// Where what is kept.
     pub dirs: Dirs,
-    /// This member's name.
-    pub me: String,
     /// This machine.
     pub host: Host,
     /// The program that becomes a monitor.
     pub binary: PathBuf,
     /// The replicated state.
     pub store: Store,
+    /// The way to the other members.
+    pub links: Arc<Links>,
     /// Links, addresses, packet filter, leases.
     pub plane: Plane,
 }
@@ -103,13 +110,18 @@ impl World {
     /// A world in which nothing runs yet, and where its started guests arrive.
     pub fn new(parts: Parts) -> (World, mpsc::UnboundedReceiver<Guest>) {
         let (started, receiver) = mpsc::unbounded_channel();
+        // A member has the name that its row says; a new one that of its machine.
+        let own = parts.store.read(|db| members::by_id(db, db.me()));
+        let me = own.ok().flatten().map(|own| own.name);
+        let number = u16::try_from(parts.store.status().me).unwrap_or(0);
         let world = World {
             tag: names::daemon_tag(parts.dirs.root()),
             dirs: parts.dirs,
-            me: parts.me,
+            me: RwLock::new(me.unwrap_or_else(|| parts.host.name.clone())),
             host: parts.host,
             binary: parts.binary,
             store: parts.store,
+            cluster: Cluster::new(parts.links),
             operations: Operations::new(Bus::new("none"), Locks::new()),
             plane: parts.plane,
             pools: Pools::default(),
@@ -124,9 +136,12 @@ impl World {
             doors: OnceLock::new(),
             desk: OnceLock::new(),
             identity: OnceLock::new(),
+            shared_identity: OnceLock::new(),
             making: Mutex::default(),
             closing: AtomicBool::new(false),
+            open: AtomicBool::new(false),
         };
+        world.operations.set_member(number);
         (world, receiver)
     }
 
@@ -161,25 +176,77 @@ impl World {
         self.desk.get()
     }
 
-    /// The server's certificate: made when it is first asked for, and read once.
+    /// This member's name.
+    pub fn me(&self) -> String {
+        self.me.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_me(&self, name: &str) {
+        let mut me = self.me.write().unwrap_or_else(PoisonError::into_inner);
+        if *me != name {
+            name.clone_into(&mut me);
+        }
+    }
+
+    /// The certificate that clients see: that of the cluster, or the server's own while it is alone.
     ///
     /// # Errors
     /// When its files cannot be read, made or understood.
-    pub fn identity(&self) -> Result<&Identity> {
+    pub fn identity(&self) -> Result<Arc<Identity>> {
+        let (certificate, key) = (self.dirs.cluster_certificate(), self.dirs.cluster_key());
+        if let Some(found) = self.shared_identity.get() {
+            return Ok(found.clone());
+        }
+        if !certificate.exists() {
+            return self.own_identity();
+        }
+        let found = Identity::read(&certificate, &key).map_err(crate::Error::Identity)?;
+        Ok(self.shared_identity.get_or_init(|| Arc::new(found)).clone())
+    }
+
+    /// The server's own certificate: made when it is first asked for, and read once. Members know each other by it.
+    ///
+    /// # Errors
+    /// When its files cannot be read, made or understood.
+    pub fn own_identity(&self) -> Result<Arc<Identity>> {
         if let Some(found) = self.identity.get() {
-            return Ok(found);
+            return Ok(found.clone());
         }
         let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let (certificate, key) = (self.dirs.server_certificate(), self.dirs.server_key());
         let found = Identity::find(&certificate, &key, Purpose::Server(&self.host.name));
         let found = found.map_err(crate::Error::Identity)?;
-        Ok(self.identity.get_or_init(|| found))
+        Ok(self.identity.get_or_init(|| Arc::new(found)).clone())
+    }
+
+    /// The key of the certificate that clients see, for a member that joins.
+    pub(crate) fn shared_key(&self) -> Result<String> {
+        let shared = self.dirs.cluster_key();
+        let path = if shared.exists() { shared } else { self.dirs.server_key() };
+        std::fs::read_to_string(&path).map_err(crate::Error::file("read", &path))
+    }
+
+    /// Keeps the certificate that all members show clients, durably.
+    pub(crate) fn keep_shared_identity(&self, certificate: &str, key: &str) -> Result<()> {
+        let (at, key_at) = (self.dirs.cluster_certificate(), self.dirs.cluster_key());
+        let kept = tls::keep(&at, certificate, &key_at, key);
+        kept.map_err(crate::Error::Identity)
     }
 
     /// From now on no task is taken that a client asks for: the instances are about to stop with
     /// the machine.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
+    }
+
+    /// From now on clients can be answered.
+    pub fn open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// Whether what is there was found, so that clients can be answered.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
     }
 
     /// Whether the instances are about to stop with the machine.

@@ -7,6 +7,7 @@
 //! Left out: instances and their monitors (crate `runtime` starts those), and shells: no command
 //! line is ever assembled from strings.
 
+mod again;
 mod control;
 mod error;
 mod find;
@@ -36,6 +37,7 @@ pub mod viewer;
 pub mod wipefs;
 pub mod zfs;
 
+pub use again::again;
 pub use control::{Cancelled, Control, Progress};
 pub use error::{Error, Result};
 pub use find::installed;

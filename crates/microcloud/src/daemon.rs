@@ -9,8 +9,11 @@ use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration
 
 use anyhow::{Context, Result, bail};
 use cloud::{
-    Dirs, Host, Parts, World, instances, reconcile,
+    Dirs, Host, Parts, World,
+    cluster::{self, Links},
+    instances, reconcile,
     server::{self, Doors},
+    storage,
 };
 use network::Plane;
 use store::Store;
@@ -35,7 +38,7 @@ const MOST_THREADS: usize = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// What is logged when nobody says. What s3s has to say goes to its client.
-const LOG: &str = "info,openraft=error,s3s=off";
+const LOG: &str = "info,openraft=error,openraft::replication=off,s3s=off";
 
 const USAGE: &str = "\
 Usage: microcloud daemon [--group NAME]
@@ -118,14 +121,19 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
     let group = arguments.group.as_deref().map(group_id).transpose()?;
     let dirs = Dirs::new(&arguments.folder);
+    cluster::finish_leave(&dirs).context("leave the cluster")?;
+    cluster::finish_join(&dirs).context("join the cluster")?;
     dirs.make().with_context(|| format!("make the state folder {}", arguments.folder.display()))?;
-    let store = Store::open(&dirs.database(), store::Options::new(cloud::db::MIGRATIONS))
+    let links = Arc::new(Links::default());
+    let transport = links.clone();
+    let options = store::Options { transport, ..store::Options::new(cloud::db::MIGRATIONS) };
+    let store = Store::open(&dirs.database(), options)
         .await
         .with_context(|| format!("open the database in {}", dirs.database().display()))?;
     let host = Host::look().context("look at the machine")?;
     let (world, started) = World::new(Parts {
         plane: Plane::new(cloud::names::daemon_tag(dirs.root())).context("open netlink")?,
-        me: host.name.clone(),
+        links,
         binary: PathBuf::from("/proc/self/exe"),
         host,
         dirs,
@@ -133,6 +141,16 @@ async fn run(arguments: Arguments) -> Result<()> {
     });
     let world = Arc::new(world);
     world.set_desk(api::desk(world.clone()));
+    world.set_doors(Doors {
+        https: api::door(world.clone()),
+        cluster: api::door(world.clone()),
+        metrics: api::metrics_door(world.clone()),
+        buckets: s3::door(world.clone()),
+    });
+    cluster::refresh(&world).context("read who the members are")?;
+    // Before the rest: the others may need this member's vote, and it theirs.
+    let opening = tokio::spawn(server::doors::open(world.clone()));
+    cluster::await_leader(&world).await;
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
@@ -145,21 +163,22 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
     reconcilers.start(reconcile::Backups);
     reconcilers.start(reconcile::Warnings::default());
+    reconcilers.start(cluster::Votes);
+    reconcilers.start(reconcile::Gone::default());
+    reconcilers.start(storage::Everywhere::default());
     let reconcilers = Arc::new(reconcilers);
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
-    world.set_doors(Doors {
-        https: api::door(world.clone()),
-        metrics: api::metrics_door(world.clone()),
-        buckets: s3::door(world.clone()),
-    });
-    let opening = tokio::spawn(server::doors::open(world.clone()));
+    world.open();
     systemd::tell("READY=1");
     tracing::info!(version = server::VERSION, folder = %world.dirs.root().display(), "ready");
     let starting = tokio::spawn({
         let world = world.clone();
-        async move { due.run(&world).await }
+        async move {
+            cluster::arrive(&world).await;
+            due.run(&world).await;
+        }
     });
     let ending = serve(&world, listener, &starting.abort_handle()).await?;
     waking.abort();
@@ -176,9 +195,18 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
     let mut changed = world.store.watch();
     let mut noted = world.warnings.watch();
     let Some(mut stuck) = world.watch_stuck() else { return };
+    let mut seen = changed.borrow().revision();
     loop {
         tokio::select! {
-            Ok(()) = changed.changed() => reconcilers.wake(reconcile::STATE),
+            Ok(()) = changed.changed() => {
+                reconcilers.wake(reconcile::STATE);
+                let now = changed.borrow_and_update().clone();
+                // Another member may have changed them.
+                if now.since(seen, "networks") {
+                    reconcilers.wake(reconcile::NETWORKS);
+                }
+                seen = now.revision();
+            }
             Ok(()) = noted.changed() => reconcilers.wake(reconcile::NOTED),
             Ok(()) = stuck.changed() => reconcilers.wake(tasks::STUCK),
             else => return,
@@ -203,7 +231,7 @@ async fn serve(
         systemd::tell("STOPPING=1");
         starting.abort();
         match ending {
-            Ending::Daemon => tracing::info!("ending; instances live on"),
+            Ending::Daemon | Ending::Again => tracing::info!("ending; instances live on"),
             Ending::Instances => {
                 tracing::info!("ending; instances are stopped first");
                 systemd::patiently(reconcile::shutdown(world, signals.another())).await;
@@ -213,6 +241,10 @@ async fn serve(
     };
     let ending = tokio::select! {
         ending = ended => ending,
+        () = world.cluster.again() => {
+            tracing::info!("beginning anew, as its place in a cluster has changed");
+            Ending::Again
+        }
         error = world.store.failed() => {
             return Err(error).context("the database has failed; nothing is changed any more");
         }
@@ -225,7 +257,7 @@ async fn serve(
 
 async fn end(world: &World, ending: Ending) -> Result<()> {
     let patience = match ending {
-        Ending::Daemon => PATIENCE,
+        Ending::Daemon | Ending::Again => PATIENCE,
         // They had theirs before the instances stopped.
         Ending::Instances => Duration::ZERO,
     };
@@ -239,7 +271,11 @@ async fn end(world: &World, ending: Ending) -> Result<()> {
     }
     let _ = std::fs::remove_file(world.dirs.socket());
     runtime::forget_groups(&world.tag);
-    world.store.close().await.context("close the database")
+    world.store.close().await.context("close the database")?;
+    match ending {
+        Ending::Again => Err(exec::again()).context("begin anew"),
+        Ending::Daemon | Ending::Instances => Ok(()),
+    }
 }
 
 fn group_id(name: &str) -> Result<u32> {

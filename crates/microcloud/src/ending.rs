@@ -16,6 +16,8 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 pub(crate) enum Ending {
     /// The daemon alone.
     Daemon,
+    /// The daemon alone, which takes its own place.
+    Again,
     /// The instances, then the daemon.
     Instances,
 }

@@ -113,6 +113,11 @@ impl Table {
         self.exact(key, key).or_else(|| self.family(key, key))
     }
 
+    /// Whether each member of a cluster has its own value of this key.
+    pub fn is_local(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|found| found.opt.scope == Scope::Local)
+    }
+
     fn exact<'k>(&self, key: &'k str, rest: &'k str) -> Option<Found<'k>> {
         let own = self.options.iter().find(|opt| opt.family.is_none() && opt.key == rest);
         let found = own.map(|opt| Found { opt, prefix: before(key, rest), name: None });

@@ -14,7 +14,7 @@ const MOST: usize = 256;
 pub fn door(world: Arc<World>) -> Door {
     Door::new(buckets::PORT, MOST, move |address, stopped| {
         let identity = world.identity().map_err(io::Error::other)?;
-        let acceptor = tls::acceptor(identity, Clients::Any)?;
+        let acceptor = tls::acceptor(&identity, Clients::Any)?;
         let front = service::new(world.clone(), address);
         tokio::spawn(serve::tidy(world.clone(), stopped));
         tracing::info!(%address, "buckets are served");

@@ -64,7 +64,7 @@ impl Core {
         let changed =
             Changed { revision: state.meta.revision, versions: state.meta.versions.clone() };
         Ok(Core {
-            readers: Readers::new(folder.state()),
+            readers: Readers::new(folder.state(), identity.me.id),
             reserve,
             folder,
             options,
@@ -121,7 +121,7 @@ impl Core {
         if !state.window.open {
             return None;
         }
-        let turn = state.simulate(f);
+        let turn = state.simulate(f, self.me);
         drop(state);
         if matches!(turn, Ok(Turn::Gathered(..))) {
             self.gathered.notify_one();
@@ -131,11 +131,11 @@ impl Core {
 }
 
 impl State {
-    fn simulate(&mut self, f: &mut Closure<'_>) -> Result<Turn> {
+    fn simulate(&mut self, f: &mut Closure<'_>, me: MemberId) -> Result<Turn> {
         self.begin_simulation()?;
         let savepoint = Savepoint::begin(&self.conn)?;
         let tracker = Tracker::new(&self.catalog);
-        let mut write = Write::new(&self.conn, &tracker);
+        let mut write = Write::new(&self.conn, &tracker, me);
         let failed = f(&mut write);
         let transaction = write.finish(failed);
         if transaction.statements.is_empty() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use openraft::ChangeMembers;
-use openraft::error::{ClientWriteError, RaftError};
+use openraft::error::{ChangeMembershipError, ClientWriteError, RaftError};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{Member, MemberId};
@@ -20,6 +20,8 @@ pub(crate) enum Change {
     Promote(MemberId),
     /// Loses its vote and goes on following.
     Demote(MemberId),
+    /// These have votes, and no others.
+    Vote(BTreeSet<MemberId>),
     /// Is sent nothing more.
     Remove(MemberId),
 }
@@ -34,6 +36,9 @@ pub(crate) async fn change(raft: &Raft, change: Change) -> Answer {
         Change::Demote(id) => {
             raft.change_membership(ChangeMembers::RemoveVoters(one(id)), true).await
         }
+        Change::Vote(ids) => {
+            raft.change_membership(ChangeMembers::ReplaceAllVoters(ids), true).await
+        }
         Change::Remove(id) => {
             let voter = is_voter(raft, id);
             let change =
@@ -46,6 +51,10 @@ pub(crate) async fn change(raft: &Raft, change: Change) -> Answer {
         Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
             Answer::NotLeader(to.leader_node)
         }
+        // One change at a time: this one is tried again when the other is done.
+        Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(
+            ChangeMembershipError::InProgress(_),
+        ))) => Answer::NotLeader(None),
         Err(RaftError::APIError(error)) => Answer::Changed(Err(error.to_string())),
         Err(RaftError::Fatal(_)) => Answer::Stopped,
     }

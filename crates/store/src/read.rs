@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection};
 
 use crate::access::{Access, Catalog};
 use crate::error::{Error, Result};
+use crate::options::MemberId;
 use crate::row::Row;
 use crate::value::Value;
 
@@ -17,6 +18,7 @@ pub struct Read<'a> {
     pub(crate) conn: &'a Connection,
     /// Present in a write: what is read must be known.
     pub(crate) tracker: Option<&'a Tracker<'a>>,
+    pub(crate) me: MemberId,
 }
 
 /// Notes the tables a write reads.
@@ -41,6 +43,12 @@ impl<'a> Tracker<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// The member this runs on, for what rows hold of each member. What is written must not depend
+    /// on it but by the values that are bound.
+    pub fn me(&self) -> MemberId {
+        self.me
+    }
+
     /// All rows, each mapped by the closure.
     pub fn query<T>(
         &self,

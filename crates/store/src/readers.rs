@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::error::{BoxError, Error, Result};
 use crate::files;
+use crate::options::MemberId;
 use crate::read::Read;
 use crate::snapshot;
 
@@ -17,12 +18,13 @@ const KEPT: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
+    me: MemberId,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Readers {
-        Readers { path, idle: Mutex::default() }
+    pub(crate) fn new(path: PathBuf, me: MemberId) -> Readers {
+        Readers { path, me, idle: Mutex::default() }
     }
 
     /// Runs the closure on one snapshot of the state.
@@ -39,7 +41,7 @@ impl Readers {
     fn read_once(&self, f: &mut dyn FnMut(&Read<'_>)) -> Result<()> {
         let conn = self.take()?;
         run(&conn, "BEGIN")?;
-        f(&Read { conn: &conn, tracker: None });
+        f(&Read { conn: &conn, tracker: None, me: self.me });
         run(&conn, "COMMIT")?;
         self.put(conn);
         Ok(())

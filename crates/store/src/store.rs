@@ -1,5 +1,6 @@
 //! The handle everybody holds.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -194,7 +195,8 @@ impl Store {
     pub fn status(&self) -> Status {
         let metrics = self.raft.metrics().borrow().clone();
         let members = metrics.membership_config.membership();
-        let voters: Vec<_> = members.voter_ids().collect();
+        // While votes change both the old and the new majority are needed: who is only in one cannot be counted on.
+        let votes = |id: &MemberId| members.get_joint_config().iter().all(|one| one.contains(id));
         Status {
             cluster: self.core.identity.cluster,
             me: self.core.me,
@@ -204,10 +206,7 @@ impl Store {
             last_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
             schema_level: self.core.level.load(Ordering::Acquire),
-            members: members
-                .nodes()
-                .map(|(id, member)| (member.clone(), voters.contains(id)))
-                .collect(),
+            members: members.nodes().map(|(id, member)| (member.clone(), votes(id))).collect(),
             fault: self.core.fault.check().err().map(|e| e.to_string()),
         }
     }
@@ -246,6 +245,11 @@ impl Store {
     /// Takes a member's vote; it goes on following.
     pub async fn demote(&self, member: MemberId) -> Result<()> {
         self.leader.change(Change::Demote(member)).await
+    }
+
+    /// Gives votes to these members and to no others, all at once; who loses its vote goes on following.
+    pub async fn vote(&self, members: BTreeSet<MemberId>) -> Result<()> {
+        self.leader.change(Change::Vote(members)).await
     }
 
     /// Removes a member. It is not told by this: whoever removes it has to stop it.

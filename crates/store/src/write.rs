@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::access::Access;
 use crate::error::{Error, Result};
+use crate::options::MemberId;
 use crate::read::{Read, Tracker};
 use crate::request::{Statement, Transaction};
 use crate::value::Value;
@@ -31,9 +32,13 @@ impl<'a> Deref for Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    pub(crate) fn new(conn: &'a rusqlite::Connection, tracker: &'a Tracker<'a>) -> Write<'a> {
+    pub(crate) fn new(
+        conn: &'a rusqlite::Connection,
+        tracker: &'a Tracker<'a>,
+        me: MemberId,
+    ) -> Write<'a> {
         Write {
-            read: Read { conn, tracker: Some(tracker) },
+            read: Read { conn, tracker: Some(tracker), me },
             tracker,
             writes: BTreeSet::new(),
             statements: Vec::new(),

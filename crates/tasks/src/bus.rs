@@ -4,7 +4,7 @@
 //! came. All subscribers share one ring of the newest events; one that falls behind by more than the
 //! ring gets a `Gap` instead of the events it lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::Stream;
 use serde::Serialize;
@@ -19,7 +19,7 @@ const RING: usize = 1024;
 #[derive(Clone)]
 pub struct Bus {
     sender: broadcast::Sender<Arc<Event>>,
-    location: Arc<str>,
+    location: Arc<RwLock<Arc<str>>>,
 }
 
 /// What a subscriber wants to see.
@@ -49,12 +49,18 @@ pub struct Subscription {
 impl Bus {
     /// A bus of the member with this name ("none" when there is no cluster).
     pub fn new(location: &str) -> Bus {
-        Bus { sender: broadcast::Sender::new(RING), location: location.into() }
+        let location = Arc::new(RwLock::new(location.into()));
+        Bus { sender: broadcast::Sender::new(RING), location }
     }
 
     /// The member's name.
-    pub fn location(&self) -> &str {
-        &self.location
+    pub fn location(&self) -> Arc<str> {
+        self.location.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The member has this name from now on.
+    pub fn set_location(&self, name: &str) {
+        *self.location.write().unwrap_or_else(PoisonError::into_inner) = name.into();
     }
 
     /// Sends an event as it is, for instance one of another member.
@@ -97,7 +103,7 @@ impl Bus {
             timestamp: Timestamp::now(),
             // The API's types have string keys only and always turn into JSON.
             metadata: serde_json::to_value(body).unwrap_or(Value::Null),
-            location: self.location.as_ref().to_owned(),
+            location: self.location().as_ref().to_owned(),
             project: project.to_owned(),
         });
     }

@@ -5,6 +5,7 @@
 //! `Task` goes through the `Runner`, which opens an operation here too.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,12 +33,17 @@ struct Inner {
     bus: Bus,
     locks: Locks,
     all: Mutex<HashMap<Uuid, Operation>>,
+    /// Number of the member, which its operations carry.
+    member: AtomicU16,
 }
 
 impl Operations {
     /// No operation yet; changes go to `bus`, claims are made on `locks`.
     pub fn new(bus: Bus, locks: Locks) -> Operations {
-        Operations { inner: Arc::new(Inner { bus, locks, all: Mutex::default() }), keep: KEEP }
+        Operations {
+            inner: Arc::new(Inner { bus, locks, all: Mutex::default(), member: AtomicU16::new(0) }),
+            keep: KEEP,
+        }
     }
 
     /// Keeps ended operations for this long instead.
@@ -45,6 +51,19 @@ impl Operations {
     pub fn keep(mut self, keep: Duration) -> Operations {
         self.keep = keep;
         self
+    }
+
+    /// New operations carry this number of a member in the last two bytes of theirs, so that any member knows
+    /// whose one is; 0 is nobody's.
+    pub fn set_member(&self, member: u16) {
+        self.inner.member.store(member, Ordering::Relaxed);
+    }
+
+    /// The id of a new operation.
+    pub(crate) fn new_id(&self) -> Uuid {
+        let mut bytes = Uuid::new_v4().into_bytes();
+        bytes[14..].copy_from_slice(&self.inner.member.load(Ordering::Relaxed).to_be_bytes());
+        Uuid::from_bytes(bytes)
     }
 
     /// Where changes go.
@@ -92,7 +111,7 @@ impl Operations {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let (operation, claim) = self.open(Uuid::new_v4(), request)?;
+        let (operation, claim) = self.open(self.new_id(), request)?;
         let (handle, operations) = (operation.clone(), self.clone());
         let mut whole: BoxFuture<'static, ()> = Box::pin(async move {
             let result = match claim.wait(&handle).await {

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{Identity, certificate};
+use crate::{Identity, certificate, server::MEMBER};
 
 /// How long a server may take to answer a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Pin {
     /// The one whose certificate has this fingerprint, in hexadecimal.
     Fingerprint(String),
+    /// A member of our cluster: its own certificate has this fingerprint.
+    Member(String),
     /// Whoever answers, to see its certificate.
     Anybody,
 }
@@ -42,7 +44,10 @@ pub async fn connect(
     let config =
         config(pin, me).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     // The name is not looked at; one that cannot stand in a certificate must not keep anybody away.
-    let name = ServerName::try_from(host.to_owned());
+    let name = ServerName::try_from(match pin {
+        Pin::Member(_) => MEMBER.to_owned(),
+        _ => host.to_owned(),
+    });
     let name = name.or_else(|_| ServerName::try_from("microcloud")).map_err(io::Error::other)?;
     let connected = async {
         let stream = TcpStream::connect((host, port)).await?;
@@ -117,7 +122,9 @@ impl ServerCertVerifier for Known {
     ) -> Result<ServerCertVerified, Error> {
         let found = certificate::fingerprint(certificate);
         match &self.pin {
-            Pin::Fingerprint(wanted) if !wanted.eq_ignore_ascii_case(&found) => {
+            Pin::Fingerprint(wanted) | Pin::Member(wanted)
+                if !wanted.eq_ignore_ascii_case(&found) =>
+            {
                 let another = Another { wanted: wanted.clone(), found };
                 Err(CertificateError::Other(OtherError(Arc::new(another))).into())
             }

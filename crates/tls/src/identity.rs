@@ -115,6 +115,15 @@ fn make(certificate: &Path, key: &Path, purpose: Purpose<'_>) -> io::Result<()> 
     write(certificate, &made.pem(), 0o644)
 }
 
+/// Writes a certificate and its key, PEM, to two files, durably; the key first.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn keep(certificate: &Path, text: &str, key: &Path, key_text: &str) -> io::Result<()> {
+    write(key, key_text, 0o600)?;
+    write(certificate, text, 0o644)
+}
+
 /// In place or not at all.
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let new = path.with_extension("new");

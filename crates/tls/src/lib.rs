@@ -22,6 +22,6 @@ pub use self::{
     certificate::{fingerprint, from_text, is_valid_now, to_pem},
     client::{Pin, connect},
     door::{Behind, Connection, Door, Serve, Stopped},
-    identity::{Identity, Purpose},
-    server::{Clients, acceptor},
+    identity::{Identity, Purpose, keep},
+    server::{Clients, acceptor, member_acceptor},
 };

@@ -7,7 +7,11 @@ use rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, UnixTime},
-    server::danger::{ClientCertVerified, ClientCertVerifier},
+    server::{
+        ClientHello, ResolvesServerCert,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+    sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
 use tokio_rustls::TlsAcceptor;
@@ -23,17 +27,37 @@ pub enum Clients {
     Any,
 }
 
+/// The name by which members of a cluster ask for a member's own certificate.
+pub(crate) const MEMBER: &str = "member.microcloud";
+
 /// What takes connections over TLS.
 ///
 /// # Errors
 /// When key and certificate do not belong together.
 pub fn acceptor(identity: &Identity, clients: Clients) -> io::Result<TlsAcceptor> {
+    accept_as(identity, None, clients)
+}
+
+/// The same for a member of a cluster: clients see the certificate of all members, other members its own.
+///
+/// # Errors
+/// As [`acceptor`].
+pub fn member_acceptor(all: &Identity, own: &Identity) -> io::Result<TlsAcceptor> {
+    accept_as(all, Some(own), Clients::Known)
+}
+
+fn accept_as(
+    usual: &Identity,
+    member: Option<&Identity>,
+    clients: Clients,
+) -> io::Result<TlsAcceptor> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = match clients {
         Clients::Known => &[&TLS13],
         Clients::Any => &[&TLS13, &TLS12],
     };
     let anybody = Arc::new(Anybody { provider: provider.clone() });
+    let by_provider = provider.clone();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .and_then(|config| {
@@ -41,11 +65,30 @@ pub fn acceptor(identity: &Identity, clients: Clients) -> io::Result<TlsAcceptor
                 Clients::Known => config.with_client_cert_verifier(anybody),
                 Clients::Any => config.with_no_client_auth(),
             };
-            config.with_single_cert(identity.chain(), identity.key())
+            let key = |identity: &Identity| {
+                let key = CertifiedKey::from_der(identity.chain(), identity.key(), &by_provider)?;
+                Ok::<_, Error>(Arc::new(key))
+            };
+            let keys = Keys { usual: key(usual)?, member: key(member.unwrap_or(usual))? };
+            Ok(config.with_cert_resolver(Arc::new(keys)))
         })
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Which certificate is shown.
+#[derive(Debug)]
+struct Keys {
+    usual: Arc<CertifiedKey>,
+    member: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Keys {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_member = hello.server_name() == Some(MEMBER);
+        Some(if is_member { self.member.clone() } else { self.usual.clone() })
+    }
 }
 
 /// Takes every client, with any certificate or none, if it has the key.

@@ -13,6 +13,7 @@ mod lenient;
 pub mod backup;
 pub mod bucket;
 pub mod certificate;
+mod cluster;
 pub mod endpoints;
 pub mod event;
 pub mod image;
@@ -52,6 +53,11 @@ pub use self::{
         StorageBucketPut, StorageBucketsPost,
     },
     certificate::{Certificate, CertificateAddToken, CertificatePut, CertificatesPost},
+    cluster::{
+        Cluster, ClusterCertificatePut, ClusterMember, ClusterMemberConfigKey,
+        ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost,
+        ClusterPut, JoinPost, Joined, JoinedMember,
+    },
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
     image::{

@@ -103,6 +103,13 @@ queries! {
         pub secret: Option<String>,
     }
 
+    /// How to remove a member.
+    pub struct RemoveQuery {
+        /// Whether it goes although it does not answer, or still has something.
+        #[serde(deserialize_with = "lenient::flag", skip_serializing_if = "lenient::is_false")]
+        pub force: bool,
+    }
+
     /// Which events.
     pub struct EventsQuery {
         /// Project.

@@ -7,11 +7,11 @@ use cloud::{
     url,
 };
 use tasks::{Operation, Request};
-use wire::{Empty, InstanceFull, Listing, endpoints::instances::*};
+use wire::{Empty, InstanceFull, Listing, endpoints::instances::*, query::ListQuery};
 
 use crate::{
     error::Result,
-    listing,
+    forward, listing,
     routes::{self, Call, RawCall, Routes, Tagged},
     upload,
 };
@@ -37,9 +37,28 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
     let depth = if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain };
     let project = listing::project(&call.query, &call.caller)?;
-    let found = instances::list::list(&call.world, project, depth).await?;
+    let mut found = instances::list::list(&call.world, project, depth).await?;
+    if !call.only_here && call.world.is_clustered() {
+        found.extend(elsewhere(&call, project).await?);
+        found.sort_by(|one, other| one.instance.name.cmp(&other.instance.name));
+    }
     let found = listing::visible(&call.query, &call.caller, found, |one| &one.instance.project);
     listing::of(&call.query, found, |one| url::instance(&one.instance.project, &one.instance.name))
+}
+
+/// What is on the other members; one that does not answer is asked no longer than it takes to notice.
+async fn elsewhere(call: &Call<InstancesList>, project: Option<&str>) -> Result<Vec<InstanceFull>> {
+    let query =
+        ListQuery { filter: None, recursion: call.query.recursion.max(1), ..call.query.clone() };
+    let asked = forward::ask_all::<InstancesList>(&call.world, &call.caller, &query).await;
+    let mut found = Vec::new();
+    for (place, answer) in asked {
+        match answer {
+            Some(listing) => found.extend(listing.into_full()),
+            None => found.extend(instances::list::unreachable(&call.world, project, &place.name)?),
+        }
+    }
+    Ok(found)
 }
 
 async fn create(RawCall { call, request }: RawCall<InstanceCreate>) -> Result<Response> {

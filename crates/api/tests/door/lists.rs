@@ -37,7 +37,7 @@ async fn the_server_tells_what_it_is() {
     let Some(door) = Door::open().await else { return };
     let server = door.get("/1.0").await;
     assert_eq!(server["auth"], "trusted");
-    assert_eq!(server["environment"]["server_name"], "here");
+    assert_eq!(server["environment"]["server_name"], door.world.me());
     door.done("PATCH", "/1.0", Some(json!({ "config": { "user.colour": "blue" } }))).await;
     assert_eq!(door.get("/1.0").await["config"]["user.colour"], "blue");
     assert!(door.get("/1.0/resources").await["memory"]["total"].as_u64() > Some(0));

@@ -36,7 +36,7 @@ impl Door {
         let options = store::Options::new(cloud::db::MIGRATIONS);
         let (world, started) = World::new(Parts {
             plane: Plane::new(names::daemon_tag(dirs.root())).unwrap(),
-            me: String::from("here"),
+            links: Arc::default(),
             binary: PathBuf::from("/proc/self/exe"),
             host: Host::look().unwrap(),
             store: Store::open(&dirs.database(), options).await.unwrap(),
@@ -44,6 +44,7 @@ impl Door {
         });
         let world = Arc::new(world);
         reconcile::boot(&world).await.unwrap();
+        world.open();
         let socket = world.dirs.socket();
         let listener = api::bind(&socket, None).unwrap();
         tokio::spawn(api::serve(listener, world.clone(), std::future::pending()));

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod bucket;
+pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod console;

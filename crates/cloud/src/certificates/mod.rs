@@ -19,6 +19,7 @@ use crate::{
 mod add;
 mod delete;
 mod token;
+pub(crate) mod tokens;
 mod update;
 
 pub use self::{

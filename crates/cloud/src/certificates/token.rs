@@ -1,16 +1,13 @@
-//! Tokens: whoever brings one is trusted, once.
-//!
-//! A token is an operation of its own class, as with LXD: its metadata hold the secret and where the server is,
-//! clients make the text that is handed on of it, and cancelling it takes it back.
+//! Tokens of clients: whoever brings one is trusted, once.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::Utc;
 use options::{Options, server::ServerOptions};
 use serde_json::json;
-use tasks::{Operation, Request};
-use uuid::Uuid;
-use wire::{CertificateAddToken, CertificatesPost, OperationClass, Timestamp};
+use tasks::Operation;
+use wire::{CertificateAddToken, CertificatesPost};
 
+use super::tokens::{self, Token};
 use crate::{
     Caller, Error, Result, World,
     db::{projects, server},
@@ -37,7 +34,6 @@ pub fn token(world: &World, caller: &Caller, post: &CertificatesPost) -> Result<
         Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?.remote_token_expiry)
     })?;
     let until = expiry.and_then(|span| span.after(Utc::now()));
-    let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let asked = json!({
         "name": post.name,
         "type": post.r#type,
@@ -46,26 +42,17 @@ pub fn token(world: &World, caller: &Caller, post: &CertificatesPost) -> Result<
         "token": true,
         "certificate": "",
     });
-    let mut request = Request::new("Executing operation")
-        .requestor(caller.requestor.clone())
-        .resource("certificates", "/1.0/certificates")
-        .metadata("secret", secret)
-        .metadata("fingerprint", world.identity()?.fingerprint())
-        .metadata("addresses", addresses(world)?)
-        .metadata("request", asked);
-    if let Some(until) = until {
-        request = request.metadata("expiresAt", Timestamp::from(until).to_string());
-    }
-    let operation = world.operations.token(request)?;
-    if let Some(until) = until {
-        let (operation, left) = (operation.clone(), until - Utc::now());
-        tokio::spawn(async move {
-            tokio::time::sleep(left.to_std().unwrap_or_default()).await;
-            // It may have been spent.
-            let _ = operation.cancel();
-        });
-    }
-    Ok(operation)
+    tokens::make(
+        world,
+        Token {
+            caller,
+            resource: ("certificates", "/1.0/certificates"),
+            fingerprint: world.identity()?.fingerprint(),
+            addresses: addresses(world)?,
+            until,
+            metadata: vec![("request", asked)],
+        },
+    )
 }
 
 /// Uses a token up: the text of one, or its secret alone.
@@ -74,15 +61,7 @@ pub(super) fn spend(world: &World, text: &str) -> Result<Promise> {
     let decoded =
         decoded.and_then(|json| serde_json::from_slice::<CertificateAddToken>(&json).ok());
     let secret = decoded.map_or_else(|| text.trim().to_owned(), |token| token.secret);
-    let open = |operation: &Operation| {
-        operation.request().class == OperationClass::Token && !operation.status().is_final()
-    };
-    let same = |operation: &Operation| {
-        operation.metadata("secret").is_some_and(|kept| matches_secret(kept.as_str(), &secret))
-    };
-    let found = world.operations.list(None).into_iter().find(|one| open(one) && same(one));
-    // Whoever spends it first has it.
-    let Some(token) = found.filter(Operation::spend) else { return Err(Error::Forbidden) };
+    let token = tokens::spend(world, "request", &secret)?;
     let asked = token.metadata("request").unwrap_or_default();
     let text = |key: &str| asked[key].as_str().unwrap_or_default().to_owned();
     let projects = asked["projects"].as_array().into_iter().flatten();
@@ -92,26 +71,4 @@ pub(super) fn spend(world: &World, text: &str) -> Result<Promise> {
         restricted: asked["restricted"].as_bool().unwrap_or(true),
         projects: projects.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
     })
-}
-
-/// Compares in a time that tells nothing of where two secrets part.
-fn matches_secret(kept: Option<&str>, given: &str) -> bool {
-    let kept = kept.unwrap_or_default();
-    let differ = kept.bytes().zip(given.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-    !kept.is_empty() && kept.len() == given.len() && differ == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_the_same_or_not() {
-        assert!(matches_secret(Some("abc"), "abc"));
-        for other in ["", "ab", "abcd", "abd", "xbc"] {
-            assert!(!matches_secret(Some("abc"), other), "{other}");
-        }
-        assert!(!matches_secret(Some(""), ""));
-        assert!(!matches_secret(None, ""));
-    }
 }

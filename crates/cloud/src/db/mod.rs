@@ -10,6 +10,7 @@ use store::Migration;
 pub mod backups;
 pub mod buckets;
 pub mod certificates;
+pub mod cluster_groups;
 pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
@@ -54,10 +55,23 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../schema/0008_certificates.sql"),
     },
     Migration { level: 9, name: "warnings", sql: include_str!("../../schema/0009_warnings.sql") },
+    Migration { level: 10, name: "cluster", sql: include_str!("../../schema/0010_cluster.sql") },
 ];
 
 #[cfg(test)]
 mod tests;
+
+/// Deletes what is on a member that goes.
+pub(crate) fn forget_member(
+    db: &mut store::Write<'_>,
+    member: store::MemberId,
+) -> store::Result<()> {
+    for table in ["instances", "volumes", "storage_buckets"] {
+        let sql = format!("DELETE FROM {table} WHERE member_id = ?1");
+        db.execute(&sql, store::params![member])?;
+    }
+    Ok(())
+}
 
 /// A value as it stands in a JSON column.
 pub(crate) fn json(value: &impl Serialize) -> String {

@@ -7,7 +7,7 @@ use store::{Migration, Options, Store, testing};
 
 use super::{
     MIGRATIONS, backups, buckets, certificates, instance_snapshots as snapshots, instances,
-    volume_snapshots, volumes,
+    members, pools, server, volume_snapshots, volumes,
 };
 use crate::Error;
 
@@ -19,6 +19,7 @@ const LEVEL_4: &str = include_str!("../../schema/dumps/level-4.sql");
 const LEVEL_5: &str = include_str!("../../schema/dumps/level-5.sql");
 const LEVEL_6: &str = include_str!("../../schema/dumps/level-6.sql");
 const LEVEL_7: &str = include_str!("../../schema/dumps/level-7.sql");
+const LEVEL_8: &str = include_str!("../../schema/dumps/level-8.sql");
 
 async fn open(dir: &Path, schema: &'static [Migration]) -> Store {
     Store::open(dir, Options::new(schema)).await.unwrap()
@@ -258,4 +259,44 @@ async fn a_database_that_trusted_nobody_learns_to() {
     assert_eq!(store.read(certificates::all).unwrap()[0].projects, Vec::<String>::new());
     store.write(|db| Ok::<_, Error>(certificates::delete(db, seen.id)?)).await.unwrap();
     assert!(store.read(certificates::all).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_server_has_alone_becomes_the_members_own() {
+    let (old, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    testing::restore_dump(LEVEL_8, old.path()).unwrap();
+    let store = open(old.path(), MIGRATIONS).await;
+    let fresh = open(fresh.path(), MIGRATIONS).await;
+    assert_eq!(testing::schema(&store).unwrap(), testing::schema(&fresh).unwrap());
+    let config = store.read(server::get).unwrap();
+    assert_eq!(config.get("core.https_address"), Some(":8443"));
+    assert_eq!(config.get("images.auto_update_interval"), Some("0"));
+    let own = store.read(|db| server::local(db, 1)).unwrap();
+    assert_eq!(own, [("core.https_address".to_owned(), ":8443".to_owned())]);
+
+    let pool = store.read(|db| pools::get(db, "local")).unwrap().unwrap();
+    assert_eq!(pool.made, instances::Made::Ready);
+    assert_eq!(
+        (pool.config.get("source"), pool.config.get("size")),
+        (Some("/p.img"), Some("9GiB"))
+    );
+    assert_eq!(pool.config.get("user.note"), Some("x"));
+    let (shared, local) = pools::parts(&pool.driver, &pool.config);
+    let locals = store.read(|db| pools::locals(db, "local")).unwrap();
+    assert_eq!((locals[0].member.as_str(), &locals[0].config), ("pi", &local));
+    assert_eq!(shared.keys().collect::<Vec<_>>(), ["user.note"]);
+
+    // A number is given once, also when the last member has gone.
+    let new = |name: &str| members::Member { name: name.to_owned(), ..members::Member::default() };
+    let add = async |name: &str| {
+        let add = |db: &mut store::Write<'_>| {
+            Ok::<_, Error>(members::insert(db, &new(name), chrono::Utc::now())?)
+        };
+        store.write(add).await.unwrap()
+    };
+    assert_eq!(add("b").await, 2);
+    store.write(|db| Ok::<_, Error>(members::delete(db, 2)?)).await.unwrap();
+    assert_eq!(add("c").await, 3);
+    let all = store.read(members::all).unwrap();
+    assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["c", "pi"]);
 }

@@ -93,9 +93,10 @@ pub fn get(db: &Read<'_>, pool: &str, project: &str, name: &str) -> store::Resul
     db.query_one(
         &format!(
             "{COLUMNS} WHERE storage_pools.name = ?1 AND projects.name = ?2
-             AND volumes.type = 'custom' AND volumes.name = ?3"
+             AND volumes.type = 'custom' AND volumes.name = ?3
+             ORDER BY volumes.member_id = ?4 DESC"
         ),
-        params![pool, project, name],
+        params![pool, project, name, db.me()],
         read,
     )
 }

@@ -25,11 +25,7 @@ pub struct About {
 
 /// Where a guest is, and what.
 pub fn about(world: &World, guest: &Guest) -> About {
-    About {
-        location: world.me.clone(),
-        machine: guest.spec().machine,
-        ready: guest.devlxd().is_ready(),
-    }
+    About { location: world.me(), machine: guest.spec().machine, ready: guest.devlxd().is_ready() }
 }
 
 /// Whether a key is for the guest's eyes.

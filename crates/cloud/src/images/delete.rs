@@ -6,7 +6,7 @@ use tasks::{Cx, Operation, Request, Step, Task, step};
 use super::{files, volume};
 use crate::{
     Caller, Error, Result, World,
-    db::{images as rows, pools},
+    db::{images as rows, instances::Made, pools},
     url,
 };
 
@@ -98,7 +98,7 @@ pub(super) async fn take_back(world: &World, task: &str) -> Result<()> {
 }
 
 /// Removes the volumes and files of an image that no project has.
-pub(super) async fn drop_all(world: &World, fingerprint: &str) -> Result<()> {
+pub(crate) async fn drop_all(world: &World, fingerprint: &str) -> Result<()> {
     drop_volumes(world, fingerprint).await?;
     files::drop_unused(world, fingerprint).await
 }
@@ -110,7 +110,7 @@ async fn drop_volumes(world: &World, fingerprint: &str) -> Result<()> {
         Ok::<_, Error>((pools::all(db)?, shared))
     })?;
     if !shared {
-        for pool in pools {
+        for pool in pools.into_iter().filter(|pool| pool.made == Made::Ready) {
             volume::delete(world, &pool.name, fingerprint).await?;
         }
     }

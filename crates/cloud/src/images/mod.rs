@@ -23,6 +23,7 @@ pub mod alias;
 mod build;
 mod delete;
 pub mod export;
+mod fetch;
 mod files;
 mod import;
 mod provide;
@@ -33,6 +34,7 @@ pub(crate) mod volume;
 pub(crate) use self::{
     build::Build,
     delete::Delete,
+    delete::drop_all,
     files::clean,
     import::Import,
     provide::{Wanted, provide},

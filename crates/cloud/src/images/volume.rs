@@ -6,7 +6,7 @@ use exec::Control;
 use images::Limits;
 use storage::{Shape, VolumeId, VolumeKind};
 
-use super::files;
+use super::{fetch, files};
 use crate::{Result, World, blocking::blocking, db::images::Image, instances::Kind};
 
 /// The volume of an image.
@@ -24,6 +24,7 @@ pub(crate) async fn ensure(
     let claim = [tasks::Claim::alone(format!("image-volume/{pool}/{}", image.fingerprint))];
     let _guard = world.locks().lock(&claim, "the unpacking of the image").await;
     control.check()?;
+    fetch::ensure(world, image).await?;
     let (pool, volume) = (world.pools.open(world, pool).await?, id(image)?);
     let (files, kind) = (files::of(world, &image.fingerprint), Kind::of(&image.kind));
     let control = control.clone();

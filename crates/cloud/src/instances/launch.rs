@@ -159,7 +159,7 @@ fn draft(
         name,
         kind: Kind::from(post.r#type).word().to_owned(),
         architecture,
-        member: world.me.clone(),
+        member: world.me(),
         description: post.description.clone(),
         config: post.config.clone().into(),
         devices: db::devices_in(post.devices.clone()),

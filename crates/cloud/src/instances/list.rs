@@ -30,24 +30,10 @@ pub enum Depth {
     Full,
 }
 
-/// Every instance of a project, or of all.
+/// Every instance of a project, or of all, that is on this member.
 pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
-    let mut found = world.store.read(|db| {
-        if let Some(name) = project {
-            crate::projects::find(db, name)?;
-        }
-        let profiles = Profiles::read(db)?;
-        let mut found = Vec::new();
-        for row in rows::all(db)? {
-            if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
-                let expanded = profiles.lay(&row);
-                let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
-                let full = InstanceFull::from(render(&world.guests, row, expanded));
-                found.push(InstanceFull { snapshots, backups, ..full });
-            }
-        }
-        Ok::<_, Error>(found)
-    })?;
+    let me = world.me();
+    let mut found = rows_of(world, project, depth, |member| *member == me)?;
     if depth == Depth::Full {
         let states = found.iter().map(|full| with_state(world, full.clone()));
         found = futures_util::future::try_join_all(states).await?;
@@ -55,13 +41,53 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
     Ok(found)
 }
 
+/// The instances of a member that does not answer, as far as the rows tell of them.
+pub fn unreachable(
+    world: &World,
+    project: Option<&str>,
+    member: &str,
+) -> Result<Vec<InstanceFull>> {
+    let mut found = rows_of(world, project, Depth::Plain, |name| name == member)?;
+    for full in &mut found {
+        full.instance.status_code = StatusCode::ERROR;
+        full.instance.status = StatusCode::ERROR.name().to_owned();
+    }
+    Ok(found)
+}
+
+fn rows_of(
+    world: &World,
+    project: Option<&str>,
+    depth: Depth,
+    wanted: impl Fn(&String) -> bool,
+) -> Result<Vec<InstanceFull>> {
+    let clustered = world.is_clustered();
+    world.store.read(|db| {
+        if let Some(name) = project {
+            crate::projects::find(db, name)?;
+        }
+        let profiles = Profiles::read(db)?;
+        let mut found = Vec::new();
+        for row in rows::all(db)?.into_iter().filter(|row| wanted(&row.member)) {
+            if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
+                let expanded = profiles.lay(&row);
+                let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
+                let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
+                found.push(InstanceFull { snapshots, backups, ..full });
+            }
+        }
+        Ok::<_, Error>(found)
+    })
+}
+
 /// One instance.
 pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Result<InstanceFull> {
+    let clustered = world.is_clustered();
     let full = world.store.read(|db| {
         let row = super::find(db, project, name)?;
         let expanded = expand::expand(db, &row)?;
         let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
-        let full = InstanceFull::from(render(&world.guests, row, expanded));
+        let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
         Ok::<_, Error>(InstanceFull { snapshots, backups, ..full })
     })?;
     if depth == Depth::Plain { Ok(full) } else { with_state(world, full).await }
@@ -130,14 +156,14 @@ pub(crate) fn status(guests: &Guests, project: &str, name: &str) -> StatusCode {
     }
 }
 
-fn render(guests: &Guests, row: rows::Instance, expanded: Expanded) -> Instance {
+fn render(guests: &Guests, row: rows::Instance, expanded: Expanded, clustered: bool) -> Instance {
     let status = status(guests, &row.project, &row.name);
     Instance {
         status: status.name().to_owned(),
         status_code: status,
         created_at: row.created_at.into(),
         last_used_at: row.last_used_at.into(),
-        location: String::from("none"),
+        location: if clustered { row.member.clone() } else { String::from("none") },
         r#type: match row.kind() {
             Kind::Container => InstanceType::Container,
             Kind::VirtualMachine => InstanceType::VirtualMachine,

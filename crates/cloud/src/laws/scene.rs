@@ -68,7 +68,7 @@ async fn world(folder: &Path, binary: PathBuf) -> Arc<World> {
     let (world, started) = World::new(Parts {
         store: Store::open(&dirs.database(), options).await.unwrap(),
         plane: Plane::new(names::daemon_tag(folder)).unwrap(),
-        me: String::from("here"),
+        links: Arc::default(),
         host: Host::look().unwrap(),
         dirs,
         binary,

@@ -17,6 +17,7 @@ pub async fn leases(world: &World, project: &str, name: &str) -> Result<Vec<Netw
         };
         instances.iter().find(own).map(|row| row.project.clone()).unwrap_or_default()
     };
+    let location = world.location();
     let leases = world.plane.leases(&row.name);
     Ok(leases
         .into_iter()
@@ -32,7 +33,7 @@ pub async fn leases(world: &World, project: &str, name: &str) -> Result<Vec<Netw
                     LeaseKind::Static => "static",
                     LeaseKind::Dynamic => "dynamic",
                 }),
-                location: String::from("none"),
+                location: location.clone(),
             }
         })
         .collect())

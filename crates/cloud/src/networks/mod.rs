@@ -11,7 +11,7 @@ use crate::{
     Error, Result, World,
     db::{
         instances::{self, Made},
-        networks as rows, profiles,
+        members, networks as rows, profiles,
     },
     url,
 };
@@ -82,7 +82,7 @@ fn render(db: &Read<'_>, row: rows::Network) -> Result<Network> {
         managed: true,
         status: String::from("Created"),
         config: row.config.0,
-        locations: vec![String::from("none")],
+        locations: members::locations(db)?,
         project: row.project,
     })
 }

@@ -59,7 +59,7 @@ fn over<O: Owner>(world: &World) -> Result<Vec<(O, String)>> {
         });
         let mut found = Vec::new();
         for row in over {
-            let owner = O::here(db, &world.me, row.owner_id)?;
+            let owner = O::here(db, &world.me(), row.owner_id)?;
             found.extend(owner.map(|owner| (owner, row.name)));
         }
         Ok::<_, Error>(found)

@@ -51,7 +51,7 @@ pub(crate) async fn find(world: &World) -> Autostart {
         tracing::error!(error = %tasks::chain(&error), "instances");
         Vec::new()
     });
-    for row in rows.into_iter().filter(|row| row.made == Made::Ready && row.member == world.me) {
+    for row in rows.into_iter().filter(|row| row.made == Made::Ready && row.member == world.me()) {
         match find_one(world, &row, booted).await {
             Ok(found) => due.extend(found),
             Err(error) => {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod boot;
+mod gone;
 mod instances;
 mod networks;
 mod pools;
@@ -13,8 +14,9 @@ mod warnings;
 pub use self::{
     backups::Backups,
     boot::boot,
+    gone::Gone,
     instances::Autostart,
-    networks::Networks,
+    networks::{NETWORKS, Networks},
     pools::Pools,
     records::{Records, STATE},
     shutdown::shutdown,
@@ -22,9 +24,12 @@ pub use self::{
     warnings::{NOTED, Warnings},
 };
 
-pub(crate) use self::instances::{find_again, start_waiting};
 #[cfg(test)]
 pub(crate) use self::networks::repair as repair_networks;
+pub(crate) use self::{
+    gone::teardown,
+    instances::{find_again, start_waiting},
+};
 
 /// Brings up what a recovery has found: networks, and instances whose monitors live.
 pub(crate) async fn after_recovery(world: &crate::World, found: &[crate::recover::Unknown]) {

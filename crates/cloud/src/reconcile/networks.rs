@@ -12,6 +12,9 @@ use crate::{
     warnings::{Kind, notes::About},
 };
 
+/// What wakes it: a change of networks, which another member may have made.
+pub const NETWORKS: &str = "networks";
+
 /// Repairs networks: at start, when rows change, and now and then, as other programs on the
 /// machine may flush rules or delete links.
 pub struct Networks;
@@ -23,7 +26,7 @@ impl Reconciler<World> for Networks {
     }
 
     fn topics(&self) -> &'static [&'static str] {
-        &["networks"]
+        &[NETWORKS]
     }
 
     fn period(&self) -> Duration {

@@ -109,12 +109,12 @@ impl Owner {
 }
 
 fn instances(db: &store::Read<'_>, world: &World) -> Result<Vec<Instance>> {
-    let own = |row: &Instance| row.made == Made::Ready && row.member == world.me;
+    let own = |row: &Instance| row.made == Made::Ready && row.member == world.me();
     Ok(rows::all(db)?.into_iter().filter(own).collect())
 }
 
 fn volumes(db: &store::Read<'_>, world: &World) -> Result<Vec<Volume>> {
-    let own = |row: &Volume| row.made == Made::Ready && row.member == world.me;
+    let own = |row: &Volume| row.made == Made::Ready && row.member == world.me();
     Ok(volume_rows::custom(db)?.into_iter().filter(own).collect())
 }
 

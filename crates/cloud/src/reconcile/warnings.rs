@@ -81,12 +81,9 @@ impl Warnings {
             }
             !over
         });
-        let seen = Seen {
-            member: &world.me,
-            told: &self.told,
-            instances: &instances,
-            now: chrono::Utc::now(),
-        };
+        let me = world.me();
+        let seen =
+            Seen { member: &me, told: &self.told, instances: &instances, now: chrono::Utc::now() };
         let changes = |known: &[rows::Warning]| {
             diff(known, &troubles, &seen, || uuid::Uuid::new_v4().to_string())
         };

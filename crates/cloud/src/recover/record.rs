@@ -9,6 +9,7 @@ use crate::{
         buckets::{self, Bucket, Key},
         instance_snapshots::{self, Snapshot},
         instances::{self, Instance, Made},
+        members,
         networks::{self, Network},
         pools::Pool,
         profiles::{self, Profile},
@@ -44,10 +45,12 @@ pub(super) struct Recorded {
 }
 
 impl Record {
-    /// Of a pool, as the database has it now.
+    /// Of a pool, as the database has it now; of what other members have on theirs they keep a record.
     pub(crate) fn of(db: &Read<'_>, pool: &Pool) -> Result<Record> {
+        let me = members::own_name(db)?;
         let ready = volumes::of_pool(db, &pool.name)?.into_iter();
-        let volumes: Vec<Volume> = ready.filter(|row| row.made == Made::Ready).collect();
+        let here = |row: &Volume| row.made == Made::Ready && row.member == me;
+        let volumes: Vec<Volume> = ready.filter(here).collect();
         let mut snapshots = volume_snapshots::all(db)?;
         snapshots.retain(|snapshot| volumes.iter().any(|row| row.id == snapshot.volume_id));
         let is_root = |row: &Instance| {
@@ -63,7 +66,7 @@ impl Record {
             }
         }
         let ready = buckets::of_pool(db, &pool.name)?.into_iter();
-        let ready = ready.filter(|bucket| bucket.made == Made::Ready);
+        let ready = ready.filter(|bucket| bucket.made == Made::Ready && bucket.member == me);
         let buckets = ready.map(|bucket| Ok((bucket.clone(), buckets::keys(db, bucket.id)?)));
         let networks = networks::all(db)?.into_iter().filter(|row| row.made == Made::Ready);
         Ok(Record {

@@ -49,7 +49,7 @@ fn row_of(
         made: Made::Ready,
     };
     let mut row = recorded(record, unknown).cloned().unwrap_or_else(bare);
-    (row.pool, row.member) = (unknown.pool.clone(), world.me.clone());
+    (row.pool, row.member) = (unknown.pool.clone(), world.me());
     row.made = Made::Ready;
     Ok(volumes::insert(db, &row)?)
 }
@@ -103,7 +103,7 @@ pub(super) fn instance(
         Some(recorded) => recorded.instance.clone(),
         None => unrecorded(world, unknown, volume),
     };
-    row.member = world.me.clone();
+    row.member = world.me();
     row.made = Made::Ready;
     volatile::set_power(&mut row.config, PowerState::Stopped);
     let home = crate::profiles::home(db, &row.project)?;
@@ -155,7 +155,7 @@ fn unrecorded(world: &World, unknown: &Unknown, volume: &OnDisk) -> Instance {
         name: unknown.name.clone(),
         kind: word(unknown.kind).to_owned(),
         architecture: world.host.architecture.clone(),
-        member: world.me.clone(),
+        member: world.me(),
         description: String::from("recovered without its options"),
         config,
         devices,
@@ -187,7 +187,7 @@ pub(super) fn bucket(
         made: Made::Ready,
     };
     let mut row = recorded.map_or_else(bare, |(row, _)| row.clone());
-    (row.pool, row.member) = (unknown.pool.clone(), world.me.clone());
+    (row.pool, row.member) = (unknown.pool.clone(), world.me());
     row.made = Made::Ready;
     buckets::insert(db, &row)?;
     let made = buckets::get(db, &row.member, &row.name)?

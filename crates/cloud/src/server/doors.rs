@@ -18,6 +18,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub struct Doors {
     /// To the API, where `core.https_address` says.
     pub https: Door,
+    /// To the API for other members, where `cluster.https_address` says, if that is another place.
+    pub cluster: Door,
     /// To metrics alone, where `core.metrics_address` says.
     pub metrics: Door,
     /// To buckets, where `core.storage_buckets_address` says.
@@ -52,13 +54,26 @@ async fn begin(world: &World) -> Result<()> {
 
 impl Doors {
     /// Each door, and where it is to be.
-    fn each(&self, options: &ServerOptions) -> [(&Door, Option<ListenAddress>); 3] {
+    fn each(&self, options: &ServerOptions) -> [(&Door, Option<ListenAddress>); 4] {
+        let https = options.https_address.clone();
+        let covered =
+            |address: &ListenAddress| https.as_ref().is_some_and(|open| covers(open, address));
+        let cluster = options.cluster_address.clone().filter(|address| !covered(address));
         [
-            (&self.https, options.https_address.clone()),
+            (&self.https, https),
+            (&self.cluster, cluster),
             (&self.metrics, options.metrics_address.clone()),
             (&self.buckets, options.storage_buckets_address.clone()),
         ]
     }
+}
+
+/// Whether who listens at `open` is reached at `address`, too.
+pub(crate) fn covers(open: &ListenAddress, address: &ListenAddress) -> bool {
+    let port = |address: &ListenAddress| address.port.unwrap_or(HTTPS_PORT);
+    let everywhere =
+        open.host.as_deref().is_none_or(|host| matches!(host, "0.0.0.0" | "::" | "[::]"));
+    port(open) == port(address) && (everywhere || open.host == address.host)
 }
 
 /// Moves the doors whose options change: all of them or none.

@@ -6,7 +6,7 @@ use tasks::{Cx, Request, Step, Task, step};
 use uuid::Uuid;
 use wire::StoragePoolsPost;
 
-use super::source;
+use super::{everywhere, source};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -52,15 +52,85 @@ impl Create {
         }
         let mut config: Raw = new.config.clone().into();
         super::parse_options(&new.driver, &config)?;
+        // What was said of this member before, and of no other, is part of it.
+        let said = world.store.read(|db| match rows::get(db, &new.name)? {
+            Some(row) if world.is_clustered() && is_promised(db, &row)? => Ok(Some(row)),
+            Some(_) => Err(Error::exists("storage pool", &new.name)),
+            None => Ok(None),
+        })?;
+        if let Some(row) = said {
+            check_driver(&row, &new.driver)?;
+            for (key, value) in rows::parts(&row.driver, &row.config).1.iter() {
+                config.set_default(key, value);
+            }
+            super::parse_options(&new.driver, &config)?;
+        }
         settle_source(world, &new, &mut config)?;
         config.set(super::ID, Uuid::new_v4().to_string());
-        world.store.read(|db| match rows::get(db, &new.name)? {
-            Some(_) => Err(Error::exists("storage pool", &new.name)),
-            None => Ok(()),
-        })?;
         let (name, driver, description) = (new.name, new.driver, new.description);
         Ok(Create { name, driver, description, config })
     }
+}
+
+/// Whether members were told of a pool that none has yet.
+fn is_promised(db: &store::Read<'_>, row: &Pool) -> Result<bool> {
+    let made = |local: &rows::Local| local.made != Made::Creating;
+    Ok(rows::whole(db, &row.name)? == Some(Made::Creating)
+        && !rows::locals(db, &row.name)?.iter().any(made))
+}
+
+fn check_driver(row: &Pool, driver: &str) -> Result<()> {
+    if row.driver == driver {
+        return Ok(());
+    }
+    let why = format!("\"{driver}\", and members were told of \"{}\"", row.driver);
+    Err(Error::invalid("storage driver", why))
+}
+
+/// Tells what a pool is to be on one member, before it is made on all.
+pub async fn promise(world: &World, member: &str, new: StoragePoolsPost) -> Result<()> {
+    options::names::check_pool(&new.name).map_err(|why| Error::invalid("pool name", why))?;
+    super::driver(&new.driver)?;
+    let config: Raw = new.config.clone().into();
+    super::parse_options(&new.driver, &config)?;
+    let (shared, local) = rows::parts(&new.driver, &config);
+    if let Some(key) = shared.keys().next() {
+        let why = format!("{key} is the same on all members: it is said when the pool is made");
+        return Err(Error::invalid("configuration", why));
+    }
+    world
+        .store
+        .write(|db| {
+            let id = crate::cluster::find(db, member)?.id;
+            match rows::get(db, &new.name)? {
+                Some(row) if is_promised(db, &row)? => check_driver(&row, &new.driver)?,
+                Some(_) => return Err(Error::exists("storage pool", &new.name)),
+                None => rows::insert_shared(db, &new.name, &new.driver, &new.description)?,
+            }
+            Ok(rows::set_local(db, &new.name, id, &local, Made::Creating, "")?)
+        })
+        .await
+}
+
+/// Makes on this member a pool that the others have.
+pub(crate) async fn make_here(world: &World, row: &Pool) -> Result<()> {
+    let mut config = row.config.clone();
+    let post = StoragePoolsPost {
+        name: row.name.clone(),
+        driver: row.driver.clone(),
+        description: row.description.clone(),
+        config: config.0.clone(),
+    };
+    if let Some(why) = super::driver(&row.driver)?.unable() {
+        return Err(Error::invalid("storage driver", format!("\"{}\": {why}", row.driver)));
+    }
+    settle_source(world, &post, &mut config)?;
+    config.set_default(super::ID, Uuid::new_v4().to_string());
+    let (name, driver, description) = (post.name, post.driver, post.description);
+    let task = Create { name, driver, description, config };
+    source::check_free(world, &as_row(&task)).await?;
+    let request = Request::new("Creating storage pool").lock(format!("pool/{}", row.name));
+    world.submit(task, request)?.result().await.map_err(Error::failed)
 }
 
 /// The row of a pool that is there already, whose identity is not known yet.
@@ -103,7 +173,9 @@ pub async fn create(world: &World, caller: &Caller, new: StoragePoolsPost) -> Re
         .resource("storage-pools", address.clone())
         .requestor(caller.requestor.clone())
         .lock(format!("pool/{}", task.name));
+    let name = task.name.clone();
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
+    everywhere::until_made(world, &name).await?;
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-created", address);
     Ok(())
 }
@@ -127,11 +199,9 @@ async fn row(cx: &mut Cx<Create>) -> Result<()> {
     source::check_free(&cx.world, &as_row(&input)).await?;
     cx.world
         .store
-        .write(|db| {
-            if rows::get(db, &input.name)?.is_none() {
-                rows::insert(db, &as_row(&input))?;
-            }
-            Ok::<_, Error>(())
+        .write(|db| match rows::get(db, &input.name)? {
+            Some(row) if row.made == Made::Ready => Ok(()),
+            _ => Ok::<_, Error>(rows::insert(db, &as_row(&input))?),
         })
         .await
 }

@@ -3,7 +3,16 @@
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Request, Step, Task, step};
 
-use crate::{Caller, Error, Result, World, blocking::blocking, db::pools as rows, url};
+use super::everywhere;
+use crate::{
+    Caller, Error, Result, World,
+    blocking::blocking,
+    db::{
+        instances::Made,
+        pools::{self as rows, Pool},
+    },
+    url,
+};
 
 /// What is done to delete a pool. It only goes forward.
 #[derive(Serialize, Deserialize)]
@@ -48,8 +57,26 @@ pub async fn delete(world: &World, caller: &Caller, name: &str) -> Result<()> {
         .requestor(caller.requestor.clone())
         .lock(format!("pool/{name}"));
     world.submit(task, request)?.result().await.map_err(Error::failed)?;
+    everywhere::until_gone(world, name).await?;
     world.tell(caller, crate::names::DEFAULT_PROJECT, "storage-pool-deleted", source);
     Ok(())
+}
+
+/// Removes from this member a pool that goes everywhere.
+pub(crate) async fn remove_here(world: &World, name: &str) -> Result<()> {
+    let task = Delete { name: name.to_owned() };
+    let request = Request::new("Deleting storage pool").lock(format!("pool/{name}"));
+    world.submit(task, request)?.result().await.map_err(Error::failed)
+}
+
+/// Removes this server's part of a pool of a cluster that it left, if nothing is in it.
+pub(crate) async fn abandon(world: &World, row: &Pool) -> Result<()> {
+    let _turn = world.pools.turn(world, &row.name).await;
+    let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, row)?);
+    let looked = spec.clone();
+    blocking("look into pool", move || driver.check_delete(&looked)).await?;
+    world.pools.go(&row.name);
+    blocking("unmake pool", move || driver.delete(&spec)).await
 }
 
 async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
@@ -57,6 +84,12 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
     let Some(row) = world.store.read(|db| Ok::<_, Error>(rows::get(db, name)?))? else {
         return Ok(());
     };
+    if world.is_clustered() {
+        // The other members see that theirs is to go.
+        let going =
+            |db: &mut store::Write<'_>| Ok::<_, Error>(rows::set_whole(db, name, Made::Deleting)?);
+        world.store.write(going).await?;
+    }
     // Nobody opens it while it goes.
     let _turn = world.pools.turn(world, name).await;
     world.pools.go(name);

@@ -22,6 +22,7 @@ use crate::{
 pub mod buckets;
 mod create;
 mod delete;
+mod everywhere;
 pub(crate) mod ids;
 mod keys;
 mod lvm;
@@ -34,19 +35,20 @@ mod usage;
 mod verify;
 mod zfs;
 
+pub(crate) use self::{
+    create::{Create, found_row},
+    delete::{Delete, abandon},
+    source::check_free,
+};
 pub use self::{
-    create::create,
+    create::{create, promise},
     delete::delete,
+    everywhere::Everywhere,
     keys::{rekey, unlock},
     pools::{OpenPool, Pools},
     update::update,
     usage::usage,
     verify::verify,
-};
-pub(crate) use self::{
-    create::{Create, found_row},
-    delete::Delete,
-    source::check_free,
 };
 
 /// The key of a pool's identity.
@@ -109,12 +111,29 @@ pub fn list(world: &World) -> Result<Vec<StoragePool>> {
     })
 }
 
+/// The keys that each member has its own value of, and that can be said when a server joins: pool, key, what it is.
+pub fn local_keys(world: &World) -> Result<Vec<(String, String, String)>> {
+    let rows = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    let mut found = Vec::new();
+    for row in rows.into_iter().filter(|row| row.made == Made::Ready) {
+        let keys =
+            table(&row.driver).all().into_iter().map(|(prefix, opt)| (prefix + opt.key, opt));
+        let said = |key: &str| row.config.has(key) && !key.starts_with("volatile.");
+        for (key, opt) in keys.filter(|(key, _)| said(key) && table(&row.driver).is_local(key)) {
+            let words = format!("\"{key}\" of storage pool \"{}\": {}", row.name, opt.short);
+            found.push((row.name.clone(), key, words));
+        }
+    }
+    Ok(found)
+}
+
 /// One pool.
 pub fn get(world: &World, name: &str) -> Result<StoragePool> {
     world.store.read(|db| render(world, db, find(db, name)?))
 }
 
 fn render(world: &World, db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> {
+    let row_name = row.name.clone();
     Ok(StoragePool {
         used_by: users(db, &row.name)?,
         status: String::from(if world.pools.is_gone(&row.name) {
@@ -126,7 +145,10 @@ fn render(world: &World, db: &Read<'_>, row: rows::Pool) -> Result<StoragePool> 
         description: row.description,
         driver: row.driver,
         config: row.config.0,
-        locations: vec![String::from("none")],
+        locations: match world.is_clustered() {
+            true => rows::locals(db, &row_name)?.into_iter().map(|one| one.member).collect(),
+            false => vec![String::from("none")],
+        },
     })
 }
 
@@ -168,7 +190,7 @@ pub(crate) fn volume_table(driver: &str) -> options::Table {
 }
 
 /// The options that pools of a driver have.
-fn table(driver: &str) -> options::Table {
+pub(crate) fn table(driver: &str) -> options::Table {
     match driver {
         "btrfs" => options::BtrfsPoolOptions::TABLE,
         "lvm" => options::LvmPoolOptions::TABLE,

@@ -16,7 +16,7 @@ use super::{OpenPool, buckets, find, ids};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    db::{buckets as bucket_rows, instances::Made, volumes as rows},
+    db::{buckets as bucket_rows, instances::Made, members, volumes as rows},
     names, url,
 };
 
@@ -47,10 +47,12 @@ pub async fn verify(world: &World, caller: &Caller, name: &str) -> Result<Operat
     Ok(world.operations.spawn(request, work)?)
 }
 
-/// The volumes that the database has, as the pool calls them.
+/// The volumes that the database has on this member, as the pool calls them.
 fn expected(db: &store::Read<'_>, pool: &str) -> Result<BTreeSet<VolumeId>> {
+    let me = members::own_name(db)?;
     let mut expected = BTreeSet::new();
-    for row in rows::of_pool(db, pool)?.iter().filter(|row| row.made == Made::Ready) {
+    let here = |made: Made, member: &str| made == Made::Ready && member == me;
+    for row in rows::of_pool(db, pool)?.iter().filter(|row| here(row.made, &row.member)) {
         let (kind, name) = match row.kind.as_str() {
             "container" => (VolumeKind::Container, names::volume(&row.project, &row.name)),
             "virtual-machine" => {
@@ -61,7 +63,7 @@ fn expected(db: &store::Read<'_>, pool: &str) -> Result<BTreeSet<VolumeId>> {
         };
         expected.insert(VolumeId::new(kind, name)?);
     }
-    for row in bucket_rows::of_pool(db, pool)?.iter().filter(|row| row.made == Made::Ready) {
+    for row in bucket_rows::of_pool(db, pool)?.iter().filter(|row| here(row.made, &row.member)) {
         expected.insert(buckets::volume(&row.project, &row.name)?);
     }
     Ok(expected)

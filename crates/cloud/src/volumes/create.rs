@@ -84,7 +84,7 @@ pub(super) fn draft(
         id: 0,
         pool,
         project,
-        member: world.me.clone(),
+        member: world.me(),
         kind: String::from("custom"),
         name,
         content: content.to_owned(),

@@ -10,7 +10,7 @@ use crate::{
     db::{
         images,
         instances::Made,
-        pools,
+        members, pools,
         volumes::{self as rows, Volume},
     },
     url,
@@ -30,7 +30,8 @@ pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Ve
         let mut found = Vec::new();
         for row in wanted {
             let snapshots = super::snapshots::volumes(db, &row)?;
-            found.push(render(row, &uses));
+            let location = members::location(db, &row.member)?;
+            found.push(StorageVolume { location, ..render(row, &uses) });
             found.extend(snapshots);
         }
         Ok::<_, Error>(found)
@@ -89,7 +90,7 @@ async fn image_volumes(
                 name: id.name.clone(),
                 r#type: String::from("image"),
                 content_type: String::from("filesystem"),
-                location: String::from("none"),
+                location: world.location(),
                 project: image.project.clone(),
                 created_at: image.uploaded_at.into(),
                 pool: pool.to_owned(),

@@ -89,7 +89,7 @@ pub struct LvmPoolOptions {
     /// Identity of the pool, which is also written into it.
     ///
     /// A pool with another identity is never taken for this one.
-    #[option(key = "volatile.uuid")]
+    #[option(key = "volatile.uuid", scope = local)]
     pub uuid: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]

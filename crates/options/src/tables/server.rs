@@ -87,6 +87,18 @@ pub struct ServerOptions {
     #[option(key = "images.remote_cache_expiry", group = "images", default = "10")]
     pub images_remote_cache_expiry: u32,
 
+    /// Where the other members of the cluster reach this one.
+    ///
+    /// Without it, where clients do. Without a port, on 8443.
+    #[option(key = "cluster.https_address", group = "cluster", scope = local)]
+    pub cluster_address: Option<ListenAddress>,
+    /// How long a token for a new member can be used.
+    #[option(key = "cluster.join_token_expiry", group = "cluster", default = "3H")]
+    pub join_token_expiry: Option<Expiry>,
+    /// How many members have a vote, an odd number.
+    #[option(key = "cluster.max_voters", group = "cluster", default = "3")]
+    pub max_voters: u32,
+
     /// Anything you want to note.
     #[option(pattern = "user.*", group = "miscellaneous")]
     pub user: BTreeMap<String, String>,

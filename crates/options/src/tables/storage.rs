@@ -34,7 +34,7 @@ pub struct DirPoolOptions {
     /// Identity of the pool, which is also written into it.
     ///
     /// A pool with another identity is never taken for this one.
-    #[option(key = "volatile.uuid")]
+    #[option(key = "volatile.uuid", scope = local)]
     pub uuid: Option<String>,
     /// Defaults of the pool's volumes.
     #[option(nested, prefix = "volume.")]
@@ -87,7 +87,7 @@ pub struct BtrfsPoolOptions {
     /// Identity of the pool, which is also written into it.
     ///
     /// A pool with another identity is never taken for this one.
-    #[option(key = "volatile.uuid")]
+    #[option(key = "volatile.uuid", scope = local)]
     pub uuid: Option<String>,
     /// Identity of the file system on the disk, by which it is found.
     #[option(key = "volatile.source.uuid", scope = local)]

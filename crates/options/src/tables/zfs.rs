@@ -67,7 +67,7 @@ pub struct ZfsPoolOptions {
     /// Identity of the pool, which is also written into it.
     ///
     /// A pool with another identity is never taken for this one.
-    #[option(key = "volatile.uuid")]
+    #[option(key = "volatile.uuid", scope = local)]
     pub uuid: Option<String>,
     /// Number of the pool of ZFS that the dataset is in, by which it is found.
     #[option(key = "volatile.source.uuid", scope = local)]

@@ -125,7 +125,7 @@ impl Operation {
             metadata: (!metadata.is_empty()).then(|| metadata.into_iter().collect()),
             may_cancel,
             err: state.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
-            location: self.0.bus.location().to_owned(),
+            location: self.0.bus.location().as_ref().to_owned(),
         }
     }
 

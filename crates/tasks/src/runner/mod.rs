@@ -209,7 +209,7 @@ impl<W: Send + Sync + 'static> Inner<W> {
     fn row<T: Task>(&self, input: &T, request: &Request) -> Result<Row, Error> {
         let encode = |what| move |source| Error::Encode { what, kind: T::KIND.to_owned(), source };
         Ok(Row {
-            id: Uuid::new_v4(),
+            id: self.operations.new_id(),
             kind: T::KIND.to_owned(),
             input: serde_json::to_string(input).map_err(encode("input"))?,
             notes: None,

@@ -15,6 +15,7 @@ mod permission;
 pub mod bucket_backups;
 pub mod buckets;
 pub mod certificates;
+pub mod cluster;
 pub mod files;
 pub mod images;
 pub mod instance_backups;
@@ -180,9 +181,10 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 19] = [
+const GROUPS: [&[Info]; 20] = [
     server::LIST,
     certificates::LIST,
+    cluster::LIST,
     operations::LIST,
     instances::LIST,
     instance_backups::LIST,
@@ -211,7 +213,7 @@ const COUNT: usize = {
     total
 };
 
-const ALL: [Info; COUNT] = {
+static ALL: [Info; COUNT] = {
     let mut all = [GROUPS[0][0]; COUNT];
     let (mut at, mut group) = (0, 0);
     while group < GROUPS.len() {

@@ -62,7 +62,7 @@ pub(super) fn draft(
         name: name.to_owned(),
         kind: kind.word().to_owned(),
         architecture: given.architecture.clone(),
-        member: world.me.clone(),
+        member: world.me(),
         description: given.description.clone(),
         config: taken.own(&given.config.clone().into()),
         devices: db::devices_in(given.devices.clone()),

@@ -107,7 +107,7 @@ fn draft(
         name,
         kind: then.kind,
         architecture: or(&post.architecture, then.architecture),
-        member: world.me.clone(),
+        member: world.me(),
         description: or(&post.description, then.description),
         config,
         devices,

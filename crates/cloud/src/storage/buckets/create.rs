@@ -75,12 +75,12 @@ pub(super) fn draft(
     let config: Raw = new.config.into();
     BucketOptions::parse(&config)?;
     super::super::find(db, pool)?;
-    check_free(db, &world.me, &new.name)?;
+    check_free(db, &world.me(), &new.name)?;
     Ok(Bucket {
         id: 0,
         pool: pool.to_owned(),
         project: super::home(db, project)?,
-        member: world.me.clone(),
+        member: world.me(),
         name: new.name,
         description: new.description,
         config,

@@ -37,7 +37,7 @@ impl Task for Delete {
 
 impl Delete {
     pub(crate) fn new(world: &World, pool: &str, project: &str, name: &str) -> Result<Delete> {
-        let found = world.store.read(|db| super::find(db, &world.me, pool, project, name));
+        let found = world.store.read(|db| super::find(db, &world.me(), pool, project, name));
         Ok(Delete { bucket: found? })
     }
 

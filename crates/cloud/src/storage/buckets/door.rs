@@ -38,7 +38,7 @@ pub fn grant(world: &World, access: &str) -> Result<Option<Grant>> {
         let bucket = rows::by_id(db, key.bucket_id)?;
         Ok::<_, Error>(bucket.map(|bucket| (bucket, key.role)))
     })?;
-    let here = |bucket: &Bucket| bucket.made == Made::Ready && bucket.member == world.me;
+    let here = |bucket: &Bucket| bucket.made == Made::Ready && bucket.member == world.me();
     let Some((bucket, role)) = found.filter(|(bucket, _)| here(bucket)) else { return Ok(None) };
     let limit = limit(&bucket)?;
     Ok(Some(Grant { bucket, role, limit }))
@@ -52,13 +52,13 @@ pub fn limit(bucket: &Bucket) -> Result<Option<u64>> {
 /// Every bucket that is here.
 pub fn all(world: &World) -> Result<Vec<Bucket>> {
     let mut found = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
-    found.retain(|bucket| bucket.made == Made::Ready && bucket.member == world.me);
+    found.retain(|bucket| bucket.made == Made::Ready && bucket.member == world.me());
     Ok(found)
 }
 
 /// The bucket of that name, if it is here.
 pub fn find(world: &World, name: &str) -> Result<Option<Bucket>> {
-    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &world.me, name)?))?;
+    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &world.me(), name)?))?;
     Ok(found.filter(|bucket| bucket.made == Made::Ready))
 }
 

@@ -112,7 +112,7 @@ pub async fn delete(world: &World, caller: &Caller, of: Of<'_>, name: &str) -> R
 }
 
 fn bucket(db: &Read<'_>, world: &World, (pool, project, name): Of<'_>) -> Result<Bucket> {
-    super::find(db, &world.me, pool, project, name)
+    super::find(db, &world.me(), pool, project, name)
 }
 
 fn find(db: &Read<'_>, bucket: &Bucket, name: &str) -> Result<Key> {

@@ -15,7 +15,7 @@ use crate::{
     db::{
         buckets::{self as rows, Bucket},
         instances::Made,
-        server,
+        members, server,
     },
     names, url,
 };
@@ -43,15 +43,15 @@ pub fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Vec<Stor
         let found = rows::of_pool(db, pool)?.into_iter();
         let ready = found.filter(|row| row.made == Made::Ready);
         let wanted = ready.filter(|row| home.as_ref().is_none_or(|home| *home == row.project));
-        Ok(wanted.map(|row| render(row, base.as_deref())).collect())
+        wanted.map(|row| render(db, row, base.as_deref())).collect()
     })
 }
 
 /// One bucket.
 pub fn get(world: &World, pool: &str, project: &str, name: &str) -> Result<StorageBucket> {
     world.store.read(|db| {
-        let row = find(db, &world.me, pool, project, name)?;
-        Ok(render(row, base(db)?.as_deref()))
+        let row = find(db, &world.me(), pool, project, name)?;
+        render(db, row, base(db)?.as_deref())
     })
 }
 
@@ -76,15 +76,15 @@ fn find(db: &Read<'_>, member: &str, pool: &str, project: &str, name: &str) -> R
         .ok_or_else(|| Error::not_found("storage bucket", name))
 }
 
-fn render(row: Bucket, base: Option<&str>) -> StorageBucket {
-    StorageBucket {
+fn render(db: &Read<'_>, row: Bucket, base: Option<&str>) -> Result<StorageBucket> {
+    Ok(StorageBucket {
         s3_url: base.map(|base| format!("{base}/{}", row.name)).unwrap_or_default(),
         name: row.name,
         description: row.description,
         config: row.config.0,
-        location: String::from("none"),
+        location: members::location(db, &row.member)?,
         project: row.project,
-    }
+    })
 }
 
 fn writable(row: &Bucket) -> StorageBucketPut {

@@ -20,7 +20,7 @@ pub async fn update(
     change: impl Fn(StorageBucketPut) -> Result<StorageBucketPut> + Send + Sync,
 ) -> Result<()> {
     let changed = world.store.write(|db| {
-        let row = super::find(db, &world.me, pool, project, name)?;
+        let row = super::find(db, &world.me(), pool, project, name)?;
         let old = super::writable(&row);
         etag::check(&seen, &old, "storage bucket", name)?;
         let new = change(old)?;

@@ -8,6 +8,7 @@ use crate::{
     Error, Result, World,
     db::{
         instances::Made,
+        members,
         volume_snapshots::{self as rows, Snapshot},
         volumes::Volume,
     },
@@ -33,6 +34,7 @@ pub fn get(world: &World, key: &Key, name: &str) -> Result<StorageVolumeSnapshot
 /// The snapshots of a volume as they stand among volumes: `data/snap0`.
 pub(crate) fn volumes(db: &Read<'_>, volume: &Volume) -> Result<Vec<StorageVolume>> {
     let rows = whole(db, volume)?.into_iter();
+    let location = members::location(db, &volume.member)?;
     let shown = rows.map(|row| StorageVolume {
         name: format!("{}/{}", volume.name, row.name),
         description: row.description,
@@ -40,7 +42,7 @@ pub(crate) fn volumes(db: &Read<'_>, volume: &Volume) -> Result<Vec<StorageVolum
         content_type: volume.content.clone(),
         config: row.config.0,
         used_by: Vec::new(),
-        location: String::from("none"),
+        location: location.clone(),
         project: volume.project.clone(),
         created_at: row.created_at.into(),
         pool: volume.pool.clone(),

@@ -34,7 +34,7 @@ fn index(world: &World, of: &Of) -> Result<Index> {
         let row = of.find(db)?;
         let keys = rows::keys(db, row.id)?.into_iter().map(keys::render).collect();
         // Where it is reached here means nothing elsewhere.
-        Ok::<_, Error>((super::super::render(row, None), keys))
+        Ok::<_, Error>((super::super::render(db, row, None)?, keys))
     })?;
     let pool = crate::storage::get(world, &of.bucket.pool)?;
     let config =

@@ -45,7 +45,7 @@ struct Which {
 impl Of {
     /// The bucket that a client names, from a project that sees it.
     pub fn asked(world: &World, (pool, project, name): super::keys::Of<'_>) -> Result<Of> {
-        let found = world.store.read(|db| super::find(db, &world.me, pool, project, name));
+        let found = world.store.read(|db| super::find(db, &world.me(), pool, project, name));
         Ok(Of::row(&found?))
     }
 

@@ -1,0 +1,233 @@
+//! Requests that belong to another member go there, and its answer comes back: whoever asks one member asks all.
+//!
+//! ```text
+//! client ──> this member ── whose? ──> here: the routes
+//!                             └──> another: the same request, for the same caller; bodies and websockets stream
+//! ```
+//! Members ask each other once: what comes from one is answered here.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, Query, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use client::Client;
+use cloud::{
+    Caller, World,
+    cluster::{self, Asked, CALLER, Place},
+};
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use wire::{Empty, Endpoint};
+
+use crate::{
+    access::Peer,
+    error::{Error, Result},
+    routes, upload,
+};
+
+/// Sends a request on that belongs to another member.
+pub(crate) async fn forward(
+    State(world): State<Arc<World>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // Members may need this one's vote before it has found what is there.
+    if !world.is_open() && !request.uri().path().starts_with("/internal/cluster/") {
+        return Error::Starting.into_response();
+    }
+    if !world.is_clustered() || peer.member(&world).is_some() {
+        return next.run(request).await;
+    }
+    match whose(&world, request).await {
+        Ok((None, request)) => next.run(request).await,
+        Ok((Some(place), request)) => match send(&world, &peer, &place, request).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(),
+        },
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn whose(world: &World, request: Request) -> Result<(Option<Place>, Request)> {
+    let query = Query::<BTreeMap<String, String>>::try_from_uri(request.uri());
+    // One that cannot be read is refused by its route.
+    let Ok(Query(query)) = query else { return Ok((None, request)) };
+    let path = request.uri().path().trim_matches('/').split('/').map(decoded).collect();
+    let makes = request.method() == Method::POST;
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = Asked { looks, makes, path, query: &query };
+    if makes && asked.path.len() == 2 && ["instances", "containers"].contains(&&*asked.path[1]) {
+        return place_new(world, &query, request).await;
+    }
+    Ok((cluster::whose(world, &asked)?, request))
+}
+
+/// Where a new instance goes; what is copied says so in the body.
+async fn place_new(
+    world: &World,
+    query: &BTreeMap<String, String>,
+    request: Request,
+) -> Result<(Option<Place>, Request)> {
+    let target = query.get("target").map(String::as_str);
+    if upload::is_file(&request) {
+        let place = cluster::place_for_instance(world, target, None, "").await?;
+        return Ok((place, request));
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = routes::bytes(body).await?;
+    let post: wire::InstancesPost = serde_json::from_slice(&bytes).unwrap_or_default();
+    let project = query.get("project").filter(|name| !name.is_empty());
+    let project = project.map_or(wire::DEFAULT_PROJECT, String::as_str);
+    let from = Some(post.source.project.as_str()).filter(|name| !name.is_empty());
+    let copied = (post.source.r#type == "copy")
+        .then(|| (from.unwrap_or(project), post.source.source.as_str()));
+    let place = cluster::place_for_instance(world, target, copied, &post.architecture).await?;
+    Ok((place, Request::from_parts(parts, Body::from(bytes))))
+}
+
+/// A part of a path without its percent signs (RFC 3986, 2.1).
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|two| std::str::from_utf8(two).ok());
+        match code.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+async fn send(world: &World, peer: &Peer, place: &Place, mut request: Request) -> Result<Response> {
+    let caller = peer.caller(world, request.headers())?;
+    let caller = serde_json::to_string(&caller).map_err(|error| Error::bad("caller", error))?;
+    let caller = HeaderValue::from_str(&caller).map_err(|error| Error::bad("caller", error))?;
+    request.headers_mut().insert(CALLER, caller);
+    let target = request.uri().path_and_query().cloned();
+    if let Some(target) = target {
+        *request.uri_mut() =
+            target.as_str().parse().map_err(|error| Error::bad("address", error))?;
+    }
+    let silent = || Error::Silent { member: place.name.clone() };
+    let network = world.cluster.links.network(place).ok_or_else(silent)?;
+    let mut there = network.connect::<Body>().await.map_err(|_| silent())?;
+    let upgraded = request.headers().contains_key(header::UPGRADE);
+    let here = upgraded.then(|| hyper::upgrade::on(&mut request));
+    let mut response = there.send_request(request).await.map_err(|_| silent())?;
+    if let Some(here) = here
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        let far = hyper::upgrade::on(&mut response);
+        tokio::spawn(async move {
+            if let (Ok(here), Ok(far)) = tokio::join!(here, far) {
+                let (mut here, mut far) = (TokioIo::new(here), TokioIo::new(far));
+                // Whichever end breaks ends the other.
+                let _ = tokio::io::copy_bidirectional(&mut here, &mut far).await;
+            }
+        });
+    }
+    Ok(response.map(Body::new))
+}
+
+/// How long another member may take to answer a question that all are asked.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks every other member for what it has, all at once; none is the answer of one that does not give any.
+pub(crate) async fn ask_all<E: Endpoint<Body = Empty>>(
+    world: &World,
+    caller: &Caller,
+    query: &E::Query,
+) -> Vec<(Place, Option<E::Reply>)> {
+    let asked = world.cluster.links.others().into_iter().map(async |place| {
+        let answer = tokio::time::timeout(PATIENCE, ask::<E>(world, &place, caller, query)).await;
+        (place, answer.ok().flatten())
+    });
+    futures_util::future::join_all(asked).await
+}
+
+async fn ask<E: Endpoint<Body = Empty>>(
+    world: &World,
+    place: &Place,
+    caller: &Caller,
+    query: &E::Query,
+) -> Option<E::Reply> {
+    let client = Client::remote(world.cluster.links.network(place)?);
+    let caller = serde_json::to_string(caller).ok()?;
+    let request = client.request::<E>(&[]).query(query).ok()?.header(CALLER, caller);
+    match request.send().await {
+        Ok(answer) => Some(answer.reply),
+        Err(error) => {
+            tracing::debug!(member = place.name, %error, "a member does not answer");
+            None
+        }
+    }
+}
+
+/// Events of the others that wait for a client.
+const EVENTS: usize = 256;
+
+/// What the other members tell of, as a client of each hears it. Those that do not answer soon tell nothing.
+pub(crate) async fn listen(world: &World, caller: &Caller, target: &str) -> mpsc::Receiver<Bytes> {
+    let (sender, receiver) = mpsc::channel(EVENTS);
+    let heard = world.cluster.links.others().into_iter().map(async |place| {
+        let open = open(world, &place, caller, target);
+        let Ok(Some(socket)) = tokio::time::timeout(PATIENCE, open).await else { return };
+        let (mut events, keep) = socket.split();
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let _keep = keep;
+            loop {
+                let next = tokio::select! {
+                    next = events.next() => next,
+                    () = sender.closed() => return,
+                };
+                let Ok(Some(event)) = next else { return };
+                if sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+    });
+    futures_util::future::join_all(heard).await;
+    receiver
+}
+
+async fn open(
+    world: &World,
+    place: &Place,
+    caller: &Caller,
+    target: &str,
+) -> Option<client::Socket> {
+    let client = Client::remote(world.cluster.links.network(place)?);
+    let caller = serde_json::to_string(caller).ok()?;
+    client.websocket_with(target, (CALLER, &caller)).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_path_is_decoded() {
+        for (given, want) in
+            [("web", "web"), ("a%20b", "a b"), ("%2e", "."), ("100%", "100%"), ("%zz", "%zz")]
+        {
+            assert_eq!(decoded(given), want);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! `cluster` and `join`: several machines as one cloud.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use client::Answer;
+use serde_json::Value;
+use wire::{
+    ClusterMember, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost,
+    ClusterPut, ConfigMap, Empty, Operation, OperationClass, StatusCode, Timestamp,
+    endpoints::{
+        cluster::{
+            ClusterGet, ClusterMemberCreate, ClusterMemberDelete, ClusterMemberGet,
+            ClusterMemberRename, ClusterMemberReplace, ClusterMembersList, ClusterReplace,
+        },
+        operations::{OperationDelete, OperationsList},
+    },
+    query::{NoQuery, RemoveQuery},
+};
+
+use super::OK;
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    output::{FormatArg, Table, human},
+    thing::{self, Thing},
+};
+
+/// How long a server that has joined may take to begin anew.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The cluster and its members.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cluster {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List members
+    #[command(visible_alias = "ls")]
+    List(FormatArg),
+    /// Make this server the first member of a cluster
+    Enable {
+        /// The name it is to have; its own otherwise
+        #[arg(default_value = "")]
+        name: String,
+        /// Where the others are to reach it, host:port
+        #[arg(long, default_value = "")]
+        address: String,
+    },
+    /// Make a token with which a server joins
+    Add {
+        /// The name it is to have
+        name: String,
+    },
+    /// List tokens that wait
+    ListTokens(FormatArg),
+    /// Take a token back
+    RevokeToken {
+        /// The name it was made for
+        name: String,
+    },
+    /// Rename a member
+    Rename {
+        /// Its name now
+        name: String,
+        /// Its new name
+        new_name: String,
+    },
+    /// Remove a member that has nothing; with --force one that is gone for good, with all it had
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Member
+        name: String,
+        /// Although it does not answer, or still has something
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show a member
+    Show {
+        /// Member
+        name: String,
+    },
+    /// Change a member as YAML: in an editor, or from standard input
+    Edit {
+        /// Member
+        name: String,
+    },
+    /// Print the value of an option
+    Get {
+        /// Member
+        name: String,
+        /// Option
+        key: String,
+    },
+    /// Set options
+    Set {
+        /// Member
+        name: String,
+        /// Options; an empty value takes one away
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        options: Vec<String>,
+    },
+    /// Take an option away
+    Unset {
+        /// Member
+        name: String,
+        /// Option
+        key: String,
+    },
+}
+
+impl Cluster {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        match self.verb {
+            Verb::List(format) => {
+                let all = cx.client.get::<ClusterMembersList>(&[], &cx.list()).await?.into_full();
+                format.print(&all, table)?;
+            }
+            Verb::Enable { name, address } => {
+                let put = ClusterPut {
+                    server_name: name,
+                    server_address: address,
+                    enabled: true,
+                    ..ClusterPut::default()
+                };
+                let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
+                cx.client.wait(&begun).await?;
+                cx.say("This server is the first member of its cluster. Others: microcloud cluster add NAME");
+            }
+            Verb::Add { name } => {
+                let post = ClusterMembersPost { server_name: name.clone() };
+                let made = cx.client.call::<ClusterMemberCreate>(&[], &NoQuery {}, &post).await?;
+                cx.say(format!("On {name}: sudo microcloud join TOKEN, with this token:"));
+                outln!("{}", token(&made)?);
+            }
+            Verb::ListTokens(format) => format.print(&tokens(cx).await?, token_table)?,
+            Verb::RevokeToken { name } => {
+                let mut found = tokens(cx).await?.into_iter().filter(|one| name_of(one) == name);
+                let token = found.next().ok_or(Error::Usage("there is no token of that name"))?;
+                let path = [token.id.as_str()];
+                cx.client.call::<OperationDelete>(&path, &NoQuery {}, &Empty {}).await?;
+                cx.say(format!("Token of {name} taken back"));
+            }
+            Verb::Rename { name, new_name } => {
+                let post = ClusterMemberPost { server_name: new_name.clone() };
+                let path = [name.as_str()];
+                cx.client.call::<ClusterMemberRename>(&path, &NoQuery {}, &post).await?;
+                cx.say(format!("Member {name} is {new_name} now"));
+            }
+            Verb::Remove { name, force } => {
+                let (path, query) = ([name.as_str()], RemoveQuery { force });
+                cx.client.call::<ClusterMemberDelete>(&path, &query, &Empty {}).await?;
+                cx.say(format!("Member {name} removed"));
+            }
+            Verb::Show { name } => thing::show::<Members>(cx, &name).await?,
+            Verb::Edit { name } => thing::edit::<Members>(cx, &name).await?,
+            Verb::Get { name, key } => thing::get::<Members>(cx, &name, &key).await?,
+            Verb::Set { name, options } => thing::set::<Members>(cx, &name, &options).await?,
+            Verb::Unset { name, key } => thing::unset::<Members>(cx, &name, &key).await?,
+        }
+        Ok(OK)
+    }
+}
+
+/// Makes this server a member of a cluster.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Join {
+    /// Token, made on a member by: microcloud cluster add NAME
+    token: String,
+    /// Where the others are to reach this server, host:port
+    #[arg(long, default_value = "")]
+    address: String,
+    /// A key of a storage pool that each member has its own value of, such as default:source=/dev/sdb
+    #[arg(long = "pool-config", value_name = "POOL:KEY=VALUE")]
+    pools: Vec<String>,
+}
+
+impl Join {
+    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let put = ClusterPut {
+            enabled: true,
+            cluster_token: self.token,
+            server_address: self.address,
+            member_config: self.pools.iter().map(|one| key(one)).collect::<Result<_>>()?,
+            ..ClusterPut::default()
+        };
+        let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
+        if let Err(error) = cx.client.wait(&begun).await {
+            // It begins anew as soon as it has joined, perhaps before it could say so.
+            if !matches!(error, client::Error::Broken { .. } | client::Error::Connect { .. }) {
+                return Err(error.into());
+            }
+        }
+        let cluster = tokio::time::timeout(PATIENCE, member(cx)).await;
+        let name =
+            cluster.map_err(|_| Error::Usage("the server does not come back: see its log"))?;
+        cx.say(format!(
+            "This server is member {name} of the cluster. Look: microcloud cluster list"
+        ));
+        Ok(OK)
+    }
+}
+
+/// The name it has once it is a member.
+async fn member(cx: &Context) -> String {
+    loop {
+        let found = cx.client.get::<ClusterGet>(&[], &NoQuery {}).await;
+        if let Ok(found) = found
+            && found.enabled
+        {
+            return found.server_name;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn key(text: &str) -> Result<wire::ClusterMemberConfigKey> {
+    let parts = text.split_once(':').and_then(|(pool, pair)| Some((pool, pair.split_once('=')?)));
+    let (name, (key, value)) = parts.ok_or(Error::Usage("--pool-config takes POOL:KEY=VALUE"))?;
+    Ok(wire::ClusterMemberConfigKey {
+        entity: String::from("storage-pool"),
+        name: name.to_owned(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+        description: String::new(),
+    })
+}
+
+/// Members as things with options.
+struct Members;
+
+impl Thing for Members {
+    const NOUN: &'static str = "cluster member";
+    const EXAMPLE: &'static str = "\
+description: in the cellar
+failure_domain: default
+config:
+  scheduler.instance: all
+groups:
+- default
+roles:
+- database
+";
+    type Shown = ClusterMember;
+    type Put = ClusterMemberPut;
+
+    async fn load(cx: &Context, name: &str) -> Result<Answer<ClusterMember>> {
+        Ok(cx.client.request::<ClusterMemberGet>(&[name]).send().await?)
+    }
+
+    async fn store(
+        cx: &Context,
+        name: &str,
+        put: &ClusterMemberPut,
+        etag: Option<String>,
+    ) -> Result<()> {
+        let request = cx.client.request::<ClusterMemberReplace>(&[name]);
+        request.body(put)?.if_match(etag).send().await?;
+        Ok(())
+    }
+
+    fn writable(shown: &ClusterMember) -> ClusterMemberPut {
+        shown.writable()
+    }
+
+    fn config(put: &mut ClusterMemberPut) -> &mut ConfigMap {
+        &mut put.config
+    }
+}
+
+fn table(members: &[ClusterMember]) -> Table {
+    let mut table = Table::new(["NAME", "ADDRESS", "ROLES", "ARCHITECTURE", "STATUS", "MESSAGE"]);
+    for one in members {
+        table.row([
+            one.server_name.clone(),
+            one.url.trim_start_matches("https://").to_owned(),
+            one.roles.join(" "),
+            one.architecture.clone(),
+            one.status.to_uppercase(),
+            one.message.clone(),
+        ]);
+    }
+    table
+}
+
+fn said<'a>(token: &'a Operation, key: &str) -> Option<&'a Value> {
+    token.metadata.as_ref()?.get(key)
+}
+
+/// The text of a token, of what its operation says.
+fn token(made: &Operation) -> Result<String> {
+    let text = |key: &str| said(made, key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let addresses = said(made, "addresses").and_then(Value::as_array).into_iter().flatten();
+    let until = said(made, "expiresAt").cloned().unwrap_or_default();
+    let token = ClusterMemberJoinToken {
+        server_name: text("serverName"),
+        fingerprint: text("fingerprint"),
+        addresses: addresses.filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
+        secret: text("secret"),
+        expires_at: serde_json::from_value(until).unwrap_or(Timestamp::NEVER),
+    };
+    Ok(STANDARD.encode(serde_json::to_vec(&token).map_err(Error::Json)?))
+}
+
+/// Operations that are tokens for members.
+async fn tokens(cx: &Context) -> Result<Vec<Operation>> {
+    let by_state = cx.client.get::<OperationsList>(&[], &cx.list()).await?;
+    let all = by_state.into_values().flat_map(wire::Listing::into_full);
+    let waits = |one: &Operation| {
+        one.class == OperationClass::Token && one.status_code == StatusCode::RUNNING
+    };
+    Ok(all.filter(|one| waits(one) && !name_of(one).is_empty()).collect())
+}
+
+fn name_of(token: &Operation) -> &str {
+    said(token, "serverName").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn token_table(tokens: &[Operation]) -> Table {
+    let mut table = Table::new(["NAME", "CREATED", "EXPIRES"]);
+    for one in tokens {
+        let until = said(one, "expiresAt").cloned();
+        let until = until.and_then(|moment| serde_json::from_value::<Timestamp>(moment).ok());
+        table.row([
+            name_of(one).to_owned(),
+            human::moment(one.created_at),
+            until.map(human::moment).unwrap_or_default(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,106 @@
+//! What the cluster does for a server that joins: lets it in for its token, then gives it the database.
+
+use wire::{JoinPost, Joined, JoinedMember};
+
+use super::{clustered, enable::check_name, links::Place};
+use crate::{
+    Error, Result, World,
+    certificates::tokens,
+    db::{
+        instances::Made,
+        members::{self as rows, Member, Part},
+        pools, server,
+    },
+};
+
+/// Lets a server in that shows this certificate. It gets its number, the cluster's certificate, and who is there.
+pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) -> Result<Joined> {
+    clustered(world)?;
+    let certificate = certificate.ok_or(Error::Forbidden)?;
+    let token = tokens::spend(world, "serverName", &post.secret)?;
+    if token.metadata("serverName").and_then(|name| Some(name.as_str()? == post.name)) != Some(true)
+    {
+        return Err(Error::Forbidden);
+    }
+    check_name(&post.name)?;
+    let level = world.store.status().schema_level;
+    if post.schema < level {
+        let why = format!("it knows levels of the database up to {}, not {level}", post.schema);
+        return Err(Error::invalid("version of the server that joins", why));
+    }
+    forget_half_joined(world, &post.name).await?;
+    let new = Member {
+        name: post.name.clone(),
+        address: post.address.clone(),
+        architecture: post.architecture.clone(),
+        certificate: tls::to_pem(certificate),
+        failure_domain: String::from("default"),
+        part: Part::Joining,
+        ..Member::default()
+    };
+    let id = world
+        .store
+        .write(|db| {
+            if rows::get(db, &new.name)?.is_some() {
+                return Err(Error::exists("cluster member", &new.name));
+            }
+            let id = rows::insert(db, &new, chrono::Utc::now())?;
+            for (key, value) in &post.server_config {
+                server::set_local(db, id, key, value)?;
+            }
+            place_pools(db, id, &post)?;
+            Ok::<_, Error>(id)
+        })
+        .await?;
+    super::refresh(world)?;
+    let identity = world.identity()?;
+    let members = world.cluster.links.others().into_iter();
+    let members = members.chain(world.cluster.links.by_id(world.store.status().me));
+    Ok(Joined {
+        id,
+        cluster: world.store.status().cluster.to_string(),
+        certificate: identity.pem(),
+        key: world.shared_key()?,
+        members: members.filter(|place| place.id != id).map(told).collect(),
+    })
+}
+
+fn told(place: Place) -> JoinedMember {
+    JoinedMember { id: place.id, address: place.address, fingerprint: place.fingerprint }
+}
+
+/// What the server says of its own part of pools; what it says nothing of is made as usual.
+fn place_pools(db: &mut store::Write<'_>, id: u64, post: &JoinPost) -> Result<()> {
+    for pool in pools::all(db)? {
+        let own = post.member_config.iter().filter(|key| {
+            key.entity == "storage-pool" && key.name == pool.name && !key.value.is_empty()
+        });
+        let config: options::Raw = own.map(|key| (key.key.clone(), key.value.clone())).collect();
+        if config.is_empty() {
+            continue;
+        }
+        let (shared, local) = pools::parts(&pool.driver, &config);
+        if let Some(key) = shared.keys().next() {
+            let why = format!("{key} of storage pool \"{}\" is the same on all members", pool.name);
+            return Err(Error::invalid("member configuration", why));
+        }
+        pools::set_local(db, &pool.name, id, &local, Made::Creating, "")?;
+    }
+    Ok(())
+}
+
+/// One that was let in before under that name and never began.
+async fn forget_half_joined(world: &World, name: &str) -> Result<()> {
+    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, name)?))?;
+    match found.filter(|row| row.part == Part::Joining) {
+        Some(row) => super::leave::forget(world, &row).await,
+        None => Ok(()),
+    }
+}
+
+/// Gives a member that was let in all that is in the database; it follows from now on.
+pub async fn begin(world: &World, member: &Place) -> Result<()> {
+    clustered(world)?;
+    let (id, name, address) = (member.id, member.name.clone(), member.address.clone());
+    Ok(world.store.add(store::Member { id, name, address }).await?)
+}

@@ -1,0 +1,136 @@
+//! Several machines as one cloud: who is a member, how one comes and goes, how members reach each other.
+//!
+//! ```text
+//! alone ── enable ──> first member            database: one voter, as it was
+//! alone ── join(token) ──> let in (row, number) ──> has the database ──> begins anew as a member ──> gets a vote
+//! member ── remove ──> alone again, empty
+//! ```
+//! Members know each other by their own certificates, clients know all of them by the cluster's
+//! (`docs/decisions/cluster.md`). What goes from one to another: the log of the database ([`links`]), and
+//! requests that belong to another member (`api::forward`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use store::{Read, Store};
+use tokio::sync::Notify;
+
+use crate::{
+    Error, Result, World,
+    db::members::{self as rows, Member},
+};
+
+mod admit;
+mod arrive;
+mod enable;
+mod join;
+mod leave;
+mod links;
+mod members;
+mod token;
+mod votes;
+mod whose;
+
+pub(crate) use self::members::there;
+pub use self::{
+    admit::{admit, begin},
+    arrive::{arrive, await_leader},
+    enable::enable,
+    join::{finish as finish_join, join},
+    leave::{finish as finish_leave, leave, left, remove},
+    links::{Links, PROTOCOL, Place},
+    members::{get, list, rename, update},
+    token::token,
+    votes::Votes,
+    whose::{Asked, place_for_instance, whose},
+};
+
+/// The header in which a member tells for whom it asks. What has it is answered of what is there alone.
+pub const CALLER: &str = "x-microcloud-caller";
+
+/// What a daemon knows of its cluster beside the rows.
+pub struct Cluster {
+    /// The way to the others.
+    pub links: Arc<Links>,
+    /// The database of the cluster that is being joined, while it is.
+    joining: Mutex<Option<Store>>,
+    again: Notify,
+}
+
+impl Cluster {
+    pub(crate) fn new(links: Arc<Links>) -> Cluster {
+        Cluster { links, joining: Mutex::default(), again: Notify::new() }
+    }
+
+    /// Resolves when the daemon is to begin anew, as a member or as none.
+    pub async fn again(&self) {
+        self.again.notified().await;
+    }
+
+    fn begin_anew(&self) {
+        self.again.notify_one();
+    }
+
+    fn set_joining(&self, store: Option<Store>) {
+        *self.joining.lock().unwrap_or_else(PoisonError::into_inner) = store;
+    }
+
+    fn joining(&self) -> Option<Store> {
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl World {
+    /// Whether this server is a member of a cluster.
+    pub fn is_clustered(&self) -> bool {
+        self.cluster.links.is_clustered()
+    }
+
+    /// The database that another member means: this one's, or that of the cluster which it joins.
+    pub fn linked_store(&self) -> Store {
+        self.cluster.joining().unwrap_or_else(|| self.store.clone())
+    }
+
+    /// Where things of this member are, as clients see it.
+    pub fn location(&self) -> String {
+        if self.is_clustered() { self.me() } else { String::from("none") }
+    }
+}
+
+/// A client of another member.
+pub(crate) fn client(world: &World, place: &Place) -> Result<client::Client> {
+    let network = world.cluster.links.network(place);
+    let network = network.ok_or_else(|| Error::Silent { member: place.name.clone() })?;
+    Ok(client::Client::remote(network))
+}
+
+/// What [`CALLER`] says when this member asks for itself.
+pub(crate) fn itself() -> String {
+    serde_json::to_string(&crate::Caller::default()).unwrap_or_default()
+}
+
+/// The row of this member.
+pub(crate) fn own(db: &Read<'_>) -> Result<Member> {
+    rows::by_id(db, db.me())?.ok_or_else(|| Error::not_found("member", &db.me().to_string()))
+}
+
+pub(crate) fn find(db: &Read<'_>, name: &str) -> Result<Member> {
+    rows::get(db, name)?.ok_or_else(|| Error::not_found("cluster member", name))
+}
+
+fn clustered(world: &World) -> Result<()> {
+    if world.is_clustered() { Ok(()) } else { Err(Error::NoCluster) }
+}
+
+/// Learns anew who the members are; when rows of members may have changed.
+pub fn refresh(world: &World) -> Result<()> {
+    let members = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    let me = world.store.status().me;
+    if let Some(own) = members.iter().find(|member| member.id == me) {
+        world.set_me(&own.name);
+    }
+    if members.iter().any(|member| !member.address.is_empty()) {
+        world.cluster.links.set(me, world.own_identity()?, &members);
+        world.bus().set_location(&world.me());
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Which member a request belongs to: the one that has the thing it is about, or the one it names.
+
+use std::collections::BTreeMap;
+
+use store::{MemberId, Read};
+use uuid::Uuid;
+
+use super::links::Place;
+use crate::{
+    Error, Result, World,
+    db::{buckets, instances, members, volumes},
+    names::DEFAULT_PROJECT,
+};
+
+/// A request's address, taken apart.
+pub struct Asked<'a> {
+    /// Whether it only looks.
+    pub looks: bool,
+    /// Whether it makes something.
+    pub makes: bool,
+    /// The parts of its path, decoded.
+    pub path: Vec<String>,
+    /// What stands behind the `?`.
+    pub query: &'a BTreeMap<String, String>,
+}
+
+impl Asked<'_> {
+    fn named(&self, key: &str) -> Option<&str> {
+        self.query.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn project(&self) -> &str {
+        self.named("project").unwrap_or(DEFAULT_PROJECT)
+    }
+}
+
+/// The other member that is to answer; none when it is this one.
+pub fn whose(world: &World, asked: &Asked<'_>) -> Result<Option<Place>> {
+    let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+    if let ["1.0", "operations", id, ..] = path[..] {
+        return Ok(other(world, id.parse().ok().and_then(|id| maker(&id))));
+    }
+    let id = match &path[..] {
+        ["1.0", "instances" | "containers" | "virtual-machines", name, ..] => {
+            let instance = |db: &Read<'_>| {
+                let row = instances::get(db, asked.project(), name)?;
+                member_id(db, row.map(|row| row.member))
+            };
+            world.store.read(instance)?
+        }
+        ["1.0", "storage-pools", pool, "volumes", kind, name, ..] => match asked.named("target") {
+            // On a change of a volume that is to be moved it names where to.
+            Some(target) if !asked.makes => Some(named(world, target)?),
+            _ => world.store.read(|db| volume(db, asked, pool, kind, name))?,
+        },
+        ["1.0", "storage-pools", pool, "buckets", name, ..] => match asked.named("target") {
+            Some(target) => Some(named(world, target)?),
+            None => world.store.read(|db| bucket(db, asked, pool, name))?,
+        },
+        ["1.0", "storage-pools", _, "volumes" | "buckets", ..] if asked.makes => {
+            target(world, asked)?
+        }
+        _ if asked.looks => target(world, asked)?,
+        _ => None,
+    };
+    Ok(other(world, id))
+}
+
+fn target(world: &World, asked: &Asked<'_>) -> Result<Option<MemberId>> {
+    asked.named("target").map(|name| named(world, name)).transpose()
+}
+
+/// The number of the member of that name.
+pub(crate) fn named(world: &World, name: &str) -> Result<MemberId> {
+    Ok(world.store.read(|db| super::find(db, name))?.id)
+}
+
+fn other(world: &World, id: Option<MemberId>) -> Option<Place> {
+    let id = id.filter(|id| *id != world.store.status().me)?;
+    world.cluster.links.by_id(id)
+}
+
+fn member_id(db: &Read<'_>, name: Option<String>) -> Result<Option<MemberId>> {
+    let Some(name) = name else { return Ok(None) };
+    Ok(members::get(db, &name)?.map(|member| member.id))
+}
+
+/// The member with that volume; this one, if it has one of that name.
+fn volume(
+    db: &Read<'_>,
+    asked: &Asked<'_>,
+    pool: &str,
+    kind: &str,
+    name: &str,
+) -> Result<Option<MemberId>> {
+    let project = asked.project();
+    let found = match kind {
+        "custom" => {
+            let home = crate::volumes::home(db, project)?;
+            volumes::get(db, pool, &home, name)?
+        }
+        _ => volumes::of_instance(db, project, kind, name)?,
+    };
+    member_id(db, found.map(|row| row.member))
+}
+
+fn bucket(db: &Read<'_>, asked: &Asked<'_>, pool: &str, name: &str) -> Result<Option<MemberId>> {
+    let project = crate::projects::find(db, asked.project())?;
+    let home = project.home_of("features.storage.buckets");
+    let found = buckets::of_pool(db, pool)?.into_iter();
+    let mut found: Vec<_> =
+        found.filter(|row| row.name == name && row.project == home).map(|row| row.member).collect();
+    let me = super::own(db)?.name;
+    found.sort_by_key(|member| *member != me);
+    member_id(db, found.into_iter().next())
+}
+
+/// The member that made an operation: its number is the last two bytes of the operation's.
+pub(crate) fn maker(operation: &Uuid) -> Option<MemberId> {
+    let bytes = operation.as_bytes();
+    let id = u64::from(u16::from_be_bytes([bytes[14], bytes[15]]));
+    (id > 0).then_some(id)
+}
+
+/// Where a new instance is to be: the member that is named, else the one that has the fewest and takes any.
+pub async fn place_for_instance(
+    world: &World,
+    wanted: Option<&str>,
+    source: Option<(&str, &str)>,
+    architecture: &str,
+) -> Result<Option<Place>> {
+    if !world.is_clustered() {
+        return Ok(None);
+    }
+    let copied = match source {
+        Some((project, name)) => world.store.read(|db| {
+            let name = name.split('/').next().unwrap_or_default();
+            member_id(db, instances::get(db, project, name)?.map(|row| row.member))
+        })?,
+        None => None,
+    };
+    let wanted = wanted.filter(|name| !name.is_empty());
+    if let Some(name) = wanted.filter(|name| !name.starts_with('@')) {
+        let id = named(world, name)?;
+        if copied.is_some_and(|source| source != id) {
+            return Err(Error::Unsupported("a copy of an instance to another member"));
+        }
+        return Ok(other(world, Some(id)));
+    }
+    if copied.is_some() {
+        return Ok(other(world, copied));
+    }
+    let group = wanted.and_then(|name| name.strip_prefix('@'));
+    let candidates = super::members::takers(world, group, architecture).await?;
+    let me = world.store.status().me;
+    let best = candidates.into_iter().min_by_key(|(id, count)| (*count, *id != me, *id));
+    match best {
+        Some((id, _)) => Ok(other(world, Some(id))),
+        None => Err(Error::NoPlace { architecture: architecture.to_owned() }),
+    }
+}

@@ -1,0 +1,94 @@
+//! Daemons that are members of one cluster: each in a network namespace of its own, all on one switch. A cable can be
+//! pulled and put back.
+
+use std::sync::Arc;
+
+use crate::{Daemon, Netns, Options};
+
+/// The switch and who is on it.
+pub struct Cluster {
+    /// Members, the first one first. Dropped last to first, as the first has what the tests made.
+    pub members: Vec<Daemon>,
+    switch: Arc<Netns>,
+}
+
+/// Where a member is, counted from 0.
+pub fn address(member: usize) -> String {
+    format!("10.9.0.{}:8443", member + 1)
+}
+
+/// The name of a member.
+pub fn name(member: usize) -> String {
+    format!("m{}", member + 1)
+}
+
+impl Cluster {
+    /// So many daemons that can reach each other, and are no cluster yet; `None` where that cannot be.
+    #[track_caller]
+    pub fn alone(count: usize) -> Option<Cluster> {
+        let switch = Arc::new(Netns::new());
+        switch.run(&["ip", "link", "add", "switch", "type", "bridge"]).ok();
+        switch.run(&["ip", "link", "set", "switch", "up"]).ok();
+        let mut cluster = Cluster { members: Vec::new(), switch };
+        for _ in 0..count {
+            cluster.add()?;
+        }
+        Some(cluster)
+    }
+
+    /// So many members of one cluster.
+    #[track_caller]
+    pub fn of(count: usize) -> Option<Cluster> {
+        let cluster = Cluster::alone(count)?;
+        cluster.members[0].cli(["cluster", "enable", "m1", "--address", &address(0)]).ok();
+        for member in 1..count {
+            cluster.join(member);
+        }
+        Some(cluster)
+    }
+
+    /// One more daemon on the switch.
+    #[track_caller]
+    pub fn add(&mut self) -> Option<usize> {
+        let (member, netns) = (self.members.len(), Arc::new(Netns::new()));
+        let (port, switch) = (format!("port{member}"), self.switch.holder().to_string());
+        let pair = ["ip", "link", "add", "uplink", "type", "veth", "peer", "name", &port];
+        netns.run(&[&pair[..], &["netns", &switch]].concat()).ok();
+        let inner = format!("10.9.0.{}/24", member + 1);
+        netns.run(&["ip", "addr", "add", &inner, "dev", "uplink"]).ok();
+        netns.run(&["ip", "link", "set", "uplink", "up"]).ok();
+        self.switch.run(&["ip", "link", "set", &port, "master", "switch"]).ok();
+        self.plug(member);
+        let options = Options { netns: Some(netns), ..Options::default() };
+        self.members.push(Daemon::with(&options)?);
+        Some(member)
+    }
+
+    /// Has a daemon join the first one's cluster.
+    #[track_caller]
+    pub fn join(&self, member: usize) {
+        let token = self.members[0].cli(["--quiet", "cluster", "add", &name(member)]);
+        let token = token.text();
+        self.members[member].cli(["join", token.trim(), "--address", &address(member)]).ok();
+    }
+
+    /// Puts a member's cable back.
+    #[track_caller]
+    pub fn plug(&self, member: usize) {
+        self.switch.run(&["ip", "link", "set", &format!("port{member}"), "up"]).ok();
+    }
+
+    /// Pulls a member's cable.
+    #[track_caller]
+    pub fn unplug(&self, member: usize) {
+        self.switch.run(&["ip", "link", "set", &format!("port{member}"), "down"]).ok();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        while let Some(member) = self.members.pop() {
+            drop(member);
+        }
+    }
+}
