@@ -14,6 +14,12 @@ pub enum Error {
         /// QEMU's words.
         why: String,
     },
+    /// The variables of a firmware cannot be read or written.
+    #[error("UEFI variables: {why}")]
+    Variables {
+        /// Names the one, where it is one.
+        why: String,
+    },
     /// QEMU does not answer.
     #[error("QEMU did not answer {command} within {} seconds", patience.as_secs())]
     Silent {

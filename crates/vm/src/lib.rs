@@ -31,6 +31,7 @@ mod size;
 mod tpm;
 mod traffic;
 mod trouble;
+mod variables;
 
 pub use accel::Accel;
 pub use adopt::adopted;
@@ -54,6 +55,9 @@ pub use size::{
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
 pub use traffic::{DiskTraffic, disk_traffic};
 pub use trouble::Happening;
+pub use variables::{
+    Variable, Variables, is_name as is_variable, read as read_variables, write as write_variables,
+};
 
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,7 @@ pub mod snapshot;
 mod status;
 pub mod storage;
 mod time;
+mod uefi;
 pub mod volume;
 pub mod warning;
 
@@ -105,6 +106,7 @@ pub use self::{
         StoragePoolVerified, StoragePoolsPost,
     },
     time::Timestamp,
+    uefi::{InstanceUEFIVariable, InstanceUEFIVars},
     volume::{
         StorageVolume, StorageVolumePost, StorageVolumePut, StorageVolumeSnapshot,
         StorageVolumeSnapshotPost, StorageVolumeSnapshotPut, StorageVolumeSnapshotsPost,

@@ -20,6 +20,7 @@ mod backups;
 mod snapshots;
 mod state;
 mod streams;
+mod uefi;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = routes
@@ -31,7 +32,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<InstanceRename, _>(rename)
         .background::<InstanceRebuild, _>(rebuild)
         .background::<InstanceDelete, _>(delete);
-    backups::routes(snapshots::routes(streams::routes(state::routes(routes))))
+    backups::routes(snapshots::routes(streams::routes(state::routes(uefi::routes(routes)))))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {

@@ -10,7 +10,7 @@ use wire::{
     },
 };
 
-use super::{OK, device::Device, snapshot, trust::Trust};
+use super::{OK, device::Device, snapshot, trust::Trust, uefi::Uefi};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -67,6 +67,9 @@ enum Verb {
     /// Clients that may use the server over the network
     #[command(subcommand)]
     Trust(Trust),
+    /// Variables of a virtual machine's UEFI firmware
+    #[command(subcommand)]
+    Uefi(Uefi),
 }
 
 impl Config {
@@ -116,6 +119,7 @@ impl Config {
             Verb::Edit { instance: None } => thing::edit::<TheServer>(cx, "").await?,
             Verb::Device(device) => return device.run::<Instances>(cx).await,
             Verb::Trust(trust) => return trust.run(cx).await,
+            Verb::Uefi(uefi) => return uefi.run(cx).await,
         }
         Ok(OK)
     }

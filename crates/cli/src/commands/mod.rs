@@ -36,6 +36,7 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod storage;
 pub(crate) mod trust;
+pub(crate) mod uefi;
 pub(crate) mod version;
 pub(crate) mod volume;
 pub(crate) mod warning;

@@ -57,6 +57,7 @@ pub mod state;
 pub mod stop;
 mod streams;
 pub mod suspend;
+pub mod uefi;
 pub mod update;
 pub(crate) mod volatile;
 

@@ -110,6 +110,7 @@ pub const EXTENSIONS: &[&str] = &[
     "certificate_token",
     "explicit_trust_token",
     "remote_token_expiry",
+    "instances_uefi_vars",
     "warnings",
     "metrics",
     "qemu_metrics",

@@ -4,8 +4,8 @@ use crate::{
     Empty,
     Entity::Instance as AnInstance,
     InstanceConsolePost, InstanceExecPost, InstanceFull, InstancePost, InstancePut,
-    InstanceRebuildPost, InstanceState, InstanceStatePut, InstancesPost, InstancesPut, Listing,
-    Operation, Patch,
+    InstanceRebuildPost, InstanceState, InstanceStatePut, InstanceUEFIVars, InstancesPost,
+    InstancesPut, Listing, Operation, Patch,
     endpoints::{
         Permission::{Authenticated, Can},
         Verb::{Create, Delete, Edit, Operate, View},
@@ -57,6 +57,15 @@ endpoints! {
     /// Starts, stops, restarts, freezes or unfreezes an instance.
     InstanceStateSet: Put "/1.0/instances/{name}/state" since "instances", needs Can(Operate, AnInstance),
         Async, ProjectQuery, InstanceStatePut => Operation;
+
+    /// Shows the variables of a virtual machine's firmware, while it does not run.
+    InstanceUefiGet: Get "/1.0/instances/{name}/uefi-vars" since "instances_uefi_vars", needs Can(View, AnInstance),
+        Sync, ProjectQuery, Empty => InstanceUEFIVars;
+
+    /// Replaces all variables of a virtual machine's firmware, while it does not run.
+    InstanceUefiReplace: Put "/1.0/instances/{name}/uefi-vars" since "instances_uefi_vars",
+        needs Can(Edit, AnInstance),
+        Sync, ProjectQuery, InstanceUEFIVars => Empty;
 
     /// Runs a program inside an instance.
     InstanceExec: Post "/1.0/instances/{name}/exec" since "instances", needs Can(Operate, AnInstance),

@@ -118,11 +118,7 @@ async fn former(world: &World, instance: &Instance, tpm: bool) -> Result<Vec<Str
 /// The machine as its options say; how it boots is known when its folder is looked at.
 fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) {
     let options = &typed.options;
-    let loader = match (options.security.csm, options.security.secureboot) {
-        (true, _) => Loader::Legacy,
-        (false, true) => Loader::Signed,
-        (false, false) => Loader::Any,
-    };
+    let loader = loader(typed);
     if world.host.accel == Accel::Tcg {
         tracing::warn!(
             name = instance.name,
@@ -145,6 +141,16 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         extra: options.overrides.qemu.as_ref().map_or_else(Vec::new, |it| it.words().to_vec()),
     };
     (machine, loader)
+}
+
+/// What a machine's firmware lets boot.
+pub(crate) fn loader(typed: &Typed) -> Loader {
+    let security = &typed.options.security;
+    match (security.csm, security.secureboot) {
+        (true, _) => Loader::Legacy,
+        (false, true) => Loader::Signed,
+        (false, false) => Loader::Any,
+    }
 }
 
 /// The limits of QEMU itself: the host's processors that it may use.
@@ -193,7 +199,7 @@ fn on_disk(
 }
 
 /// Whether a file of an image's is one itself. A link would lead to a file of this machine.
-fn is_plain(path: &Path) -> bool {
+pub(crate) fn is_plain(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|it| it.is_file())
 }
 
@@ -213,18 +219,26 @@ fn command_line(path: &Path) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The machine's own variables, in a folder beside its disk. Another firmware (secure boot or not) has others,
-/// so those are called as what they began from.
+/// The machine's own variables, in a folder beside its disk; and what they begin from, if there are none yet.
+/// Another firmware (secure boot or not) has others, so those are called as what they began from.
+pub(crate) fn own_variables(folder: &Path, variables: &Path) -> (PathBuf, Option<PathBuf>) {
+    let own = folder.join("nvram");
+    let (file, given) = (own.join(variables.file_name().unwrap_or_default()), own.join(FROM_LXD));
+    let length = |file: &Path| fs::metadata(file).map(|it| it.len()).ok();
+    // Of another length they are of a firmware that is built otherwise.
+    let usable = is_plain(&given) && length(&given) == length(variables);
+    let from = if usable { given } else { variables.to_owned() };
+    let known = is_plain(&file);
+    (file, (!known).then_some(from))
+}
+
+/// The variables that a machine starts with.
 fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
-    let (own, name) = (folder.join("nvram"), variables.file_name().unwrap_or_default());
-    let file = own.join(name);
-    if !is_plain(&file) {
+    let own = folder.join("nvram");
+    let (file, from) = own_variables(folder, variables);
+    if let Some(from) = &from {
         make(&own, 0o700)?;
-        let (new, given) = (own.join(".new"), own.join(FROM_LXD));
-        let length = |file: &Path| fs::metadata(file).map(|it| it.len()).ok();
-        // Of another length they are of a firmware that is built otherwise.
-        let usable = is_plain(&given) && length(&given) == length(variables);
-        let from = if usable { &given } else { variables };
+        let new = own.join(".new");
         fs::copy(from, &new).map_err(Error::file("copy", from))?;
         let synced = fs::File::open(&new).and_then(|new| new.sync_all());
         synced.map_err(Error::file("write", &new))?;
@@ -249,7 +263,7 @@ fn forget_variables(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn make(folder: &Path, mode: u32) -> Result<()> {
+pub(crate) fn make(folder: &Path, mode: u32) -> Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
     made.map_err(Error::file("make", folder))
 }
