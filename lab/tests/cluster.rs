@@ -91,6 +91,8 @@ fn instances_are_used_from_every_member() {
     places.sort();
     assert_eq!(places, ["m1", "m2", "m3"]);
     third.lxc(["stop", "--force", "web"]).ok();
+    let moved = third.lxc(["move", "web", "--target", "m3"]);
+    moved.fails_with("a move of an instance to another member is not supported");
     first.lxc(["start", "web"]).ok();
     let bad = first.lxc(["launch", "busybox", "x", "--target", "nowhere"]);
     bad.fails_with("\"nowhere\" not found");

@@ -202,8 +202,12 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
                 reconcilers.wake(reconcile::STATE);
                 let now = changed.borrow_and_update().clone();
                 // Another member may have changed them.
-                if now.since(seen, "networks") {
-                    reconcilers.wake(reconcile::NETWORKS);
+                for (table, topic) in
+                    [("networks", reconcile::NETWORKS), ("members", cluster::MEMBERS)]
+                {
+                    if now.since(seen, table) {
+                        reconcilers.wake(topic);
+                    }
                 }
                 seen = now.revision();
             }

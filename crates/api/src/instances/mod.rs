@@ -128,6 +128,10 @@ async fn patch(call: Call<InstancePatch>) -> Result<Empty> {
 async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
     let (project, name) = (call.query.project(), call.path("name"));
     let to = &call.body;
+    let target = call.query.target.as_deref().filter(|name| !name.is_empty());
+    if target.is_some_and(|name| name != call.world.me()) {
+        return Err(cloud::Error::Unsupported("a move of an instance to another member").into());
+    }
     if !to.pool.is_empty() || !(to.project.is_empty() || to.project == project) {
         let moved = instances::relocate::relocate(&call.world, &call.caller, project, name, to);
         return Ok(moved.await?);

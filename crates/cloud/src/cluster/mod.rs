@@ -40,7 +40,7 @@ pub use self::{
     links::{Links, PROTOCOL, Place},
     members::{get, list, rename, update},
     token::token,
-    votes::Votes,
+    votes::{MEMBERS, Votes},
     whose::{Asked, place_for_instance, whose},
 };
 

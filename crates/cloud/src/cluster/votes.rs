@@ -14,8 +14,10 @@ use crate::{
         members::{self as rows, Part},
         server,
     },
-    reconcile::STATE,
 };
+
+/// What wakes it: a change of members.
+pub const MEMBERS: &str = "members";
 
 /// Looks after votes: when members come and go, and now and then, as one may be off.
 pub struct Votes;
@@ -27,7 +29,7 @@ impl Reconciler<World> for Votes {
     }
 
     fn topics(&self) -> &'static [&'static str] {
-        &[STATE]
+        &[MEMBERS]
     }
 
     fn period(&self) -> Duration {
