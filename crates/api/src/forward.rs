@@ -166,8 +166,7 @@ async fn ask<E: Endpoint<Body = Empty>>(
     caller: &Caller,
     query: &E::Query,
 ) -> Option<E::Reply> {
-    let client = Client::remote(world.cluster.links.network(place)?);
-    let caller = serde_json::to_string(caller).ok()?;
+    let (client, caller) = client(world, place, caller)?;
     let request = client.request::<E>(&[]).query(query).ok()?.header(CALLER, caller);
     match request.send().await {
         Ok(answer) => Some(answer.reply),
@@ -176,6 +175,12 @@ async fn ask<E: Endpoint<Body = Empty>>(
             None
         }
     }
+}
+
+/// A client of another member, and what it is to be told of who asks.
+fn client(world: &World, place: &Place, caller: &Caller) -> Option<(Client, String)> {
+    let client = Client::remote(world.cluster.links.network(place)?);
+    Some((client, serde_json::to_string(caller).ok()?))
 }
 
 /// Events of the others that wait for a client.
@@ -213,8 +218,7 @@ async fn open(
     caller: &Caller,
     target: &str,
 ) -> Option<client::Socket> {
-    let client = Client::remote(world.cluster.links.network(place)?);
-    let caller = serde_json::to_string(caller).ok()?;
+    let (client, caller) = client(world, place, caller)?;
     client.websocket_with(target, (CALLER, &caller)).await.ok()
 }
 

@@ -88,6 +88,14 @@ impl Place {
 }
 
 impl Network {
+    /// The daemon at `host:port`, an IPv6 address in brackets; none if it is no such thing.
+    pub fn at(address: &str, pin: Pin, identity: Option<Arc<Identity>>) -> Option<Network> {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = port.parse().ok()?;
+        (!host.is_empty()).then(|| Network { host: host.to_owned(), port, pin, identity })
+    }
+
     /// A connection that requests with any body are sent on; a task beside it moves the bytes.
     ///
     /// # Errors

@@ -1,11 +1,16 @@
 //! `cryptsetup`: disks that are encrypted as LUKS2 has it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::control::Control;
 use crate::error::Result;
 use crate::run::run;
 use crate::tool::Tool;
+
+/// What makes guesses of a passphrase slow (Argon2) is slow on a small or busy machine, too: an emulated one took over
+/// a minute.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// By what a disk is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +86,7 @@ pub fn close(name: &str) -> Result<()> {
 }
 
 fn tool(verb: &'static str) -> Tool<'static> {
-    Tool::new("cryptsetup", "cryptsetup-bin").arg(verb)
+    Tool::new("cryptsetup", "cryptsetup-bin").arg(verb).timeout(TIMEOUT)
 }
 
 fn change(tool: Tool<'_>) -> Result<()> {

@@ -7,22 +7,19 @@ use client::Answer;
 use serde_json::Value;
 use wire::{
     ClusterMember, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost,
-    ClusterPut, ConfigMap, Empty, Operation, OperationClass, StatusCode, Timestamp,
-    endpoints::{
-        cluster::{
-            ClusterGet, ClusterMemberCreate, ClusterMemberDelete, ClusterMemberGet,
-            ClusterMemberRename, ClusterMemberReplace, ClusterMembersList, ClusterReplace,
-        },
-        operations::{OperationDelete, OperationsList},
+    ClusterPut, ConfigMap, Empty, Operation, Timestamp,
+    endpoints::cluster::{
+        ClusterGet, ClusterMemberCreate, ClusterMemberDelete, ClusterMemberGet,
+        ClusterMemberRename, ClusterMemberReplace, ClusterMembersList, ClusterReplace,
     },
     query::{NoQuery, RemoveQuery},
 };
 
-use super::OK;
+use super::{OK, tokens};
 use crate::{
     context::Context,
     error::{Error, Result},
-    output::{FormatArg, Table, human},
+    output::{FormatArg, Table},
     thing::{self, Thing},
 };
 
@@ -138,14 +135,8 @@ impl Cluster {
                 cx.say(format!("On {name}: sudo microcloud join TOKEN, with this token:"));
                 outln!("{}", token(&made)?);
             }
-            Verb::ListTokens(format) => format.print(&tokens(cx).await?, token_table)?,
-            Verb::RevokeToken { name } => {
-                let mut found = tokens(cx).await?.into_iter().filter(|one| name_of(one) == name);
-                let token = found.next().ok_or(Error::Usage("there is no token of that name"))?;
-                let path = [token.id.as_str()];
-                cx.client.call::<OperationDelete>(&path, &NoQuery {}, &Empty {}).await?;
-                cx.say(format!("Token of {name} taken back"));
-            }
+            Verb::ListTokens(format) => tokens::list(cx, format, name_of).await?,
+            Verb::RevokeToken { name } => tokens::revoke(cx, &name, name_of).await?,
             Verb::Rename { name, new_name } => {
                 let post = ClusterMemberPost { server_name: new_name.clone() };
                 let path = [name.as_str()];
@@ -288,15 +279,12 @@ fn table(members: &[ClusterMember]) -> Table {
     table
 }
 
-fn said<'a>(token: &'a Operation, key: &str) -> Option<&'a Value> {
-    token.metadata.as_ref()?.get(key)
-}
-
 /// The text of a token, of what its operation says.
 fn token(made: &Operation) -> Result<String> {
-    let text = |key: &str| said(made, key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let addresses = said(made, "addresses").and_then(Value::as_array).into_iter().flatten();
-    let until = said(made, "expiresAt").cloned().unwrap_or_default();
+    let text =
+        |key: &str| tokens::said(made, key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let addresses = tokens::said(made, "addresses").and_then(Value::as_array).into_iter().flatten();
+    let until = tokens::said(made, "expiresAt").cloned().unwrap_or_default();
     let token = ClusterMemberJoinToken {
         server_name: text("serverName"),
         fingerprint: text("fingerprint"),
@@ -307,30 +295,7 @@ fn token(made: &Operation) -> Result<String> {
     Ok(STANDARD.encode(serde_json::to_vec(&token).map_err(Error::Json)?))
 }
 
-/// Operations that are tokens for members.
-async fn tokens(cx: &Context) -> Result<Vec<Operation>> {
-    let by_state = cx.client.get::<OperationsList>(&[], &cx.list()).await?;
-    let all = by_state.into_values().flat_map(wire::Listing::into_full);
-    let waits = |one: &Operation| {
-        one.class == OperationClass::Token && one.status_code == StatusCode::RUNNING
-    };
-    Ok(all.filter(|one| waits(one) && !name_of(one).is_empty()).collect())
-}
-
+/// The member that a token was made for.
 fn name_of(token: &Operation) -> &str {
-    said(token, "serverName").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn token_table(tokens: &[Operation]) -> Table {
-    let mut table = Table::new(["NAME", "CREATED", "EXPIRES"]);
-    for one in tokens {
-        let until = said(one, "expiresAt").cloned();
-        let until = until.and_then(|moment| serde_json::from_value::<Timestamp>(moment).ok());
-        table.row([
-            name_of(one).to_owned(),
-            human::moment(one.created_at),
-            until.map(human::moment).unwrap_or_default(),
-        ]);
-    }
-    table
+    tokens::said(token, "serverName").and_then(Value::as_str).unwrap_or_default()
 }

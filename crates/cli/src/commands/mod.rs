@@ -35,6 +35,7 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod storage;
+mod tokens;
 pub(crate) mod trust;
 pub(crate) mod uefi;
 pub(crate) mod version;

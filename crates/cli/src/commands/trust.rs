@@ -5,18 +5,14 @@ use client::Answer;
 use serde_json::Value;
 use wire::{
     Certificate, CertificateAddToken, CertificatePut, CertificatesPost, Empty, Operation,
-    OperationClass, StatusCode, Timestamp,
-    endpoints::{
-        certificates::{
-            CertificateCreate, CertificateDelete, CertificateGet, CertificateReplace,
-            CertificatesList,
-        },
-        operations::{OperationDelete, OperationsList},
+    Timestamp,
+    endpoints::certificates::{
+        CertificateCreate, CertificateDelete, CertificateGet, CertificateReplace, CertificatesList,
     },
     query::NoQuery,
 };
 
-use super::OK;
+use super::{OK, tokens};
 use crate::{
     context::Context,
     edit,
@@ -107,15 +103,8 @@ impl Trust {
                     cx.say(format!("Client {one} is trusted no more"));
                 }
             }
-            Self::ListTokens(format) => format.print(&tokens(cx).await?, token_table)?,
-            Self::RevokeToken { name } => {
-                let mut found = tokens(cx).await?.into_iter().filter(|one| name_of(one) == name);
-                let token = found.next().ok_or(Error::Usage("there is no token of that name"))?;
-                let path = [token.id.as_str()];
-                let gone = cx.client.call::<OperationDelete>(&path, &NoQuery {}, &Empty {});
-                gone.await?;
-                cx.say(format!("Token of {name} taken back"));
-            }
+            Self::ListTokens(format) => tokens::list(cx, format, name_of).await?,
+            Self::RevokeToken { name } => tokens::revoke(cx, &name, name_of).await?,
         }
         Ok(OK)
     }
@@ -182,34 +171,7 @@ fn table(clients: &[Certificate]) -> Table {
     table
 }
 
-/// Operations that are tokens for clients.
-async fn tokens(cx: &Context) -> Result<Vec<Operation>> {
-    let by_state = cx.client.get::<OperationsList>(&[], &cx.list()).await?;
-    let all = by_state.into_values().flat_map(wire::Listing::into_full);
-    let waits = |one: &Operation| {
-        one.class == OperationClass::Token && one.status_code == StatusCode::RUNNING
-    };
-    Ok(all.filter(|one| waits(one) && !name_of(one).is_empty()).collect())
-}
-
-fn said<'a>(token: &'a Operation, key: &str) -> Option<&'a Value> {
-    token.metadata.as_ref()?.get(key)
-}
-
+/// The client that a token was made for.
 fn name_of(token: &Operation) -> &str {
-    said(token, "request").and_then(|request| request["name"].as_str()).unwrap_or_default()
-}
-
-fn token_table(tokens: &[Operation]) -> Table {
-    let mut table = Table::new(["NAME", "CREATED", "EXPIRES"]);
-    for one in tokens {
-        let until = said(one, "expiresAt").cloned();
-        let until = until.and_then(|moment| serde_json::from_value::<Timestamp>(moment).ok());
-        table.row([
-            name_of(one).to_owned(),
-            human::moment(one.created_at),
-            until.map(human::moment).unwrap_or_default(),
-        ]);
-    }
-    table
+    tokens::said(token, "request").and_then(|request| request["name"].as_str()).unwrap_or_default()
 }

@@ -194,12 +194,10 @@ async fn ask_in(
     };
     let mut last = Error::invalid("token", "it names no address");
     for address in &way.addresses {
-        let Some((host, port)) = address.rsplit_once(':') else { continue };
-        let network = Network {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: port.parse().unwrap_or(crate::server::doors::HTTPS_PORT),
-            pin: pin.clone(),
-            identity: Some(world.own_identity()?),
+        let Some(network) = Network::at(address, pin.clone(), Some(world.own_identity()?)) else {
+            last =
+                Error::invalid("cluster address", format!("\"{address}\" is not like host:port"));
+            continue;
         };
         let client = Client::remote(network.clone());
         match client.call::<ClusterJoin>(&[], &NoQuery {}, &post).await {

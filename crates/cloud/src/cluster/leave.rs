@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use client::Client;
 use wire::{
     Empty,
     endpoints::cluster::{ClusterLeave, ClusterMemberDelete},
@@ -21,61 +20,43 @@ use crate::{
     url,
 };
 
-/// Whether a member that does not answer is removed, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Remove {
-    /// Only one that answers and has nothing.
-    Empty,
-    /// Any, with what was on it.
-    Force,
-}
-
-/// Removes a member.
+/// Removes a member. Without `force` only one that answers and has nothing; with it one that is gone, and what was on
+/// it. One that answers and has something is never removed: what runs there would run on, and nobody would know of it.
 pub async fn remove(world: &World, caller: &Caller, name: &str, force: bool) -> Result<()> {
     clustered(world)?;
-    let how = if force { Remove::Force } else { Remove::Empty };
     let (row, has) = world.store.read(|db| {
         let row = super::find(db, name)?;
         let has = rows::holds(db, row.id)?;
         Ok::<_, Error>((row, has))
     })?;
-    let last = world.cluster.links.others().is_empty();
-    if last {
-        let why = "it is the last member";
-        return Err(Error::invalid("cluster member", why));
+    if world.cluster.links.others().is_empty() {
+        return Err(Error::invalid("cluster member", format!("\"{name}\" is the last one")));
     }
-    if how == Remove::Empty
-        && let Some(first) = has.first()
-    {
-        let by = match has.len() {
-            1 => first.clone(),
-            more => format!("{first} and {} more", more - 1),
-        };
-        return Err(Error::InUse { what: "cluster member", name: name.to_owned(), by });
-    }
-    let place = world.cluster.links.by_id(row.id);
-    let answers = super::members::ping(world, place.as_ref()).await.is_ok();
-    if how == Remove::Force
-        && answers
-        && let Some(first) = has.first()
-    {
-        // What runs there would run on, and nobody would know of it.
-        let by = format!("{first}, and it answers: move or delete what it has first");
-        return Err(Error::InUse { what: "cluster member", name: name.to_owned(), by });
-    }
-    let is_me = row.id == world.store.status().me;
-    if is_me {
+    if row.id == world.store.status().me {
         return ask_another(world, name, force).await;
     }
-    if how == Remove::Empty {
-        super::members::ping(world, place.as_ref()).await?;
+    let place = world.cluster.links.by_id(row.id);
+    let answer = super::members::ping(world, place.as_ref()).await;
+    let answers = answer.is_ok();
+    if let Some(first) = has.first().filter(|_| answers || !force) {
+        let more = has.len() - 1;
+        let by = format!("{first} and {more} more things: move or delete them first");
+        return Err(Error::InUse { what: "cluster member", name: name.to_owned(), by });
+    }
+    if !force {
+        answer?;
     }
     forget(world, &row).await?;
-    if let Some(place) = place
+    if answers
+        && let Some(place) = place
         && let Err(error) = tell(world, &place).await
     {
-        // It hears of it when it next speaks to the others.
-        tracing::warn!(member = name, error = %tasks::chain(&error), "the member was not told");
+        let error = tasks::chain(&error);
+        tracing::warn!(
+            member = name,
+            error,
+            "it was not told that it is removed: empty its folder"
+        );
     }
     let source = url::of("cluster/members", name, crate::names::DEFAULT_PROJECT);
     world.tell(caller, crate::names::DEFAULT_PROJECT, "cluster-member-removed", source);
@@ -86,9 +67,7 @@ pub async fn remove(world: &World, caller: &Caller, name: &str, force: bool) -> 
 async fn ask_another(world: &World, name: &str, force: bool) -> Result<()> {
     let mut last = Error::BrokenOff;
     for place in world.cluster.links.others() {
-        let Some(network) = world.cluster.links.network(&place) else { continue };
-        let client = Client::remote(network);
-        let query = RemoveQuery { force };
+        let (client, query) = (super::client(world, &place)?, RemoveQuery { force });
         match client.call::<ClusterMemberDelete>(&[name], &query, &Empty {}).await {
             Ok(Empty {}) => return Ok(()),
             Err(error) => last = error.into(),
@@ -114,9 +93,8 @@ pub(super) async fn forget(world: &World, row: &Member) -> Result<()> {
 }
 
 async fn tell(world: &World, place: &Place) -> Result<()> {
-    let network = world.cluster.links.network(place).ok_or(Error::BrokenOff)?;
-    let Empty {} =
-        Client::remote(network).call::<ClusterLeave>(&[], &NoQuery {}, &Empty {}).await?;
+    let client = super::client(world, place)?;
+    let Empty {} = client.call::<ClusterLeave>(&[], &NoQuery {}, &Empty {}).await?;
     Ok(())
 }
 

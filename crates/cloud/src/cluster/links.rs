@@ -118,13 +118,7 @@ impl Links {
     /// How to connect to a member.
     pub fn network(&self, place: &Place) -> Option<Network> {
         let identity = self.book(|book| book.identity.clone());
-        let (host, port) = place.address.rsplit_once(':')?;
-        Some(Network {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: port.parse().ok()?,
-            pin: Pin::Member(place.fingerprint.clone()),
-            identity,
-        })
+        Network::at(&place.address, Pin::Member(place.fingerprint.clone()), identity)
     }
 
     fn book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {

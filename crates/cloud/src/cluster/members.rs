@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use client::Client;
 use store::MemberId;
-use wire::{ClusterMember, ClusterMemberPut, Empty, endpoints::server::RootGet, query::NoQuery};
+use wire::{ClusterMember, ClusterMemberPut, endpoints::server::RootGet, query::NoQuery};
 
 use super::{clustered, enable::check_name, links::Place};
 use crate::{
@@ -111,8 +110,7 @@ pub(super) async fn takers(
 /// Fails unless a member answers.
 pub(super) async fn ping(world: &World, place: Option<&Place>) -> Result<()> {
     let place = place.ok_or(Error::BrokenOff)?;
-    let network = world.cluster.links.network(place).ok_or(Error::BrokenOff)?;
-    let client = Client::remote(network);
+    let client = super::client(world, place)?;
     let asked = client.get::<RootGet>(&[], &NoQuery {});
     let late = |_| Error::Silent { member: place.name.clone() };
     tokio::time::timeout(PATIENCE, asked).await.map_err(late)??;
@@ -194,7 +192,6 @@ pub async fn rename(world: &World, caller: &Caller, name: &str, to: &str) -> Res
         .await?;
     super::refresh(world)?;
     tell(world, caller, "cluster-member-renamed", to);
-    let Empty {} = Empty {};
     Ok(())
 }
 
