@@ -90,6 +90,14 @@ fn instances_are_used_from_every_member() {
     let mut places = [at("web"), at("a"), at("b")].map(|one| one.as_str().unwrap_or("").to_owned());
     places.sort();
     assert_eq!(places, ["m1", "m2", "m3"]);
+    // Who takes none gets none.
+    third
+        .cli(["cluster", "set", "m1", "scheduler.instance=often"])
+        .fails_with("scheduler.instance");
+    third.cli(["cluster", "set", "m1", "scheduler.instance=manual"]).ok();
+    first.cli(["launch", "busybox", "c"]).ok();
+    assert_ne!(at("c"), "m1");
+    first.cli(["delete", "c", "--force"]).ok();
     third.lxc(["stop", "--force", "web"]).ok();
     let moved = third.lxc(["move", "web", "--target", "m3"]);
     moved.fails_with("a move of an instance to another member is not supported");

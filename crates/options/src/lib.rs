@@ -50,7 +50,7 @@ pub use parse::{Options, Reader};
 pub use problem::{Problem, Problems, Why};
 pub use raw::Raw;
 pub use table::{Apply, Family, Found, Nested, Opt, Scope, Table};
-pub use tables::{TABLES, device, instance, lvm, network, project, server, storage, zfs};
+pub use tables::{TABLES, device, instance, lvm, member, network, project, server, storage, zfs};
 pub use tables::{
     device::{Device, Devices},
     instance::InstanceOptions,

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use options::{
+    Options,
+    member::{MemberOptions, Scheduler},
+};
 use store::MemberId;
 use wire::{ClusterMember, ClusterMemberPut, endpoints::server::RootGet, query::NoQuery};
 
@@ -85,10 +89,10 @@ pub(super) async fn takers(
         let mut members = Vec::new();
         for row in rows::all(db)? {
             let groups = crate::db::cluster_groups::of_member(db, row.id)?;
-            let takes = match (row.config.get("scheduler.instance").unwrap_or("all"), group) {
+            let takes = match (MemberOptions::parse(&row.config)?.scheduler, group) {
+                (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
                 (_, Some(group)) => groups.iter().any(|name| name == group),
-                ("all", None) => true,
-                _ => false,
+                (Scheduler::All, None) => true,
             };
             let fits = architecture.is_empty() || row.architecture == architecture;
             if row.part == Part::Ready && takes && fits {
@@ -141,7 +145,7 @@ pub async fn update(
         let why = "those of the database are given out by the cluster itself";
         return Err(Error::invalid("roles", why));
     }
-    check_config(&after)?;
+    MemberOptions::parse(&after.config.clone().into())?;
     world
         .store
         .write(|db| {
@@ -157,22 +161,6 @@ pub async fn update(
         })
         .await?;
     tell(world, caller, "cluster-member-updated", name);
-    Ok(())
-}
-
-fn check_config(put: &ClusterMemberPut) -> Result<()> {
-    for (key, value) in &put.config {
-        let known = match key.as_str() {
-            "scheduler.instance" => ["all", "manual", "group"].contains(&value.as_str()),
-            key => key.starts_with("user."),
-        };
-        if !known {
-            let why = format!(
-                "{key}={value}: scheduler.instance is all, manual or group; and there is user.*"
-            );
-            return Err(Error::invalid("configuration", why));
-        }
-    }
     Ok(())
 }
 

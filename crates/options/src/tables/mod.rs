@@ -5,6 +5,7 @@ use crate::{Options, Table};
 pub mod device;
 pub mod instance;
 pub mod lvm;
+pub mod member;
 pub mod network;
 pub mod project;
 pub mod server;
@@ -32,4 +33,5 @@ pub const TABLES: &[Table] = &[
     zfs::ZfsVolumeOptions::TABLE,
     project::ProjectOptions::TABLE,
     server::ServerOptions::TABLE,
+    member::MemberOptions::TABLE,
 ];
