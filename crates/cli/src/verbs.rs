@@ -72,20 +72,13 @@ impl<T: Named> Thing for T {
     }
 }
 
-/// What can be done with any of them.
+/// What can be done with any thing that has options.
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Verbs {
+pub(crate) enum Settings {
     /// Show one
     Show {
         /// Its name
         name: String,
-    },
-    /// Delete some
-    #[command(visible_alias = "rm")]
-    Delete {
-        /// Their names
-        #[arg(required = true)]
-        names: Vec<String>,
     },
     /// Change one as YAML: in an editor, or from standard input
     Edit {
@@ -116,10 +109,36 @@ pub(crate) enum Verbs {
     },
 }
 
+impl Settings {
+    pub(crate) async fn run<T: Thing>(self, cx: &Context) -> Result<()> {
+        match self {
+            Self::Show { name } => thing::show::<T>(cx, &name).await,
+            Self::Edit { name } => thing::edit::<T>(cx, &name).await,
+            Self::Get { name, key } => thing::get::<T>(cx, &name, &key).await,
+            Self::Set { name, options } => thing::set::<T>(cx, &name, &options).await,
+            Self::Unset { name, key } => thing::unset::<T>(cx, &name, &key).await,
+        }
+    }
+}
+
+/// What can be done with any of them, where they are deleted by their names alone.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verbs {
+    #[command(flatten)]
+    Settings(Settings),
+    /// Delete some
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
 impl Verbs {
     pub(crate) async fn run<T: Named>(self, cx: &Context) -> Result<()> {
         match self {
-            Self::Show { name } => thing::show::<T>(cx, &name).await,
+            Self::Settings(verb) => verb.run::<T>(cx).await,
             Self::Delete { names } => {
                 for name in names {
                     cx.client.call::<T::Delete>(&[&name], &T::query(cx), &Empty {}).await?;
@@ -127,10 +146,6 @@ impl Verbs {
                 }
                 Ok(())
             }
-            Self::Edit { name } => thing::edit::<T>(cx, &name).await,
-            Self::Get { name, key } => thing::get::<T>(cx, &name, &key).await,
-            Self::Set { name, options } => thing::set::<T>(cx, &name, &options).await,
-            Self::Unset { name, key } => thing::unset::<T>(cx, &name, &key).await,
         }
     }
 }

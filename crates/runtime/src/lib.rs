@@ -36,6 +36,8 @@ mod types;
 pub use cgroup::{forget as forget_groups, has_controller};
 pub use client::{Created, Exec, Monitor, Watch, cleanup, cleanup_spec, last_exit, spawn};
 pub use error::{Error, Result};
-pub use metrics::{CpuTime, DiskTraffic, FileSystem, MemoryUse, Metrics, Traffic, metrics};
+pub use spec::DiskTraffic;
+
+pub use metrics::{CpuTime, FileSystem, MemoryUse, Metrics, Traffic, metrics};
 pub use monitor::monitor_main;
 pub use types::{Console, Event, ExecIo, ExecSpec, ExitReason, Info, State, Stdio, Usage};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use spec::InstanceSpec;
+use spec::{DiskTraffic, InstanceSpec};
 
 use crate::{
     cgroup::{Group, Layout},
@@ -89,22 +89,6 @@ pub struct MemoryUse {
     pub writeback: Option<u64>,
     /// How often the kernel killed for want of it; a count.
     pub oom_kills: Option<u64>,
-}
-
-/// What went to and from a disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DiskTraffic {
-    /// Its name.
-    pub device: String,
-    /// Bytes read.
-    pub read_bytes: u64,
-    /// Reads.
-    pub reads: u64,
-    /// Bytes written.
-    pub written_bytes: u64,
-    /// Writes.
-    pub writes: u64,
 }
 
 /// Room in a file system, in bytes.

@@ -3,17 +3,19 @@
 //! The daemon resolves options and devices into one [`InstanceSpec`] and hands it to
 //! `runtime::spawn`. A monitor outlives upgrades of the daemon, so everything here is versioned and
 //! read leniently: a field that is not there takes its default, one that is not known is skipped.
-//! No behaviour lives here, only data and small constructors.
+//! No behaviour lives here, only data and small constructors; and what is counted of an instance, whatever runs it.
 
 mod instance;
 mod limits;
 mod process;
 mod root;
+mod traffic;
 
 pub use instance::{InstanceSpec, Seccomp};
 pub use limits::{CpuLimit, Limits};
 pub use process::{Process, Rlimit};
 pub use root::{DeviceKind, DeviceNode, IdMap, MappedIds, Mount, Root};
+pub use traffic::DiskTraffic;
 
 /// The version of the specification this build writes.
 pub const VERSION: u32 = 1;

@@ -53,7 +53,7 @@ pub use size::{
     NEAR, memory_now, most_memory, processors, processors_now, set_memory, set_processors, threads,
 };
 pub use tpm::{TPM_SOCKET, has_tpm, tpm_command};
-pub use traffic::{DiskTraffic, disk_traffic};
+pub use traffic::disk_traffic;
 pub use trouble::Happening;
 pub use variables::{
     Variable, Variables, is_name as is_variable, read as read_variables, write as write_variables,

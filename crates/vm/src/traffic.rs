@@ -1,23 +1,9 @@
 //! What went to and from a machine's disks, as QEMU counts it.
 
 use serde_json::Value;
+use spec::DiskTraffic;
 
 use crate::{Call, Qmp, Result, hardware};
-
-/// What went to and from a disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskTraffic {
-    /// Its device's name.
-    pub device: String,
-    /// Bytes read.
-    pub read_bytes: u64,
-    /// Reads.
-    pub reads: u64,
-    /// Bytes written.
-    pub written_bytes: u64,
-    /// Writes.
-    pub writes: u64,
-}
 
 /// Of each disk that the machine has.
 ///

@@ -20,7 +20,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     output::{FormatArg, Table},
-    thing::{self, Thing},
+    thing::Thing,
+    verbs::Settings,
 };
 
 /// How long a server that has joined may take to begin anew.
@@ -77,38 +78,8 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
-    /// Show a member
-    Show {
-        /// Member
-        name: String,
-    },
-    /// Change a member as YAML: in an editor, or from standard input
-    Edit {
-        /// Member
-        name: String,
-    },
-    /// Print the value of an option
-    Get {
-        /// Member
-        name: String,
-        /// Option
-        key: String,
-    },
-    /// Set options
-    Set {
-        /// Member
-        name: String,
-        /// Options; an empty value takes one away
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        options: Vec<String>,
-    },
-    /// Take an option away
-    Unset {
-        /// Member
-        name: String,
-        /// Option
-        key: String,
-    },
+    #[command(flatten)]
+    Settings(Settings),
 }
 
 impl Cluster {
@@ -148,11 +119,7 @@ impl Cluster {
                 cx.client.call::<ClusterMemberDelete>(&path, &query, &Empty {}).await?;
                 cx.say(format!("Member {name} removed"));
             }
-            Verb::Show { name } => thing::show::<Members>(cx, &name).await?,
-            Verb::Edit { name } => thing::edit::<Members>(cx, &name).await?,
-            Verb::Get { name, key } => thing::get::<Members>(cx, &name, &key).await?,
-            Verb::Set { name, options } => thing::set::<Members>(cx, &name, &options).await?,
-            Verb::Unset { name, key } => thing::unset::<Members>(cx, &name, &key).await?,
+            Verb::Settings(verb) => verb.run::<Members>(cx).await?,
         }
         Ok(OK)
     }

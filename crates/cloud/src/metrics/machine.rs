@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use runtime::{CpuTime, DiskTraffic, MemoryUse, Metrics};
+use runtime::{CpuTime, MemoryUse, Metrics};
 use tokio::time::timeout;
 
 use super::traffic;
@@ -64,8 +64,7 @@ async fn from_outside(world: &World, guest: &Guest) -> Result<Metrics> {
         ..Metrics::default()
     };
     let Some(qmp) = guest.qmp() else { return Ok(found) };
-    let disks = vm::disk_traffic(qmp).await?;
-    found.disks = disks.into_iter().map(disk).collect();
+    found.disks = vm::disk_traffic(qmp).await?;
     let threads = vm::threads(qmp).await?;
     found.processors = Some(threads.len() as u64);
     let total = vm::memory_now(qmp).await?;
@@ -79,11 +78,6 @@ async fn from_outside(world: &World, guest: &Guest) -> Result<Metrics> {
     found.cpus = cpus;
     found.memory = MemoryUse { total: Some(total), free, available: free, ..MemoryUse::default() };
     Ok(found)
-}
-
-fn disk(of: vm::DiskTraffic) -> DiskTraffic {
-    let vm::DiskTraffic { device, read_bytes, reads, written_bytes, writes } = of;
-    DiskTraffic { device, read_bytes, reads, written_bytes, writes }
 }
 
 /// The time of the threads that are processors, in their order.
@@ -116,6 +110,8 @@ fn resident(pid: i32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use runtime::DiskTraffic;
+
     use super::*;
 
     #[test]

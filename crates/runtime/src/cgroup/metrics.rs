@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use spec::DiskTraffic;
+
 use super::{
     Group,
     usage::{field, number},
 };
-use crate::metrics::{CpuTime, DiskTraffic, MemoryUse, Metrics};
+use crate::metrics::{CpuTime, MemoryUse, Metrics};
 
 impl Group {
     /// Reads the counters; `machine` is the machine's memory, in bytes.
