@@ -194,7 +194,9 @@ fn a_machine_is_told_of_by_its_agent_or_by_qemu() {
     daemon.lxc(["config", "set", "v", "security.agent.metrics", "false"]).ok();
     let all = read();
     assert_eq!(sum(&all, "lxd_procs_total", &own), None);
-    assert_eq!(sum(&all, "lxd_memory_MemTotal_bytes", &own), Some(f64::from(192 << 20)));
+    // The translator's machines have a few pages more (docs/decisions/migration.md).
+    let total = sum(&all, "lxd_memory_MemTotal_bytes", &own).unwrap_or_default();
+    assert!((total - f64::from(192 << 20)).abs() < f64::from(64 << 10), "{total}");
     assert_eq!(sum(&all, "lxd_cpu_effective_total", &own), Some(1.0));
     assert!(sum(&all, "lxd_cpu_seconds_total", &own).is_some_and(|seconds| seconds > 0.1));
     let root = [&own[..], &["device=\"root\""]].concat();
