@@ -3,23 +3,38 @@
 # memory. It takes an address by DHCP on each card, says on its console which disks it finds, counts its boots on
 # the first of them, and keeps a shell there.
 #
-# guest.sh FOLDER: makes kernel, initrd and cmdline there. The agent comes by the disc that a machine is handed.
+# guest.sh FOLDER [ARCH]: makes kernel, initrd and cmdline there. The agent comes by the disc that a machine is handed.
 set -eu
 out=$(realpath "$1")
+arch=${2:-amd64}
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cd "$work"
 
+busybox=$(command -v busybox) tty=ttyS0 modules='virtio_scsi pvpanic-pci button'
+if [ "$arch" != amd64 ]; then
+    # What is not this machine's, apt has lists of its own for; and the power button is a pin.
+    mkdir -p apt/lists/partial apt/cache/archives/partial; : > apt/status
+    printf '%s\n' "APT::Architecture \"$arch\";" "APT::Architectures \"$arch\";" "Dir::State::lists \"$work/apt/lists\";" \
+        "Dir::State::status \"$work/apt/status\";" "Dir::Cache \"$work/apt/cache\";" 'APT::Sandbox::User "root";' > apt/conf
+    export APT_CONFIG="$work/apt/conf"
+    apt-get -q update >&2
+    apt-get -q download busybox-static >&2
+    dpkg-deb -x busybox-static_*.deb busybox
+    busybox=busybox/bin/busybox tty=ttyAMA0 modules='virtio_scsi gpio_keys'
+fi
 # Which kernel that is, the package without a version says.
-package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
+package=$(apt-cache depends "linux-image-cloud-$arch" | awk '/Depends: linux-image-/ { print $2; exit }')
+package=${package%:*}
 apt-get -q download "$package" >&2
 dpkg-deb -x "$package"_*.deb deb
 version=$(basename deb/lib/modules/*)
 depmod -b deb "$version"
 
 mkdir -p root/bin root/dev root/etc root/modules root/proc root/sys root/run
-cp "$(command -v busybox)" root/bin/busybox
-for module in virtio_pci virtio_scsi virtio_blk nvme sd_mod sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon pvpanic-pci ext4 button evdev virtiofs; do
-    modprobe -d deb -S "$version" --show-depends $module
+cp "$busybox" root/bin/busybox
+for module in virtio_pci $modules virtio_blk nvme sd_mod sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon ext4 evdev virtiofs vmw_vsock_virtio_transport; do
+    # Kernels of other architectures have some of them built in, or not at all.
+    modprobe -d deb -S "$version" --show-depends $module || [ "$arch" != amd64 ]
 done | while read -r word path _; do
     [ "$word" = insmod ] && [ ! -e "root/modules/${path##*/}" ] || continue
     cp "$path" root/modules/; echo "${path##*/}" >> root/modules/order
@@ -69,6 +84,7 @@ agent() {
     [ -x /run/lxd-agent ] && exec /run/lxd-agent
 }
 cards
+echo "nodes: $(cat /sys/devices/system/node/online)" > /dev/console
 # The root may take a moment to be found.
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && break; sleep 0.1; done
 boots=$(($(head -c 16 /dev/sda | tr -dc 0-9) + 1))
@@ -78,7 +94,8 @@ agent &
 echo "guest is up, boot $boots" > /dev/console
 # Others may come later.
 while :; do sleep 1; cards; disks; done &
-while :; do setsid cttyhack sh; done < /dev/ttyS0 > /dev/ttyS0 2>&1
+tty=/dev/$(sed 's/.*console=\([^ ]*\).*/\1/' /proc/cmdline)
+while :; do setsid cttyhack sh; done < "$tty" > "$tty" 2>&1
 END
 cat > root/bin/lease <<'END'
 #!/bin/busybox sh
@@ -90,4 +107,4 @@ chmod +x root/init root/bin/lease
 (cd root && find . | cpio -o -H newc --quiet | gzip -1) > "$out/initrd"
 cp "deb/boot/vmlinuz-$version" "$out/kernel"
 # Under QEMU's translator on a busy machine the kernel takes a late timer for a broken one.
-echo 'console=ttyS0 quiet no_timer_check tsc=reliable' > "$out/cmdline"
+echo "console=$tty quiet no_timer_check tsc=reliable" > "$out/cmdline"

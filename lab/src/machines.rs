@@ -104,14 +104,25 @@ pub fn kernel() -> Option<PathBuf> {
     {
         return Some(folder);
     }
-    let needed = ["qemu-system-x86_64", "qemu-img", "cpio", "depmod", "dpkg-deb", "busybox"];
+    made("qemu-system-x86_64", "amd64")
+}
+
+/// The same of an aarch64.
+#[track_caller]
+pub fn arm_kernel() -> Option<PathBuf> {
+    made("qemu-system-aarch64", "arm64")
+}
+
+#[track_caller]
+fn made(qemu: &str, architecture: &str) -> Option<PathBuf> {
+    let needed = [qemu, "qemu-img", "cpio", "depmod", "dpkg-deb", "busybox"];
     if let Some(absent) = needed.iter().find(|name| !crate::installed(name)) {
         skip(&format!("not installed: {absent}"));
         return None;
     }
     let sum =
         SCRIPT.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    let folder = Path::new(CACHE).join(format!("guest-{sum:016x}"));
+    let folder = Path::new(CACHE).join(format!("guest-{architecture}-{sum:016x}"));
     fs::create_dir_all(CACHE).unwrap_or_else(|e| panic!("cannot make {CACHE}: {e}"));
     let lock = fs::File::create(Path::new(CACHE).join("guest.lock"));
     let lock = lock.unwrap_or_else(|e| panic!("cannot make a lock in {CACHE}: {e}"));
@@ -120,8 +131,8 @@ pub fn kernel() -> Option<PathBuf> {
         let part = Path::new(CACHE).join("guest.part");
         fs::create_dir_all(&part).unwrap_or_else(|e| panic!("cannot make {part:?}: {e}"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rigs/guest.sh");
-        let made = [&script, &part].map(|path| path.to_string_lossy().into_owned());
-        let made = host(&made.each_ref().map(String::as_str));
+        let [script, into] = [&script, &part].map(|path| path.to_string_lossy().into_owned());
+        let made = host(&[&script, &into, architecture]);
         if made.status != 0 {
             skip(&format!("no kernel for a small machine can be had: {}", made.shown()));
             return None;

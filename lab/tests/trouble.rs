@@ -97,3 +97,31 @@ fn a_machine_waits_for_room_on_the_server() {
     daemon.cli(["storage", "delete", "small"]).ok();
     host(&["umount", &at]).ok();
 }
+
+/// Sets the watchdog on QEMU's board (Intel's i6300ESB) to run out after a second, and after another one to start the
+/// machine again; and does no more. The kernel of the small guest has no driver for it.
+const WATCHDOG: &str = r"
+    card=$(dirname $(grep -l 0x25ab /sys/bus/pci/devices/*/device)); echo 1 > $card/enable
+    at=$(head -n 1 $card/resource | cut -d ' ' -f 1)
+    put() { devmem $((at + 12)) 16 0x80; devmem $((at + 12)) 16 0x86; devmem $((at + $1)) 32 $2; }
+    put 0 1000; put 4 1000
+    printf '\002' | dd of=$card/config bs=1 seek=104 conv=notrunc 2> /dev/null";
+
+#[test]
+fn a_guest_that_hangs_is_started_again_by_its_watchdog() {
+    let Some(daemon) = Daemon::machines() else { return };
+    if !lab::machines::has_agent() {
+        return lab::skip("the agent for guests was not built: cargo xtask agent");
+    }
+    daemon.cli(["launch", "local:tiny", "v", "--vm", "--device", "root,size=16MiB"]).ok();
+    up(&daemon, 1);
+    let qemu = daemon.init_of("v");
+    daemon.sh("v", WATCHDOG).ok();
+    daemon.says("v", "guest is up, boot 2");
+    assert_eq!(daemon.init_of("v"), qemu, "the machine is the same");
+    daemon.await_status("v", "Running");
+    assert!(daemon.log().contains("its watchdog ran out"), "{}", daemon.tail());
+    // It is off until somebody sets it again.
+    up(&daemon, 2);
+    daemon.cli(["delete", "v", "--force"]).ok();
+}

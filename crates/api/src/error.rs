@@ -99,6 +99,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Beside { .. }
         | E::Machine(
             cloud::MachineError::NoFirmware { .. }
+            | cloud::MachineError::Host(_)
             | cloud::MachineError::Variables { .. }
             | cloud::MachineError::NoSwtpm
             | cloud::MachineError::NoVirtiofsd,

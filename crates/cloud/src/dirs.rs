@@ -144,7 +144,8 @@ impl Dirs {
         self.runs().join(id)
     }
 
-    fn machines(&self) -> PathBuf {
+    /// What QEMU sees of all virtual machines.
+    pub(crate) fn machines(&self) -> PathBuf {
         self.root.join("machines")
     }
 

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use crate::Result;
 
+/// Names the folder where a test has made a `sys` and a `dev` with devices.
+const DEVICES: &str = "MICROCLOUD_TEST_DEVICES";
+
 /// Facts of the machine that decide how instances run.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -33,6 +36,8 @@ pub struct Host {
     pub accel: vm::Accel,
     /// Another after each boot of the machine.
     pub boot_id: String,
+    /// The devices that instances can be given. A test may show others than there are.
+    pub devices: vm::host::Tree,
 }
 
 impl Host {
@@ -55,6 +60,7 @@ impl Host {
             os: os(),
             accel: vm::Accel::detect(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
+            devices: vm::host::Tree::new(std::env::var_os(DEVICES).unwrap_or_else(|| "/".into())),
         })
     }
 }

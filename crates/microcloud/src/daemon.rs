@@ -165,6 +165,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Warnings::default());
     reconcilers.start(cluster::Votes);
     reconcilers.start(reconcile::Gone::default());
+    reconcilers.start(instances::PluggedIn::default());
     reconcilers.start(storage::Everywhere::default());
     let reconcilers = Arc::new(reconcilers);
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));

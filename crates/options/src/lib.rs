@@ -63,10 +63,10 @@ pub use tables::{
 };
 pub use values::{
     AbsolutePath, Algorithm, Arguments, BitRate, Bounded, Compression, CpuAllowance, CpuLimit,
-    CpuSet, Cron, DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide,
+    CpuSet, Cron, DeviceId, DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide,
     InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac,
-    MemoryLimit, OrNone, Retention, Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value,
-    Weight,
+    MemoryLimit, OrNone, PciAddress, Retention, Setting, Size, SnapshotPattern, UplinkSubnet, Url,
+    Value, Weight,
 };
 
 mod changes;

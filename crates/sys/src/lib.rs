@@ -27,6 +27,7 @@ mod signals;
 mod spawn;
 mod still;
 mod tap;
+mod vsock;
 
 pub use attach::attach_device_filter;
 pub use btrfs::{
@@ -53,6 +54,7 @@ pub use signals::{default_signals, signal_process};
 pub use spawn::{Detached, spawn_detached};
 pub use still::{hold_still, let_go};
 pub use tap::open_tap;
+pub use vsock::{accept_host, connect_vsock, listen_vsock};
 
 /// `unshare(2)` of namespaces, given as `CLONE_NEW*` flags, for the calling thread.
 pub fn unshare(namespaces: i32) -> std::io::Result<()> {

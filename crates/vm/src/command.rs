@@ -5,7 +5,7 @@ use crate::{
     confine::{BOOT, DRIVE, IO, NVRAM},
     drive,
     machine::{AGENT_SOCKET, QMP_SOCKET},
-    screen, tpm,
+    numa, screen, tpm,
 };
 
 /// How many cards can be plugged besides the disks on SCSI, which share one.
@@ -62,7 +62,6 @@ pub fn command(machine: &Machine) -> Vec<String> {
 }
 
 fn board(args: &mut Arguments, machine: &Machine) {
-    let kib = (machine.memory >> 10) + odd(machine);
     let smm = match &machine.boot {
         Boot::Firmware(Firmware::Uefi { secure: true, .. }) => ",smm=on",
         _ => "",
@@ -71,14 +70,14 @@ fn board(args: &mut Arguments, machine: &Machine) {
         "aarch64" => String::from("virt,gic-version=max"),
         _ => format!("q35{smm}"),
     };
-    args.pair("-machine", format!("{board},memory-backend=memory"));
-    // All of them at once: one that is missing later would be the machine's end.
-    let huge = if machine.huge_pages { ",hugetlb=on,prealloc=on" } else { "" };
-    args.pair("-object", format!("memory-backend-memfd,id=memory,size={kib}K,share=on{huge}"));
-    args.pair("-m", format!("{kib}K"));
+    numa::add(args, machine, &board);
     // Arm's board cannot plug processors.
     let most = if machine.architecture == "aarch64" { machine.cpus } else { machine.most_cpus };
-    args.pair("-smp", format!("{},maxcpus={}", machine.cpus, most.max(machine.cpus)));
+    let most = most.max(machine.cpus);
+    // Those of one socket share a cache, and so must not be in two nodes.
+    let apart = format!(",sockets={most},cores=1,threads=1");
+    let apart = if machine.nodes.is_empty() { "" } else { &apart };
+    args.pair("-smp", format!("{},maxcpus={most}{apart}", machine.cpus));
     match machine.accel {
         Accel::Kvm => {
             args.pair("-accel", "kvm");
@@ -86,7 +85,9 @@ fn board(args: &mut Arguments, machine: &Machine) {
         }
         Accel::Tcg => {
             args.pair("-accel", "tcg,thread=multi");
-            args.pair("-cpu", "max");
+            // Arm's signed pointers by the algorithm of the architecture take most of the time.
+            let quick = if machine.architecture == "aarch64" { ",pauth-impdef=on" } else { "" };
+            args.pair("-cpu", format!("max{quick}"));
         }
     }
     // cloud-init looks for this to know whose machine it is in.
@@ -94,15 +95,6 @@ fn board(args: &mut Arguments, machine: &Machine) {
     if machine.seed {
         // It looks whose machine it is before discs are found. This says that there will be one.
         args.pair("-smbios", "type=1,serial=ds=nocloud");
-    }
-}
-
-/// KiB by which memory is odd in QEMU's translator. Of even memory QEMU before 9.0 misses what the guest writes while
-/// it is sent elsewhere: it looks at 64 pages at once, and does not have the translator note the next write to them.
-fn odd(machine: &Machine) -> u64 {
-    match (machine.accel, machine.huge_pages) {
-        (Accel::Tcg, false) => 8,
-        _ => 0,
     }
 }
 

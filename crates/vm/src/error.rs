@@ -83,6 +83,9 @@ pub enum Error {
         /// How many it can have.
         most: u32,
     },
+    /// A device of the server's that cannot be had.
+    #[error(transparent)]
+    Host(#[from] crate::host::Error),
     /// A firmware that is not installed.
     #[error("no firmware for {what} is installed here: install Debian's package {package}")]
     NoFirmware {

@@ -96,6 +96,8 @@ pub struct Card<'a> {
     pub name: &'a str,
     /// The tap, open.
     pub tap: OwnedFd,
+    /// `/dev/vhost-net`, open, where the kernel is to move packets past QEMU.
+    pub vhost: Option<OwnedFd>,
     /// Its hardware address.
     pub hwaddr: &'a str,
     /// The host's MTU, which the guest is told.
@@ -244,7 +246,7 @@ async fn remove_node(qmp: &Qmp, node: &str) -> Result<()> {
 }
 
 /// Closes QEMU's descriptors of a disk that is no more. It keeps them until the machine runs.
-async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
+pub(crate) async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
     let sets = qmp.call(Call::new("query-fdsets")).await?;
     for set in sets.as_array().into_iter().flatten() {
         let ours = |fd: &Value| fd["opaque"] == node;
@@ -262,10 +264,21 @@ async fn forget_files(qmp: &Qmp, node: &str) -> Result<()> {
 pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
     let node = node(card.name);
     let bus = place(qmp, &node, card.layout).await?;
-    qmp.call_with(Call::new("getfd").with("fdname", &*node), vec![card.tap]).await?;
-    let net = Call::new("netdev_add").with("type", "tap").with("id", &*node).with("fd", &*node);
-    if let Err(error) = qmp.call(net).await {
-        absent_is_fine(qmp.call(Call::new("closefd").with("fdname", &*node)).await)?;
+    let net = netdev(&node, card.vhost.is_some());
+    let names = [node.clone(), vhost(&node)];
+    let given = async {
+        for (name, file) in names.iter().zip([Some(card.tap), card.vhost]) {
+            if let Some(file) = file {
+                let give = Call::new("getfd").with("fdname", &**name);
+                qmp.call_with(give, vec![file]).await?;
+            }
+        }
+        qmp.call(net).await
+    };
+    if let Err(error) = given.await {
+        for name in &names {
+            absent_is_fine(qmp.call(Call::new("closefd").with("fdname", &**name)).await)?;
+        }
         return Err(error);
     }
     let mut device = Call::new("device_add")
@@ -285,6 +298,17 @@ pub async fn add_card(qmp: &Qmp, card: Card<'_>) -> Result<()> {
         return Err(error);
     }
     Ok(())
+}
+
+/// What is behind a card: a tap.
+fn netdev(node: &str, by_kernel: bool) -> Call {
+    let net = Call::new("netdev_add").with("type", "tap").with("id", node).with("fd", node);
+    if by_kernel { net.with("vhost", true).with("vhostfd", vhost(node)) } else { net }
+}
+
+/// What a card's `/dev/vhost-net` is called.
+fn vhost(node: &str) -> String {
+    format!("{node}.vhost")
 }
 
 /// Unplugs a network card, once the guest has let go of it; one that is not there is Ok.
@@ -392,6 +416,17 @@ mod tests {
         let long = node("a disk, with a name that nobody would give it");
         assert_eq!((long.len(), &long[..4]), (20, "dev."));
         assert_ne!(long, node("another disk, with a name that nobody would give it"));
+    }
+
+    #[test]
+    fn the_kernel_moves_packets_where_it_can() {
+        let told = |by_kernel| json!(netdev("dev-eth0", by_kernel).arguments);
+        let tap = json!({ "type": "tap", "id": "dev-eth0", "fd": "dev-eth0" });
+        assert_eq!(told(false), tap);
+        let by_kernel = json!({
+            "type": "tap", "id": "dev-eth0", "fd": "dev-eth0", "vhost": true, "vhostfd": "dev-eth0.vhost",
+        });
+        assert_eq!(told(true), by_kernel);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!         └─ confine ──> mounts ────┴─> spec::InstanceSpec, which a monitor runs as it runs a container
 //! drive ─── a folder and a disc that bring the agent into the guest
 //! Qmp ── hardware ──> disks and network cards, before the first instruction and while it runs
+//!     └─ passed ────> devices of the server, which host finds and takes from their drivers
 //! ```
 //! QEMU is the first process of a container that has nothing in it but the host's programs, read-only: its own
 //! user, mounts, processes and an empty network. What the machine uses of the host (disks, taps) it gets
@@ -21,9 +22,12 @@ pub mod drive;
 mod error;
 mod firmware;
 mod hardware;
+pub mod host;
 mod live;
 mod machine;
 mod memory;
+mod numa;
+mod passed;
 mod qmp;
 mod screen;
 mod shares;
@@ -32,6 +36,7 @@ mod tpm;
 mod traffic;
 mod trouble;
 mod variables;
+mod vsock;
 
 pub use accel::Accel;
 pub use adopt::adopted;
@@ -46,6 +51,8 @@ pub use hardware::{
 pub use live::{Mirror, Moved, NBD_SOCKET, arrive, depart, export, let_go, listen, stay, unexport};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use memory::{Layout, give_up, layout, load, same_again, save};
+pub use numa::Node;
+pub use passed::{add_pci, add_usb, remove_usb, usb_id, usb_place, usb_there};
 pub use qmp::{Call, Event, Qmp, Stamp, open_socket};
 pub use screen::{SPICE_SOCKET, Screen, VNC_SOCKET};
 pub use shares::{Virtiofsd, add_share, remove_share, share_place, share_socket, share_tag};
@@ -58,6 +65,8 @@ pub use trouble::Happening;
 pub use variables::{
     Variable, Variables, is_name as is_variable, read as read_variables, write as write_variables,
 };
+
+pub use vsock::{add_vsock, had_vsock, vsock_number};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a machine is made of, as plain data.
 
-use crate::{Accel, Firmware, Screen};
+use crate::{Accel, Firmware, Node, Screen};
 
 /// The socket for QMP, in [`crate::IO`].
 pub const QMP_SOCKET: &str = "qmp.sock";
@@ -26,6 +26,8 @@ pub struct Machine {
     pub cpus: u32,
     /// Processors that it may have while it runs; not fewer.
     pub most_cpus: u32,
+    /// Its nodes, where its processors are on more than one of the host's.
+    pub nodes: Vec<Node>,
     /// Whether it has a disc with what cloud-init is told.
     pub seed: bool,
     /// How it comes to run an operating system.

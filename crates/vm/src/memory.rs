@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, os::fd::OwnedFd, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Call, Error, Qmp, Result};
+use crate::{Call, Error, Qmp, Result, vsock};
 
 /// Between two looks at how far it has come. QEMU's events cannot tell of what ended before one listens.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -43,7 +43,7 @@ pub async fn layout(qmp: &Qmp) -> Result<Layout> {
             let at = property(qmp, id, "scsi-id").await?;
             let at = at.as_u64().and_then(|at| u32::try_from(at).ok());
             layout.disks.insert(id.to_owned(), at.unwrap_or_default());
-        } else if ["child<virtio-net-pci>", "child<virtio-blk-pci>"].contains(&kind) {
+        } else if [vsock::KIND, "child<virtio-net-pci>", "child<virtio-blk-pci>"].contains(&kind) {
             let bus = property(qmp, id, "parent_bus").await?;
             let bus = bus.as_str().and_then(|path| path.rsplit('/').next());
             layout.cards.insert(id.to_owned(), bus.unwrap_or_default().to_owned());

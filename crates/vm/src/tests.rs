@@ -24,9 +24,13 @@ fn golden(name: &str, machine: &Machine) {
         text += &format!("\ndevice {}", device.path.display());
     }
     text.push('\n');
+    compare(name, &text);
+}
+
+pub(crate) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden").join(name);
     if env::var_os("MICROCLOUD_BLESS").is_some() {
-        fs::write(&path, &text).unwrap();
+        fs::write(&path, text).unwrap();
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "{}", path.display());
 }
@@ -41,6 +45,7 @@ fn machine() -> Machine {
         huge_pages: false,
         cpus: 2,
         most_cpus: 4,
+        nodes: Vec::new(),
         seed: false,
         tpm: true,
         boot: Boot::Firmware(Firmware::Uefi {
@@ -65,6 +70,14 @@ fn a_machine_that_boots_a_kernel_at_once() {
     let kernel =
         Machine { accel: Accel::Tcg, seed: true, tpm: false, boot, screen, extra, ..machine() };
     golden("kernel.txt", &kernel);
+}
+
+#[test]
+fn a_machine_on_two_nodes_of_the_host() {
+    let nodes = [(0, vec![0, 2]), (1, vec![1, 3])];
+    let nodes = nodes.map(|(host, cpus)| Node { host, cpus }).to_vec();
+    let memory = 1025 << 20;
+    golden("numa.txt", &Machine { nodes, memory, tpm: false, screen: Screen::None, ..machine() });
 }
 
 #[test]

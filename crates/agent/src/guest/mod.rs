@@ -11,6 +11,7 @@ mod route;
 mod shares;
 mod state;
 mod visitors;
+pub(crate) mod vsock;
 
 use std::{io, path::Path, sync::Arc};
 

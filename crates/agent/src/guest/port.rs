@@ -52,6 +52,9 @@ fn by_class(name: &str) -> Option<PathBuf> {
 /// Serves hosts on a port for ever: on this one, or on the one that is found. Within tokio.
 pub async fn run(path: Option<PathBuf>) -> ! {
     tokio::spawn(super::processors::attend());
+    if path.is_none() {
+        tokio::spawn(super::vsock::attend());
+    }
     loop {
         if let Some(path) = path.clone().or_else(find) {
             // It may have been unplugged, or another agent holds it.

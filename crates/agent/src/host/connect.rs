@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{net::UnixStream, sync::watch};
+use tokio::{net::UnixStream, sync::watch, task::spawn_blocking};
 
 use super::{Agent, call::Requests};
 use crate::{
     error::{Error, Result},
+    guest::vsock,
     handshake, limits,
 };
 
@@ -18,6 +19,16 @@ impl Agent {
     pub async fn connect(stream: UnixStream, timeout: Duration) -> Result<Agent> {
         let late = |_| Error::Late { call: "answer" };
         tokio::time::timeout(timeout, connect(stream)).await.map_err(late)?
+    }
+
+    /// The same by vsock, with the agent of a machine of that number. Only an agent that is there answers.
+    pub async fn connect_vsock(number: u32, timeout: Duration) -> Result<Agent> {
+        let opened = spawn_blocking(move || sys::connect_vsock(number, vsock::PORT)).await;
+        let stream = opened.ok().and_then(std::io::Result::ok).ok_or(Error::Gone)?;
+        // To tokio one stream of bytes is as another.
+        let stream = std::os::unix::net::UnixStream::from(stream);
+        let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+        Agent::connect(stream.map_err(|_| Error::Gone)?, timeout).await
     }
 }
 

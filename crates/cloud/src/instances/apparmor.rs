@@ -4,23 +4,29 @@ use std::path::PathBuf;
 
 use runtime::apparmor::{self, Features, Profile};
 
-use super::options::Typed;
+use super::{Kind, options::Typed};
 use crate::{Result, World, blocking::blocking};
 
 /// Loads an instance's profile and gives the label its processes get; `None` without AppArmor.
-pub(super) async fn load(world: &World, id: &str, typed: &Typed) -> Result<Option<String>> {
+pub(super) async fn load(
+    world: &World,
+    id: &str,
+    kind: Kind,
+    typed: &Typed,
+) -> Result<Option<String>> {
     if !world.host.apparmor {
         return Ok(None);
     }
     let (folder, name) = (folder(world), apparmor::profile_name(&world.tag, id));
     let security = &typed.options.security;
+    let machine = kind == Kind::VirtualMachine;
     let (privileged, nesting) = (security.privileged, security.nesting);
     let extra = typed.options.overrides.apparmor.clone().unwrap_or_default();
     blocking("load AppArmor profile", move || {
         let features = Features::probe();
-        let stacked = features.stacking && !privileged;
+        let stacked = features.stacking && !privileged && !machine;
         let (name, extra) = (name.as_str(), extra.as_str());
-        let profile = Profile { name, privileged, nesting, stacked, features, extra };
+        let profile = Profile { name, machine, privileged, nesting, stacked, features, extra };
         apparmor::load(&folder, &profile)?;
         Ok::<_, apparmor::Error>(Some(apparmor::label(name, stacked)))
     })

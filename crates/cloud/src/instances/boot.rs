@@ -122,7 +122,7 @@ impl<'a> Starting<'a> {
             root,
             run_dir: world.dirs.run(&id),
             log_dir: world.dirs.log(&id),
-            apparmor: super::apparmor::load(world, &id, typed).await?,
+            apparmor: super::apparmor::load(world, &id, Kind::Container, typed).await?,
             idmap: idmap(&world.host, typed, self.instance)?,
             mounts,
             devices,
@@ -260,6 +260,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
         runtime::cleanup(&run)
     })
     .await?;
+    machine::release(world, &id).await;
     devlxd::remove(&inside).map_err(Error::file("remove", &inside))?;
     super::apparmor::unload(world, &id).await
 }

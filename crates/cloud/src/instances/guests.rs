@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use options::device::Usb;
 use runtime::Monitor;
 use spec::InstanceSpec;
 use tokio::sync::watch;
@@ -60,6 +61,7 @@ struct Inner {
     qmp: OnceLock<vm::Qmp>,
     agent: Mutex<Option<agent::Agent>>,
     shares: Mutex<BTreeMap<String, agent::Share>>,
+    usb: Mutex<BTreeMap<String, Usb>>,
     trouble: Mutex<Option<Trouble>>,
     devlxd: GuestSide,
 }
@@ -84,6 +86,7 @@ impl Guest {
             qmp: OnceLock::new(),
             agent: Mutex::default(),
             shares: Mutex::default(),
+            usb: Mutex::default(),
             trouble: Mutex::default(),
             devlxd: GuestSide::default(),
         }))
@@ -134,6 +137,11 @@ impl Guest {
     /// The host's folders that a virtual machine has, by their devices.
     pub(crate) fn shares(&self) -> MutexGuard<'_, BTreeMap<String, agent::Share>> {
         self.0.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The USB devices that a virtual machine is to have, by its devices.
+    pub(crate) fn usb(&self) -> MutexGuard<'_, BTreeMap<String, Usb>> {
+        self.0.usb.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What keeps a virtual machine from going on.

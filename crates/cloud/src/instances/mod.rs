@@ -63,6 +63,7 @@ pub(crate) mod volatile;
 
 use guests::{Guest, Phase};
 pub use kind::Kind;
+pub use machine::PluggedIn;
 
 /// The instance of that name that is whole.
 pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance> {

@@ -8,7 +8,7 @@ use tasks::{Cx, Operation, Step, Task, step};
 use super::{
     Kind, boot, exit,
     guests::{After, Guest, Phase},
-    machine::memory,
+    machine::{self, memory},
     options::Typed,
     stop::{self, How},
 };
@@ -53,7 +53,7 @@ pub(crate) fn check(instance: &Instance, typed: &Typed) -> Result<()> {
         _ if !typed.options.migration_stateful => no(
             "migration.stateful=true is missing, which says that the machine's memory may be kept",
         ),
-        _ => Ok(()),
+        _ => machine::check_memory(typed),
     }
 }
 

@@ -79,6 +79,7 @@ pub const EXTENSIONS: &[&str] = &[
     "resources_system",
     "metadata_configuration",
     "tpm_device_type",
+    "pci_device_type",
     "profiles_all_projects",
     "networks_all_projects",
     "storage_volumes_all_projects",

@@ -28,7 +28,7 @@ pub(crate) fn now(world: &World) -> Troubles {
         }
     }
     if !world.host.apparmor {
-        let said = "containers are confined without AppArmor: the kernel has none, or apparmor_parser is missing";
+        let said = "instances are confined without AppArmor: the kernel has none, or apparmor_parser is missing";
         here(Kind::NoAppArmor, said.to_owned());
     }
     if let Some(said) = machines(&world.host.architecture, world.host.accel) {

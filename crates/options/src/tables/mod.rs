@@ -16,9 +16,12 @@ pub mod zfs;
 pub const TABLES: &[Table] = &[
     instance::InstanceOptions::TABLE,
     device::Disk::TABLE,
+    device::Gpu::TABLE,
     device::NicBridged::TABLE,
     device::NicP2p::TABLE,
+    device::Pci::TABLE,
     device::Tpm::TABLE,
+    device::Usb::TABLE,
     network::BridgeOptions::TABLE,
     lvm::LvmPoolOptions::TABLE,
     lvm::LvmVolumeOptions::TABLE,

@@ -62,14 +62,14 @@ fn cards_of_a_network_and_of_the_host() {
 fn what_is_missing_is_named() {
     let wrong = |pairs| parse(pairs).unwrap_err();
     assert_eq!(
-        wrong(&[("type", "gpu")]),
-        r#"invalid value "gpu" for "type": not supported yet; supported are disk, nic, tpm or none"#
+        wrong(&[("type", "infiniband")]),
+        r#"invalid value "infiniband" for "type": not supported yet; supported are disk, gpu, nic, pci, tpm, usb or none"#
     );
     assert_eq!(
         wrong(&[("type", "toaster")]),
-        r#"invalid value "toaster" for "type": disk, nic, tpm or none"#
+        r#"invalid value "toaster" for "type": disk, gpu, nic, pci, tpm, usb or none"#
     );
-    assert_eq!(wrong(&[]), r#""type" must be set: disk, nic, tpm or none"#);
+    assert_eq!(wrong(&[]), r#""type" must be set: disk, gpu, nic, pci, tpm, usb or none"#);
     assert_eq!(
         wrong(&[("type", "nic"), ("nictype", "macvlan"), ("parent", "eth0")]),
         r#"invalid value "macvlan" for "nictype": not supported yet; supported are bridged or p2p"#
@@ -81,6 +81,34 @@ fn what_is_missing_is_named() {
     assert_eq!(
         wrong(&[("type", "nic"), ("network", "n"), ("nictype", "bridged")]),
         r#""nictype" cannot be set together with network"#
+    );
+}
+
+#[test]
+fn devices_of_the_host() {
+    let pci = parse(&[("type", "pci"), ("address", "01:00.0")]).unwrap();
+    assert!(matches!(pci, Device::Pci(pci) if pci.address.unwrap().to_string() == "0000:01:00.0"));
+    let gpu = parse(&[("type", "gpu"), ("gputype", "physical"), ("vendorid", "10DE")]).unwrap();
+    assert!(matches!(gpu, Device::Gpu(gpu) if gpu.to_string() == "vendorid=10de"));
+    let usb = [("type", "usb"), ("vendorid", "0bda"), ("serial", "A b"), ("required", "true")];
+    let usb = parse(&usb).unwrap();
+    assert!(
+        matches!(usb, Device::Usb(usb) if usb.required && usb.to_string() == "vendorid=0bda serial=A b")
+    );
+
+    let wrong = |pairs: &[(&str, &str)]| parse(pairs).unwrap_err();
+    assert!(wrong(&[("type", "pci")]).contains(r#""address" must be set"#));
+    assert!(wrong(&[("type", "pci"), ("address", "eth0")]).contains("such as 0000:01:00.0"));
+    assert!(wrong(&[("type", "usb")]).contains(r#""vendorid" must be set"#));
+    assert!(wrong(&[("type", "usb"), ("vendorid", "bda")]).contains("four hexadecimal digits"));
+    let mdev = wrong(&[("type", "gpu"), ("gputype", "mdev")]);
+    assert!(mdev.contains("not supported yet; supported are physical"), "{mdev}");
+    let both = wrong(&[("type", "gpu"), ("pci", "01:00.0"), ("id", "0")]);
+    assert!(both.contains("together with id"), "{both}");
+    // A container's, which have none yet.
+    assert!(
+        wrong(&[("type", "usb"), ("vendorid", "0bda"), ("mode", "0660")])
+            .contains("not supported yet")
     );
 }
 

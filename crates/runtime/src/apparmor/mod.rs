@@ -1,4 +1,4 @@
-//! The AppArmor profile of a container: a second wall behind the user namespace, and the main one
+//! The AppArmor profile of a container, or of QEMU in one: a second wall behind the user namespace, and the main one
 //! around a privileged container.
 //!
 //! ```text
@@ -11,6 +11,7 @@
 //! Left out: profiles for helper programs of the host.
 
 mod features;
+mod machine;
 mod profile;
 
 use std::fs::{self, File, OpenOptions};

@@ -1,4 +1,4 @@
-//! The text of a profile (apparmor.d(5)).
+//! The text of a profile (apparmor.d(5)); the rules around QEMU are in `machine`.
 //!
 //! It allows all and then refuses what a container has no business with, because a system container
 //! runs any program there is. Signals and tracing end at its border. In an unprivileged container
@@ -7,13 +7,18 @@
 
 use std::fmt::Write;
 
-use super::features::{Abi, Features};
+use super::{
+    features::{Abi, Features},
+    machine,
+};
 
 /// What a profile depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile<'a> {
     /// Its name, see [`super::profile_name`].
     pub name: &'a str,
+    /// Is it around QEMU? Then what a container may do is of no matter.
+    pub machine: bool,
     /// Is the container's root the host's?
     pub privileged: bool,
     /// May it run containers of its own?
@@ -30,13 +35,7 @@ pub struct Profile<'a> {
 impl Profile<'_> {
     /// The whole file.
     pub fn text(&self) -> String {
-        let mut parts = vec![self.base()];
-        parts.push(REFUSED.to_owned());
-        if self.privileged {
-            parts.push(PRIVILEGED_REFUSED.to_owned());
-        }
-        parts.push(if self.stacked { self.stacking() } else { POLICY_REFUSED.to_owned() });
-        parts.push(self.mounts());
+        let mut parts = if self.machine { machine::rules(self) } else { self.container() };
         if !self.extra.trim().is_empty() {
             parts.push(format!("# raw.apparmor\n{}\n", self.extra.trim()));
         }
@@ -50,6 +49,17 @@ impl Profile<'_> {
         let body = indent(&parts.join("\n"));
         let head = "# Written by MicroCloud at each start of the instance.\n";
         format!("{head}{abi}\nprofile \"{}\" {flags} {{\n{body}}}\n", self.name)
+    }
+
+    fn container(&self) -> Vec<String> {
+        let mut parts = vec![self.base()];
+        parts.push(REFUSED.to_owned());
+        if self.privileged {
+            parts.push(PRIVILEGED_REFUSED.to_owned());
+        }
+        parts.push(if self.stacked { self.stacking() } else { POLICY_REFUSED.to_owned() });
+        parts.push(self.mounts());
+        parts
     }
 
     fn base(&self) -> String {
@@ -183,6 +193,7 @@ mod tests {
     fn profile(change: impl Fn(&mut Profile<'static>)) -> Profile<'static> {
         let mut profile = Profile {
             name: "microcloud-a1_default_web",
+            machine: false,
             privileged: false,
             nesting: false,
             stacked: false,
@@ -200,10 +211,12 @@ mod tests {
             profile.extra = "deny /secret r,\n";
         });
         let privileged = profile(|profile| profile.privileged = true);
+        let machine = profile(|profile| profile.machine = true);
         vec![
             (unprivileged, include_str!("golden/unprivileged.txt")),
             (nested, include_str!("golden/nested.txt")),
             (privileged, include_str!("golden/privileged.txt")),
+            (machine, include_str!("golden/machine.txt")),
         ]
     }
 

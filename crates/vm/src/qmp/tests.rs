@@ -8,7 +8,7 @@ use std::{fs::File, path::Path, process::Stdio, time::Duration};
 use serde_json::json;
 
 use super::*;
-use crate::{Disk, Layout, Manner, Medium, add_disk, remove_disk};
+use crate::{Disk, Layout, Manner, Medium, add_disk, add_usb, remove_disk, remove_usb, usb_there};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -18,7 +18,7 @@ fn qemu(folder: &Path) -> Option<Running> {
     let socket = folder.join("qmp.sock").display().to_string();
     let child = tokio::process::Command::new(QEMU)
         .args(["-S", "-nodefaults", "-display", "none", "-M", "q35", "-accel", "tcg", "-m", "32"])
-        .args(["-device", "virtio-scsi-pci,id=scsi"])
+        .args(["-device", "virtio-scsi-pci,id=scsi", "-device", "pcie-root-port,id=port0"])
         .args(["-qmp", &format!("unix:{socket},server=on,wait=off")])
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -96,4 +96,23 @@ async fn a_disk_comes_and_goes() {
         assert_eq!(qmp.call(Call::new("query-fdsets")).await.unwrap(), json!([]));
     }
     remove_disk(&qmp, "root").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_usb_device_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_running) = qemu(folder.path()) else { return };
+    let qmp = Qmp::connect(folder.path(), "qmp.sock", Duration::from_secs(20)).await.unwrap();
+    let path = folder.path().join("stick");
+    File::create(&path).unwrap();
+    for _ in 0..2 {
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        let error = add_usb(&qmp, "usb-1-4-dev-stick", file.into()).await.unwrap_err().to_string();
+        assert!(error.contains("failed to open host usb device /dev/fdset/"), "{error}");
+        assert_eq!(usb_there(&qmp).await.unwrap(), [""; 0]);
+        // QEMU forgets to close its own copy, and so keeps the set.
+        let sets = qmp.call(Call::new("query-fdsets")).await.unwrap();
+        assert!(sets.as_array().unwrap().iter().all(|set| set["fds"] == json!([])), "{sets}");
+    }
+    remove_usb(&qmp, "usb-1-4-dev-stick").await.unwrap();
 }

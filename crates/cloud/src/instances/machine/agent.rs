@@ -20,6 +20,8 @@ use crate::{
 
 /// How long one question for an answer stands; QEMU keeps it for an agent that is yet to come.
 const QUESTION: Duration = Duration::from_secs(3600);
+/// How long an agent that answered a moment ago may take.
+const QUICK: Duration = Duration::from_secs(5);
 /// Between two tries to open the port.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -39,6 +41,7 @@ pub(crate) fn attend(world: &World, guest: &Guest) {
 async fn keep(io: &Path, guest: &Guest, desk: Option<&Desk>) {
     loop {
         if let Some(agent) = connect(io).await {
+            let agent = by_vsock(guest).await.unwrap_or(agent);
             // A machine that was paused or resumed has the time it stopped at.
             if let Err(error) = agent.set_clock(SystemTime::now()).await {
                 tracing::debug!(name = guest.name(), %error, "the guest's clock");
@@ -51,6 +54,21 @@ async fn keep(io: &Path, guest: &Guest, desk: Option<&Desk>) {
             guest.devlxd().hush();
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The same agent past QEMU, where machine and agent have that.
+async fn by_vsock(guest: &Guest) -> Option<Agent> {
+    let number = vm::vsock_number(guest.qmp()?).await.ok().flatten()?;
+    match Agent::connect_vsock(number, QUICK).await {
+        Ok(agent) => {
+            tracing::debug!(name = guest.name(), number, "its agent is reached by vsock");
+            Some(agent)
+        }
+        Err(error) => {
+            tracing::debug!(name = guest.name(), %error, "its agent is not reached by vsock");
+            None
+        }
     }
 }
 

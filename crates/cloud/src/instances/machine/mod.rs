@@ -3,11 +3,12 @@
 //! ```text
 //! spec.rs   options and devices -> QEMU's arguments and what it sees, run by a monitor
 //! power.rs  QEMU waits ── disks and cards are plugged ── its first instruction
-//! agent.rs  the program in the guest that runs others and reaches its files
+//! agent.rs  the program in the guest that runs others and reaches its files; vsock.rs  a quicker way to it
 //! drive.rs  what brings the agent into the guest
 //! memory.rs what a machine was doing, kept on disk
 //! screen.rs what a viewer of its screen is connected with
 //! shares.rs folders of the host; tpm.rs  a chip that keeps secrets; beside.rs  the programs for both
+//! pci.rs    devices of the server that it has for itself, from its start on; usb.rs  those that come and go
 //! limits.rs its memory and processors while it runs; processors.rs  which of the host's
 //! trouble.rs what keeps one that runs from going on
 //! threads.rs QEMU's threads as the host counts them
@@ -22,6 +23,7 @@ mod drive;
 mod kit;
 pub(crate) mod limits;
 pub(crate) mod memory;
+mod pci;
 mod power;
 mod processors;
 pub(crate) mod screen;
@@ -32,8 +34,12 @@ mod swap;
 pub(crate) mod threads;
 mod tpm;
 pub(crate) mod trouble;
+mod usb;
+mod vsock;
 
+pub use self::usb::PluggedIn;
 pub(crate) use self::{
+    pci::release,
     power::{find_again, power_on, reach},
     swap::{grow_root, same_disks, swap},
 };
@@ -92,6 +98,10 @@ pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
             };
             return Err(Error::invalid("devices", format!("device \"{name}\": {why}")));
         }
+        if is_of_host(device) {
+            let why = format!("device \"{name}\": only virtual machines can have one yet");
+            return Err(Error::invalid("devices", why));
+        }
         if let Device::Disk(disk) = device
             && let Some(DiskSource::Drive(_)) = disk.origin()
         {
@@ -105,7 +115,27 @@ pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
 
 /// Fails when what a machine has from its start on is to come or go while it runs.
 pub(crate) fn check_swap(before: &Expanded, after: &Expanded) -> Result<()> {
-    tpm::stays(&Typed::parse(before)?, &Typed::parse(after)?)
+    let (before, after) = (Typed::parse(before)?, Typed::parse(after)?);
+    tpm::stays(&before, &after).and_then(|()| pci::stays(&before, &after))
+}
+
+/// Whether it is a device of the server that a machine has for itself.
+fn is_of_host(device: &Device) -> bool {
+    matches!(device, Device::Pci(_) | Device::Gpu(_) | Device::Usb(_))
+}
+
+/// Fails where what the machine does is in a device of the server, too, which nobody can ask what that is.
+pub(crate) fn check_memory(typed: &Typed) -> Result<()> {
+    match typed.devices.iter().find(|(_, device)| is_of_host(device)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let why = format!(
+                "device \"{name}\" is a device of this server: the memory of a machine that has one cannot be kept, \
+                 nor go elsewhere. Remove it first"
+            );
+            Err(Error::invalid("stateful", why))
+        }
+    }
 }
 
 /// The device of a machine's only disk; fails where it has others, which do not come along to another server while it

@@ -1,15 +1,15 @@
 //! The way from a QEMU that was executed to a machine's first instruction, and finding it again.
 
-use std::time::Duration;
+use std::{fs::File, os::fd::OwnedFd, time::Duration};
 
 use options::device::Device;
-use vm::{Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
+use vm::{Accel, Call, Card, Disk, Layout, Manner, QMP_SOCKET, Qmp};
 
 use super::{
     super::{boot::Starting, exit, guests::Guest, options::Typed},
-    drive, kit, memory,
+    drive, kit, memory, pci,
     processors::Processors,
-    shares, tpm,
+    shares, tpm, usb, vsock,
 };
 use crate::{
     Error, Result, World,
@@ -100,6 +100,11 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
         let at = At { boot: order.get(name).copied(), layout };
         plug_card(world, &qmp, name, port, at).await.map_err(|error| of_device(name, error))?;
     }
+    let goes_on = arrives.is_some() || instance.stateful;
+    let may_go = typed.options.migration_stateful;
+    vsock::plug(world, &qmp, &id, (goes_on, may_go), layout).await?;
+    pci::plug(world, guest, &qmp).await?;
+    usb::set(world, guest, &qmp, &typed).await?;
     if let Some(count) = layout.processors {
         vm::set_processors(&qmp, count).await?;
     }
@@ -169,7 +174,14 @@ pub(crate) async fn plug_card(
     let (tap, mtu) = port.tap(world).await?;
     let hwaddr = port.hwaddr().to_string();
     let At { boot, layout } = at;
-    Ok(vm::add_card(qmp, Card { name, tap, hwaddr: &hwaddr, mtu, boot, layout }).await?)
+    let vhost = vhost_net(world);
+    Ok(vm::add_card(qmp, Card { name, tap, vhost, hwaddr: &hwaddr, mtu, boot, layout }).await?)
+}
+
+/// What has the kernel move a card's packets, where it does. Without KVM QEMU is in the way of each anyway.
+fn vhost_net(world: &World) -> Option<OwnedFd> {
+    let open = || File::options().read(true).write(true).open("/dev/vhost-net").ok();
+    (world.host.accel == Accel::Kvm).then(open).flatten().map(OwnedFd::from)
 }
 
 /// The connection with a machine's QEMU, whether or not this daemon has one yet.
@@ -211,6 +223,7 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
     })?;
     if let Some(known) = known {
         let typed = Typed::parse(&known)?;
+        *guest.usb() = usb::of(&typed.devices);
         let all = shares::of(&typed.devices).into_iter();
         guest
             .shares()
@@ -225,7 +238,7 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
     Ok(status["status"] != "prelaunch")
 }
 
-fn of_device(device: &str, source: Error) -> Error {
+pub(super) fn of_device(device: &str, source: Error) -> Error {
     Error::Device { device: device.to_owned(), verb: "added", source: Box::new(source) }
 }
 

@@ -3,14 +3,14 @@
 //! A set, as `0-3`, binds each to one of these. A number lets QEMU run on all of the host, or of its nodes; with
 //! `limits.cpu.pin_strategy=auto` it is a set that the server picks.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use options::{CpuLimit, instance::PinStrategy};
 use rustix::{
     process::Pid,
     thread::{CpuSet, sched_setaffinity},
 };
-use vm::Qmp;
+use vm::{Node, Qmp};
 
 use super::{
     super::{guests::Guest, options::Typed, spec},
@@ -56,6 +56,29 @@ impl Processors {
         }
     }
 
+    /// The machine's nodes, where its processors are bound to some of more than one of the host's. Places for
+    /// further ones, up to `most`, are spread over them.
+    pub(super) fn nodes(&self, host: &BTreeMap<u32, Vec<u32>>, most: u32) -> Vec<Node> {
+        let bound = self.bound.iter().flatten().filter(|_| self.each);
+        let mut nodes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (cpu, on) in (0..).zip(bound) {
+            let Some((node, _)) = host.iter().find(|(_, cpus)| cpus.contains(on)) else {
+                return Vec::new();
+            };
+            nodes.entry(*node).or_default().push(cpu);
+        }
+        if nodes.len() < 2 {
+            return Vec::new();
+        }
+        let mut nodes: Vec<Node> =
+            nodes.into_iter().map(|(host, cpus)| Node { host, cpus }).collect();
+        let count = nodes.len();
+        for (place, at) in (self.count..most).zip((0..count).cycle()) {
+            nodes[at].cpus.push(place);
+        }
+        nodes
+    }
+
     /// The same as a set of the kernel's.
     pub(super) fn set(&self) -> Option<String> {
         self.bound.as_deref().map(spec::list)
@@ -97,4 +120,24 @@ fn add(set: &mut CpuSet, cpus: impl IntoIterator<Item = u32>) {
 
 fn bind_failed(thread: i32) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::file("bind the processor", Path::new(&format!("/proc/{thread}")))(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_has_the_nodes_that_its_processors_are_bound_to() {
+        let host = BTreeMap::from([(0, vec![0, 1, 4, 5]), (1, vec![2, 3, 6, 7])]);
+        let nodes = |bound: &[u32], each: bool| {
+            let count = u32::try_from(bound.len()).unwrap();
+            let all = Processors { count, bound: Some(bound.to_vec()), each }.nodes(&host, 6);
+            all.into_iter().map(|it| (it.host, it.cpus)).collect::<Vec<_>>()
+        };
+        assert_eq!(nodes(&[1, 2, 6], true), [(0, vec![0, 3, 5]), (1, vec![1, 2, 4])]);
+        // All on one, or anywhere: there is nothing to be told.
+        assert!(nodes(&[0, 1], true).is_empty());
+        assert!(nodes(&[0, 2], false).is_empty());
+        assert!(nodes(&[0, 99], true).is_empty());
+    }
 }

@@ -11,7 +11,7 @@ use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
 use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 
 use super::{
-    super::options::Typed,
+    super::{Kind, apparmor, options::Typed},
     memory::{Frame, Places, unreadable},
     processors::Processors,
 };
@@ -64,12 +64,16 @@ pub(crate) async fn resolve(
     if forget {
         note_forgotten(world, instance).await?;
     }
-    let (mounts, devices) = vm::confine(&machine, &folders);
+    let (mounts, mut devices) = vm::confine(&machine, &folders);
+    let passed = super::pci::take(world, &id, typed).await?;
+    let rlimits = super::pci::rlimits(&passed);
+    devices.extend(passed);
     let mut process = Process::init("/");
     process.argv = match arrives {
         Some(frame) => vm::adopted(&vm::command(&machine), &frame.argv)
             .map_err(|why| Error::invalid("migration", why))?,
         None if instance.stateful => {
+            super::check_memory(typed)?;
             former(world, instance, machine.tpm).await.map_err(unreadable(instance))?
         }
         None => vm::command(&machine),
@@ -81,6 +85,8 @@ pub(crate) async fn resolve(
         idmap: Some(world.host.ids_shared),
         mounts: mounts.into_iter().map(|mount| Mount { recursive: false, ..mount }).collect(),
         devices,
+        rlimits,
+        apparmor: apparmor::load(world, &id, Kind::VirtualMachine, typed).await?,
         limits: limits(&Processors::of(world, (&instance.project, &instance.name), typed)),
         run_dir: world.dirs.run(&id),
         log_dir: world.dirs.log(&id),
@@ -125,6 +131,8 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
             "it runs in QEMU's translator, some ten times slower: /dev/kvm is missing here, or emulates"
         );
     }
+    let processors = Processors::of(world, (&instance.project, &instance.name), typed);
+    let most_cpus = u32::try_from(world.host.cpus.len()).unwrap_or(u32::MAX);
     let machine = Machine {
         name: instance.name.clone(),
         uuid: instance.config.get("volatile.uuid").unwrap_or_default().to_owned(),
@@ -132,8 +140,9 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         accel: world.host.accel,
         memory: super::memory_of(world, typed),
         huge_pages: options.limits.memory_hugepages,
-        cpus: Processors::of(world, (&instance.project, &instance.name), typed).count,
-        most_cpus: u32::try_from(world.host.cpus.len()).unwrap_or(u32::MAX),
+        cpus: processors.count,
+        most_cpus,
+        nodes: processors.nodes(&world.host.nodes, most_cpus),
         seed: super::drive::has_seed(typed),
         tpm: super::tpm::of(&typed.devices).is_some(),
         boot: Boot::Firmware(Firmware::Bios),

@@ -11,9 +11,9 @@ use vm::Layout;
 
 use super::{
     super::{guests::Guest, options::Typed},
-    kit,
+    kit, pci,
     power::{self, At},
-    shares, tpm,
+    shares, tpm, usb,
 };
 use crate::{
     Error, Result, World, blocking::blocking, db::instances as rows, expand::Expanded, names,
@@ -49,8 +49,8 @@ pub(crate) async fn swap(
     let Some(qmp) = guest.qmp() else { return Ok(()) };
     let (project, name) = (guest.project(), guest.name());
     let id = names::instance_id(project, name);
-    let (old, new) = (Typed::parse(from)?, Typed::parse(to)?);
-    let (old, new) = (Side::of(world, &id, &old, from)?, Side::of(world, &id, &new, to)?);
+    let (was, is) = (Typed::parse(from)?, Typed::parse(to)?);
+    let (old, new) = (Side::of(world, &id, &was, from)?, Side::of(world, &id, &is, to)?);
     let Some(instance) = world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?
     else {
         return Ok(());
@@ -106,7 +106,7 @@ pub(crate) async fn swap(
         };
         added.map_err(|error| fault(device, "added", error))?;
     }
-    Ok(())
+    usb::set(world, guest, qmp, &is).await
 }
 
 /// Whether a disk is the same but for how much it may do. A root always is.
@@ -121,7 +121,7 @@ fn stays(old: &Disk, new: &Disk) -> bool {
 }
 
 /// Whether two machines have the same disks, folders left out, and of roots all but how much they may do; and the
-/// same chip.
+/// same chip and devices of the server.
 pub(crate) fn same_disks(before: &Typed, after: &Typed) -> bool {
     let disks = |typed: &'_ Typed| -> Vec<(String, Disk)> {
         let plain = |(name, device): (&String, &Device)| {
@@ -133,7 +133,11 @@ pub(crate) fn same_disks(before: &Typed, after: &Typed) -> bool {
     let same = |((name, disk), (other_name, other)): (&(String, Disk), &(String, Disk))| {
         name == other_name && stays(disk, other) && kit::rates(disk) == kit::rates(other)
     };
-    tpm::stays(before, after).is_ok() && old.len() == new.len() && old.iter().zip(&new).all(same)
+    tpm::stays(before, after).is_ok()
+        && pci::stays(before, after).is_ok()
+        && usb::same(before, after)
+        && old.len() == new.len()
+        && old.iter().zip(&new).all(same)
 }
 
 /// Lets a running machine see how large its root became; a container sees it by itself.

@@ -7,7 +7,7 @@ use std::{
 
 use options::{
     device::{Device, Disk, DiskSource, Nic},
-    project::{ManagedAccess, Restricted},
+    project::{Access, ManagedAccess, Restricted},
 };
 
 use super::restrictions::blocked;
@@ -22,10 +22,20 @@ pub(super) fn check(rules: &Restricted, devices: &BTreeMap<String, Device>) -> V
             Device::None | Device::Tpm(_) => Ok(()),
             Device::Disk(disk) => check_disk(rules, disk),
             Device::Nic(nic) => check_nic(rules, nic),
+            Device::Pci(_) => unless_blocked(rules.devices_pci, "a PCI device", "pci"),
+            Device::Gpu(_) => unless_blocked(rules.devices_gpu, "a graphics card", "gpu"),
+            Device::Usb(_) => unless_blocked(rules.devices_usb, "a USB device", "usb"),
         };
         verdict.map_err(|why| format!("device \"{name}\": {why}"))?;
     }
     Ok(())
+}
+
+fn unless_blocked(access: Access, what: &str, kind: &str) -> Verdict {
+    match access {
+        Access::Allow => Ok(()),
+        Access::Block => Err(blocked(what, &format!("restricted.devices.{kind}"))),
+    }
 }
 
 fn check_disk(rules: &Restricted, disk: &Disk) -> Verdict {

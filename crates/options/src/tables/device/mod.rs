@@ -1,22 +1,28 @@
 //! Options of devices: `type` decides, for network cards then `nictype` or `network`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Options, Problem, Problems, Raw, names};
 
 pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive};
+pub use gpu::Gpu;
 pub use nic::NicFilters;
 pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
+pub use pci::Pci;
 pub use tpm::Tpm;
+pub use usb::Usb;
 
 mod disk;
+mod gpu;
 mod nic;
 mod nic_bridged;
 mod nic_p2p;
+mod pci;
 mod tpm;
+mod usb;
 
 /// The devices of an instance or profile as they are on the wire, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +40,12 @@ pub enum Device {
     Nic(Box<Nic>),
     /// A chip that keeps secrets (TPM 2).
     Tpm(Tpm),
+    /// A PCI device of the host.
+    Pci(Pci),
+    /// A graphics card of the host.
+    Gpu(Gpu),
+    /// USB devices of the host.
+    Usb(Usb),
 }
 
 /// A network card, parsed.
@@ -45,21 +57,13 @@ pub enum Nic {
     P2p(NicP2p),
 }
 
-const TYPES: &str = "disk, nic, tpm or none";
+const TYPES: &str = "disk, gpu, nic, pci, tpm, usb or none";
 const NIC_TYPES: &str = "bridged or p2p";
 
 /// Types of devices that LXD has beside ours.
-const TYPES_NOT_YET: [&str; 9] = [
-    "gpu",
-    "infiniband",
-    "pci",
-    "proxy",
-    "unix-block",
-    "unix-char",
-    "unix-hotplug",
-    "usb",
-    "unix-usb",
-];
+const TYPES_NOT_YET: [&str; 5] = ["infiniband", "proxy", "unix-block", "unix-char", "unix-hotplug"];
+/// Kinds of graphics cards that LXD has beside whole ones.
+const GPU_TYPES_NOT_YET: [&str; 3] = ["mdev", "mig", "sriov"];
 /// Types of network cards that LXD has beside ours.
 const NIC_TYPES_NOT_YET: [&str; 6] = ["ipvlan", "macvlan", "ovn", "physical", "routed", "sriov"];
 
@@ -72,6 +76,9 @@ impl Device {
             Some("disk") => Disk::parse(&options).map(|disk| Self::Disk(Box::new(disk))),
             Some("nic") => Nic::parse(&options).map(|nic| Self::Nic(Box::new(nic))),
             Some("tpm") => Tpm::parse(&options).map(Self::Tpm),
+            Some("pci") => Pci::parse(&options).map(Self::Pci),
+            Some("gpu") => gpu(&options).map(Self::Gpu),
+            Some("usb") => Usb::parse(&options).map(Self::Usb),
             Some(other) => Err(wrong_type("type", other, &TYPES_NOT_YET, TYPES)),
             None => Err(Problem::missing("type", TYPES).into()),
         }
@@ -170,7 +177,9 @@ fn clashes(devices: &BTreeMap<String, Device>) -> Vec<Problem> {
 /// What of a device can be there only once in an instance.
 fn place(device: &Device) -> Option<(&'static str, String)> {
     let interface = match device {
-        Device::None | Device::Tpm(_) => return None,
+        Device::None | Device::Tpm(_) | Device::Pci(_) | Device::Gpu(_) | Device::Usb(_) => {
+            return None;
+        }
         Device::Disk(disk) => return Some(("path", disk.path.as_ref()?.to_string())),
         Device::Nic(nic) => match nic.as_ref() {
             Nic::Bridged(card) => &card.name,
@@ -178,6 +187,20 @@ fn place(device: &Device) -> Option<(&'static str, String)> {
         },
     };
     Some(("name", interface.as_ref()?.to_string()))
+}
+
+/// A graphics card is whole, or a part of one.
+fn gpu(options: &Raw) -> Result<Gpu, Problems> {
+    match options.get("gputype") {
+        None | Some("physical") => Gpu::parse(&without(options, "gputype")),
+        Some(other) => Err(wrong_type("gputype", other, &GPU_TYPES_NOT_YET, "physical")),
+    }
+}
+
+/// Writes the keys that are set, as they are set.
+fn told(f: &mut fmt::Formatter<'_>, keys: &[(&str, Option<String>)]) -> fmt::Result {
+    let set = keys.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+    f.write_str(&set.collect::<Vec<_>>().join(" "))
 }
 
 fn without(raw: &Raw, key: &str) -> Raw {

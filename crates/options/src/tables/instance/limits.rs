@@ -12,7 +12,8 @@ pub struct Limits {
     /// Processors that the instance sees.
     ///
     /// A number lets the server pick and balance them; ranges such as `0-3,5` pin the instance to
-    /// these.
+    /// these. A virtual machine that is pinned to processors of several NUMA nodes has as many nodes,
+    /// each with its part of the memory.
     #[option(key = "limits.cpu", default_text = "all")]
     pub cpu: Option<CpuLimit>,
     /// NUMA nodes whose processors the instance may run on.
