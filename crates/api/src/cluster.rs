@@ -30,6 +30,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<ClusterJoin, _>(join)
         .sync::<ClusterBegin, _>(begin)
         .sync::<ClusterLeave, _>(leave)
+        .background::<ClusterMemberStateSet, _>(set_state)
+        .background::<ClusterInstanceReturn, _>(give_back)
+        .background::<ClusterInstanceReceive, _>(receive)
         .raw::<ClusterStore, _>(store)
 }
 
@@ -136,6 +139,24 @@ async fn leave(call: Call<ClusterLeave>) -> Result<Empty> {
     from(&call)?;
     cluster::leave(&call.world).await?;
     Ok(Empty {})
+}
+
+async fn set_state(call: Call<ClusterMemberStateSet>) -> Result<Operation> {
+    Ok(cluster::set_state(&call.world, &call.caller, call.path("name"), &call.body)?)
+}
+
+/// An instance goes to the member that asks.
+async fn give_back(call: Call<ClusterInstanceReturn>) -> Result<Operation> {
+    let to = from(&call)?;
+    let Call { world, caller, body, .. } = call;
+    Ok(cluster::give_back(&world, &caller, to, body)?)
+}
+
+/// An instance comes from the member that asks.
+async fn receive(call: Call<ClusterInstanceReceive>) -> Result<Operation> {
+    from(&call)?;
+    let Call { world, caller, body, .. } = call;
+    Ok(cloud::instances::migrate::from_member(&world, &caller, body)?)
 }
 
 /// The member that asks.

@@ -106,6 +106,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         )
         | E::Cancelled(_)
         | E::NoCluster
+        | E::Evacuation { .. }
         | E::InCluster { .. }
         | E::NotEmpty { .. }
         | E::Image(_) => StatusCode::BAD_REQUEST,
@@ -116,7 +117,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,
             status => status,
         },
-        E::Unavailable { .. } | E::Silent { .. } | E::NoPlace { .. } => {
+        E::Unavailable { .. } | E::Silent { .. } | E::NoPlace { .. } | E::Elsewhere { .. } => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,

@@ -4,7 +4,8 @@
 //! client ──> this member ── whose? ──> here: the routes
 //!                             └──> another: the same request, for the same caller; bodies and websockets stream
 //! ```
-//! Members ask each other once: what comes from one is answered here.
+//! Members ask each other once: what comes from one is answered here. Only an instance may have gone on to a third
+//! meanwhile, which the one that asks does not know yet: that is asked in turn, once.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -42,10 +43,14 @@ pub(crate) async fn forward(
     if !world.is_open() && !request.uri().path().starts_with("/internal/cluster/") {
         return Error::Starting.into_response();
     }
-    if !world.is_clustered() || peer.member(&world).is_some() {
+    if !world.is_clustered() {
         return next.run(request).await;
     }
-    match whose(&world, request).await {
+    let found = match peer.member(&world) {
+        None => whose(&world, request).await,
+        Some(_) => went_on(&world, request),
+    };
+    match found {
         Ok((None, request)) => next.run(request).await,
         Ok((Some(place), request)) => match send(&world, &peer, &place, request).await {
             Ok(response) => response,
@@ -55,18 +60,40 @@ pub(crate) async fn forward(
     }
 }
 
+/// The mark of a request that was sent on by a member that was asked by another.
+const AGAIN: &str = "x-microcloud-again";
+
+/// Where an instance is by now that another member seeks here.
+fn went_on(world: &World, mut request: Request) -> Result<(Option<Place>, Request)> {
+    let of_instance = |asked: &Asked| asked.path.len() > 2 && INSTANCES.contains(&&*asked.path[1]);
+    let asked = asked(&request).filter(of_instance);
+    let Some(asked) = asked.filter(|_| !request.headers().contains_key(AGAIN)) else {
+        return Ok((None, request));
+    };
+    let place = cluster::whose(world, &asked)?;
+    request.headers_mut().insert(AGAIN, HeaderValue::from_static("1"));
+    Ok((place, request))
+}
+
+/// What instances are called in addresses.
+const INSTANCES: [&str; 3] = ["instances", "containers", "virtual-machines"];
+
 async fn whose(world: &World, request: Request) -> Result<(Option<Place>, Request)> {
-    let query = Query::<BTreeMap<String, String>>::try_from_uri(request.uri());
     // One that cannot be read is refused by its route.
-    let Ok(Query(query)) = query else { return Ok((None, request)) };
+    let Some(asked) = asked(&request) else { return Ok((None, request)) };
+    if asked.makes && asked.path.len() == 2 && INSTANCES.contains(&&*asked.path[1]) {
+        return place_new(world, &asked.query, request).await;
+    }
+    Ok((cluster::whose(world, &asked)?, request))
+}
+
+/// A request's address, taken apart.
+fn asked(request: &Request) -> Option<Asked> {
+    let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(request.uri()).ok()?;
     let path = request.uri().path().trim_matches('/').split('/').map(decoded).collect();
     let makes = request.method() == Method::POST;
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    let asked = Asked { looks, makes, path, query: &query };
-    if makes && asked.path.len() == 2 && ["instances", "containers"].contains(&&*asked.path[1]) {
-        return place_new(world, &query, request).await;
-    }
-    Ok((cluster::whose(world, &asked)?, request))
+    Some(Asked { looks, makes, path, query })
 }
 
 /// Where a new instance goes; what is copied says so in the body.

@@ -142,6 +142,20 @@ pub enum Error {
         /// How many others.
         more: usize,
     },
+    /// Another member has an instance by now.
+    #[error("instance \"{name}\" is on member \"{member}\" by now: ask again")]
+    Elsewhere {
+        /// The instance.
+        name: String,
+        /// The member.
+        member: String,
+    },
+    /// A member could not be emptied, or not all came back.
+    #[error("not all went: {said}")]
+    Evacuation {
+        /// The instances that did not, and why.
+        said: String,
+    },
     /// No member can take an instance.
     #[error("no member that is there takes new instances of architecture \"{architecture}\"")]
     NoPlace {

@@ -123,6 +123,39 @@ api! {
         pub server_name: String,
     }
 
+    /// What is to become of a member, for maintenance.
+    pub struct ClusterMemberStatePost {
+        /// `evacuate` or `restore`.
+        pub action: String,
+        /// What happens to its instances, in place of their `cluster.evacuate`; empty leaves it to them.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub mode: String,
+    }
+
+    /// An instance is to go to the member that asks, and run there if it runs (between members only).
+    pub struct ClusterInstancesPut {
+        /// Its project.
+        pub project: String,
+        /// Its name.
+        pub name: String,
+    }
+
+    /// An instance is to come from the member that asks (between members only).
+    pub struct ClusterInstancesPost {
+        /// Its project.
+        pub project: String,
+        /// Its name.
+        pub name: String,
+        /// The name that it is to have.
+        pub new_name: String,
+        /// The pool that is to have its root.
+        pub pool: String,
+        /// The number of the move.
+        pub number: String,
+        /// Whether it runs, and comes with its memory.
+        pub live: bool,
+    }
+
     /// A server asks to be let in (between members only).
     pub struct JoinPost {
         /// Secret of the token.

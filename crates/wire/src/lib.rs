@@ -55,9 +55,9 @@ pub use self::{
     },
     certificate::{Certificate, CertificateAddToken, CertificatePut, CertificatesPost},
     cluster::{
-        Cluster, ClusterCertificatePut, ClusterMember, ClusterMemberConfigKey,
-        ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost,
-        ClusterPut, JoinPost, Joined, JoinedMember,
+        Cluster, ClusterCertificatePut, ClusterInstancesPost, ClusterInstancesPut, ClusterMember,
+        ClusterMemberConfigKey, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut,
+        ClusterMemberStatePost, ClusterMembersPost, ClusterPut, JoinPost, Joined, JoinedMember,
     },
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},

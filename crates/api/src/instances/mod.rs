@@ -70,6 +70,14 @@ async fn create(RawCall { call, request }: RawCall<InstanceCreate>) -> Result<Re
             let operation = instances::migrate::receive(world, caller, project, post)?;
             return Ok(routes::accepted(&operation));
         }
+        let target =
+            call.query.target.as_deref().filter(|it| !it.is_empty() && !it.starts_with('@'));
+        if let Some(target) = target.filter(|it| world.is_clustered() && *it != world.me())
+            && post.source.r#type == "copy"
+        {
+            let copied = instances::migrate::copy_to_member(world, caller, project, post, target)?;
+            return Ok(routes::accepted(&copied));
+        }
         let (world, caller, project) = (world.clone(), caller.clone(), project.to_owned());
         let launched =
             async move { Ok(instances::launch::launch(&world, &caller, &project, post).await?) };
@@ -129,8 +137,9 @@ async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
     let (project, name) = (call.query.project(), call.path("name"));
     let to = &call.body;
     let target = call.query.target.as_deref().filter(|name| !name.is_empty());
-    if target.is_some_and(|name| name != call.world.me()) {
-        return Err(cloud::Error::Unsupported("a move of an instance to another member").into());
+    if let Some(target) = target.filter(|name| *name != call.world.me()) {
+        let of = (project, name);
+        return Ok(instances::migrate::to_member(&call.world, &call.caller, of, to, target)?);
     }
     if !to.pool.is_empty() || !(to.project.is_empty() || to.project == project) {
         let moved = instances::relocate::relocate(&call.world, &call.caller, project, name, to);

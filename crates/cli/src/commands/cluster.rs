@@ -6,11 +6,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use client::Answer;
 use serde_json::Value;
 use wire::{
-    ClusterMember, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost,
-    ClusterPut, ConfigMap, Empty, Operation, Timestamp,
+    ClusterMember, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut,
+    ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ConfigMap, Empty, Operation, Timestamp,
     endpoints::cluster::{
         ClusterGet, ClusterMemberCreate, ClusterMemberDelete, ClusterMemberGet,
-        ClusterMemberRename, ClusterMemberReplace, ClusterMembersList, ClusterReplace,
+        ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateSet, ClusterMembersList,
+        ClusterReplace,
     },
     query::{NoQuery, RemoveQuery},
 };
@@ -78,6 +79,19 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
+    /// Empty a member for maintenance: its instances go to others, or stop
+    Evacuate {
+        /// Member
+        name: String,
+        /// What happens to each, in place of its cluster.evacuate: auto, live-migrate, migrate or stop
+        #[arg(long, default_value = "")]
+        action: String,
+    },
+    /// Bring back what was on a member before it was evacuated
+    Restore {
+        /// Member
+        name: String,
+    },
     #[command(flatten)]
     Settings(Settings),
 }
@@ -119,10 +133,26 @@ impl Cluster {
                 cx.client.call::<ClusterMemberDelete>(&path, &query, &Empty {}).await?;
                 cx.say(format!("Member {name} removed"));
             }
+            Verb::Evacuate { name, action } => {
+                set_state(cx, &name, "evacuate", action).await?;
+                cx.say(format!(
+                    "Member {name} is empty; bring all back: microcloud cluster restore {name}"
+                ));
+            }
+            Verb::Restore { name } => {
+                set_state(cx, &name, "restore", String::new()).await?;
+                cx.say(format!("Member {name} has its instances again"));
+            }
             Verb::Settings(verb) => verb.run::<Members>(cx).await?,
         }
         Ok(OK)
     }
+}
+
+async fn set_state(cx: &Context, name: &str, action: &str, mode: String) -> Result<()> {
+    let post = ClusterMemberStatePost { action: action.to_owned(), mode };
+    let begun = cx.client.call::<ClusterMemberStateSet>(&[name], &NoQuery {}, &post).await?;
+    cx.finish(&begun).await.map(drop)
 }
 
 /// Makes this server a member of a cluster.

@@ -44,6 +44,9 @@ pub(crate) struct Copy {
     /// Storage pool for the copy
     #[arg(short, long)]
     storage: Option<String>,
+    /// Member of the cluster for the copy
+    #[arg(long, value_name = "MEMBER")]
+    target: Option<String>,
     /// Project for the copy
     #[arg(long, value_name = "PROJECT")]
     target_project: Option<String>,
@@ -52,8 +55,8 @@ pub(crate) struct Copy {
 impl Copy {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         let request = self.request(cx).await?;
-        let project = self.target_project.or_else(|| cx.project.clone());
-        let query = TargetQuery { project, target: None };
+        let project = self.target_project.clone().or_else(|| cx.project.clone());
+        let query = TargetQuery { project, target: self.target };
         let operation = cx.client.call::<InstanceCreate>(&[], &query, &request).await?;
         cx.finish(&operation).await?;
         if request.name.is_empty() {

@@ -1,6 +1,6 @@
 //! `move`.
 
-use wire::{InstancePost, endpoints::instances::InstanceRename};
+use wire::{InstancePost, endpoints::instances::InstanceRename, query::TargetQuery};
 
 use super::{OK, rename::Rename};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Moves an instance that is stopped: to another name, storage pool or project.
+/// Moves an instance: to another name, storage pool or project, or to another member of the cluster.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Move {
     /// Its name now; of a snapshot INSTANCE/SNAPSHOT, which can only be renamed
@@ -21,6 +21,9 @@ pub(crate) struct Move {
     /// Leave the snapshots behind: they are deleted
     #[arg(long)]
     instance_only: bool,
+    /// Member of the cluster to move to
+    #[arg(long, value_name = "MEMBER")]
+    target: Option<String>,
     /// Project to move to
     #[arg(long, value_name = "PROJECT")]
     target_project: Option<String>,
@@ -28,14 +31,17 @@ pub(crate) struct Move {
 
 impl Move {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        let new_name = match (self.new_name, &self.storage, &self.target_project) {
-            (Some(new_name), None, None) => {
+        let places = [&self.storage, &self.target_project, &self.target];
+        let new_name = match (self.new_name, places.into_iter().any(Option::is_some)) {
+            (Some(new_name), false) => {
                 return Rename { name: self.name, new_name }.run(cx).await;
             }
-            (None, None, None) => {
-                return Err(Error::Usage("a new name, --storage or --target-project is needed"));
+            (None, false) => {
+                return Err(Error::Usage(
+                    "a new name, --storage, --target-project or --target is needed",
+                ));
             }
-            (new_name, _, _) => new_name,
+            (new_name, true) => new_name,
         };
         let request = InstancePost {
             name: new_name.unwrap_or_else(|| self.name.clone()),
@@ -46,7 +52,8 @@ impl Move {
             ..InstancePost::default()
         };
         let path = [self.name.as_str()];
-        let operation = cx.client.call::<InstanceRename>(&path, &cx.target(), &request).await?;
+        let query = TargetQuery { target: self.target, ..cx.target() };
+        let operation = cx.client.call::<InstanceRename>(&path, &query, &request).await?;
         cx.finish(&operation).await?;
         Ok(OK)
     }

@@ -22,6 +22,7 @@ use crate::{
 mod admit;
 mod arrive;
 mod enable;
+mod evacuate;
 mod join;
 mod leave;
 mod links;
@@ -35,6 +36,7 @@ pub use self::{
     admit::{admit, begin},
     arrive::{arrive, await_leader},
     enable::enable,
+    evacuate::{give_back, set_state},
     join::{finish as finish_join, join},
     leave::{finish as finish_leave, leave, left, remove},
     links::{Links, PROTOCOL, Place},

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A request's address, taken apart.
-pub struct Asked<'a> {
+pub struct Asked {
     /// Whether it only looks.
     pub looks: bool,
     /// Whether it makes something.
@@ -21,10 +21,10 @@ pub struct Asked<'a> {
     /// The parts of its path, decoded.
     pub path: Vec<String>,
     /// What stands behind the `?`.
-    pub query: &'a BTreeMap<String, String>,
+    pub query: BTreeMap<String, String>,
 }
 
-impl Asked<'_> {
+impl Asked {
     fn named(&self, key: &str) -> Option<&str> {
         self.query.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -35,7 +35,7 @@ impl Asked<'_> {
 }
 
 /// The other member that is to answer; none when it is this one.
-pub fn whose(world: &World, asked: &Asked<'_>) -> Result<Option<Place>> {
+pub fn whose(world: &World, asked: &Asked) -> Result<Option<Place>> {
     let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
     if let ["1.0", "operations", id, ..] = path[..] {
         return Ok(other(world, id.parse().ok().and_then(|id| maker(&id))));
@@ -60,13 +60,16 @@ pub fn whose(world: &World, asked: &Asked<'_>) -> Result<Option<Place>> {
         ["1.0", "storage-pools", _, "volumes" | "buckets", ..] if asked.makes => {
             target(world, asked)?
         }
+        ["1.0", "cluster", "members", name, "state"] => Some(named(world, name)?),
+        // LXD's client names the member there too to which a thing goes, while another one moves it.
+        ["1.0", "events"] => None,
         _ if asked.looks => target(world, asked)?,
         _ => None,
     };
     Ok(other(world, id))
 }
 
-fn target(world: &World, asked: &Asked<'_>) -> Result<Option<MemberId>> {
+fn target(world: &World, asked: &Asked) -> Result<Option<MemberId>> {
     asked.named("target").map(|name| named(world, name)).transpose()
 }
 
@@ -88,7 +91,7 @@ fn member_id(db: &Read<'_>, name: Option<String>) -> Result<Option<MemberId>> {
 /// The member with that volume; this one, if it has one of that name.
 fn volume(
     db: &Read<'_>,
-    asked: &Asked<'_>,
+    asked: &Asked,
     pool: &str,
     kind: &str,
     name: &str,
@@ -104,7 +107,7 @@ fn volume(
     member_id(db, found.map(|row| row.member))
 }
 
-fn bucket(db: &Read<'_>, asked: &Asked<'_>, pool: &str, name: &str) -> Result<Option<MemberId>> {
+fn bucket(db: &Read<'_>, asked: &Asked, pool: &str, name: &str) -> Result<Option<MemberId>> {
     let project = crate::projects::find(db, asked.project())?;
     let home = project.home_of("features.storage.buckets");
     let found = buckets::of_pool(db, pool)?.into_iter();
@@ -140,15 +143,12 @@ pub async fn place_for_instance(
         None => None,
     };
     let wanted = wanted.filter(|name| !name.is_empty());
-    if let Some(name) = wanted.filter(|name| !name.starts_with('@')) {
-        let id = named(world, name)?;
-        if copied.is_some_and(|source| source != id) {
-            return Err(Error::Unsupported("a copy of an instance to another member"));
-        }
-        return Ok(other(world, Some(id)));
-    }
+    // A copy is made beside its source, and goes on from there.
     if copied.is_some() {
         return Ok(other(world, copied));
+    }
+    if let Some(name) = wanted.filter(|name| !name.starts_with('@')) {
+        return Ok(other(world, Some(named(world, name)?)));
     }
     let group = wanted.and_then(|name| name.strip_prefix('@'));
     let candidates = super::members::takers(world, group, architecture).await?;

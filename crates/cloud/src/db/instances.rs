@@ -123,12 +123,18 @@ pub fn all(db: &Read<'_>) -> store::Result<Vec<Instance>> {
 
 /// The instance of that name, whatever its state.
 pub fn get(db: &Read<'_>, project: &str, name: &str) -> store::Result<Option<Instance>> {
-    let found = db.query_one(
-        &format!("{COLUMNS} WHERE projects.name = ?1 AND instances.name = ?2"),
-        params![project, name],
-        read,
-    )?;
-    let Some(mut instance) = found else { return Ok(None) };
+    let sql = format!("{COLUMNS} WHERE projects.name = ?1 AND instances.name = ?2");
+    let found = db.query_one(&sql, params![project, name], read)?;
+    found.map(|instance| with_profiles(db, instance)).transpose()
+}
+
+/// The instance of that key, whatever its state.
+pub fn by_id(db: &Read<'_>, id: i64) -> store::Result<Option<Instance>> {
+    let found = db.query_one(&format!("{COLUMNS} WHERE instances.id = ?1"), params![id], read)?;
+    found.map(|instance| with_profiles(db, instance)).transpose()
+}
+
+fn with_profiles(db: &Read<'_>, mut instance: Instance) -> store::Result<Instance> {
     instance.profiles = db.query(
         "SELECT profiles.name FROM instances_profiles
          JOIN profiles ON profiles.id = instances_profiles.profile_id
@@ -136,7 +142,7 @@ pub fn get(db: &Read<'_>, project: &str, name: &str) -> store::Result<Option<Ins
         params![instance.id],
         |row| row.get(0),
     )?;
-    Ok(Some(instance))
+    Ok(instance)
 }
 
 /// Adds an instance with its profiles, which live in `profile_project`.
@@ -255,6 +261,12 @@ pub fn relocate(db: &mut Write<'_>, id: i64, project: &str, name: &str) -> store
              project_id = (SELECT id FROM projects WHERE name = ?2) WHERE id = ?1",
         params![id, project, name],
     )?;
+    Ok(())
+}
+
+/// Gives it to the member of that number.
+pub fn set_member(db: &mut Write<'_>, id: i64, member: store::MemberId) -> store::Result<()> {
+    db.execute("UPDATE instances SET member_id = ?2 WHERE id = ?1", params![id, member])?;
     Ok(())
 }
 

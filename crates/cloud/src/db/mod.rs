@@ -15,6 +15,7 @@ pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
 pub mod members;
+pub mod moves;
 pub mod networks;
 pub mod pools;
 pub mod profiles;
@@ -56,6 +57,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { level: 9, name: "warnings", sql: include_str!("../../schema/0009_warnings.sql") },
     Migration { level: 10, name: "cluster", sql: include_str!("../../schema/0010_cluster.sql") },
+    Migration { level: 11, name: "moves", sql: include_str!("../../schema/0011_moves.sql") },
 ];
 
 #[cfg(test)]

@@ -162,6 +162,12 @@ pub fn relocate(
     Ok(())
 }
 
+/// Gives a volume to the member of that number.
+pub fn set_member(db: &mut Write<'_>, id: i64, member: store::MemberId) -> store::Result<()> {
+    db.execute("UPDATE volumes SET member_id = ?2 WHERE id = ?1", params![id, member])?;
+    Ok(())
+}
+
 /// Deletes the row of an instance's volume; an absent one is Ok.
 pub fn delete(db: &mut Write<'_>, project: &str, kind: &str, name: &str) -> store::Result<()> {
     db.execute(

@@ -18,8 +18,14 @@ use super::{
     volatile,
 };
 use crate::{
-    Error, Host, Result, World, blocking::blocking, db::instances::Instance, devlxd,
-    expand::Expanded, names, networks::ports, volumes::attach,
+    Error, Host, Result, World,
+    blocking::blocking,
+    db::instances::{self as rows, Instance},
+    devlxd,
+    expand::Expanded,
+    names,
+    networks::ports,
+    volumes::attach,
 };
 
 /// What the steps of a start learn.
@@ -66,6 +72,7 @@ impl<'a> Starting<'a> {
                 key: "security.protection.start",
             });
         }
+        self.check_here()?;
         super::spec::check_nodes(&typed.options.limits, &self.world.host)?;
         notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
         let world = self.world;
@@ -95,6 +102,18 @@ impl<'a> Starting<'a> {
         world.guests.hold(guest.clone());
         devlxd::apply(world, &guest, typed.options.security.devlxd);
         Ok(())
+    }
+
+    /// Fails when it was moved to another member between the request and now. One that arrives is about to come here.
+    fn check_here(&self) -> Result<()> {
+        let Instance { project, name, .. } = self.instance;
+        let row = self.world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?;
+        match row {
+            Some(row) if self.arrives.is_none() && row.member != self.world.me() => {
+                Err(Error::Elsewhere { name: row.name, member: row.member })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn container(

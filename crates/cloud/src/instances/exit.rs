@@ -81,6 +81,10 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let removal = guest.ports().lock().await;
     clear(world, &row, &expanded).await?;
     drop(removal);
+    if after == After::Elsewhere {
+        world.guests.end(guest);
+        return Ok(());
+    }
     // What would start again at once, were the machine not about to stop, starts again with it.
     let returns = after == After::NextBoot || (again && world.closing());
     if !returns {
@@ -111,10 +115,15 @@ async fn clear(world: &World, row: &Instance, expanded: &Expanded) -> Result<()>
     ended.and(ports).and(root)
 }
 
+/// Removes what ran of an instance that another member has; nothing there is Ok.
+pub(crate) async fn clear_unseen(world: &World, row: &Instance) -> Result<()> {
+    let expanded = world.store.read(|db| expand::expand(db, row))?;
+    clear(world, row, &expanded).await
+}
+
 /// The same for an exit that happened while no daemon ran.
 pub(crate) async fn settle_unseen(world: &World, row: &Instance) -> Result<()> {
-    let expanded = world.store.read(|db| expand::expand(db, row))?;
-    clear(world, row, &expanded).await?;
+    clear_unseen(world, row).await?;
     note_stopped(world, row).await?;
     let source = url::instance(&row.project, &row.name);
     world.tell(&Caller::default(), &row.project, "instance-shutdown", source);

@@ -44,6 +44,8 @@ pub enum After {
     Running,
     /// It starts again when the machine does, unless its options say something else.
     NextBoot,
+    /// Another member has it.
+    Elsewhere,
 }
 
 /// An instance that runs, or is about to.

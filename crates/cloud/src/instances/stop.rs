@@ -67,6 +67,32 @@ pub(crate) async fn end(world: &World, guest: &Guest, how: How) -> Result<()> {
     Err(Error::Timeout { name: guest.name().to_owned(), seconds })
 }
 
+/// How long what follows a kill may take.
+const KILLED: Duration = Duration::from_secs(30);
+
+/// Stops a guest: asks it, then kills it.
+pub(crate) async fn surely(world: &World, guest: &Guest, timeout: Duration) -> Result<()> {
+    let (project, name) = (guest.project(), guest.name());
+    let asked = How { force: false, timeout: Some(timeout), again: false };
+    guest.set_after_unsaid(After::Stopped);
+    if guest.phase() != Phase::Starting {
+        match end(world, guest, asked).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(project, name, error = %tasks::chain(&error), "it is killed")
+            }
+        }
+    }
+    // One that ends just now cannot be killed any more: its end is waited for all the same.
+    if let Err(error) = end(world, guest, How { force: true, ..asked }).await {
+        tracing::debug!(project, name, error = %tasks::chain(&error), "kill");
+    }
+    match within(Some(KILLED), guest.gone()).await {
+        true => Ok(()),
+        false => Err(Error::Timeout { name: name.to_owned(), seconds: KILLED.as_secs() }),
+    }
+}
+
 /// Kills it. The kernel takes tens of milliseconds to end its processes and as many to remove a link:
 /// both go on at once. What goes wrong with the links comes up again when all is cleared.
 async fn kill(world: &World, guest: &Guest) -> Result<()> {

@@ -8,6 +8,7 @@ mod copies;
 mod images;
 mod instances;
 mod machines;
+mod moves;
 mod networks;
 mod plug;
 mod pools;

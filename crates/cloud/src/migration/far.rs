@@ -47,6 +47,19 @@ impl Far {
         Ok(Far { network, operation, control: secret("control")?, data: secret("fs")?, memory })
     }
 
+    /// An operation of another member of the cluster.
+    pub(crate) fn of_member(network: Network, operation: &wire::Operation) -> Result<Far> {
+        let secret =
+            |name: &str| operation.metadata.as_ref()?.get(name)?.as_str().map(str::to_owned);
+        let id = operation.id.parse().ok();
+        match (id, secret("control"), secret("fs")) {
+            (Some(operation), Some(control), Some(data)) => {
+                Ok(Far { network, operation, control, data, memory: secret(MEMORY) })
+            }
+            _ => Err(Error::BrokenOff),
+        }
+    }
+
     /// Connects the websockets.
     pub(super) async fn connect(&self, what: What) -> Result<Link> {
         let client = Client::remote(self.network.clone());

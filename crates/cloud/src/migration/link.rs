@@ -93,6 +93,13 @@ impl Link {
         Link { control, data, memory, heard: VecDeque::new() }
     }
 
+    /// Two ends joined, for what stands still.
+    #[cfg(test)]
+    pub(crate) fn pair() -> (Link, Link) {
+        let [(control, their_control), (data, their_data)] = [Socket::pair(), Socket::pair()];
+        (Link::new(control, data, None), Link::new(their_control, their_data, None))
+    }
+
     /// The websockets of disk and memory, for whoever carries both.
     pub(crate) fn streams(&mut self) -> Result<[Socket; 2]> {
         let memory = self.memory.take().ok_or(Error::BrokenOff)?;

@@ -10,6 +10,9 @@
 //! fs        a backup, then NBD between the two QEMUs
 //! criu      source's QEMU: its memory
 //! ```
+//! Between members of one cluster, where the row goes along, the file is followed by those of the instance's backups:
+//! `kept` (name, size) and that many bytes each, then `all`.
+//!
 //! Who is at work says `working` meanwhile; who gives up says `failed` and why. Each end may be the one that
 //! connects, and a client may carry both websockets between them: neither end sees a difference. The verbs that
 //! talk so are in `instances/migrate`.
@@ -58,6 +61,10 @@ pub(crate) enum Said {
         #[serde(default)]
         machine: Option<Frame>,
     },
+    /// The source, to another member: a file of a backup of it that is kept.
+    Kept { name: String, size: u64 },
+    /// The source, to another member: that was all.
+    All,
     /// The target: it can take disk and memory.
     Waiting,
     /// The source: its guest stands still, and all of it was sent. It never runs there again unless the target

@@ -37,6 +37,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::backups::Import>()
         .register::<instances::migrate::Arrive>()
         .register::<instances::migrate::Depart>()
+        .register::<instances::migrate::Leave>()
         .register::<instances::snapshots::Take>()
         .register::<instances::snapshots::Delete>()
         .register::<instances::snapshots::Rename>()

@@ -15,7 +15,10 @@ use spec::InstanceSpec;
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    db::instances::{self as rows, Instance, Made},
+    db::{
+        instances::{self as rows, Instance, Made},
+        members,
+    },
     devlxd, expand,
     instances::{
         boot, exit,
@@ -61,7 +64,16 @@ pub(crate) async fn find(world: &World) -> Autostart {
         }
     }
     due.sort_by_key(|due| Reverse(due.priority));
+    if is_evacuated(world) {
+        due.clear();
+    }
     Autostart { due, booted }
+}
+
+/// Whether nothing is to start here until the member is restored.
+fn is_evacuated(world: &World) -> bool {
+    let own = world.store.read(crate::cluster::own);
+    own.is_ok_and(|member| member.part == members::Part::Evacuated)
 }
 
 /// Holds an instance again that was recovered, if it still runs.

@@ -18,14 +18,12 @@ use crate::{
     expand,
     instances::{
         self,
-        guests::{After, Guest, Phase},
+        guests::{After, Guest},
         options::Typed,
-        stop::{self, How},
+        stop,
     },
 };
 
-/// How long what follows a kill may take.
-const KILLED: Duration = Duration::from_secs(30);
 /// How often it looks again: a task that is not waited for may start an instance meanwhile.
 const ROUNDS: usize = 3;
 /// What an instance whose options cannot be read gets: what `boot.*` is when nothing is set.
@@ -112,22 +110,9 @@ fn waves<T>(all: impl Iterator<Item = (i32, T)>) -> impl Iterator<Item = Vec<T>>
 /// Stops one: asks it, then kills it.
 async fn leave_now(world: &World, guest: &Guest, timeout: Duration) {
     guest.set_after_unsaid(After::NextBoot);
-    let (project, name) = (guest.project(), guest.name());
-    let asked = How { force: false, timeout: Some(timeout), again: false };
-    if guest.phase() != Phase::Starting {
-        match stop::end(world, guest, asked).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(project, name, error = %tasks::chain(&error), "it is killed")
-            }
-        }
-    }
-    // One that ends just now cannot be killed any more: its end is waited for all the same.
-    if let Err(error) = stop::end(world, guest, How { force: true, ..asked }).await {
-        tracing::debug!(project, name, error = %tasks::chain(&error), "kill");
-    }
-    if tokio::time::timeout(KILLED, guest.gone()).await.is_err() {
-        tracing::error!(project, name, "it does not end");
+    if let Err(error) = stop::surely(world, guest, timeout).await {
+        let (project, name) = (guest.project(), guest.name());
+        tracing::error!(project, name, error = %tasks::chain(&error), "it does not end");
     }
 }
 

@@ -106,6 +106,8 @@ pub const EXTENSIONS: &[&str] = &[
     "clustering_failure_domains",
     "clustering_description",
     "clustering_config",
+    "clustering_evacuation",
+    "clustering_evacuate_mode",
     "certificate_update",
     "certificate_project",
     "certificate_token",

@@ -44,14 +44,7 @@ pub async fn check<T: Task, O: PartialEq + Debug>(
     task: impl Fn() -> T,
     observe: impl AsyncFn(&T::World) -> O,
 ) {
-    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
-    laws.undisturbed().await;
-    if laws.broken.is_empty() {
-        laws.failures().await;
-        laws.repeats().await;
-        laws.crashes().await;
-    }
-    judge::<T>(&laws.broken);
+    check_decided(usize::MAX, world, task, observe).await;
 }
 
 /// Checks the laws of a task that can be asked for again and again until it comes to its end.
@@ -67,13 +60,30 @@ pub async fn check_repeatable<T: Task, O: PartialEq + Debug>(
     observe: impl AsyncFn(&T::World) -> O,
     sane: impl Fn(&O) -> Result<(), String>,
 ) {
-    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
+    let decides = usize::MAX;
+    let mut laws = Laws { world, task, observe, decides, seen: None, broken: Vec::new() };
     laws.undisturbed().await;
     if laws.broken.is_empty() {
         for faults in repeatable::<T>() {
             laws.again(&faults, &sane).await;
         }
     }
+    judge::<T>(&laws.broken);
+}
+
+/// Checks all laws of a task whose step of that number, counted from 0, leaves the decision to somebody else: once it
+/// has had its effect, the task can only follow. The rest as with [`check`].
+///
+/// # Panics
+/// When a law is broken, with the list of all that are.
+pub async fn check_decided<T: Task, O: PartialEq + Debug>(
+    decides: usize,
+    world: impl AsyncFn() -> Arc<T::World>,
+    task: impl Fn() -> T,
+    observe: impl AsyncFn(&T::World) -> O,
+) {
+    let mut laws = Laws { world, task, observe, decides, seen: None, broken: Vec::new() };
+    laws.all().await;
     judge::<T>(&laws.broken);
 }
 
@@ -87,7 +97,8 @@ pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
     task: impl Fn() -> T,
     observe: impl AsyncFn(&T::World) -> O,
 ) {
-    let mut laws = Laws { world, task, observe, seen: None, broken: Vec::new() };
+    let decides = usize::MAX;
+    let mut laws = Laws { world, task, observe, decides, seen: None, broken: Vec::new() };
     laws.undisturbed().await;
     if laws.broken.is_empty() {
         let twice = Faults { twice: true, ..Faults::default() };
@@ -95,7 +106,8 @@ pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
         for step in 0..steps::<T>() {
             let fail = Some(Fail::After(step));
             let faults = Faults { fail, ..Faults::default() };
-            laws.law(format!("fail {fail:?}"), faults, after_failure::<T>(step)).await;
+            let expect = laws.after_failure(Fail::After(step));
+            laws.law(format!("fail {fail:?}"), faults, expect).await;
         }
         laws.crash_around_writes(None, 1, false, Expect::Either).await;
     }
@@ -140,6 +152,8 @@ struct Laws<W, M, V, O> {
     world: W,
     task: M,
     observe: V,
+    /// The step that leaves the decision to somebody else.
+    decides: usize,
     /// The world before and after an undisturbed run.
     seen: Option<(O, O)>,
     broken: Vec<String>,
@@ -153,6 +167,15 @@ where
     V: AsyncFn(&T::World) -> O,
     O: PartialEq + Debug,
 {
+    async fn all(&mut self) {
+        self.undisturbed().await;
+        if self.broken.is_empty() {
+            self.failures().await;
+            self.repeats().await;
+            self.crashes().await;
+        }
+    }
+
     async fn undisturbed(&mut self) {
         let world = (self.world)().await;
         let before = (self.observe)(&world).await;
@@ -168,13 +191,14 @@ where
         for step in 0..steps::<T>() {
             for fail in [Fail::Before(step), Fail::After(step)] {
                 let faults = Faults { fail: Some(fail), ..Faults::default() };
-                self.law(format!("fail {fail:?}"), faults, after_failure::<T>(step)).await;
+                let expect = self.after_failure(fail);
+                self.law(format!("fail {fail:?}"), faults, expect).await;
                 let faults = Faults { fail: Some(fail), fail_undo: true, ..Faults::default() };
                 let name = format!("fail {fail:?}, undos too, then retry");
-                self.law(name, faults, after_failure::<T>(step)).await;
+                self.law(name, faults, expect).await;
             }
             let faults = Faults { cancel_before: Some(step), ..Faults::default() };
-            let late = step > no_return::<T>();
+            let late = step > no_return::<T>().min(self.decides);
             let expect = if late { Expect::Intended } else { Expect::Before };
             self.law(format!("cancel before step {step}"), faults, expect).await;
         }
@@ -186,7 +210,8 @@ where
         for step in 0..steps::<T>() {
             let faults = Faults { fail: Some(Fail::After(step)), ..twice.clone() };
             let name = format!("fail after step {step}, steps and undos twice");
-            self.law(name, faults, after_failure::<T>(step)).await;
+            let expect = self.after_failure(Fail::After(step));
+            self.law(name, faults, expect).await;
         }
     }
 
@@ -203,7 +228,8 @@ where
                 let fail = Some(Fail::After(step));
                 // A crash before the failure is noted lets a task that resumes go forward again.
                 let unwinds = T::AFTER_CRASH == AfterCrash::Unwind;
-                let expect = if unwinds { after_failure::<T>(step) } else { Expect::Either };
+                let expect = self.after_failure(Fail::After(step));
+                let expect = if unwinds { expect } else { Expect::Either };
                 // The journal's begin and a note for each step came before: without the failure yet,
                 // so those crashes were played above.
                 let first = step as u64 + 2;
@@ -234,6 +260,15 @@ where
                 }
             }
         }
+    }
+
+    /// What is left after a failure.
+    fn after_failure(&self, fail: Fail) -> Expect {
+        let intended = match fail {
+            Fail::Before(step) => step >= no_return::<T>() || step > self.decides,
+            Fail::After(step) => step >= no_return::<T>().min(self.decides),
+        };
+        if intended { Expect::Intended } else { Expect::Before }
     }
 
     /// Plays one scene in a fresh world, looks at what is left, and asks for the task again.
@@ -318,8 +353,4 @@ fn steps<T: Task>() -> usize {
 /// The first step that cannot be undone; the number of steps if all can.
 fn no_return<T: Task>() -> usize {
     T::steps().iter().position(|step| step.no_return).unwrap_or(steps::<T>())
-}
-
-fn after_failure<T: Task>(step: usize) -> Expect {
-    if step < no_return::<T>() { Expect::Before } else { Expect::Intended }
 }

@@ -1,8 +1,9 @@
 //! The cluster and its members; and beneath `/internal` what members say to each other.
 
 use crate::{
-    Cluster, ClusterMember, ClusterMemberPost, ClusterMemberPut, ClusterMembersPost, ClusterPut,
-    Empty, JoinPost, Joined, Listing, Operation, Patch,
+    Cluster, ClusterInstancesPost, ClusterInstancesPut, ClusterMember, ClusterMemberPost,
+    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, Empty, JoinPost,
+    Joined, Listing, Operation, Patch,
     endpoints::{
         Entity::Server as TheServer,
         Permission::{Can, Untrusted},
@@ -55,6 +56,18 @@ endpoints! {
 
     /// Tells a member that it is one no more.
     ClusterLeave: Post "/internal/cluster/leave" since "", needs Untrusted, Sync, NoQuery, Empty => Empty;
+
+    /// Empties a member for maintenance, or brings back what was there.
+    ClusterMemberStateSet: Post "/1.0/cluster/members/{name}/state" since "clustering_evacuation",
+        needs Can(Edit, TheServer), Async, NoQuery, ClusterMemberStatePost => Operation;
+
+    /// Gives an instance to the member that asks.
+    ClusterInstanceReturn: Put "/internal/cluster/instances" since "", needs Untrusted,
+        Async, NoQuery, ClusterInstancesPut => Operation;
+
+    /// Waits for an instance of another member.
+    ClusterInstanceReceive: Post "/internal/cluster/instances" since "", needs Untrusted,
+        Async, NoQuery, ClusterInstancesPost => Operation;
 
     /// The connection between two members' databases.
     ClusterStore: Get "/internal/cluster/store" since "", needs Untrusted, Raw, NoQuery, Empty => Empty;

@@ -18,7 +18,8 @@ use crate::{
         volumes,
     },
     expand,
-    instances::{copy, delete, machine, options::Typed, root::NewRoot},
+    instances::{copy, delete, machine, migrate::Moving, options::Typed, root::NewRoot},
+    networks::ports,
     projects::rules,
     url,
 };
@@ -35,6 +36,9 @@ pub(crate) struct Import {
     /// Whether streams of the driver are in it.
     #[serde(default)]
     optimized: bool,
+    /// The move by which it comes from another member: its rows are there already, and become this member's.
+    #[serde(default)]
+    moving: Option<Moving>,
 }
 
 impl Task for Import {
@@ -48,7 +52,7 @@ impl Task for Import {
             step("write rows", write_rows).undo(delete_rows),
             step("unpack root", root).undo(delete_root),
             step("unpack snapshots", kept).undo(delete_side),
-            step("mark rows as whole", whole),
+            step("mark rows as whole", whole).undo(end_move),
         ]
     }
 }
@@ -78,13 +82,50 @@ impl Import {
         let Draft { instance, snapshots, root } = drafted;
         let (caller, file) = (caller.clone(), file.to_owned());
         let optimized = index.optimized;
-        Ok(Import { caller, file, instance, snapshots, root, optimized })
+        Ok(Import { caller, file, instance, snapshots, root, optimized, moving: None })
     }
 
-    /// The row this task wrote, if it is there.
+    /// Of a file that another member sends, whose instance comes here: as `instance`, whose key is that of its row.
+    pub(crate) fn of_move(
+        world: &World,
+        caller: &Caller,
+        (moving, instance, pool): (Moving, Instance, &str),
+        (file, optimized): (&Path, bool),
+    ) -> Result<Import> {
+        let (snapshots, instance, root) = world.store.read(|db| {
+            let old = rows::by_id(db, moving.instance)?;
+            let old = old.ok_or_else(|| Error::not_found("instance", &instance.name))?;
+            let devices = copy::draft::in_pool(db, &instance, pool)?;
+            let instance = Instance { devices, ..instance.clone() };
+            let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
+            let (kind, of) = (instance.kind(), (&*instance.project, &*instance.name));
+            crate::instances::check_devices(db, kind, of, &typed)?;
+            let mut root = NewRoot::filled(db, kind, &typed)?;
+            if pool == crate::instances::snapshots::pool_of(db, &old.project, &old.name)? {
+                root.config = crate::instances::root::options_of(db, &old)?;
+            }
+            let snapshots = copy::draft::kept(db, &old, &instance.project, pool)?;
+            Ok::<_, Error>((snapshots, instance, root))
+        })?;
+        let (caller, file, moving) = (caller.clone(), file.to_owned(), Some(moving));
+        Ok(Import { caller, file, instance, snapshots, root, optimized, moving })
+    }
+
+    /// The row this task wrote, if it is there; of a move the instance's, as it becomes.
     pub(crate) fn own(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
-        let found = rows::get(db, &self.instance.project, &self.instance.name)?;
+        let Instance { project, name, devices, .. } = self.instance.clone();
+        if let Some(moving) = &self.moving {
+            let row = rows::by_id(db, moving.instance)?;
+            return Ok(row.map(|row| Instance { project, name, devices, ..row }));
+        }
+        let found = rows::get(db, &project, &name)?;
         Ok(found.filter(|row| row.created_at == self.instance.created_at))
+    }
+
+    /// The row whose files are half made, and may be deleted.
+    fn half(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
+        let (own, me) = (self.own(db)?, crate::cluster::own(db)?.name);
+        Ok(own.filter(|row| self.moving.is_none() || row.member != me))
     }
 
     /// The project and the name that it gets.
@@ -135,6 +176,9 @@ pub async fn import(
 /// The steps, which a machine that comes with its memory shares.
 impl Import {
     pub(crate) async fn write_rows(&self, world: &World) -> Result<()> {
+        if self.moving.is_some() {
+            return self.clear_place(world).await;
+        }
         let input = self.clone();
         let host = world.host.clone();
         let written = world.store.write(|db| {
@@ -161,6 +205,14 @@ impl Import {
     }
 
     pub(crate) async fn delete_rows(&self, world: &World) -> Result<()> {
+        if self.moving.is_some() {
+            self.clear_place(world).await?;
+            if let Some(row) = world.store.read(|db| self.half(db))? {
+                let kept = super::folder(&world.dirs, &row.project, &row.name);
+                backups::remove_all(&kept).await?;
+            }
+            return backups::remove(&self.file).await;
+        }
         let deleted = world.store.write(|db| {
             if let Some(row) = self.own(db)? {
                 volumes::delete(db, &row.project, &row.kind, &row.name)?;
@@ -170,6 +222,12 @@ impl Import {
         });
         deleted.await?;
         backups::remove(&self.file).await
+    }
+
+    /// Deletes what an earlier move that came to nothing may have left where it is to be.
+    async fn clear_place(&self, world: &World) -> Result<()> {
+        self.delete_side(world).await?;
+        self.delete_root(world).await
     }
 
     async fn unpacking(&self, world: &World, control: &Control) -> Result<Unpack> {
@@ -192,7 +250,7 @@ impl Import {
     }
 
     pub(crate) async fn delete_root(&self, world: &World) -> Result<()> {
-        match world.store.read(|db| self.own(db))? {
+        match world.store.read(|db| self.half(db))? {
             Some(row) => delete::delete_volume(world, &self.root.pool, &row).await,
             None => Ok(()),
         }
@@ -214,7 +272,7 @@ impl Import {
     }
 
     pub(crate) async fn delete_side(&self, world: &World) -> Result<()> {
-        match world.store.read(|db| self.own(db))? {
+        match world.store.read(|db| self.half(db))? {
             Some(_) => self.unpacking(world, &Control::none()).await?.delete_side().await,
             None => Ok(()),
         }
@@ -222,6 +280,13 @@ impl Import {
 
     pub(crate) async fn mark_whole(&self, world: &World) -> Result<()> {
         let (project, name) = (&self.instance.project, &self.instance.name);
+        if self.moving.is_some() {
+            self.take(world).await?;
+            backups::remove(&self.file).await?;
+            ports::tell_hosts(world).await?;
+            world.tell(&self.caller, project, "instance-updated", url::instance(project, name));
+            return Ok(());
+        }
         let marked = world.store.write(|db| match self.own(db)? {
             Some(_) => Ok(rows::set_made(db, project, name, Made::Ready)?),
             None => Err(Error::not_found("instance", name)),
@@ -230,6 +295,32 @@ impl Import {
         backups::remove(&self.file).await?;
         world.tell(&self.caller, project, "instance-created", url::instance(project, name));
         Ok(())
+    }
+
+    /// Whether it comes from another member.
+    pub(crate) fn moves(&self) -> bool {
+        self.moving.is_some()
+    }
+
+    /// Whether it came from another member, and is this one's now.
+    pub(crate) fn is_here(&self, world: &World) -> Result<bool> {
+        world.store.read(|db| Ok(self.moves() && self.half(db)?.is_none()))
+    }
+
+    /// Makes the rows of a move this member's. From then on the source deletes what it has.
+    pub(crate) async fn take(&self, world: &World) -> Result<()> {
+        match &self.moving {
+            Some(moving) => moving.take(world, &self.instance, &self.snapshots, &self.root).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the move; whether the instance is this member's then.
+    pub(crate) async fn end_move(&self, world: &World) -> Result<bool> {
+        match &self.moving {
+            Some(moving) => moving.end(world).await,
+            None => Ok(false),
+        }
     }
 }
 
@@ -259,6 +350,11 @@ async fn delete_side(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn whole(cx: &mut Cx<Import>) -> Result<()> {
     cx.input.mark_whole(&cx.world).await
+}
+
+/// What cannot be taken back stays: see [`Import::half`].
+async fn end_move(cx: &mut Cx<Import>) -> Result<()> {
+    cx.input.end_move(&cx.world).await.map(drop)
 }
 
 /// Makes an instance's files or its disk of a part of the file.

@@ -135,7 +135,7 @@ impl Source for Of {
 }
 
 /// Where the files of an instance's backups are.
-pub(super) fn folder(dirs: &Dirs, project: &str, instance: &str) -> PathBuf {
+pub(in crate::instances) fn folder(dirs: &Dirs, project: &str, instance: &str) -> PathBuf {
     dirs.backups("instances").join(names::instance_id(project, instance))
 }
 

@@ -4,7 +4,8 @@
 //! rows, a blank disk, snapshots ── QEMU waits ── its disk and memory come ── go ── it runs ── done
 //! ```
 //! The row is none of an instance that anybody sees until it runs. Before that all of it is undone when anything
-//! fails, also when this daemon ends; once it runs it only goes forward.
+//! fails, also when this daemon ends; once it runs it only goes forward. One that comes from another member of the
+//! cluster has its row already: that becomes this member's before it runs ([`super::moves`]).
 
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
@@ -60,7 +61,7 @@ impl Task for Arrive {
             step("unpack snapshots", kept).undo(delete_side),
             step("start monitor", monitor).undo(abandon),
             step("run init", release),
-            step("take over", take_over),
+            step("take over", take_over).undo(end_move),
             step("mark rows as whole", whole).point_of_no_return(),
         ]
     }
@@ -72,7 +73,7 @@ impl Arrive {
     }
 
     /// What its link is kept by.
-    pub(super) fn voyage(&self) -> Uuid {
+    pub(crate) fn voyage(&self) -> Uuid {
         self.voyage
     }
 
@@ -184,6 +185,9 @@ async fn take_over(cx: &mut Cx<Arrive>) -> Result<()> {
     if runs(cx).await? {
         return Ok(());
     }
+    if cx.input.import.is_here(&cx.world)? {
+        return go_on(cx).await;
+    }
     let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
     let taken = taken_over(cx, &mut voyage).await;
     // The source goes on with it before all is tidied up here.
@@ -217,6 +221,13 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
         }
     };
     cancellable(operation, arrived).await?;
+    if cx.input.import.moves() {
+        link.busy(cx.input.import.take(&cx.world)).await?;
+        go_on(cx).await?;
+        // It is this member's in any case. Who does not hear of it asks the database.
+        let _ = link.tell(&Said::Done).await;
+        return Ok(());
+    }
     if let Err(error) = qmp.call(Call::new("cont")).await {
         // It must not begin later: the source is about to be told to go on.
         boot::end(&cx.world, project, name).await?;
@@ -224,6 +235,20 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
     }
     // It runs. Who does not hear of it keeps it standing.
     let _ = link.tell(&Said::Done).await;
+    Ok(())
+}
+
+/// Lets one go on that is this member's: if it cannot, it is stopped here, as nobody else has it.
+async fn go_on(cx: &Cx<Arrive>) -> Result<()> {
+    let (project, name) = cx.input.name();
+    let went = match reached(cx).await? {
+        Some(qmp) => qmp.call(Call::new("cont")).await.map(drop).map_err(Error::from),
+        None => Err(Error::BrokenOff),
+    };
+    if let Err(error) = went {
+        tracing::error!(project, name, error = %tasks::chain(&error), "it does not go on here");
+        boot::end(&cx.world, project, name).await?;
+    }
     Ok(())
 }
 
@@ -235,6 +260,11 @@ async fn ends(world: &World, guest: &Guest) -> Result<(Stream, (OwnedFd, Stream)
     let (reader, writer) = std::io::pipe().map_err(unheard)?;
     let writer = Stream::new(writer.into()).map_err(unheard)?;
     Ok((Stream::new(stream.into()).map_err(unheard)?, (reader.into(), writer)))
+}
+
+/// After a failure: whether it comes here by itself no more.
+async fn end_move(cx: &mut Cx<Arrive>) -> Result<()> {
+    cx.input.import.end_move(&cx.world).await.map(drop)
 }
 
 async fn whole(cx: &mut Cx<Arrive>) -> Result<()> {

@@ -6,7 +6,7 @@
 //! ```
 //! Whatever fails before `go`, the machine runs on. From `go` on the other server may run it: it goes on here only if
 //! that server says that it failed. If nobody can tell, it stands still, with all its memory, until somebody says
-//! where it is to run.
+//! where it is to run. If the other server is a member of the same cluster, the database tells ([`super::moves`]).
 
 use std::{
     os::fd::OwnedFd,
@@ -21,7 +21,7 @@ use tokio::{net::UnixListener, sync::broadcast::Receiver, task::JoinSet};
 use uuid::Uuid;
 use vm::{Call, Event, Mirror, Moved, NBD_SOCKET, Qmp};
 
-use super::{cancellable, send, told, unheard};
+use super::{Moving, cancellable, moves, send, told, unheard};
 use crate::{
     Error, Result, World,
     backups::Source,
@@ -33,7 +33,7 @@ use crate::{
         guests::{After, Guest, Phase},
         machine::{self, memory::Frame},
         options::Typed,
-        start,
+        snapshots, start,
         stop::{self, How},
         streams::Stream,
         suspend,
@@ -47,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The note that another server may run it, in the machine's folder. It need not outlive the host: neither does
 /// the machine that stands still.
 const AWAY: &str = "away";
+/// What that becomes once the other server has said that it runs it.
+const GONE: &str = "gone";
 
 /// What is done to send it.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +58,9 @@ pub(crate) struct Depart {
     disk: String,
     without_snapshots: bool,
     voyage: Uuid,
+    /// Where the other server is a member of the same cluster, and the row goes there: the move, and the pool here.
+    #[serde(default)]
+    moving: Option<(Moving, String)>,
 }
 
 /// What the steps learn.
@@ -72,13 +77,18 @@ impl Task for Depart {
     type Error = Error;
 
     fn steps() -> Vec<Step<Depart>> {
-        vec![step("hand over", hand_over).undo(stay), step("end machine", end).point_of_no_return()]
+        vec![
+            step("note that it goes", begin).undo(end_move),
+            step("hand over", hand_over).undo(stay),
+            step("end machine", end).point_of_no_return(),
+            step("delete what is left", left),
+        ]
     }
 }
 
 impl Depart {
     /// Fails where the machine cannot go with its memory.
-    pub(super) fn new(world: &World, of: &Of, without_snapshots: bool) -> Result<Depart> {
+    pub(crate) fn new(world: &World, of: &Of, without_snapshots: bool) -> Result<Depart> {
         let (project, name) = (&of.project, &of.instance);
         let guest = crate::instances::guest(world, project, name)?;
         if guest.phase() != Phase::Running {
@@ -99,12 +109,28 @@ impl Depart {
                 return Err(Error::invalid("migration", why));
             }
             let disk = machine::only_disk(&typed)?;
-            Ok(Depart { instance, disk, without_snapshots, voyage: Uuid::new_v4() })
+            let voyage = Uuid::new_v4();
+            Ok(Depart { instance, disk, without_snapshots, voyage, moving: None })
         })
     }
 
+    /// The same to another member, to which the row goes.
+    pub(super) fn to_member(world: &World, of: &Of, moving: Moving) -> Result<Depart> {
+        let (project, name) = (&of.project, &of.instance);
+        let pool = world.store.read(|db| snapshots::pool_of(db, project, name))?;
+        Ok(Depart { moving: Some((moving, pool)), ..Depart::new(world, of, false)? })
+    }
+
+    /// Whether another member has it; not if it goes to a server that is none.
+    async fn is_away(&self, world: &World) -> Result<bool> {
+        match &self.moving {
+            Some((moving, _)) => Ok(!moving.end(world).await?),
+            None => Ok(false),
+        }
+    }
+
     /// What its link is kept by.
-    pub(super) fn voyage(&self) -> Uuid {
+    pub(crate) fn voyage(&self) -> Uuid {
         self.voyage
     }
 
@@ -121,6 +147,17 @@ impl Depart {
     }
 }
 
+async fn begin(cx: &mut Cx<Depart>) -> Result<()> {
+    match &cx.input.moving {
+        Some((moving, _)) => moving.begin(&cx.world).await,
+        None => Ok(()),
+    }
+}
+
+async fn end_move(cx: &mut Cx<Depart>) -> Result<()> {
+    cx.input.is_away(&cx.world).await.map(drop)
+}
+
 async fn hand_over(cx: &mut Cx<Depart>) -> Result<()> {
     if cx.notes.over {
         return Ok(());
@@ -129,6 +166,13 @@ async fn hand_over(cx: &mut Cx<Depart>) -> Result<()> {
     let done = handed_over(&cx.world, &cx.input, &mut voyage).await;
     let done = told(&voyage.link, done).await;
     cx.world.voyages.put(cx.input.voyage, voyage);
+    let done = match (&cx.input.moving, done) {
+        (None, done) => done,
+        (Some(_), done) => match cx.input.is_away(&cx.world).await? {
+            true => Ok(()),
+            false => Err(done.err().unwrap_or(Error::BrokenOff)),
+        },
+    };
     cx.notes.over = done.is_ok();
     done
 }
@@ -137,8 +181,9 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
     let guest = input.guest(world)?;
     let qmp = guest.qmp().ok_or_else(|| machine::silent(&guest))?;
     let (link, operation) = (&mut voyage.link, &voyage.operation);
-    let away = input.folder(world).join(AWAY);
+    let [away, gone] = [AWAY, GONE].map(|note| input.folder(world).join(note));
     remove(&away)?;
+    remove(&gone)?;
     // Those that carry end with it.
     let mut carriers = JoinSet::new();
     let mut events = qmp.events();
@@ -180,7 +225,7 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
     match said {
         Ok(Said::Done) => {
             tell_of_standstill(&guest, &mut events, moments);
-            remove(&away)
+            std::fs::rename(&away, &gone).map_err(Error::file("rename", &away))
         }
         Err(failed @ Error::OtherEnd { .. }) => {
             remove(&away)?;
@@ -217,6 +262,9 @@ async fn announced(
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
     link.tell(&Said::Ready { version: VERSION, size, machine: Some(frame) }).await?;
     link.send_file(&file, size, operation.control()).await?;
+    if input.moving.is_some() {
+        super::leave::send_kept(world, &of, operation, link).await?;
+    }
     match link.hear().await? {
         Said::Waiting => Ok(()),
         other => Err(send::strange(&other)),
@@ -289,6 +337,10 @@ async fn note(world: &World, instance: &Instance, power: Power) -> Result<()> {
 }
 
 async fn stay(cx: &mut Cx<Depart>) -> Result<()> {
+    if cx.input.is_away(&cx.world).await? || cx.input.folder(&cx.world).join(GONE).exists() {
+        end(cx).await?;
+        return left(cx).await;
+    }
     let Instance { project, name, .. } = &cx.input.instance;
     if !boot::lives(&cx.world, project, name).await? {
         return Ok(());
@@ -298,7 +350,7 @@ async fn stay(cx: &mut Cx<Depart>) -> Result<()> {
         return Ok(());
     }
     note(&cx.world, &cx.input.instance, Power::On).await?;
-    if cx.input.folder(&cx.world).join(AWAY).exists() {
+    if cx.input.moving.is_none() && cx.input.folder(&cx.world).join(AWAY).exists() {
         if let Ok(guest) = cx.input.guest(&cx.world) {
             guest.set_phase(Phase::Frozen);
         }
@@ -325,12 +377,23 @@ async fn go_on(qmp: &Qmp) -> Result<()> {
 async fn end(cx: &mut Cx<Depart>) -> Result<()> {
     let instance = &cx.input.instance;
     let guest = cx.world.guests.get(&instance.project, &instance.name);
+    let elsewhere = cx.input.moving.is_some();
     if let Some(guest) = guest.filter(|guest| guest.phase() != Phase::Gone) {
-        guest.set_after(After::Stopped);
+        guest.set_after(if elsewhere { After::Elsewhere } else { After::Stopped });
         let how = How { force: true, timeout: None, again: false };
         return stop::end(&cx.world, &guest, how).await;
     }
     // After a crash nobody holds it yet.
     boot::end(&cx.world, &instance.project, &instance.name).await?;
-    exit::note_stopped(&cx.world, instance).await
+    match elsewhere {
+        true => exit::clear_unseen(&cx.world, instance).await,
+        false => exit::note_stopped(&cx.world, instance).await,
+    }
+}
+
+async fn left(cx: &mut Cx<Depart>) -> Result<()> {
+    match &cx.input.moving {
+        Some((_, pool)) => moves::delete_left(&cx.world, pool, &cx.input.instance).await,
+        None => Ok(()),
+    }
 }

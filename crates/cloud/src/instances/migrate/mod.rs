@@ -4,28 +4,45 @@
 //! source: held ─> packed as a backup ─> sent ─> told "done" ─> let go
 //! target:                 received ─> [task: import] ─> tells "done"
 //! ```
-//! One that runs goes with its memory: [`depart`] and [`arrive`].
+//! One that runs goes with its memory: [`depart`] and [`arrive`]. Between members of one cluster the row goes along:
+//! [`leave`] and [`settle`].
 //!
 //! All that changes state is the import's task, so what breaks off leaves nothing. A move is a copy after which the
 //! client deletes the source. What is said on the websockets is in [`crate::migration`].
 
 mod arrive;
+mod copied;
 mod depart;
+mod leave;
+mod moves;
 mod receive;
+mod resettle;
 mod send;
+mod settle;
+mod tied;
 
-pub(crate) use self::{arrive::Arrive, depart::Depart};
-pub use self::{receive::receive, send::send};
+pub(crate) use self::{
+    arrive::Arrive,
+    depart::Depart,
+    leave::Leave,
+    moves::Moving,
+    resettle::{resettle, stop_cleanly},
+    tied::ties,
+};
+pub use self::{
+    copied::copy_to_member, leave::to_member, receive::receive, send::send, settle::from_member,
+};
 
 use std::io;
 
-use tasks::{Operation, Socket};
+use tasks::{Operation, Request, Socket, Task};
 use tempfile::TempPath;
+use uuid::Uuid;
 
 use crate::{
     Error, Result, World,
     instances::streams::Stream,
-    migration::{Link, Said},
+    migration::{Link, Said, Voyage},
 };
 
 /// A file for what is under way, which goes with whoever holds it, or at the daemon's next start.
@@ -51,6 +68,28 @@ async fn told<T>(link: &Link, done: Result<T>) -> Result<T> {
         let _ = link.tell(&Said::Failed { why }).await;
     }
     done
+}
+
+/// Has a task done that speaks by a link, and is known by that number; tells the other end if it fails. The link is for
+/// the farewell.
+async fn sail<T: Task<World = World>>(
+    world: &World,
+    task: Result<(Uuid, T)>,
+    request: Request,
+    voyage: Voyage,
+) -> Result<(Link, Result<()>)> {
+    let (id, task) = match task {
+        Ok(task) => task,
+        Err(error) => return told(&voyage.link, Err(error)).await,
+    };
+    world.voyages.put(id, voyage);
+    let done = match world.submit(task, request) {
+        Ok(inner) => inner.result().await.map_err(Error::failed),
+        Err(error) => Err(error),
+    };
+    let Voyage { link, .. } = world.voyages.take(id)?;
+    let done = told(&link, done).await;
+    Ok((link, done))
 }
 
 /// Carries both ways between one of QEMU's sockets and the other server's, until one of them ends.

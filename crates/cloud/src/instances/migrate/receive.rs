@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the source may hold what it sent after it knows that it is there.
-const FAREWELL: Duration = Duration::from_secs(10);
+pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Makes an instance of one of another server.
 pub fn receive(
@@ -137,18 +137,14 @@ impl Target<'_> {
             Ok(all) => all,
             Err(error) => return told(&link, Err(error)).await,
         };
-        let (world, id, name) = (self.world, task.voyage(), self.post.name.as_str());
+        let (world, name) = (self.world, self.post.name.as_str());
         let (words, project) = ("Creating instance", self.project);
         let request = crate::instances::request(world, words, self.caller, project, name);
-        world.voyages.put(id, Voyage { link, operation: operation.clone() });
-        let done = match world.submit(task, request.uncancellable()) {
-            Ok(inner) => inner.result().await.map_err(Error::failed),
-            Err(error) => Err(error),
-        };
-        let mut voyage = world.voyages.take(id)?;
-        let done = told(&voyage.link, done).await;
+        let voyage = Voyage { link, operation: operation.clone() };
+        let task = Ok((task.voyage(), task));
+        let (mut link, done) = super::sail(world, task, request.uncancellable(), voyage).await?;
         if done.is_ok() {
-            voyage.link.until_let_go(FAREWELL).await;
+            link.until_let_go(FAREWELL).await;
         }
         done
     }
@@ -177,7 +173,7 @@ impl Target<'_> {
 }
 
 /// Has the source send what it has, into a file; what it says of a machine that runs.
-async fn fetched(
+pub(super) async fn fetched(
     operation: &Operation,
     link: &mut Link,
     driver: Option<String>,
@@ -194,7 +190,7 @@ async fn fetched(
 }
 
 /// Waits for a task, and cancels it with the operation that it is part of.
-async fn ended(operation: &Operation, inner: &Operation) -> Result<()> {
+pub(super) async fn ended(operation: &Operation, inner: &Operation) -> Result<()> {
     tokio::select! {
         done = inner.result() => return done.map_err(Error::failed),
         () = operation.cancelled() => {}

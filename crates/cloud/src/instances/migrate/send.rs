@@ -36,10 +36,14 @@ pub fn send(
     stopped(world, &of)?;
     let words = "Migrating instance";
     let request = crate::instances::request(world, words, caller, project, name).class(class);
-    let (held, only) = (world.clone(), post.instance_only || post.container_only);
+    let along = match post.instance_only || post.container_only {
+        true => Along::Nothing,
+        false => Along::Snapshots,
+    };
+    let held = world.clone();
     let work = async move |operation: Operation| {
         let mut link = cancellable(&operation, way.link(&operation, What::AtRest)).await?;
-        let done = sent(&held, &of, only, &operation, &mut link);
+        let done = sent(&held, &of, along, &operation, &mut link);
         let done = cancellable(&operation, done).await;
         let done = told(&link, done).await;
         link.let_go_after(&operation);
@@ -65,32 +69,30 @@ fn live(
     let (held, caller) = (world.clone(), caller.clone());
     let work = async move |operation: Operation| {
         let link = cancellable(&operation, way.link(&operation, What::Live)).await?;
-        let departed = async {
-            let task = Depart::new(&held, &of, only)?;
-            let (id, words) = (task.voyage(), "Sending instance");
-            let (project, name) = (&of.project, &of.instance);
-            let request = crate::instances::request(&held, words, &caller, project, name);
-            Ok::<_, Error>((id, task, request.uncancellable()))
-        };
-        let (id, task, request) = match departed.await {
-            Ok(all) => all,
-            Err(error) => return told(&link, Err(error)).await,
-        };
-        held.voyages.put(id, Voyage { link, operation: operation.clone() });
-        let done = match held.submit(task, request) {
-            Ok(inner) => inner.result().await.map_err(Error::failed),
-            Err(error) => Err(error),
-        };
-        let voyage = held.voyages.take(id)?;
-        let done = told(&voyage.link, done).await;
-        voyage.link.let_go_after(&operation);
+        let task = Depart::new(&held, &of, only).map(|task| (task.voyage(), task));
+        let (words, project, name) = ("Sending instance", &of.project, &of.instance);
+        let request = crate::instances::request(&held, words, &caller, project, name);
+        let voyage = Voyage { link, operation: operation.clone() };
+        let (link, done) = super::sail(&held, task, request.uncancellable(), voyage).await?;
+        link.let_go_after(&operation);
         done
     };
     Ok(world.operations.spawn(request, work)?)
 }
 
+/// What goes with an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Along {
+    /// Not even its snapshots.
+    Nothing,
+    /// Its snapshots.
+    Snapshots,
+    /// Its backups, too.
+    All,
+}
+
 /// Fails unless it is stopped: nobody writes to it then.
-fn stopped(world: &World, of: &Of) -> Result<()> {
+pub(super) fn stopped(world: &World, of: &Of) -> Result<()> {
     let row = world.store.read(|db| crate::instances::find(db, &of.project, &of.instance))?;
     let guest = world.guests.get(&of.project, &of.instance);
     let name = of.instance.clone();
@@ -105,10 +107,10 @@ fn stopped(world: &World, of: &Of) -> Result<()> {
     Ok(())
 }
 
-async fn sent(
+pub(super) async fn sent(
     world: &World,
     of: &Of,
-    without_snapshots: bool,
+    along: Along,
     operation: &Operation,
     link: &mut Link,
 ) -> Result<()> {
@@ -119,11 +121,15 @@ async fn sent(
         other => return Err(strange(&other)),
     };
     let file = super::between(world)?;
+    let without_snapshots = along == Along::Nothing;
     let job = job(world, of, file.to_path_buf(), (without_snapshots, driver), operation)?;
     link.busy(of.write(world, job)).await?;
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
     link.tell(&Said::Ready { version: VERSION, size, machine: None }).await?;
     link.send_file(&file, size, operation.control()).await?;
+    if along == Along::All {
+        super::leave::send_kept(world, of, operation, link).await?;
+    }
     match link.hear().await? {
         Said::Done => Ok(()),
         other => Err(strange(&other)),

@@ -1,0 +1,116 @@
+//! Who has an instance that goes from one member of the cluster to another: a row decides.
+//!
+//! ```text
+//! source   begin: it is under way, by this number ── transfer ──────────────── end: the row goes. Still mine?
+//! target                                              take: only while the row has that number
+//! ```
+//! Each is one write of the database, so both see them in the same order: whatever breaks off, exactly one member
+//! has it. What fails without a majority is tried again until that is known (`tasks::STUCK`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Error, Result, World,
+    db::{
+        instance_snapshots::{self as snapshots, Snapshot},
+        instances::{self as rows, Instance},
+        moves, volumes,
+    },
+    instances::root::NewRoot,
+    networks::ports,
+};
+
+/// A move of an instance to another member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Moving {
+    /// The key of its row.
+    pub(crate) instance: i64,
+    /// The move's own number.
+    pub(crate) number: Uuid,
+}
+
+impl Moving {
+    /// A move that has not begun.
+    pub(crate) fn new(instance: i64) -> Moving {
+        Moving { instance, number: Uuid::new_v4() }
+    }
+
+    /// Notes that it is under way.
+    pub(super) async fn begin(&self, world: &World) -> Result<()> {
+        let begun = world.store.write(|db| {
+            let me = crate::cluster::own(db)?.name;
+            match rows::by_id(db, self.instance)? {
+                Some(row) if row.member == me => {
+                    Ok(moves::begin(db, self.instance, &self.number.to_string())?)
+                }
+                _ => Err(Error::BrokenOff),
+            }
+        });
+        begun.await
+    }
+
+    /// Ends it, whatever became of it. From now on nobody can take the instance by it.
+    ///
+    /// Returns whether this member has the instance.
+    pub(crate) async fn end(&self, world: &World) -> Result<bool> {
+        let ended = world.store.write(|db| {
+            moves::end(db, self.instance, &self.number.to_string())?;
+            let me = crate::cluster::own(db)?.name;
+            let row = rows::by_id(db, self.instance)?;
+            Ok::<_, Error>(row.is_some_and(|row| row.member == me))
+        });
+        ended.await
+    }
+
+    /// Makes the instance this member's, as `new` and `snapshots` say; it is Ok if it is so already.
+    ///
+    /// # Errors
+    /// The source has ended the move.
+    pub(crate) async fn take(
+        &self,
+        world: &World,
+        new: &Instance,
+        kept: &[Snapshot],
+        root: &NewRoot,
+    ) -> Result<()> {
+        let taken = world.store.write(|db| {
+            let (id, me) = (self.instance, crate::cluster::own(db)?);
+            let row = rows::by_id(db, id)?;
+            let row = row.ok_or_else(|| Error::not_found("instance", &new.name))?;
+            if row.member == me.name {
+                return Ok(());
+            }
+            if moves::get(db, id)? != Some(self.number.to_string()) {
+                return Err(Error::BrokenOff);
+            }
+            if row.name != new.name && rows::get(db, &new.project, &new.name)?.is_some() {
+                return Err(Error::exists("instance", &new.name));
+            }
+            if let Some(volume) = volumes::of_instance(db, &row.project, &row.kind, &row.name)? {
+                volumes::relocate(db, volume.id, &root.pool, &new.project, &new.name)?;
+                volumes::update(db, volume.id, &volume.description, &root.config)?;
+                volumes::set_member(db, volume.id, me.id)?;
+            }
+            rows::relocate(db, id, &new.project, &new.name)?;
+            rows::set_devices(db, id, &new.devices)?;
+            rows::set_member(db, id, me.id)?;
+            for snapshot in kept {
+                snapshots::set_devices(db, snapshot.id, &snapshot.devices)?;
+            }
+            Ok::<_, Error>(moves::end(db, id, &self.number.to_string())?)
+        });
+        taken.await
+    }
+}
+
+/// Deletes what is left here of an instance that another member has now.
+pub(super) async fn delete_left(world: &World, pool: &str, old: &Instance) -> Result<()> {
+    let (project, name) = (&old.project, &old.name);
+    crate::instances::delete::delete_volume(world, pool, old).await?;
+    crate::instances::delete::remove_folders(world, project, name).await?;
+    let backups = crate::instances::backups::folder(&world.dirs, project, name);
+    crate::backups::remove_all(&backups).await?;
+    ports::forget(world, project, name)?;
+    ports::tell_hosts(world).await
+}

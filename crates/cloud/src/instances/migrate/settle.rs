@@ -1,0 +1,156 @@
+//! Takes in an instance that another member of the cluster sends ([`super::leave`]).
+//!
+//! What comes is unpacked beside all else that is here, and nobody sees it; then the row becomes this member's.
+
+use std::{path::Path, sync::Arc};
+
+use tasks::Operation;
+use wire::{ClusterInstancesPost, OperationClass};
+
+use super::{
+    Arrive, Moving, cancellable,
+    receive::{FAREWELL, ended, fetched},
+    sail,
+    send::strange,
+    told,
+};
+use crate::{
+    Caller, Error, Result, World, backups,
+    db::instances::Instance,
+    instances::backups::{Import, folder},
+    migration::{Link, Said, Voyage, Way, What},
+    url,
+};
+
+/// Waits for an instance of another member.
+///
+/// # Errors
+/// What stands in the way of it, as a pool that this member has not.
+pub fn from_member(
+    world: &Arc<World>,
+    caller: &Caller,
+    post: ClusterInstancesPost,
+) -> Result<Operation> {
+    let request = tasks::Request::new("Receiving instance")
+        .project(post.project.clone())
+        .class(OperationClass::Websocket)
+        .resource("instances", url::instance(&post.project, &post.new_name))
+        .requestor(caller.requestor.clone());
+    let settling = Settling::new(world, caller, post)?;
+    let work = async move |operation: Operation| {
+        let what = if settling.post.live { What::Live } else { What::AtRest };
+        let link = cancellable(&operation, Way::Here.link(&operation, what)).await?;
+        settling.settle(&operation, link).await
+    };
+    Ok(world.operations.spawn(request, work)?)
+}
+
+struct Settling {
+    world: Arc<World>,
+    caller: Caller,
+    post: ClusterInstancesPost,
+    moving: Moving,
+    /// The row as it will be, but for its root's pool.
+    instance: Instance,
+    /// The driver of the pool.
+    driver: String,
+}
+
+impl Settling {
+    fn new(world: &Arc<World>, caller: &Caller, post: ClusterInstancesPost) -> Result<Settling> {
+        let number = post.number.parse();
+        let number =
+            number.map_err(|_| Error::invalid("number", "it is that of a move: a UUID"))?;
+        let (row, pool) = world.store.read(|db| {
+            let row = crate::instances::find(db, &post.project, &post.name)?;
+            Ok::<_, Error>((row, crate::storage::find(db, &post.pool)?))
+        })?;
+        let moving = Moving { instance: row.id, number };
+        let instance = Instance { name: post.new_name.clone(), ..row };
+        let (world, caller) = (world.clone(), caller.clone());
+        Ok(Settling { world, caller, post, moving, instance, driver: pool.driver })
+    }
+
+    async fn settle(&self, operation: &Operation, mut link: Link) -> Result<()> {
+        let file = super::between(&self.world)?;
+        let came = cancellable(operation, self.came(operation, &mut link, &file)).await;
+        let task = match came {
+            Ok(task) => task,
+            Err(error) => return told(&link, Err(error)).await,
+        };
+        let (project, name) = (&self.post.project, &self.post.new_name);
+        let words = "Moving instance";
+        let request = crate::instances::request(&self.world, words, &self.caller, project, name);
+        let done = match task {
+            Coming::AtRest(import) => {
+                let inner = self.world.submit(*import, request)?;
+                let done = link.busy(ended(operation, &inner)).await;
+                if done.is_err() {
+                    // It may be too late for that: either way it is whole or gone.
+                    let _ = inner.cancel();
+                    inner.wait().await;
+                }
+                let done = told(&link, done).await;
+                if done.is_ok() {
+                    // It is here in any case. Who does not hear of it asks the database.
+                    let _ = link.tell(&Said::Done).await;
+                }
+                done
+            }
+            Coming::Live(arrive) => {
+                let voyage = Voyage { link, operation: operation.clone() };
+                let task = Ok((arrive.voyage(), *arrive));
+                let request = request.uncancellable();
+                let (back, done) = sail(&self.world, task, request, voyage).await?;
+                link = back;
+                done
+            }
+        };
+        if done.is_ok() {
+            link.until_let_go(FAREWELL).await;
+        }
+        done
+    }
+
+    /// What is to be done with what the other member sent.
+    async fn came(&self, operation: &Operation, link: &mut Link, file: &Path) -> Result<Coming> {
+        let frame = fetched(operation, link, Some(self.driver.clone()), file).await?;
+        self.keep(operation, link).await?;
+        let index = backups::index(file).await?;
+        backups::check_form(&index, &self.driver)?;
+        let what = (self.moving.clone(), self.instance.clone(), self.post.pool.as_str());
+        let import = Import::of_move(&self.world, &self.caller, what, (file, index.optimized))?;
+        match frame {
+            None => Ok(Coming::AtRest(Box::new(import))),
+            Some(frame) => {
+                let disk = import.only_disk(&self.world)?;
+                Ok(Coming::Live(Box::new(Arrive::new(import, disk, frame))))
+            }
+        }
+    }
+
+    /// Receives the files of the backups that are kept of it.
+    async fn keep(&self, operation: &Operation, link: &mut Link) -> Result<()> {
+        let folder = folder(&self.world.dirs, &self.post.project, &self.post.new_name);
+        backups::remove_all(&folder).await?;
+        loop {
+            match link.hear().await? {
+                Said::All => return Ok(()),
+                Said::Kept { name, size } => {
+                    options::names::check_snapshot(&name)
+                        .map_err(|why| Error::invalid("backup name", why))?;
+                    let made = tokio::fs::create_dir_all(&folder).await;
+                    made.map_err(Error::file("make", &folder))?;
+                    link.receive_file(&folder.join(name), size, operation.control()).await?;
+                }
+                other => return Err(strange(&other)),
+            }
+        }
+    }
+}
+
+/// What is to be done.
+enum Coming {
+    AtRest(Box<Import>),
+    Live(Box<Arrive>),
+}
