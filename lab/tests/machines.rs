@@ -77,8 +77,12 @@ fn disks_and_cards_come_and_go_while_it_runs() {
     daemon
         .lxc(["config", "device", "add", "v", "more", "disk", "pool=default", "source=more"])
         .ok();
+    daemon.lxc(["config", "device", "add", "v", "eth1", "nic", "network=mcbr0"]).ok();
     daemon.lxc(["start", "v"]).ok();
     daemon.says("v", "48 MiB");
+    until("both cards have an address", || {
+        (daemon.addresses("v", "inet").len() == 2).then_some(())
+    });
 }
 
 #[test]

@@ -8,7 +8,11 @@ use std::{os::fd::OwnedFd, time::Duration};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, memory::at_disk};
+use crate::{
+    Call, Error, Layout, Qmp, Result,
+    command::PLACES,
+    memory::{at_disk, property},
+};
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
 const LETTING_GO: Duration = Duration::from_secs(15);
@@ -216,7 +220,7 @@ async fn set_rates_of(qmp: &Qmp, id: &str, read: Rate, write: Rate) -> Result<()
 pub(crate) async fn place(qmp: &Qmp, node: &str, layout: &Layout) -> Result<String> {
     match layout.cards.get(node) {
         Some(before) => Ok(before.clone()),
-        None => free_place(&qmp.call(Call::new("query-pci")).await?),
+        None => free_place(qmp).await,
     }
 }
 
@@ -390,20 +394,30 @@ fn serial(name: &str, driver: &str) -> String {
     format!("lxd_{name}").chars().take(longest).collect()
 }
 
-/// The first port that no card is in, of what `query-pci` says.
-fn free_place(buses: &Value) -> Result<String> {
-    let buses = buses.as_array().into_iter().flatten();
-    let devices = buses.flat_map(|bus| bus["devices"].as_array()).flatten();
-    let free =
-        |device: &&Value| device["pci_bridge"]["devices"].as_array().is_none_or(Vec::is_empty);
-    let mut ports: Vec<&str> = devices
-        .filter(|device| device["pci_bridge"].is_object())
-        .filter(free)
-        .filter_map(|device| device["qdev_id"].as_str())
-        .filter(|id| id.starts_with("port"))
-        .collect();
-    ports.sort_unstable();
-    ports.first().map(|id| (*id).to_owned()).ok_or(Error::Full { places: PLACES })
+/// The first port that no card is in. What QEMU tells of its bus (`query-pci`) is of no use before a firmware has
+/// counted it.
+async fn free_place(qmp: &Qmp) -> Result<String> {
+    let list = Call::new("qom-list").with("path", "/machine/peripheral");
+    let all = qmp.call(list).await?;
+    let all = all.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
+    let (ports, others): (Vec<&str>, Vec<&str>) = all.partition(|name| is_port(name));
+    let mut taken = Vec::new();
+    for id in others {
+        match property(qmp, id, "parent_bus").await {
+            Ok(bus) => {
+                taken.extend(bus.as_str().and_then(|bus| Some(bus.rsplit_once('/')?.1.to_owned())))
+            }
+            // What is on no bus takes no port.
+            Err(Error::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let free = ports.into_iter().filter(|port| taken.iter().all(|one| one != port));
+    free.min().map(str::to_owned).ok_or(Error::Full { places: PLACES })
+}
+
+fn is_port(name: &str) -> bool {
+    name.strip_prefix("port").is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
@@ -427,17 +441,5 @@ mod tests {
             "type": "tap", "id": "dev-eth0", "fd": "dev-eth0", "vhost": true, "vhostfd": "dev-eth0.vhost",
         });
         assert_eq!(told(true), by_kernel);
-    }
-
-    #[test]
-    fn a_card_goes_where_none_is() {
-        let port =
-            |id: &str, inside: Value| json!({ "qdev_id": id, "pci_bridge": { "devices": inside } });
-        let buses = json!([{ "devices": [
-            { "qdev_id": "scsi" }, port("port0", json!([{ "qdev_id": "dev-eth0" }])),
-            port("port2", json!([])), port("port1", json!([])),
-        ] }]);
-        assert_eq!(free_place(&buses).unwrap(), "port1");
-        assert!(matches!(free_place(&json!([{ "devices": [] }])), Err(Error::Full { .. })));
     }
 }

@@ -58,7 +58,7 @@ pub async fn layout(qmp: &Qmp) -> Result<Layout> {
     Ok(layout)
 }
 
-async fn property(qmp: &Qmp, id: &str, name: &str) -> Result<Value> {
+pub(crate) async fn property(qmp: &Qmp, id: &str, name: &str) -> Result<Value> {
     let path = format!("/machine/peripheral/{id}");
     qmp.call(Call::new("qom-get").with("path", path).with("property", name)).await
 }

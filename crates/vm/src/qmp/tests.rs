@@ -8,7 +8,9 @@ use std::{fs::File, path::Path, process::Stdio, time::Duration};
 use serde_json::json;
 
 use super::*;
-use crate::{Disk, Layout, Manner, Medium, add_disk, add_usb, remove_disk, remove_usb, usb_there};
+use crate::{
+    Bus, Disk, Layout, Manner, Medium, add_disk, add_usb, remove_disk, remove_usb, usb_there,
+};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -19,6 +21,7 @@ fn qemu(folder: &Path) -> Option<Running> {
     let child = tokio::process::Command::new(QEMU)
         .args(["-S", "-nodefaults", "-display", "none", "-M", "q35", "-accel", "tcg", "-m", "32"])
         .args(["-device", "virtio-scsi-pci,id=scsi", "-device", "pcie-root-port,id=port0"])
+        .args(["-device", "pcie-root-port,id=port1,chassis=2"])
         .args(["-qmp", &format!("unix:{socket},server=on,wait=off")])
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -98,6 +101,38 @@ async fn a_disk_comes_and_goes() {
     remove_disk(&qmp, "root").await.unwrap();
 }
 
+/// Before there was a firmware, too.
+#[tokio::test]
+async fn each_card_has_a_port_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_running) = qemu(folder.path()) else { return };
+    let qmp = Qmp::connect(folder.path(), "qmp.sock", Duration::from_secs(20)).await.unwrap();
+    let layout = Layout::default();
+    let manner = Manner { bus: Bus::Virtio, ..Manner::default() };
+    let disk = |name| {
+        let path = folder.path().join(name);
+        File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap().into();
+        let medium = Medium::Disk;
+        Disk {
+            name,
+            file,
+            device: false,
+            medium,
+            readonly: false,
+            manner,
+            boot: None,
+            layout: &layout,
+        }
+    };
+    add_disk(&qmp, disk("one")).await.unwrap();
+    add_disk(&qmp, disk("two")).await.unwrap();
+    let places: Vec<String> = crate::layout(&qmp).await.unwrap().cards.into_values().collect();
+    assert_eq!(places, ["port0", "port1"]);
+    let error = add_disk(&qmp, disk("three")).await.unwrap_err();
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+}
+
 #[tokio::test]
 async fn what_is_no_usb_device_is_refused_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,6 +140,7 @@ async fn what_is_no_usb_device_is_refused_and_leaves_nothing() {
     let qmp = Qmp::connect(folder.path(), "qmp.sock", Duration::from_secs(20)).await.unwrap();
     let path = folder.path().join("stick");
     File::create(&path).unwrap();
+    qmp.call(Call::new("cont")).await.unwrap();
     for _ in 0..2 {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         let error = add_usb(&qmp, "usb-1-4-dev-stick", file.into()).await.unwrap_err().to_string();
