@@ -6,8 +6,8 @@ use http::{StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tasks::{Operation, Request};
 use wire::{
-    Cluster, ClusterMember, ClusterMemberConfigKey, Empty, Endpoint, Joined, Listing,
-    endpoints::cluster::*,
+    Cluster, ClusterGroup, ClusterMember, ClusterMemberConfigKey, ClusterMemberState, Empty,
+    Endpoint, Joined, Listing, Standing, endpoints::cluster::*,
 };
 
 use crate::{
@@ -27,42 +27,56 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<ClusterMemberPatch, _>(patch_member)
         .sync::<ClusterMemberRename, _>(rename)
         .sync::<ClusterMemberDelete, _>(remove)
+        .sync::<ClusterMemberStateGet, _>(state)
+        .sync::<ClusterCertificateReplace, _>(replace_certificate)
+        .sync::<ClusterGroupsList, _>(groups)
+        .sync::<ClusterGroupCreate, _>(create_group)
+        .tagged::<ClusterGroupGet, _>(group)
+        .sync::<ClusterGroupReplace, _>(replace_group)
+        .sync::<ClusterGroupPatch, _>(patch_group)
+        .sync::<ClusterGroupRename, _>(rename_group)
+        .sync::<ClusterGroupDelete, _>(delete_group)
         .sync::<ClusterJoin, _>(join)
         .sync::<ClusterBegin, _>(begin)
         .sync::<ClusterLeave, _>(leave)
         .background::<ClusterMemberStateSet, _>(set_state)
         .background::<ClusterInstanceReturn, _>(give_back)
         .background::<ClusterInstanceReceive, _>(receive)
+        .sync::<ClusterStanding, _>(standing)
         .raw::<ClusterStore, _>(store)
 }
 
 async fn get(call: Call<ClusterGet>) -> Result<Cluster> {
     let enabled = call.world.is_clustered();
-    let member_config = match enabled {
-        true => cloud::storage::local_keys(&call.world)?,
-        false => Vec::new(),
+    let world = &call.world;
+    let (pools, networks) = match enabled {
+        true => (cloud::storage::local_keys(world)?, cloud::networks::local_keys(world)?),
+        false => Default::default(),
     };
-    let key = |(pool, key, description): (String, String, String)| ClusterMemberConfigKey {
-        entity: String::from("storage-pool"),
-        name: pool,
-        key,
-        value: String::new(),
-        description,
+    let of = |entity: &'static str| {
+        move |(name, key, description): (String, String, String)| ClusterMemberConfigKey {
+            entity: entity.to_owned(),
+            name,
+            key,
+            value: String::new(),
+            description,
+        }
     };
+    let pools = pools.into_iter().map(of("storage-pool"));
+    let networks = networks.into_iter().map(of("network"));
     Ok(Cluster {
         server_name: if enabled { call.world.me() } else { String::new() },
         enabled,
-        member_config: member_config.into_iter().map(key).collect(),
+        member_config: pools.chain(networks).collect(),
     })
 }
 
-/// Becomes the first member, or one of another's cluster.
+/// Becomes the first member, or one of another's cluster; or is let go, as it was removed.
 async fn replace(call: Call<ClusterReplace>) -> Result<Operation> {
     let Call { world, caller, body, .. } = call;
     let leaves = !body.enabled;
     if leaves {
-        let why = "a member is removed with DELETE /1.0/cluster/members/NAME";
-        return Err(Error::bad("enabled", why));
+        return Ok(cluster::let_go(&world, &caller)?);
     }
     let joins = !(body.cluster_address.is_empty() && body.cluster_token.is_empty());
     if joins {
@@ -125,6 +139,57 @@ async fn remove(call: Call<ClusterMemberDelete>) -> Result<Empty> {
     Ok(Empty {})
 }
 
+async fn state(call: Call<ClusterMemberStateGet>) -> Result<ClusterMemberState> {
+    Ok(cluster::state(&call.world, call.path("name")).await?)
+}
+
+async fn replace_certificate(call: Call<ClusterCertificateReplace>) -> Result<Empty> {
+    cluster::replace_certificate(&call.world, &call.caller, call.body).await?;
+    Ok(Empty {})
+}
+
+async fn groups(call: Call<ClusterGroupsList>) -> Result<Listing<ClusterGroup>> {
+    let url =
+        |one: &ClusterGroup| cloud::url::of("cluster/groups", &one.name, wire::DEFAULT_PROJECT);
+    listing::of(&call.query, cluster::groups::list(&call.world)?, url)
+}
+
+async fn create_group(call: Call<ClusterGroupCreate>) -> Result<Empty> {
+    cluster::groups::create(&call.world, &call.caller, &call.body).await?;
+    Ok(Empty {})
+}
+
+async fn group(call: Call<ClusterGroupGet>) -> Result<Tagged<ClusterGroup>> {
+    let found = cluster::groups::get(&call.world, call.path("name"))?;
+    let tag = cloud::etag::of(&found.writable());
+    Ok(Tagged(found, tag))
+}
+
+async fn replace_group(call: Call<ClusterGroupReplace>) -> Result<Empty> {
+    let change = |_| Ok(call.body.clone());
+    let seen = call.if_match.clone();
+    cluster::groups::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn patch_group(call: Call<ClusterGroupPatch>) -> Result<Empty> {
+    let change = |old| call.body.apply(&old).map_err(|error| cloud::Error::invalid("body", error));
+    let seen = call.if_match.clone();
+    cluster::groups::update(&call.world, &call.caller, call.path("name"), seen, change).await?;
+    Ok(Empty {})
+}
+
+async fn rename_group(call: Call<ClusterGroupRename>) -> Result<Empty> {
+    let to = &call.body.name;
+    cluster::groups::rename(&call.world, &call.caller, call.path("name"), to).await?;
+    Ok(Empty {})
+}
+
+async fn delete_group(call: Call<ClusterGroupDelete>) -> Result<Empty> {
+    cluster::groups::delete(&call.world, &call.caller, call.path("name")).await?;
+    Ok(Empty {})
+}
+
 /// Whoever comes has no certificate that is known yet: the token says that it may.
 async fn join(call: Call<ClusterJoin>) -> Result<Joined> {
     Ok(cluster::admit(&call.world, call.peer.certificate(), call.body.clone()).await?)
@@ -159,6 +224,11 @@ async fn receive(call: Call<ClusterInstanceReceive>) -> Result<Operation> {
     Ok(cloud::instances::migrate::from_member(&world, &caller, body)?)
 }
 
+/// Whoever comes may be none any more, and hears that.
+async fn standing(call: Call<ClusterStanding>) -> Result<Standing> {
+    Ok(cluster::standing(&call.world, call.query.member).await?)
+}
+
 /// The member that asks.
 fn from<E: Endpoint>(call: &Call<E>) -> Result<Place> {
     call.peer.member(&call.world).ok_or(Error::Forbidden)
@@ -170,10 +240,11 @@ async fn store(RawCall { call, request }: RawCall<ClusterStore>) -> Result<Respo
     if asks.is_none_or(|protocol| protocol.as_bytes() != PROTOCOL.as_bytes()) {
         return Err(Error::bad("upgrade", format!("\"{PROTOCOL}\" is spoken here")));
     }
-    let store = call.world.linked_store();
+    let (store, links) = (call.world.linked_store(), call.world.cluster.links.clone());
     tokio::spawn(async move {
         let Ok(stream) = hyper::upgrade::on(request).await else { return };
-        if let Err(error) = store.serve(TokioIo::new(stream)).await {
+        let stream = links.noting(member.id, TokioIo::new(stream));
+        if let Err(error) = store.serve(stream).await {
             tracing::debug!(member = member.name, %error, "a member's connection broke off");
         }
     });

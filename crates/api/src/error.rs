@@ -117,9 +117,11 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,
             status => status,
         },
-        E::Unavailable { .. } | E::Silent { .. } | E::NoPlace { .. } | E::Elsewhere { .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        E::Unavailable { .. }
+        | E::Silent { .. }
+        | E::NoPlace { .. }
+        | E::Elsewhere { .. }
+        | E::Removed => StatusCode::SERVICE_UNAVAILABLE,
         E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         E::Task(error) => of_task(error),
         E::Failed(failure) => match failure.error.downcast_ref::<cloud::Error>() {

@@ -19,9 +19,9 @@ use bytes::Bytes;
 use client::Client;
 use cloud::{
     Caller, World,
-    cluster::{self, Asked, CALLER, Place},
+    cluster::{self, Asked, CALLER, Place, SEEN},
 };
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use wire::{Empty, Endpoint};
@@ -43,21 +43,36 @@ pub(crate) async fn forward(
     if !world.is_open() && !request.uri().path().starts_with("/internal/cluster/") {
         return Error::Starting.into_response();
     }
+    if world.cluster.is_removed() && !is_for_the_removed(request.uri().path()) {
+        return Error::from(cloud::Error::Removed).into_response();
+    }
+    let member = peer.member(&world);
+    if let Some(place) = &member {
+        world.cluster.links.heard(place.id);
+    }
     if !world.is_clustered() {
         return next.run(request).await;
     }
-    let found = match peer.member(&world) {
-        None => whose(&world, request).await,
+    let tells = member.is_some() && request.headers().contains_key(SEEN);
+    if tells {
+        catch_up(&world, request.headers()).await;
+    }
+    let found = match member {
+        None => whose(&world, &peer, request).await,
         Some(_) => went_on(&world, request),
     };
-    match found {
+    let mut response = match found {
         Ok((None, request)) => next.run(request).await,
         Ok((Some(place), request)) => match send(&world, &peer, &place, request).await {
             Ok(response) => response,
             Err(error) => error.into_response(),
         },
         Err(error) => error.into_response(),
+    };
+    if tells {
+        response.headers_mut().insert(SEEN, HeaderValue::from(world.seen()));
     }
+    response
 }
 
 /// The mark of a request that was sent on by a member that was asked by another.
@@ -78,11 +93,25 @@ fn went_on(world: &World, mut request: Request) -> Result<(Option<Place>, Reques
 /// What instances are called in addresses.
 const INSTANCES: [&str; 3] = ["instances", "containers", "virtual-machines"];
 
-async fn whose(world: &World, request: Request) -> Result<(Option<Place>, Request)> {
+/// Waits for what the other member has seen that asks or answers.
+async fn catch_up(world: &World, headers: &HeaderMap) {
+    let seen = headers.get(SEEN).and_then(|seen| seen.to_str().ok()?.parse().ok());
+    if let Some(seen) = seen {
+        world.catch_up(seen).await;
+    }
+}
+
+/// What a server that was removed from its cluster still answers: what it is, and how it is let go.
+fn is_for_the_removed(path: &str) -> bool {
+    matches!(path, "/1.0" | "/1.0/cluster" | "/internal/cluster/leave")
+        || path.starts_with("/1.0/operations/")
+}
+
+async fn whose(world: &World, peer: &Peer, request: Request) -> Result<(Option<Place>, Request)> {
     // One that cannot be read is refused by its route.
     let Some(asked) = asked(&request) else { return Ok((None, request)) };
     if asked.makes && asked.path.len() == 2 && INSTANCES.contains(&&*asked.path[1]) {
-        return place_new(world, &asked.query, request).await;
+        return place_new(world, peer, &asked.query, request).await;
     }
     Ok((cluster::whose(world, &asked)?, request))
 }
@@ -99,23 +128,31 @@ fn asked(request: &Request) -> Option<Asked> {
 /// Where a new instance goes; what is copied says so in the body.
 async fn place_new(
     world: &World,
+    peer: &Peer,
     query: &BTreeMap<String, String>,
     request: Request,
 ) -> Result<(Option<Place>, Request)> {
-    let target = query.get("target").map(String::as_str);
+    let project = query.get("project").filter(|name| !name.is_empty());
+    let project = project.map_or(wire::DEFAULT_PROJECT, String::as_str);
+    let caller = peer.caller(world, request.headers())?;
+    caller.check(project)?;
+    let wanted = query.get("target").map(String::as_str);
+    let target = cluster::allowed_target(world, &caller, project, wanted)?;
+    let target = target.as_deref();
     if upload::is_file(&request) {
         let place = cluster::place_for_instance(world, target, None, "").await?;
+        cluster::check_place(world, project, place.as_ref())?;
         return Ok((place, request));
     }
     let (parts, body) = request.into_parts();
     let bytes = routes::bytes(body).await?;
     let post: wire::InstancesPost = serde_json::from_slice(&bytes).unwrap_or_default();
-    let project = query.get("project").filter(|name| !name.is_empty());
-    let project = project.map_or(wire::DEFAULT_PROJECT, String::as_str);
     let from = Some(post.source.project.as_str()).filter(|name| !name.is_empty());
     let copied = (post.source.r#type == "copy")
         .then(|| (from.unwrap_or(project), post.source.source.as_str()));
     let place = cluster::place_for_instance(world, target, copied, &post.architecture).await?;
+    // A copy is made where its source is.
+    cluster::check_place(world, project, place.as_ref())?;
     Ok((place, Request::from_parts(parts, Body::from(bytes))))
 }
 
@@ -145,17 +182,24 @@ async fn send(world: &World, peer: &Peer, place: &Place, mut request: Request) -
     let caller = serde_json::to_string(&caller).map_err(|error| Error::bad("caller", error))?;
     let caller = HeaderValue::from_str(&caller).map_err(|error| Error::bad("caller", error))?;
     request.headers_mut().insert(CALLER, caller);
+    request.headers_mut().insert(SEEN, HeaderValue::from(world.seen()));
     let target = request.uri().path_and_query().cloned();
     if let Some(target) = target {
         *request.uri_mut() =
             target.as_str().parse().map_err(|error| Error::bad("address", error))?;
     }
+    let links = &world.cluster.links;
     let silent = || Error::Silent { member: place.name.clone() };
-    let network = world.cluster.links.network(place).ok_or_else(silent)?;
-    let mut there = network.connect::<Body>().await.map_err(|_| silent())?;
+    let network = links.network(place).ok_or_else(silent)?;
+    let mut there = network.connect::<Body>().await.map_err(|_| {
+        links.missed(place.id);
+        silent()
+    })?;
+    links.heard(place.id);
     let upgraded = request.headers().contains_key(header::UPGRADE);
     let here = upgraded.then(|| hyper::upgrade::on(&mut request));
     let mut response = there.send_request(request).await.map_err(|_| silent())?;
+    catch_up(world, response.headers()).await;
     if let Some(here) = here
         && response.status() == StatusCode::SWITCHING_PROTOCOLS
     {
@@ -180,9 +224,18 @@ pub(crate) async fn ask_all<E: Endpoint<Body = Empty>>(
     caller: &Caller,
     query: &E::Query,
 ) -> Vec<(Place, Option<E::Reply>)> {
-    let asked = world.cluster.links.others().into_iter().map(async |place| {
+    let links = &world.cluster.links;
+    let asked = links.others().into_iter().map(async |place| {
+        if links.is_silent(place.id) {
+            return (place, None);
+        }
         let answer = tokio::time::timeout(PATIENCE, ask::<E>(world, &place, caller, query)).await;
-        (place, answer.ok().flatten())
+        let answer = answer.ok().flatten();
+        match &answer {
+            Some(_) => links.heard(place.id),
+            None => links.missed(place.id),
+        }
+        (place, answer)
     });
     futures_util::future::join_all(asked).await
 }
@@ -216,9 +269,13 @@ const EVENTS: usize = 256;
 /// What the other members tell of, as a client of each hears it. Those that do not answer soon tell nothing.
 pub(crate) async fn listen(world: &World, caller: &Caller, target: &str) -> mpsc::Receiver<Bytes> {
     let (sender, receiver) = mpsc::channel(EVENTS);
-    let heard = world.cluster.links.others().into_iter().map(async |place| {
+    let links = &world.cluster.links;
+    let there = links.others().into_iter().filter(|place| !links.is_silent(place.id));
+    let heard = there.map(async |place| {
         let open = open(world, &place, caller, target);
-        let Ok(Some(socket)) = tokio::time::timeout(PATIENCE, open).await else { return };
+        let Ok(Some(socket)) = tokio::time::timeout(PATIENCE, open).await else {
+            return links.missed(place.id);
+        };
         let (mut events, keep) = socket.split();
         let sender = sender.clone();
         tokio::spawn(async move {

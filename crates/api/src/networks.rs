@@ -4,6 +4,7 @@ use cloud::{etag, networks};
 use wire::{Empty, Listing, Network, NetworkLease, NetworkState, endpoints::networks::*};
 
 use crate::{
+    access,
     error::{Error, Result},
     listing,
     routes::{Call, Routes, Tagged},
@@ -34,7 +35,13 @@ async fn list(call: Call<NetworksList>) -> Result<Listing<Network>> {
 
 async fn create(call: Call<NetworkCreate>) -> Result<Empty> {
     let project = call.query.project().to_owned();
-    networks::create(&call.world, &call.caller, &project, call.body).await?;
+    match call.query.target.as_deref().filter(|name| !name.is_empty()) {
+        Some(member) => {
+            access::administrator(&call.caller)?;
+            networks::promise(&call.world, member, call.body).await?;
+        }
+        None => networks::create(&call.world, &call.caller, &project, call.body).await?,
+    }
     Ok(Empty {})
 }
 

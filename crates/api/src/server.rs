@@ -1,7 +1,9 @@
 //! `/`, `/1.0`, `/1.0/resources`, `/1.0/metadata/configuration`
 
 use cloud::{etag, server};
-use wire::{Empty, MetadataConfiguration, Resources, Server, ServerPut, endpoints::server::*};
+use wire::{
+    Empty, MetadataConfiguration, Resources, Server, ServerPut, Wear, endpoints::server::*,
+};
 
 use crate::{
     error::{Error, Result},
@@ -13,6 +15,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<ServerReplace, _>(replace)
         .sync::<ServerPatch, _>(patch)
         .sync::<ResourcesGet, _>(resources)
+        .sync::<WearGet, _>(wear)
         .sync::<MetadataConfigurationGet, _>(metadata)
 }
 
@@ -45,6 +48,10 @@ async fn patch(call: Call<ServerPatch>) -> Result<Empty> {
 
 async fn resources(call: Call<ResourcesGet>) -> Result<Resources> {
     Ok(server::resources(&call.world))
+}
+
+async fn wear(call: Call<WearGet>) -> Result<Wear> {
+    Ok(server::wear(&call.world))
 }
 
 async fn metadata(_: Call<MetadataConfigurationGet>) -> Result<MetadataConfiguration> {

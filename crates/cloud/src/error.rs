@@ -126,6 +126,13 @@ pub enum Error {
         "this server is in no cluster: microcloud cluster enable NAME, or microcloud join TOKEN"
     )]
     NoCluster,
+    /// The server was removed from its cluster while it could not be told.
+    #[error(
+        "this server was removed from its cluster while it could not be told: what runs here runs on, and nothing else is \
+         done. To begin anew, alone and empty: microcloud cluster leave; what its storage pools hold stays, and \
+         microcloud recover takes it in"
+    )]
+    Removed,
     /// A member cannot become one again.
     #[error("this server is a member of a cluster already, \"{name}\"")]
     InCluster {

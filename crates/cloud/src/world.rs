@@ -72,7 +72,7 @@ pub struct World {
     desk: OnceLock<Desk>,
     identity: OnceLock<Arc<Identity>>,
     /// The one that all members of a cluster show clients.
-    shared_identity: OnceLock<Arc<Identity>>,
+    shared_identity: RwLock<Option<Arc<Identity>>>,
     /// Held while the server's certificate is made.
     making: Mutex<()>,
     closing: AtomicBool,
@@ -136,7 +136,7 @@ impl World {
             doors: OnceLock::new(),
             desk: OnceLock::new(),
             identity: OnceLock::new(),
-            shared_identity: OnceLock::new(),
+            shared_identity: RwLock::default(),
             making: Mutex::default(),
             closing: AtomicBool::new(false),
             open: AtomicBool::new(false),
@@ -194,14 +194,16 @@ impl World {
     /// When its files cannot be read, made or understood.
     pub fn identity(&self) -> Result<Arc<Identity>> {
         let (certificate, key) = (self.dirs.cluster_certificate(), self.dirs.cluster_key());
-        if let Some(found) = self.shared_identity.get() {
+        if let Some(found) = &*self.shared_identity.read().unwrap_or_else(PoisonError::into_inner) {
             return Ok(found.clone());
         }
+        // Held while they are read, so that what is kept is what stands in the files.
+        let mut shared = self.shared_identity.write().unwrap_or_else(PoisonError::into_inner);
         if !certificate.exists() {
             return self.own_identity();
         }
         let found = Identity::read(&certificate, &key).map_err(crate::Error::Identity)?;
-        Ok(self.shared_identity.get_or_init(|| Arc::new(found)).clone())
+        Ok(shared.insert(Arc::new(found)).clone())
     }
 
     /// The server's own certificate: made when it is first asked for, and read once. Members know each other by it.
@@ -229,6 +231,8 @@ impl World {
     /// Keeps the certificate that all members show clients, durably.
     pub(crate) fn keep_shared_identity(&self, certificate: &str, key: &str) -> Result<()> {
         let (at, key_at) = (self.dirs.cluster_certificate(), self.dirs.cluster_key());
+        let mut shared = self.shared_identity.write().unwrap_or_else(PoisonError::into_inner);
+        *shared = None;
         let kept = tls::keep(&at, certificate, &key_at, key);
         kept.map_err(crate::Error::Identity)
     }

@@ -148,9 +148,14 @@ async fn run(arguments: Arguments) -> Result<()> {
         buckets: s3::door(world.clone()),
     });
     cluster::refresh(&world).context("read who the members are")?;
+    cluster::keep_certificate(&world).context("keep the certificate of the cluster")?;
     // Before the rest: the others may need this member's vote, and it theirs.
     let opening = tokio::spawn(server::doors::open(world.clone()));
+    let standing = tokio::spawn(cluster::watch_standing(world.clone()));
     cluster::await_leader(&world).await;
+    if world.cluster.is_removed() {
+        return stand_aside(&world, group).await;
+    }
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
@@ -164,6 +169,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Backups);
     reconcilers.start(reconcile::Warnings::default());
     reconcilers.start(cluster::Votes);
+    reconcilers.start(cluster::Certificate);
     reconcilers.start(reconcile::Gone::default());
     reconcilers.start(instances::PluggedIn::default());
     reconcilers.start(storage::Everywhere::default());
@@ -188,7 +194,19 @@ async fn run(arguments: Arguments) -> Result<()> {
     drop(reconcilers);
     followed.abort();
     opening.abort();
+    standing.abort();
     end(&world, ending).await
+}
+
+/// Answers and does nothing else: the server was removed from its cluster while it was off.
+async fn stand_aside(world: &Arc<World>, group: Option<u32>) -> Result<()> {
+    let listener = api::bind(&world.dirs.socket(), group)
+        .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
+    world.open();
+    systemd::tell("READY=1");
+    let nothing = tokio::spawn(async {});
+    let ending = serve(world, listener, &nothing.abort_handle()).await?;
+    end(world, ending).await
 }
 
 /// Tells the reconcilers of every change of the state, of trouble that was noted, and of every task that got stuck.
@@ -203,9 +221,11 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
                 reconcilers.wake(reconcile::STATE);
                 let now = changed.borrow_and_update().clone();
                 // Another member may have changed them.
-                for (table, topic) in
-                    [("networks", reconcile::NETWORKS), ("members", cluster::MEMBERS)]
-                {
+                for (table, topic) in [
+                    ("networks", reconcile::NETWORKS),
+                    ("members", cluster::MEMBERS),
+                    ("cluster_certificate", cluster::CERTIFICATE),
+                ] {
                     if now.since(seen, table) {
                         reconcilers.wake(topic);
                     }

@@ -99,6 +99,16 @@ pub fn check_member(name: &str) -> Result<(), String> {
     said(right, name, "a host name of letters, digits, dashes and dots")
 }
 
+/// A group of a cluster's members: several stand behind one `@`, parted by commas.
+pub fn check_group(name: &str) -> Result<(), String> {
+    let right = is_segment(name)
+        && !name.starts_with(['-', '@'])
+        && !name.contains(',')
+        && !name.contains(char::is_whitespace);
+    let allowed = "1 to 63 characters without slashes, commas and spaces, no dash and no @ first";
+    said(right, name, allowed)
+}
+
 const RESERVED_LINKS: [&str; 3] = ["lo", "all", "default"];
 
 /// Whether the kernel takes the name for a network interface.
@@ -158,7 +168,7 @@ mod tests {
 
     #[test]
     fn nothing_takes_a_name_that_escapes() {
-        let checks: [Check; 13] = [
+        let checks: [Check; 14] = [
             check_instance,
             check_snapshot,
             check_network,
@@ -172,6 +182,7 @@ mod tests {
             check_alias,
             check_device,
             check_member,
+            check_group,
         ];
         for check in checks {
             all(check, &[], &NEVER);
@@ -214,6 +225,7 @@ mod tests {
         all(check_device, &["eth0", "root", "eth0.100"], &["a/b", "a b"]);
         all(check_bucket, &["my-bucket", "a.b"], &["Ab", "ab", "a..b", "-abc", "a_b"]);
         all(check_member, &["pi1", "pi-2.lan", "3pi"], &["none", "a_b", "-a", "a..b"]);
+        all(check_group, &["default", "arm-64"], &["@a", "a,b", "a b", "a/b"]);
         all(check_interface, &["eth0", "e"], &["lo", "a b"]);
     }
 }

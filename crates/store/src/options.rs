@@ -45,7 +45,8 @@ pub struct Options {
     pub join: Option<Uuid>,
     /// How the other members are reached.
     pub transport: Arc<dyn Transport>,
-    /// Time between two heartbeats of the leader; an election begins after 3 to 6 of them.
+    /// Time between two heartbeats of the leader. It leads for sure for 6 of them; who hears no more for 9 to 12 begins
+    /// an election, which is tried again after 3 to 6.
     pub heartbeat: Duration,
     /// How long a write waits for a leader.
     pub patience: Duration,
@@ -62,7 +63,7 @@ impl Options {
             me: Member { id: 1, name: "none".into(), address: String::new() },
             join: None,
             transport: Arc::new(Nobody),
-            heartbeat: Duration::from_millis(200),
+            heartbeat: Duration::from_millis(150),
             patience: Duration::from_secs(10),
             snapshot_every: 4096,
         }

@@ -264,6 +264,11 @@ impl Store {
         asked.map_err(|_| self.core.check().err().unwrap_or(Error::Closed))
     }
 
+    /// Seeks no more votes: nobody of the others knows this member any more.
+    pub fn rest(&self) {
+        self.raft.runtime_config().elect(false);
+    }
+
     /// Answers another member's connection until it ends.
     pub async fn serve(&self, mut stream: impl Stream) -> std::io::Result<()> {
         serve::serve(&self.core, &self.raft, &mut stream).await

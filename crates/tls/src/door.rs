@@ -9,7 +9,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -67,6 +67,21 @@ struct Listening {
     address: ListenAddress,
     stop: watch::Sender<()>,
     accepting: JoinHandle<()>,
+    current: Arc<RwLock<Current>>,
+}
+
+/// What clients find that come now.
+struct Current {
+    behind: Arc<Behind>,
+    /// Dropped, it has those leave who found it, when they have their answers.
+    stop: watch::Sender<()>,
+}
+
+impl Current {
+    fn open(open: &Open, address: &ListenAddress) -> io::Result<Current> {
+        let (stop, stopped) = watch::channel(());
+        Ok(Current { behind: Arc::new(open(address, stopped)?), stop })
+    }
 }
 
 impl Listening {
@@ -119,12 +134,25 @@ impl Door {
         }
     }
 
+    /// Makes anew what is behind it, for those that come from now on: the server has another certificate. Who is
+    /// there has its answers, and then has to come again. Does nothing where it is closed.
+    ///
+    /// # Errors
+    /// When it cannot be made; then it stays as it was.
+    pub async fn renew(&self) -> io::Result<()> {
+        let listening = self.listening.lock().await;
+        let Some(open) = listening.as_ref() else { return Ok(()) };
+        let new = Current::open(&self.open, &open.address)?;
+        *open.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
     async fn begin(&self, address: ListenAddress) -> io::Result<Listening> {
         let listener = bind(&address, self.port).await?;
         let (stop, stopped) = watch::channel(());
-        let behind = (self.open)(&address, stopped.clone())?;
-        let accepting = tokio::spawn(accept(listener, behind, self.most, stopped));
-        Ok(Listening { address, stop, accepting })
+        let current = Arc::new(RwLock::new(Current::open(&self.open, &address)?));
+        let accepting = tokio::spawn(accept(listener, current.clone(), self.most, stopped));
+        Ok(Listening { address, stop, accepting, current })
     }
 }
 
@@ -143,7 +171,12 @@ async fn bind(address: &ListenAddress, usual: u16) -> io::Result<TcpListener> {
 }
 
 /// Takes connections until the sender of `stopped` is gone; then the listener is closed.
-async fn accept(listener: TcpListener, behind: Behind, most: usize, mut stopped: Stopped) {
+async fn accept(
+    listener: TcpListener,
+    current: Arc<RwLock<Current>>,
+    most: usize,
+    mut stopped: Stopped,
+) {
     let room = Arc::new(Semaphore::new(most));
     loop {
         let next = async {
@@ -156,16 +189,17 @@ async fn accept(listener: TcpListener, behind: Behind, most: usize, mut stopped:
         };
         match taken {
             Ok((stream, from)) => {
-                let Behind { acceptor, serve } = &behind;
-                let (acceptor, serve) = (acceptor.clone(), serve.clone());
-                let stopped = stopped.clone();
+                let (behind, stopped) = {
+                    let now = current.read().unwrap_or_else(PoisonError::into_inner);
+                    (now.behind.clone(), now.stop.subscribe())
+                };
                 tokio::spawn(async move {
                     let _permit = permit;
                     // Answers are written whole: waiting for more of one only costs time.
                     let _ = stream.set_nodelay(true);
-                    let agreed = timeout(PATIENCE, acceptor.accept(stream)).await;
+                    let agreed = timeout(PATIENCE, behind.acceptor.accept(stream)).await;
                     if let Ok(Ok(stream)) = agreed {
-                        serve(Connection { stream, from, stopped }).await;
+                        (behind.serve)(Connection { stream, from, stopped }).await;
                     }
                 });
             }
@@ -237,6 +271,9 @@ mod tests {
         visit(&there, &pin, None).await.unwrap();
         visit(&here, &pin, None).await.unwrap_err();
 
+        door.renew().await.unwrap();
+        assert_eq!(visit(&there, &pin, Some(&me)).await.unwrap(), me.fingerprint());
+
         let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = format!("127.0.0.1:{}", holder.local_addr().unwrap().port());
         let taken = door.listen(Some(ListenAddress::parse(&taken).unwrap())).await;
@@ -244,6 +281,8 @@ mod tests {
         visit(&there, &pin, None).await.unwrap();
 
         door.listen(None).await.unwrap();
+        visit(&there, &pin, None).await.unwrap_err();
+        door.renew().await.unwrap();
         visit(&there, &pin, None).await.unwrap_err();
     }
 }

@@ -51,19 +51,30 @@ impl Identity {
     /// # Errors
     /// When they cannot be read or understood.
     pub fn read(certificate: &Path, key: &Path) -> io::Result<Identity> {
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| unusable(certificate, error))?;
-        if chain.is_empty() {
-            return Err(unusable(certificate, "no certificate is in it"));
-        }
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, error))?;
-        Ok(Identity { chain, key })
+        let read = |path: &Path| fs::read(path).map_err(|error| unusable(path, error));
+        Ok(Identity {
+            chain: chain(&read(certificate)?).map_err(|error| unusable(certificate, error))?,
+            key: private_key(&read(key)?).map_err(|error| unusable(key, error))?,
+        })
+    }
+
+    /// Understands a certificate, perhaps with those that signed it behind it, and its key, both PEM.
+    ///
+    /// # Errors
+    /// When one of them is none.
+    pub fn parse(certificate: &str, key: &str) -> io::Result<Identity> {
+        let bad = |what: &str, error| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("the {what} is none: {error}"))
+        };
+        Ok(Identity {
+            chain: chain(certificate.as_bytes()).map_err(|error| bad("certificate", error))?,
+            key: private_key(key.as_bytes()).map_err(|error| bad("key", error))?,
+        })
     }
 
     /// The certificate itself.
     pub fn certificate(&self) -> &CertificateDer<'static> {
-        // Not empty: see `read`.
+        // Not empty: see `chain`.
         &self.chain[0]
     }
 
@@ -84,6 +95,17 @@ impl Identity {
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key()
     }
+}
+
+/// Not empty.
+fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| error.to_string())?;
+    if found.is_empty() { Err(String::from("no certificate is in it")) } else { Ok(found) }
+}
+
+fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| error.to_string())
 }
 
 fn unusable(path: &Path, error: impl fmt::Display) -> io::Error {
@@ -151,6 +173,11 @@ mod tests {
             first.pem().replace('\r', ""),
             fs::read_to_string(&certificate).unwrap().replace('\r', "")
         );
+        let text = |path| fs::read_to_string(path).unwrap();
+        let parsed = Identity::parse(&text(&certificate), &text(&key)).unwrap();
+        assert_eq!(parsed.fingerprint(), first.fingerprint());
+        let error = Identity::parse(&text(&key), &text(&key)).unwrap_err().to_string();
+        assert!(error.contains("the certificate is none"), "{error}");
         fs::write(&key, "none").unwrap();
         let error = find().unwrap_err().to_string();
         assert!(error.contains("server.key"), "{error}");

@@ -1,6 +1,8 @@
 //! Several machines as one cloud.
 
-use crate::ConfigMap;
+use std::collections::BTreeMap;
+
+use crate::{ConfigMap, ResourcesStoragePool};
 
 api! {
     /// Whether the server is in a cluster, and what a server that joins has to say of itself.
@@ -156,6 +158,72 @@ api! {
         pub live: bool,
     }
 
+    /// How a member is.
+    pub struct ClusterMemberState {
+        /// Its machine.
+        pub sysinfo: ClusterMemberSysInfo,
+        /// Room in its parts of storage pools, by their names.
+        pub storage_pools: BTreeMap<String, ResourcesStoragePool>,
+    }
+
+    /// Load and memory of a member's machine.
+    pub struct ClusterMemberSysInfo {
+        /// Seconds since its start.
+        pub uptime: i64,
+        /// How many processes run or want to, over 1, 5 and 15 minutes.
+        pub load_averages: Vec<f64>,
+        /// Memory, in bytes.
+        pub total_ram: u64,
+        /// Memory that is used for nothing, in bytes.
+        pub free_ram: u64,
+        /// Memory that processes share, in bytes.
+        pub shared_ram: u64,
+        /// Memory that holds parts of disks, in bytes.
+        pub buffered_ram: u64,
+        /// Swap space, in bytes.
+        pub total_swap: u64,
+        /// Swap space that is free, in bytes.
+        pub free_swap: u64,
+        /// Processes and their threads.
+        pub processes: u16,
+        /// Processors that are online.
+        pub logical_cpus: u64,
+    }
+
+    /// A group of members.
+    pub struct ClusterGroup {
+        /// Name.
+        pub name: String,
+        /// Free text.
+        pub description: String,
+        /// The members in it.
+        pub members: Vec<String>,
+    }
+
+    /// A group of members that is to be made.
+    pub struct ClusterGroupsPost {
+        /// Name.
+        pub name: String,
+        /// Free text.
+        pub description: String,
+        /// The members in it.
+        pub members: Vec<String>,
+    }
+
+    /// A group's changeable part, to replace it.
+    pub struct ClusterGroupPut {
+        /// Free text.
+        pub description: String,
+        /// The members in it.
+        pub members: Vec<String>,
+    }
+
+    /// A group's new name.
+    pub struct ClusterGroupPost {
+        /// The name.
+        pub name: String,
+    }
+
     /// A server asks to be let in (between members only).
     pub struct JoinPost {
         /// Secret of the token.
@@ -188,6 +256,14 @@ api! {
         pub members: Vec<JoinedMember>,
     }
 
+    /// What a member says of another, or of one that was (between members only).
+    pub struct Standing {
+        /// The cluster's identity.
+        pub cluster: String,
+        /// Whether it has a member of that number.
+        pub member: bool,
+    }
+
     /// One who is there.
     pub struct JoinedMember {
         /// Its number.
@@ -209,5 +285,12 @@ impl ClusterMember {
             config: self.config.clone(),
             groups: self.groups.clone(),
         }
+    }
+}
+
+impl ClusterGroup {
+    /// The part that a PUT replaces, as it is now.
+    pub fn writable(&self) -> ClusterGroupPut {
+        ClusterGroupPut { description: self.description.clone(), members: self.members.clone() }
     }
 }

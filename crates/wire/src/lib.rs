@@ -55,9 +55,11 @@ pub use self::{
     },
     certificate::{Certificate, CertificateAddToken, CertificatePut, CertificatesPost},
     cluster::{
-        Cluster, ClusterCertificatePut, ClusterInstancesPost, ClusterInstancesPut, ClusterMember,
+        Cluster, ClusterCertificatePut, ClusterGroup, ClusterGroupPost, ClusterGroupPut,
+        ClusterGroupsPost, ClusterInstancesPost, ClusterInstancesPut, ClusterMember,
         ClusterMemberConfigKey, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut,
-        ClusterMemberStatePost, ClusterMembersPost, ClusterPut, JoinPost, Joined, JoinedMember,
+        ClusterMemberState, ClusterMemberStatePost, ClusterMemberSysInfo, ClusterMembersPost,
+        ClusterPut, JoinPost, Joined, JoinedMember, Standing,
     },
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
@@ -96,7 +98,7 @@ pub use self::{
         ResourcesSystem,
     },
     response::{Empty, Response, ResponseType},
-    server::{Server, ServerEnvironment, ServerPut, ServerStorageDriver},
+    server::{Server, ServerEnvironment, ServerPut, ServerStorageDriver, Wear},
     snapshot::{
         InstanceSnapshot, InstanceSnapshotPost, InstanceSnapshotPut, InstanceSnapshotsPost,
     },

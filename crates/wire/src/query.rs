@@ -110,6 +110,12 @@ queries! {
         pub force: bool,
     }
 
+    /// Which member asks.
+    pub struct StandingQuery {
+        /// Its number.
+        pub member: u64,
+    }
+
     /// Which events.
     pub struct EventsQuery {
         /// Project.

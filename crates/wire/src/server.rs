@@ -94,6 +94,20 @@ api! {
         pub storage_supported_drivers: Vec<ServerStorageDriver>,
     }
 
+    /// What a server writes to its disk. What the kernel does not count is none.
+    pub struct Wear {
+        /// Seconds since the daemon began.
+        pub seconds: u64,
+        /// Bytes that the daemon, and programs that it ran, wrote since then.
+        pub server: Option<u64>,
+        /// Those of them that are its database's.
+        pub database: Option<u64>,
+        /// Seconds since the machine's start.
+        pub uptime: u64,
+        /// Bytes that all programs wrote since then to the disk with the server's folder.
+        pub disk: Option<u64>,
+    }
+
     /// A storage driver that could be used.
     #[allow(non_snake_case, reason = "the API spells these with capitals")]
     pub struct ServerStorageDriver {

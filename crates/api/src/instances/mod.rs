@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use cloud::{
-    etag,
+    cluster, etag,
     instances::{self, list::Depth},
     url,
 };
@@ -138,6 +138,7 @@ async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
     let to = &call.body;
     let target = call.query.target.as_deref().filter(|name| !name.is_empty());
     if let Some(target) = target.filter(|name| *name != call.world.me()) {
+        cluster::allowed_target(&call.world, &call.caller, project, Some(target))?;
         let of = (project, name);
         return Ok(instances::migrate::to_member(&call.world, &call.caller, of, to, target)?);
     }

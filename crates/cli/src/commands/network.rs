@@ -47,6 +47,9 @@ enum Verb {
         /// Description
         #[arg(long, default_value = "")]
         description: String,
+        /// Only tell what it is to be on this member, before it is made on all
+        #[arg(long)]
+        target: Option<String>,
     },
     /// Rename a network
     Rename {
@@ -76,11 +79,16 @@ impl Network {
                 let all = cx.client.get::<NetworksList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, table)?;
             }
-            Verb::Create { name, options, kind, description } => {
-                let request =
-                    NetworksPost { name, description, r#type: kind, config: pairs::map(&options)? };
-                cx.client.call::<NetworkCreate>(&[], &cx.target(), &request).await?;
-                cx.say(format!("Network {} created", request.name));
+            Verb::Create { name, options, kind, description, target } => {
+                let config = pairs::map(&options)?;
+                let request = NetworksPost { name, description, r#type: kind, config };
+                let query = TargetQuery { target, ..cx.target() };
+                cx.client.call::<NetworkCreate>(&[], &query, &request).await?;
+                let done = match &query.target {
+                    Some(member) => format!("told to member {member}"),
+                    None => String::from("created"),
+                };
+                cx.say(format!("Network {} {done}", request.name));
             }
             Verb::Common(verbs) => verbs.run::<Networks>(cx).await?,
             Verb::Rename { name, new_name } => {

@@ -30,6 +30,16 @@ pub(crate) fn time_of_day(moment: Timestamp) -> String {
     moment.utc().with_timezone(&Local).format("%H:%M:%S%.3f").to_string()
 }
 
+/// A time in its largest whole unit: `12h`.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}min", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
 /// `YES` or `NO`.
 pub(crate) fn yes(value: bool) -> &'static str {
     if value { "YES" } else { "NO" }
@@ -51,6 +61,11 @@ mod tests {
         assert_eq!(bytes(1023), "1023B");
         assert_eq!(bytes(12_090_000), "11.53MiB");
         assert_eq!(bytes(u64::MAX), "16.00EiB");
+    }
+
+    #[test]
+    fn times_have_one_unit() {
+        assert_eq!([0, 59, 60, 7199, 86400].map(span), ["0s", "59s", "1min", "1h", "1d"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     db::{
         instances::Made,
         members::{self as rows, Member, Part},
-        pools, server,
+        networks, pools, server,
     },
 };
 
@@ -49,6 +49,7 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
                 server::set_local(db, id, key, value)?;
             }
             place_pools(db, id, &post)?;
+            place_networks(db, id, &post)?;
             Ok::<_, Error>(id)
         })
         .await?;
@@ -69,13 +70,32 @@ fn told(place: Place) -> JoinedMember {
     JoinedMember { id: place.id, address: place.address, fingerprint: place.fingerprint }
 }
 
+/// What the server says of its own part of a thing.
+fn said(post: &JoinPost, entity: &str, name: &str) -> options::Raw {
+    let own = post
+        .member_config
+        .iter()
+        .filter(|key| key.entity == entity && key.name == name && !key.value.is_empty());
+    own.map(|key| (key.key.clone(), key.value.clone())).collect()
+}
+
+/// What the server says of its own part of networks.
+fn place_networks(db: &mut store::Write<'_>, id: u64, post: &JoinPost) -> Result<()> {
+    for network in networks::all(db)? {
+        let (shared, local) = networks::parts(&said(post, "network", &network.name));
+        if let Some(key) = shared.keys().next() {
+            let why = format!("{key} of network \"{}\" is the same on all members", network.name);
+            return Err(Error::invalid("member configuration", why));
+        }
+        networks::set_local(db, &network.name, id, &local)?;
+    }
+    Ok(())
+}
+
 /// What the server says of its own part of pools; what it says nothing of is made as usual.
 fn place_pools(db: &mut store::Write<'_>, id: u64, post: &JoinPost) -> Result<()> {
     for pool in pools::all(db)? {
-        let own = post.member_config.iter().filter(|key| {
-            key.entity == "storage-pool" && key.name == pool.name && !key.value.is_empty()
-        });
-        let config: options::Raw = own.map(|key| (key.key.clone(), key.value.clone())).collect();
+        let config = said(post, "storage-pool", &pool.name);
         if config.is_empty() {
             continue;
         }

@@ -14,7 +14,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Between two tries to take its place.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Waits until the members have a leader, if there are others.
+/// Waits until the members have a leader, if there are others; or until it turns out that this server is none of them
+/// any more.
 pub async fn await_leader(world: &World) {
     if !world.is_clustered() {
         return;
@@ -24,7 +25,13 @@ pub async fn await_leader(world: &World) {
             tokio::time::sleep(LOOK).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, led).await.is_err() {
+    let either = async {
+        tokio::select! {
+            () = led => {}
+            () = world.cluster.removal() => {}
+        }
+    };
+    if tokio::time::timeout(PATIENCE, either).await.is_err() {
         tracing::warn!(
             "too few of the other members are there: nothing can be changed until they are"
         );

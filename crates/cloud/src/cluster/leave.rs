@@ -55,7 +55,7 @@ pub async fn remove(world: &World, caller: &Caller, name: &str, force: bool) -> 
         tracing::warn!(
             member = name,
             error,
-            "it was not told that it is removed: empty its folder"
+            "it was not told that it is removed: it will be when it is back"
         );
     }
     let source = url::of("cluster/members", name, crate::names::DEFAULT_PROJECT);

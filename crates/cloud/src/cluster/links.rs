@@ -10,6 +10,7 @@ use client::Network;
 use store::{MemberId, Stream, Transport};
 use tls::{Identity, Pin};
 
+use super::life::Lives;
 use crate::db::members::Member;
 
 /// Where the database's log is spoken.
@@ -19,7 +20,10 @@ pub const PROTOCOL: &str = "microcloud-store";
 
 /// The other members. Empty while there is no cluster.
 #[derive(Debug, Default)]
-pub struct Links(RwLock<Book>);
+pub struct Links {
+    book: RwLock<Book>,
+    pub(super) lives: Arc<Lives>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -76,7 +80,7 @@ impl Links {
     }
 
     fn write(&self, book: Book) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = book;
+        *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
     }
 
     /// Knows nobody any more.
@@ -122,7 +126,7 @@ impl Links {
     }
 
     fn book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -134,6 +138,6 @@ impl Transport for Links {
         let network = self.by_id(member.id).and_then(|place| self.network(&place));
         let network = network.ok_or_else(unknown)?;
         let stream = network.upgrade(STORE, PROTOCOL).await.map_err(io::Error::other)?;
-        Ok(Box::new(stream))
+        Ok(Box::new(self.noting(member.id, stream)))
     }
 }

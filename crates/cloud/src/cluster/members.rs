@@ -1,13 +1,11 @@
 //! What clients see of members, and what they can change of one.
 
-use std::time::Duration;
-
 use options::{
     Options,
     member::{MemberOptions, Scheduler},
 };
 use store::MemberId;
-use wire::{ClusterMember, ClusterMemberPut, endpoints::server::RootGet, query::NoQuery};
+use wire::{ClusterMember, ClusterMemberPut};
 
 use super::{clustered, enable::check_name, links::Place};
 use crate::{
@@ -20,10 +18,7 @@ use crate::{
     url,
 };
 
-/// How long a member may take to answer before it counts as offline.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Every member, asked now whether it is there.
+/// Every member, and whether it is there.
 pub async fn list(world: &World) -> Result<Vec<ClusterMember>> {
     clustered(world)?;
     let rows = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
@@ -42,7 +37,7 @@ async fn show(world: &World, row: Member) -> ClusterMember {
     let place = world.cluster.links.by_id(row.id);
     let answer = match row.id == world.store.status().me {
         true => Ok(()),
-        false => ping(world, place.as_ref()).await,
+        false => answers(world, place.as_ref()).await,
     };
     let (status, message) = match (&answer, row.part) {
         (_, Part::Joining) => ("Joining", String::from("It was let in and has not begun")),
@@ -78,20 +73,24 @@ fn role(world: &World, id: MemberId) -> (bool, &'static str) {
     }
 }
 
-/// The members that take a new instance, and how many each has: those that are there, of that group, with that
-/// architecture (any, if it is empty).
+/// The members that take a new instance, and how many each has: those that are there, of one of these groups (parted
+/// by commas), with that architecture (any, if it is empty).
 pub(super) async fn takers(
     world: &World,
     group: Option<&str>,
     architecture: &str,
 ) -> Result<Vec<(MemberId, usize)>> {
+    let wanted: Vec<&str> = group.into_iter().flat_map(|names| names.split(',')).collect();
     let (members, instances) = world.store.read(|db| {
+        for name in &wanted {
+            super::groups::find(db, name)?;
+        }
         let mut members = Vec::new();
         for row in rows::all(db)? {
             let groups = crate::db::cluster_groups::of_member(db, row.id)?;
             let takes = match (MemberOptions::parse(&row.config)?.scheduler, group) {
                 (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
-                (_, Some(group)) => groups.iter().any(|name| name == group),
+                (_, Some(_)) => groups.iter().any(|name| wanted.contains(&name.as_str())),
                 (Scheduler::All, None) => true,
             };
             let fits = architecture.is_empty() || row.architecture == architecture;
@@ -104,29 +103,33 @@ pub(super) async fn takers(
     let me = world.store.status().me;
     let asked = members.into_iter().map(async |row| {
         let place = world.cluster.links.by_id(row.id);
-        let there = row.id == me || ping(world, place.as_ref()).await.is_ok();
+        let there = row.id == me || answers(world, place.as_ref()).await.is_ok();
         let has = instances.iter().filter(|one| one.member == row.name).count();
         there.then_some((row.id, has))
     });
     Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
 }
 
-/// Fails unless a member answers.
+/// Fails unless a member answers, asked now.
 pub(super) async fn ping(world: &World, place: Option<&Place>) -> Result<()> {
-    let place = place.ok_or(Error::BrokenOff)?;
-    let client = super::client(world, place)?;
-    let asked = client.get::<RootGet>(&[], &NoQuery {});
-    let late = |_| Error::Silent { member: place.name.clone() };
-    tokio::time::timeout(PATIENCE, asked).await.map_err(late)??;
-    Ok(())
+    let (place, links) = (place.ok_or(Error::BrokenOff)?, &world.cluster.links);
+    links.ask(place).await.inspect_err(|_| links.missed(place.id))
+}
+
+/// The same, but nobody waits for one that is known to be silent.
+pub(super) async fn answers(world: &World, place: Option<&Place>) -> Result<()> {
+    match place.filter(|place| world.cluster.links.is_silent(place.id)) {
+        Some(place) => Err(Error::Silent { member: place.name.clone() }),
+        None => ping(world, place).await,
+    }
 }
 
 /// The members that answer, this one among them.
 pub(crate) async fn there(world: &World) -> Vec<MemberId> {
     let others = world.cluster.links.others();
-    let asked = others.iter().map(|place| ping(world, Some(place)));
-    let answers = futures_util::future::join_all(asked).await;
-    let found = others.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
+    let asked = others.iter().map(|place| answers(world, Some(place)));
+    let told = futures_util::future::join_all(asked).await;
+    let found = others.iter().zip(told).filter(|(_, answer)| answer.is_ok());
     found.map(|(place, _)| place.id).chain([world.store.status().me]).collect()
 }
 

@@ -3,16 +3,19 @@
 //! ```text
 //! alone ── enable ──> first member            database: one voter, as it was
 //! alone ── join(token) ──> let in (row, number) ──> has the database ──> begins anew as a member ──> gets a vote
-//! member ── remove ──> alone again, empty
+//! member ── remove ──> alone again, empty      one that was off then: when it is back and says so ([`standing`])
 //! ```
 //! Members know each other by their own certificates, clients know all of them by the cluster's
 //! (`docs/decisions/cluster.md`). What goes from one to another: the log of the database ([`links`]), and
 //! requests that belong to another member (`api::forward`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use store::{Read, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     Error, Result, World,
@@ -20,13 +23,19 @@ use crate::{
 };
 
 mod admit;
+mod allowed;
 mod arrive;
+mod certificate;
 mod enable;
 mod evacuate;
+pub mod groups;
 mod join;
 mod leave;
+mod life;
 mod links;
 mod members;
+mod standing;
+mod state;
 mod token;
 mod votes;
 mod whose;
@@ -34,13 +43,18 @@ mod whose;
 pub(crate) use self::members::there;
 pub use self::{
     admit::{admit, begin},
+    allowed::{allowed_target, check_place},
     arrive::{arrive, await_leader},
+    certificate::{CERTIFICATE, Certificate, keep_certificate, replace_certificate},
     enable::enable,
     evacuate::{give_back, set_state},
     join::{finish as finish_join, join},
     leave::{finish as finish_leave, leave, left, remove},
+    life::Noting,
     links::{Links, PROTOCOL, Place},
     members::{get, list, rename, update},
+    standing::{let_go, standing, watch_standing},
+    state::state,
     token::token,
     votes::{MEMBERS, Votes},
     whose::{Asked, place_for_instance, whose},
@@ -49,6 +63,13 @@ pub use self::{
 /// The header in which a member tells for whom it asks. What has it is answered of what is there alone.
 pub const CALLER: &str = "x-microcloud-caller";
 
+/// The header in which members tell each other how much of the database they have seen: its revision. Who is asked,
+/// and who gets an answer, waits until it has as much, so that what was changed before is there.
+pub const SEEN: &str = "x-microcloud-seen";
+
+/// How long a member waits for what another has seen.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
 /// What a daemon knows of its cluster beside the rows.
 pub struct Cluster {
     /// The way to the others.
@@ -56,16 +77,34 @@ pub struct Cluster {
     /// The database of the cluster that is being joined, while it is.
     joining: Mutex<Option<Store>>,
     again: Notify,
+    /// Whether this server is no member any more, and could not be told when it was removed.
+    removed: watch::Sender<bool>,
 }
 
 impl Cluster {
     pub(crate) fn new(links: Arc<Links>) -> Cluster {
-        Cluster { links, joining: Mutex::default(), again: Notify::new() }
+        let removed = watch::Sender::new(false);
+        Cluster { links, joining: Mutex::default(), again: Notify::new(), removed }
     }
 
     /// Resolves when the daemon is to begin anew, as a member or as none.
     pub async fn again(&self) {
         self.again.notified().await;
+    }
+
+    /// Whether this server was removed from its cluster, and is to be let go ([`let_go`]).
+    pub fn is_removed(&self) -> bool {
+        *self.removed.borrow()
+    }
+
+    /// Resolves when it is found out that it was.
+    async fn removal(&self) {
+        // Its sender lives as long as this.
+        let _ = self.removed.subscribe().wait_for(|removed| *removed).await;
+    }
+
+    fn set_removed(&self) {
+        self.removed.send_replace(true);
     }
 
     fn begin_anew(&self) {
@@ -90,6 +129,18 @@ impl World {
     /// The database that another member means: this one's, or that of the cluster which it joins.
     pub fn linked_store(&self) -> Store {
         self.cluster.joining().unwrap_or_else(|| self.store.clone())
+    }
+
+    /// How much of the database this member has seen.
+    pub fn seen(&self) -> u64 {
+        self.store.watch().borrow().revision()
+    }
+
+    /// Waits until this member has seen that much, or has waited long enough: what it has is right, and old.
+    pub async fn catch_up(&self, seen: u64) {
+        let mut changed = self.store.watch();
+        let there = changed.wait_for(|changed| changed.revision() >= seen);
+        let _ = tokio::time::timeout(CATCH_UP, there).await;
     }
 
     /// Where things of this member are, as clients see it.

@@ -66,7 +66,7 @@ async fn settle(world: &World) -> Result<usize> {
     for member in members.iter().filter(|member| member.part != Part::Joining) {
         let place = world.cluster.links.by_id(member.id);
         let there =
-            member.id == status.me || super::members::ping(world, place.as_ref()).await.is_ok();
+            member.id == status.me || super::members::answers(world, place.as_ref()).await.is_ok();
         let follows = status.members.iter().any(|(one, _)| one.id == member.id);
         if there && follows {
             able.insert(member.id);

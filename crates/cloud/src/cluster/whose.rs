@@ -63,14 +63,18 @@ pub fn whose(world: &World, asked: &Asked) -> Result<Option<Place>> {
         ["1.0", "cluster", "members", name, "state"] => Some(named(world, name)?),
         // LXD's client names the member there too to which a thing goes, while another one moves it.
         ["1.0", "events"] => None,
+        // A change of what one member has of it alone.
+        ["1.0", "storage-pools" | "networks", _] if !asked.makes => target(world, asked)?,
         _ if asked.looks => target(world, asked)?,
         _ => None,
     };
     Ok(other(world, id))
 }
 
+/// A group says where something is to be made, and some clients name it with everything that they ask beside.
 fn target(world: &World, asked: &Asked) -> Result<Option<MemberId>> {
-    asked.named("target").map(|name| named(world, name)).transpose()
+    let member = asked.named("target").filter(|name| !name.starts_with('@'));
+    member.map(|name| named(world, name)).transpose()
 }
 
 /// The number of the member of that name.

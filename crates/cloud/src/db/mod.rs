@@ -10,6 +10,7 @@ use store::Migration;
 pub mod backups;
 pub mod buckets;
 pub mod certificates;
+pub mod cluster_certificate;
 pub mod cluster_groups;
 pub mod images;
 pub mod instance_snapshots;
@@ -58,6 +59,16 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { level: 9, name: "warnings", sql: include_str!("../../schema/0009_warnings.sql") },
     Migration { level: 10, name: "cluster", sql: include_str!("../../schema/0010_cluster.sql") },
     Migration { level: 11, name: "moves", sql: include_str!("../../schema/0011_moves.sql") },
+    Migration {
+        level: 12,
+        name: "certificate of the cluster",
+        sql: include_str!("../../schema/0012_cluster_certificate.sql"),
+    },
+    Migration {
+        level: 13,
+        name: "networks of members",
+        sql: include_str!("../../schema/0013_networks_members.sql"),
+    },
 ];
 
 #[cfg(test)]

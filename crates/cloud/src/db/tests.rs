@@ -6,8 +6,10 @@ use options::device::Devices;
 use store::{Migration, Options, Store, testing};
 
 use super::{
-    MIGRATIONS, backups, buckets, certificates, instance_snapshots as snapshots, instances,
-    members, pools, server, volume_snapshots, volumes,
+    MIGRATIONS, backups, buckets, certificates,
+    cluster_certificate::{self, Shared},
+    instance_snapshots as snapshots, instances, members, networks, pools, projects, server,
+    volume_snapshots, volumes,
 };
 use crate::Error;
 
@@ -299,4 +301,84 @@ async fn what_a_server_has_alone_becomes_the_members_own() {
     assert_eq!(add("c").await, 3);
     let all = store.read(members::all).unwrap();
     assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["c", "pi"]);
+}
+
+#[tokio::test]
+async fn a_cluster_has_one_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), MIGRATIONS).await;
+    assert_eq!(store.read(cluster_certificate::get).unwrap(), None);
+    for name in ["first", "second"] {
+        let new = Shared { certificate: name.to_owned(), key: format!("key of {name}") };
+        store.write(|db| Ok::<_, Error>(cluster_certificate::set(db, &new)?)).await.unwrap();
+        assert_eq!(store.read(cluster_certificate::get).unwrap(), Some(new));
+    }
+}
+
+#[tokio::test]
+async fn networks_have_what_is_said_of_this_member() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), MIGRATIONS).await;
+    let (key, new) = (
+        "bridge.external_interfaces",
+        networks::Network {
+            id: 0,
+            project: "default".into(),
+            name: "lan0".into(),
+            kind: "bridge".into(),
+            description: String::new(),
+            config: [("ipv4.nat", "true"), ("bridge.external_interfaces", "eth1")]
+                .into_iter()
+                .collect(),
+            made: instances::Made::Ready,
+        },
+    );
+    let write = |db: &mut store::Write<'_>| {
+        members::insert_first(db, "pi", "aarch64", chrono::Utc::now())?;
+        let other = members::Member { name: "other".into(), ..members::Member::default() };
+        let other = members::insert(db, &other, chrono::Utc::now())?;
+        projects::insert(db, "default", "", &options::Raw::new())?;
+        networks::promise(db, "lan0", other, &[(key, "eth9")].into_iter().collect())?;
+        networks::insert(db, &new)?;
+        Ok::<_, Error>(networks::unpromise(db, "lan0")?)
+    };
+    store.write(write).await.unwrap();
+    let row = || store.read(|db| networks::get(db, "default", "lan0")).unwrap().unwrap();
+    assert_eq!(row().config, new.config);
+    let id = row().id;
+    let without = networks::parts(&new.config).0;
+    let update =
+        |db: &mut store::Write<'_>| Ok::<_, Error>(networks::update(db, id, "", &without)?);
+    store.write(update).await.unwrap();
+    assert_eq!(row().config, without);
+    let of_other = "SELECT config FROM networks_members WHERE member_id = 2";
+    let told = store.read(|db| db.query_one(of_other, &[], |row| row.get::<String>(0)));
+    assert_eq!(told.unwrap().as_deref(), Some(r#"{"bridge.external_interfaces":"eth9"}"#));
+}
+
+#[tokio::test]
+async fn what_a_network_has_of_a_member_becomes_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = MIGRATIONS.iter().position(|step| step.level == 13).unwrap();
+    let store = open(folder.path(), &MIGRATIONS[..before]).await;
+    let write = |db: &mut store::Write<'_>| {
+        members::insert_first(db, "pi", "aarch64", chrono::Utc::now())?;
+        projects::insert(db, "default", "", &options::Raw::new())?;
+        let config = r#"{"ipv4.nat":"true","ipv4.nat.address":"192.0.2.1"}"#;
+        db.execute(
+            "INSERT INTO networks (project_id, name, type, description, config, state)
+             SELECT id, 'lan0', 'bridge', '', ?1, 'ready' FROM projects",
+            store::params![config],
+        )?;
+        Ok::<_, Error>(())
+    };
+    store.write(write).await.unwrap();
+    store.close().await.unwrap();
+    let store = open(folder.path(), MIGRATIONS).await;
+    let row = store.read(|db| networks::get(db, "default", "lan0")).unwrap().unwrap();
+    assert_eq!(row.config.get("ipv4.nat"), Some("true"));
+    assert_eq!(row.config.get("ipv4.nat.address"), Some("192.0.2.1"));
+    let shared = "SELECT config FROM networks";
+    let shared = store.read(|db| db.query_one(shared, &[], |row| row.get::<String>(0)));
+    assert_eq!(shared.unwrap().as_deref(), Some(r#"{"ipv4.nat":"true"}"#));
 }

@@ -2,6 +2,7 @@
 
 use options::{Raw, network::BridgeOptions};
 use serde::{Deserialize, Serialize};
+use store::Read;
 use tasks::{Cx, Request, Step, Task, step};
 use wire::NetworksPost;
 
@@ -49,17 +50,50 @@ impl Create {
         }
         let mut config: Raw = new.config.into();
         BridgeOptions::fill_new(&mut config);
-        super::check_options(&config)?;
         let home = world.store.read(|db| {
             let home = super::home(db, project)?;
-            // The link carries the network's name, whatever the project.
-            match rows::all(db)?.iter().any(|row| row.name == new.name) {
-                true => Err(Error::exists("network", &new.name)),
-                false => Ok(home),
+            check_free(db, &new.name)?;
+            // What was said of this member before is part of it.
+            let promised = rows::promised(db, &new.name)?.into_iter();
+            for (_, told) in promised.filter(|(member, _)| *member == db.me()) {
+                for (key, value) in told.iter() {
+                    config.set_default(key, value);
+                }
             }
+            Ok::<_, Error>(home)
         })?;
+        super::check_options(&config)?;
         Ok(Create { home, name: new.name, description: new.description, config })
     }
+}
+
+/// The link carries the network's name, whatever the project.
+fn check_free(db: &Read<'_>, name: &str) -> Result<()> {
+    match rows::all(db)?.iter().any(|row| row.name == name) {
+        true => Err(Error::exists("network", name)),
+        false => Ok(()),
+    }
+}
+
+/// Tells what a network is to be on one member, before it is made on all.
+pub async fn promise(world: &World, member: &str, new: NetworksPost) -> Result<()> {
+    let named = options::names::check_network(&new.name);
+    named.map_err(|why| Error::invalid("network name", why))?;
+    let config: Raw = new.config.into();
+    super::check_options(&config)?;
+    let (shared, local) = rows::parts(&config);
+    if let Some(key) = shared.keys().next() {
+        let why = format!("{key} is the same on all members: it is said when the network is made");
+        return Err(Error::invalid("configuration", why));
+    }
+    world
+        .store
+        .write(|db| {
+            let id = crate::cluster::find(db, member)?.id;
+            check_free(db, &new.name)?;
+            Ok(rows::promise(db, &new.name, id, &local)?)
+        })
+        .await
 }
 
 /// Makes a network.
@@ -137,6 +171,9 @@ async fn ready(cx: &mut Cx<Create>) -> Result<()> {
     let input = cx.input.clone();
     cx.world
         .store
-        .write(|db| Ok::<_, Error>(rows::set_made(db, &input.home, &input.name, Made::Ready)?))
+        .write(|db| {
+            rows::unpromise(db, &input.name)?;
+            Ok::<_, Error>(rows::set_made(db, &input.home, &input.name, Made::Ready)?)
+        })
         .await
 }

@@ -1,10 +1,11 @@
 //! Deletes a network.
 
 use serde::{Deserialize, Serialize};
+use store::Read;
 use tasks::{Cx, Request, Step, Task, step};
 
 use super::spec;
-use crate::{Caller, Error, Result, World, db::networks as rows, url};
+use crate::{Caller, Error, Result, World, db::networks as rows, names::DEFAULT_PROJECT, url};
 
 /// What is done to delete a network. It only goes forward.
 #[derive(Serialize, Deserialize)]
@@ -37,8 +38,14 @@ impl Delete {
     }
 }
 
-/// Deletes a network that nothing uses.
+/// Deletes a network that nothing uses. One of which members were only told is forgotten.
 pub async fn delete(world: &World, caller: &Caller, project: &str, name: &str) -> Result<()> {
+    let is_pending = |db: &Read<'_>| {
+        Ok::<_, Error>(super::home(db, project)? == DEFAULT_PROJECT && super::is_pending(db, name)?)
+    };
+    if world.store.read(is_pending)? {
+        return world.store.write(|db| Ok::<_, Error>(rows::unpromise(db, name)?)).await;
+    }
     let task = Delete::new(world, project, name)?;
     let (home, source) = (task.home.clone(), url::of("networks", name, &task.home));
     let request = Request::new("Deleting network")
@@ -56,7 +63,12 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
     let row = world.store.read(|db| Ok::<_, Error>(rows::get(db, &input.home, &input.name)?))?;
     let Some(row) = row else { return Ok(()) };
     world.plane.teardown(&spec::of(world, &row)?).await?;
-    let folder = world.dirs.network(&input.name);
+    remove_folder(world, &input.name).await
+}
+
+/// Removes what this server kept of a network: its leases.
+pub(crate) async fn remove_folder(world: &World, name: &str) -> Result<()> {
+    let folder = world.dirs.network(name);
     match tokio::fs::remove_dir_all(&folder).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::file("remove", &folder)(error))

@@ -13,6 +13,7 @@ use crate::{
         instances::{self, Made},
         members, networks as rows, profiles,
     },
+    names::DEFAULT_PROJECT,
     url,
 };
 
@@ -26,8 +27,17 @@ pub(crate) mod spec;
 mod state;
 mod update;
 
-pub(crate) use self::{create::Create, delete::Delete};
-pub use self::{create::create, delete::delete, leases::leases, state::state, update::update};
+pub(crate) use self::{
+    create::Create,
+    delete::{Delete, remove_folder},
+};
+pub use self::{
+    create::{create, promise},
+    delete::delete,
+    leases::leases,
+    state::state,
+    update::update,
+};
 
 /// Held by whoever repairs a network or ends its last traces, so that a repair does not bring back a
 /// network that is being deleted.
@@ -44,7 +54,11 @@ pub async fn list(world: &World, project: Option<&str>) -> Result<Vec<Network>> 
             row.made == Made::Ready && home.as_ref().is_none_or(|home| *home == row.project)
         };
         let rows = rows::all(db)?.into_iter().filter(wanted);
-        rows.map(|row| render(db, row)).collect::<Result<Vec<_>>>()
+        let mut found = rows.map(|row| render(db, row)).collect::<Result<Vec<_>>>()?;
+        if home.as_deref().is_none_or(|home| home == DEFAULT_PROJECT) {
+            found.extend(pending(db)?);
+        }
+        Ok::<_, Error>(found)
     })?;
     found.extend(state::unmanaged(world, &found).await?);
     Ok(found)
@@ -54,6 +68,10 @@ pub async fn list(world: &World, project: Option<&str>) -> Result<Vec<Network>> 
 pub async fn get(world: &World, project: &str, name: &str) -> Result<Network> {
     match world.store.read(|db| render(db, find(db, project, name)?)) {
         Err(Error::NotFound { what, name }) => {
+            let told = world.store.read(pending)?;
+            if let Some(found) = told.into_iter().find(|network| network.name == name) {
+                return Ok(found);
+            }
             let links = state::unmanaged(world, &[]).await?;
             let found = links.into_iter().find(|link| link.name == name);
             found.ok_or(Error::NotFound { what, name })
@@ -85,6 +103,46 @@ fn render(db: &Read<'_>, row: rows::Network) -> Result<Network> {
         locations: members::locations(db)?,
         project: row.project,
     })
+}
+
+/// Networks of which members were told, and that are not made yet.
+fn pending(db: &Read<'_>) -> Result<Vec<Network>> {
+    let mut found: Vec<Network> = Vec::new();
+    for (name, member) in rows::all_promised(db)? {
+        match found.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.locations.push(member),
+            None => found.push(Network {
+                name,
+                r#type: String::from("bridge"),
+                managed: true,
+                status: String::from("Pending"),
+                locations: vec![member],
+                project: DEFAULT_PROJECT.to_owned(),
+                ..Network::default()
+            }),
+        }
+    }
+    found.retain(|network| is_pending(db, &network.name).unwrap_or(false));
+    Ok(found)
+}
+
+/// Whether members were told of a network, and none makes it.
+fn is_pending(db: &Read<'_>, name: &str) -> Result<bool> {
+    let is_made = rows::all(db)?.iter().any(|row| row.name == name);
+    Ok(!is_made && !rows::promised(db, name)?.is_empty())
+}
+
+/// The keys that this member has its own value of, and that can be said when a server joins: network, key, what it is.
+pub fn local_keys(world: &World) -> Result<Vec<(String, String, String)>> {
+    let rows = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    let mut found = Vec::new();
+    for row in rows.into_iter().filter(|row| row.made == Made::Ready) {
+        for key in rows::parts(&row.config).1.keys() {
+            let words = format!("\"{key}\" of network \"{}\"", row.name);
+            found.push((row.name.clone(), key.to_owned(), words));
+        }
+    }
+    Ok(found)
 }
 
 /// The instances and profiles with a network device on it.

@@ -5,6 +5,7 @@ use wire::ProjectsPost;
 
 use crate::{
     Caller, Error, Result, World,
+    cluster::groups,
     db::{profiles, projects as rows},
     url,
 };
@@ -23,6 +24,7 @@ pub async fn create(world: &World, caller: &Caller, new: ProjectsPost) -> Result
             if rows::get(db, &new.name)?.is_some() {
                 return Err(Error::exists("project", &new.name));
             }
+            groups::check_named(db, &config)?;
             rows::insert(db, &new.name, &new.description, &config)?;
             if super::find(db, &new.name)?.home_of("features.profiles") == new.name {
                 let words = format!("Default profile of project {}", new.name);

@@ -5,6 +5,7 @@ use wire::ProjectPut;
 
 use crate::{
     Caller, Error, Result, World,
+    cluster::groups,
     db::projects as rows,
     etag::{self, IfMatch},
     names::DEFAULT_PROJECT,
@@ -37,6 +38,7 @@ pub async fn update(
                     return Err(Error::invalid("project", why));
                 }
             }
+            groups::check_named(db, &config)?;
             rows::update(db, row.id, &new.description, &config)?;
             super::rules::keep(db, name)
         })

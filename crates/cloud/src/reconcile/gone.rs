@@ -67,8 +67,9 @@ impl Reconciler<World> for Gone {
     }
 }
 
-/// Takes a network's link away; one that is gone is gone.
+/// Takes a network's link away, and its leases; one that is gone is gone.
 pub(crate) async fn teardown(world: &World, row: &networks::Network) -> Result<()> {
     let _turn = crate::networks::repairing(world, &row.name).await;
-    Ok(world.plane.teardown(&spec::of(world, row)?).await?)
+    world.plane.teardown(&spec::of(world, row)?).await?;
+    crate::networks::remove_folder(world, &row.name).await
 }

@@ -76,6 +76,16 @@ pub(crate) fn covers(open: &ListenAddress, address: &ListenAddress) -> bool {
     port(open) == port(address) && (everywhere || open.host == address.host)
 }
 
+/// Has those that come from now on see the certificate that the server has now.
+pub(crate) async fn renew(world: &World) -> Result<()> {
+    let _turn = super::turn(world).await;
+    let Some(doors) = world.doors() else { return Ok(()) };
+    for door in [&doors.https, &doors.cluster, &doors.metrics, &doors.buckets] {
+        door.renew().await.map_err(Error::Identity)?;
+    }
+    Ok(())
+}
+
 /// Moves the doors whose options change: all of them or none.
 pub(super) async fn change(world: &World, old: &ServerOptions, new: &ServerOptions) -> Result<()> {
     let Some(doors) = world.doors() else { return Ok(()) };

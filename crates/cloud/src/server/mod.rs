@@ -15,9 +15,10 @@ mod address;
 pub mod doors;
 mod extensions;
 mod resources;
+mod wear;
 
 pub(crate) use self::address::reached;
-pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources};
+pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources, wear::wear};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

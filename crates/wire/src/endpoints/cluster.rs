@@ -1,15 +1,16 @@
 //! The cluster and its members; and beneath `/internal` what members say to each other.
 
 use crate::{
-    Cluster, ClusterInstancesPost, ClusterInstancesPut, ClusterMember, ClusterMemberPost,
-    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, Empty, JoinPost,
-    Joined, Listing, Operation, Patch,
+    Cluster, ClusterCertificatePut, ClusterGroup, ClusterGroupPost, ClusterGroupPut,
+    ClusterGroupsPost, ClusterInstancesPost, ClusterInstancesPut, ClusterMember, ClusterMemberPost,
+    ClusterMemberPut, ClusterMemberState, ClusterMemberStatePost, ClusterMembersPost, ClusterPut,
+    Empty, JoinPost, Joined, Listing, Operation, Patch, Standing,
     endpoints::{
         Entity::Server as TheServer,
         Permission::{Can, Untrusted},
         Verb::{Edit, View},
     },
-    query::{ListQuery, NoQuery, RemoveQuery},
+    query::{ListQuery, NoQuery, RemoveQuery, StandingQuery},
 };
 
 endpoints! {
@@ -48,6 +49,42 @@ endpoints! {
     ClusterMemberDelete: Delete "/1.0/cluster/members/{name}" since "clustering", needs Can(Edit, TheServer),
         Sync, RemoveQuery, Empty => Empty;
 
+    /// Shows how a member is.
+    ClusterMemberStateGet: Get "/1.0/cluster/members/{name}/state" since "cluster_member_state",
+        needs Can(View, TheServer), Sync, NoQuery, Empty => ClusterMemberState;
+
+    /// Replaces the certificate that all members show clients.
+    ClusterCertificateReplace: Put "/1.0/cluster/certificate" since "clustering_update_cert",
+        needs Can(Edit, TheServer), Sync, NoQuery, ClusterCertificatePut => Empty;
+
+    /// Lists groups of members.
+    ClusterGroupsList: Get "/1.0/cluster/groups" since "clustering_groups", needs Can(View, TheServer),
+        Sync, ListQuery, Empty => Listing<ClusterGroup>;
+
+    /// Makes a group of members.
+    ClusterGroupCreate: Post "/1.0/cluster/groups" since "clustering_groups", needs Can(Edit, TheServer),
+        Sync, NoQuery, ClusterGroupsPost => Empty;
+
+    /// Shows a group of members.
+    ClusterGroupGet: Get "/1.0/cluster/groups/{name}" since "clustering_groups", needs Can(View, TheServer),
+        Sync, NoQuery, Empty => ClusterGroup;
+
+    /// Replaces what can be changed of a group of members.
+    ClusterGroupReplace: Put "/1.0/cluster/groups/{name}" since "clustering_groups", needs Can(Edit, TheServer),
+        Sync, NoQuery, ClusterGroupPut => Empty;
+
+    /// Changes some of what can be changed of a group of members.
+    ClusterGroupPatch: Patch "/1.0/cluster/groups/{name}" since "clustering_groups", needs Can(Edit, TheServer),
+        Sync, NoQuery, Patch<ClusterGroupPut> => Empty;
+
+    /// Renames a group of members.
+    ClusterGroupRename: Post "/1.0/cluster/groups/{name}" since "clustering_groups", needs Can(Edit, TheServer),
+        Sync, NoQuery, ClusterGroupPost => Empty;
+
+    /// Deletes a group that no member is in.
+    ClusterGroupDelete: Delete "/1.0/cluster/groups/{name}" since "clustering_groups", needs Can(Edit, TheServer),
+        Sync, NoQuery, Empty => Empty;
+
     /// Lets a server in that brings a token.
     ClusterJoin: Post "/internal/cluster/join" since "", needs Untrusted, Sync, NoQuery, JoinPost => Joined;
 
@@ -68,6 +105,9 @@ endpoints! {
     /// Waits for an instance of another member.
     ClusterInstanceReceive: Post "/internal/cluster/instances" since "", needs Untrusted,
         Async, NoQuery, ClusterInstancesPost => Operation;
+
+    /// Says whether whoever asks is a member.
+    ClusterStanding: Get "/internal/cluster/standing" since "", needs Untrusted, Sync, StandingQuery, Empty => Standing;
 
     /// The connection between two members' databases.
     ClusterStore: Get "/internal/cluster/store" since "", needs Untrusted, Raw, NoQuery, Empty => Empty;

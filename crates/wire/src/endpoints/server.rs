@@ -3,7 +3,7 @@
 use crate::{
     Empty,
     Entity::{Metrics as TheMetrics, Server as TheServer},
-    Event, MetadataConfiguration, Patch, Resources, Server, ServerPut,
+    Event, MetadataConfiguration, Patch, Resources, Server, ServerPut, Wear,
     endpoints::{
         Permission::{Authenticated, Can, Untrusted},
         Verb::{Edit, View},
@@ -29,6 +29,9 @@ endpoints! {
 
     /// Shows what the machine has.
     ResourcesGet: Get "/1.0/resources" since "resources", needs Can(View, TheServer), Sync, TargetQuery, Empty => Resources;
+
+    /// Shows what the server writes to its disk.
+    WearGet: Get "/internal/wear" since "", needs Can(View, TheServer), Sync, TargetQuery, Empty => Wear;
 
     /// Tells what instances used and what the server does, as OpenMetrics text.
     MetricsGet: Get "/1.0/metrics" since "metrics", needs Can(View, TheMetrics), Raw, ProjectQuery, Empty => String;

@@ -1,29 +1,33 @@
 //! `cluster` and `join`: several machines as one cloud.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client::Answer;
 use serde_json::Value;
 use wire::{
-    ClusterMember, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut,
-    ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ConfigMap, Empty, Operation, Timestamp,
+    ClusterCertificatePut, ClusterMember, ClusterMemberJoinToken, ClusterMemberPost,
+    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ConfigMap, Empty,
+    Operation, Timestamp,
     endpoints::cluster::{
-        ClusterGet, ClusterMemberCreate, ClusterMemberDelete, ClusterMemberGet,
-        ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateSet, ClusterMembersList,
-        ClusterReplace,
+        ClusterCertificateReplace, ClusterGet, ClusterMemberCreate, ClusterMemberDelete,
+        ClusterMemberGet, ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateGet,
+        ClusterMemberStateSet, ClusterMembersList, ClusterReplace,
     },
     query::{NoQuery, RemoveQuery},
 };
 
+use self::group::Group;
 use super::{OK, tokens};
 use crate::{
     context::Context,
     error::{Error, Result},
-    output::{FormatArg, Table},
+    output::{self, FormatArg, Table},
     thing::Thing,
     verbs::Settings,
 };
+
+mod group;
 
 /// How long a server that has joined may take to begin anew.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +46,11 @@ enum Verb {
     /// List members
     #[command(visible_alias = "ls")]
     List(FormatArg),
+    /// Show how a member is: load, memory, room in its storage pools
+    Info {
+        /// Member
+        name: String,
+    },
     /// Make this server the first member of a cluster
     Enable {
         /// The name it is to have; its own otherwise
@@ -92,6 +101,19 @@ enum Verb {
         /// Member
         name: String,
     },
+    /// Begin anew, alone and empty: on a server that was removed while it was off
+    Leave,
+    /// Have all members show clients another certificate, PEM, which must then be told of it
+    #[command(visible_alias = "update-cert")]
+    UpdateCertificate {
+        /// File with the certificate
+        certificate: PathBuf,
+        /// File with its key
+        key: PathBuf,
+    },
+    /// Groups of members
+    #[command(subcommand)]
+    Group(Group),
     #[command(flatten)]
     Settings(Settings),
 }
@@ -102,6 +124,11 @@ impl Cluster {
             Verb::List(format) => {
                 let all = cx.client.get::<ClusterMembersList>(&[], &cx.list()).await?.into_full();
                 format.print(&all, table)?;
+            }
+            Verb::Info { name } => {
+                let path = [name.as_str()];
+                let state = cx.client.get::<ClusterMemberStateGet>(&path, &NoQuery {}).await?;
+                output::yaml(&state)?;
             }
             Verb::Enable { name, address } => {
                 let put = ClusterPut {
@@ -143,6 +170,25 @@ impl Cluster {
                 set_state(cx, &name, "restore", String::new()).await?;
                 cx.say(format!("Member {name} has its instances again"));
             }
+            Verb::Leave => {
+                let put = ClusterPut::default();
+                let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
+                ended(cx, &begun).await?;
+                until(cx, |cluster| !cluster.enabled).await?;
+                cx.say("This server is alone and empty. What its storage pools hold: microcloud recover");
+            }
+            Verb::UpdateCertificate { certificate, key } => {
+                let read = |path: PathBuf| {
+                    fs::read_to_string(&path).map_err(|source| Error::File { path, source })
+                };
+                let put = ClusterCertificatePut {
+                    cluster_certificate: read(certificate)?,
+                    cluster_certificate_key: read(key)?,
+                };
+                cx.client.call::<ClusterCertificateReplace>(&[], &NoQuery {}, &put).await?;
+                cx.say("All members show this certificate now");
+            }
+            Verb::Group(verb) => verb.run(cx).await?,
             Verb::Settings(verb) => verb.run::<Members>(cx).await?,
         }
         Ok(OK)
@@ -166,27 +212,25 @@ pub(crate) struct Join {
     /// A key of a storage pool that each member has its own value of, such as default:source=/dev/sdb
     #[arg(long = "pool-config", value_name = "POOL:KEY=VALUE")]
     pools: Vec<String>,
+    /// A key of a network that each member has its own value of, such as lan:bridge.external_interfaces=eth1
+    #[arg(long = "network-config", value_name = "NETWORK:KEY=VALUE")]
+    networks: Vec<String>,
 }
 
 impl Join {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        let pools = self.pools.iter().map(|one| key("storage-pool", one));
+        let networks = self.networks.iter().map(|one| key("network", one));
         let put = ClusterPut {
             enabled: true,
             cluster_token: self.token,
             server_address: self.address,
-            member_config: self.pools.iter().map(|one| key(one)).collect::<Result<_>>()?,
+            member_config: pools.chain(networks).collect::<Result<_>>()?,
             ..ClusterPut::default()
         };
         let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
-        if let Err(error) = cx.client.wait(&begun).await {
-            // It begins anew as soon as it has joined, perhaps before it could say so.
-            if !matches!(error, client::Error::Broken { .. } | client::Error::Connect { .. }) {
-                return Err(error.into());
-            }
-        }
-        let cluster = tokio::time::timeout(PATIENCE, member(cx)).await;
-        let name =
-            cluster.map_err(|_| Error::Usage("the server does not come back: see its log"))?;
+        ended(cx, &begun).await?;
+        let name = until(cx, |cluster| cluster.enabled).await?.server_name;
         cx.say(format!(
             "This server is member {name} of the cluster. Look: microcloud cluster list"
         ));
@@ -194,24 +238,37 @@ impl Join {
     }
 }
 
-/// The name it has once it is a member.
-async fn member(cx: &Context) -> String {
-    loop {
-        let found = cx.client.get::<ClusterGet>(&[], &NoQuery {}).await;
-        if let Ok(found) = found
-            && found.enabled
-        {
-            return found.server_name;
-        }
-        tokio::time::sleep(LOOK).await;
+/// Waits for an operation after which the server begins anew, perhaps before it could say so.
+async fn ended(cx: &Context, begun: &Operation) -> Result<()> {
+    match cx.client.wait(begun).await {
+        Err(client::Error::Broken { .. } | client::Error::Connect { .. }) | Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn key(text: &str) -> Result<wire::ClusterMemberConfigKey> {
-    let parts = text.split_once(':').and_then(|(pool, pair)| Some((pool, pair.split_once('=')?)));
-    let (name, (key, value)) = parts.ok_or(Error::Usage("--pool-config takes POOL:KEY=VALUE"))?;
+/// Waits until the server is there and its place in a cluster is as wanted.
+async fn until(cx: &Context, is: impl Fn(&wire::Cluster) -> bool) -> Result<wire::Cluster> {
+    let look = async {
+        loop {
+            let found = cx.client.get::<ClusterGet>(&[], &NoQuery {}).await;
+            if let Ok(found) = found
+                && is(&found)
+            {
+                return found;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, look).await;
+    found.map_err(|_| Error::Usage("the server does not come back: see its log"))
+}
+
+fn key(entity: &str, text: &str) -> Result<wire::ClusterMemberConfigKey> {
+    let parts = text.split_once(':').and_then(|(name, pair)| Some((name, pair.split_once('=')?)));
+    let (name, (key, value)) =
+        parts.ok_or(Error::Form { word: text.to_owned(), form: "NAME:KEY=VALUE" })?;
     Ok(wire::ClusterMemberConfigKey {
-        entity: String::from("storage-pool"),
+        entity: entity.to_owned(),
         name: name.to_owned(),
         key: key.to_owned(),
         value: value.to_owned(),
