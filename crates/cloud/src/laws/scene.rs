@@ -135,8 +135,8 @@ pub(super) async fn observe(world: &World) -> BTreeSet<String> {
         .read(|db| {
             for row in instance_rows::all(db)? {
                 let state = crate::instances::volatile::was_running(&row.config);
-                let (at, made) = (&row.member, row.made);
-                seen.insert(format!("row instance {} at {at} running={state} {made:?}", row.name));
+                seen.insert(format!("row instance {} running={state} {:?}", row.name, row.made));
+                seen.insert(format!("row instance {} at {}", row.name, row.member));
                 let devices: Vec<_> = row.devices.0.keys().collect();
                 seen.insert(format!("row instance {} has {devices:?}", row.name));
                 let note = row.config.get("user.note").unwrap_or("-");
