@@ -269,6 +269,39 @@ fn a_machine_goes_while_it_runs() {
 }
 
 #[test]
+fn who_is_held_to_a_group_goes_to_one_of_it() {
+    let Some(cluster) = three() else { return };
+    let [first, second, third] = &cluster.members[..] else { panic!("three members") };
+    first.lxc(["cluster", "group", "create", "some"]).ok();
+    for member in ["m2", "m3"] {
+        first.lxc(["cluster", "group", "assign", member, "default,some"]).ok();
+    }
+    let shared = ["-c", "features.images=false", "-c", "features.profiles=false"];
+    let held = ["-c", "restricted=true", "-c", "restricted.cluster.groups=some"];
+    let words = [&["project", "create", "kids"][..], &shared, &held].concat();
+    first.run(Client::Lxc, &words).ok();
+    second.lxc(["init", "busybox", "web", "--target", "m2", "--project", "kids"]).ok();
+    let there =
+        |name: &str| text(&third.get(&format!("/1.0/instances/{name}?project=kids"))["location"]);
+    first
+        .lxc(["move", "web", "--target", "m1", "--project", "kids"])
+        .fails_with("restricted.cluster.groups");
+    // The first has fewer, and it must not be that.
+    for name in ["a", "b"] {
+        first.lxc(["init", "busybox", name, "--target", "m3"]).ok();
+    }
+    first.lxc(["cluster", "evacuate", "m2", "--force"]).ok();
+    assert_eq!(there("web"), "m3");
+    first.lxc(["cluster", "restore", "m2", "--force"]).ok();
+    assert_eq!(there("web"), "m2");
+    first.lxc(["delete", "web", "--project", "kids"]).ok();
+    first.lxc(["project", "delete", "kids"]).ok();
+    for name in ["a", "b"] {
+        first.lxc(["delete", name]).ok();
+    }
+}
+
+#[test]
 fn a_member_is_emptied_and_gets_all_back() {
     let Some(mut cluster) = three() else { return };
     let [first, second, third] = &cluster.members[..] else { panic!("three members") };

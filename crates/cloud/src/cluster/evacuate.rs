@@ -15,7 +15,7 @@ use wire::{
     query::NoQuery,
 };
 
-use super::{Place, clustered, members};
+use super::{Place, check_place, clustered, members};
 use crate::{
     Caller, Error, Result, World,
     db::{
@@ -146,13 +146,16 @@ impl All {
         gone
     }
 
-    /// The member that takes an instance: of those that take any, the one that has the fewest.
+    /// The member that takes an instance: of those that take any, and where its project may be, the one that has the
+    /// fewest.
     async fn place(&self, row: &Instance) -> Result<Place> {
         let takers = members::takers(&self.world, None, &row.architecture).await?;
         let me = self.world.store.status().me;
-        let others = takers.into_iter().filter(|(id, _)| *id != me);
-        let best = others.min_by_key(|(id, count)| (*count, *id));
-        let place = best.and_then(|(id, _)| self.world.cluster.links.by_id(id));
+        let mut others: Vec<_> = takers.into_iter().filter(|(id, _)| *id != me).collect();
+        others.sort_by_key(|(id, count)| (*count, *id));
+        let mut places = others.iter().filter_map(|(id, _)| self.world.cluster.links.by_id(*id));
+        let place =
+            places.find(|place| check_place(&self.world, &row.project, Some(place)).is_ok());
         place.ok_or_else(|| Error::NoPlace { architecture: row.architecture.clone() })
     }
 

@@ -17,7 +17,7 @@ use crate::{
         instances::{self as rows, Instance},
         moves, volumes,
     },
-    instances::root::NewRoot,
+    instances::{copy::draft::in_pool, root::NewRoot},
     networks::ports,
 };
 
@@ -44,7 +44,8 @@ impl Moving {
                 Some(row) if row.member == me => {
                     Ok(moves::begin(db, self.instance, &self.number.to_string())?)
                 }
-                _ => Err(Error::BrokenOff),
+                Some(row) => Err(Error::Elsewhere { name: row.name, member: row.member }),
+                None => Err(Error::not_found("instance", &self.instance.to_string())),
             }
         });
         begun.await
@@ -63,7 +64,8 @@ impl Moving {
         ended.await
     }
 
-    /// Makes the instance this member's, as `new` and `snapshots` say; it is Ok if it is so already.
+    /// Makes the instance this member's, by the name of `new`, its root and snapshots as these say; it is Ok if it is
+    /// so already. All else stays as its row says by now.
     ///
     /// # Errors
     /// The source has ended the move.
@@ -87,13 +89,14 @@ impl Moving {
             if row.name != new.name && rows::get(db, &new.project, &new.name)?.is_some() {
                 return Err(Error::exists("instance", &new.name));
             }
+            let devices = in_pool(db, &row, &root.pool)?;
             if let Some(volume) = volumes::of_instance(db, &row.project, &row.kind, &row.name)? {
                 volumes::relocate(db, volume.id, &root.pool, &new.project, &new.name)?;
                 volumes::update(db, volume.id, &volume.description, &root.config)?;
                 volumes::set_member(db, volume.id, me.id)?;
             }
             rows::relocate(db, id, &new.project, &new.name)?;
-            rows::set_devices(db, id, &new.devices)?;
+            rows::set_devices(db, id, &devices)?;
             rows::set_member(db, id, me.id)?;
             for snapshot in kept {
                 snapshots::set_devices(db, snapshot.id, &snapshot.devices)?;
