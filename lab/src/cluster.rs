@@ -10,6 +10,8 @@ pub struct Cluster {
     /// Members, the first one first. Dropped last to first, as the first has what the tests made.
     pub members: Vec<Daemon>,
     switch: Arc<Netns>,
+    /// MiB of each member's own disk, if it has one.
+    disk: Option<u32>,
 }
 
 /// Where a member is, counted from 0.
@@ -26,10 +28,14 @@ impl Cluster {
     /// So many daemons that can reach each other, and are no cluster yet; `None` where that cannot be.
     #[track_caller]
     pub fn alone(count: usize) -> Option<Cluster> {
+        Cluster::on(None, count)
+    }
+
+    fn on(disk: Option<u32>, count: usize) -> Option<Cluster> {
         let switch = Arc::new(Netns::new());
         switch.run(&["ip", "link", "add", "switch", "type", "bridge"]).ok();
         switch.run(&["ip", "link", "set", "switch", "up"]).ok();
-        let mut cluster = Cluster { members: Vec::new(), switch };
+        let mut cluster = Cluster { members: Vec::new(), switch, disk };
         for _ in 0..count {
             cluster.add()?;
         }
@@ -39,7 +45,19 @@ impl Cluster {
     /// So many members of one cluster.
     #[track_caller]
     pub fn of(count: usize) -> Option<Cluster> {
-        let cluster = Cluster::alone(count)?;
+        Cluster::alone(count)?.joined()
+    }
+
+    /// The same, each on a file system in memory of that many MiB.
+    #[track_caller]
+    pub fn on_disks(count: usize, size: u32) -> Option<Cluster> {
+        Cluster::on(Some(size), count)?.joined()
+    }
+
+    #[track_caller]
+    fn joined(self) -> Option<Cluster> {
+        let cluster = self;
+        let count = cluster.members.len();
         cluster.members[0].cli(["cluster", "enable", "m1", "--address", &address(0)]).ok();
         for member in 1..count {
             cluster.join(member);
@@ -59,7 +77,7 @@ impl Cluster {
         netns.run(&["ip", "link", "set", "uplink", "up"]).ok();
         self.switch.run(&["ip", "link", "set", &port, "master", "switch"]).ok();
         self.plug(member);
-        let options = Options { netns: Some(netns), ..Options::default() };
+        let options = Options { netns: Some(netns), disk: self.disk, ..Options::default() };
         self.members.push(Daemon::with(&options)?);
         Some(member)
     }

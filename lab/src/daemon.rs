@@ -235,6 +235,24 @@ impl Daemon {
         }
     }
 
+    /// Ends it and all that it runs, as a power cut would; its next start is after another boot of the machine. What
+    /// was written stays, durable or not.
+    pub fn cut_power(&mut self) {
+        leaks::kill_all(self);
+        // It may not have come that far.
+        let _ = fs::remove_file(self.folder().join("boot_id"));
+    }
+
+    /// Holds its process still; [`Daemon::go_on`] ends that.
+    pub fn hold(&self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.send(Signal::CONT);
+    }
+
     /// Asks it to end and waits for that.
     #[track_caller]
     pub fn stop(&mut self) {

@@ -37,8 +37,11 @@ impl Reply {
     }
 }
 
-/// Sends a request and reads the whole answer. HTTP/1.0 is enough and has no chunks.
-pub(crate) fn send(
+/// Sends a request to a daemon's socket and reads the whole answer. HTTP/1.0 is enough and has no chunks.
+///
+/// # Errors
+/// Nobody listens there, or it took too long.
+pub fn send(
     socket: &Path,
     method: &str,
     path: &str,

@@ -1,6 +1,7 @@
 //! What must be gone once everything was deleted.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::linux::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -217,11 +218,34 @@ fn mounts(daemon: &Daemon) -> Vec<String> {
     below.map(|place| format!("mount {place}")).collect()
 }
 
-/// The daemon's mark on what it has outside its folder.
 fn tag(daemon: &Daemon) -> String {
+    tag_of(&daemon.folder())
+}
+
+/// A daemon's mark on what it has outside its folder.
+fn tag_of(folder: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
-    let digest = Sha256::digest(daemon.folder().as_os_str().as_bytes());
+    let digest = Sha256::digest(folder.as_os_str().as_bytes());
     digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The instances (`<project>_<name>`) that have a process, of the daemon with that state folder.
+pub fn running(folder: &Path) -> BTreeSet<String> {
+    let tag = tag_of(folder);
+    let roots = entries(Path::new(CGROUPS)).into_iter().chain([PathBuf::from(CGROUPS)]);
+    let groups = roots.flat_map(|root| entries(&root.join("microcloud.payload").join(&tag)));
+    let busy = groups.filter(|group| has_process(group));
+    busy.filter_map(|group| {
+        // Its last part is the number of the start.
+        let name = group.file_name()?.to_str()?.rsplit_once('-')?.0;
+        Some(name.to_owned())
+    })
+    .collect()
+}
+
+fn has_process(group: &Path) -> bool {
+    let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    !own.trim().is_empty() || entries(group).iter().any(|below| below.is_dir() && has_process(below))
 }
 
 /// Control groups of the daemon. While it runs it may keep those that hold no instance.
@@ -280,8 +304,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     read.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
 }
 
-/// Removes whatever is left, without asking the daemon.
-pub(crate) fn force(daemon: &mut Daemon) {
+/// Ends the daemon and all that its instances run, at once.
+pub(crate) fn kill_all(daemon: &mut Daemon) {
     daemon.kill9();
     for _ in 0..50 {
         let pids = processes(daemon);
@@ -294,6 +318,11 @@ pub(crate) fn force(daemon: &mut Daemon) {
         }
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Removes whatever is left, without asking the daemon.
+pub(crate) fn force(daemon: &mut Daemon) {
+    kill_all(daemon);
     for group in cgroups(daemon, false) {
         remove_group(&group);
     }

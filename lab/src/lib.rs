@@ -17,6 +17,7 @@
 //! | `tarball` | backups, honest and damaged |
 //! | `s3` | buckets that are served, and boto3 as their client |
 //! | `volumes` | what custom volumes of every driver must do |
+//! | `dice` | chance that is the same in each run |
 //! | `asks` | what tests ask a daemon again and again |
 //! | `leaks` | what must be gone at the end |
 #![allow(clippy::print_stderr, reason = "tests talk to people")]
@@ -26,7 +27,8 @@ mod asks;
 mod client;
 pub mod cluster;
 mod daemon;
-mod http;
+mod dice;
+pub mod http;
 pub mod images;
 mod leaks;
 pub mod machines;
@@ -38,7 +40,9 @@ mod wait;
 
 pub use client::{Background, Client, Run, host, program};
 pub use daemon::{Daemon, Options, binary};
+pub use dice::Dice;
 pub use http::Reply;
+pub use leaks::running;
 pub use netns::{Netns, whoami};
 pub use wait::{SHORT, until, within};
 

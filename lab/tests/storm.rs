@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{Client, Daemon, until};
+use lab::{Client, Daemon, Dice, until};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -27,25 +27,13 @@ const DEEDS: [&[&str]; 12] = [
     &["exec", "NAME", "--", "true"],
 ];
 
-/// Numbers that are the same in each run, so that a failure can be seen again.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap_or_default()
-    }
-}
-
 /// Lets four clients do as they like for a time; says what went wrong that never may.
 fn storm(daemon: &Daemon, seed: u64, time: Duration, stop: &AtomicBool) -> Vec<String> {
     let end = Instant::now() + time;
     thread::scope(|scope| {
         let threads: Vec<_> = (1..=4)
             .map(|number| {
-                scope.spawn(move || client(daemon, Dice(seed * 1000 + number), end, stop))
+                scope.spawn(move || client(daemon, Dice::new(seed * 1000 + number), end, stop))
             })
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()

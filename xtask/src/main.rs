@@ -29,6 +29,7 @@ cargo xtask <chore>
   demo [--clean]  from a fresh machine to a shell inside a container; --clean removes all of it
   fix             format, and write the generated files anew
   test [filter..] install what the tests need, run them, count what was skipped
+                  --faults [seed [runs]]: a cluster whose members break under load, by seeds (1, 10 runs)
                   --rig vm [file..]: files of the lab in a virtual machine with Debian's kernel and control groups v2
   tidy            only the checks that read the source
 ";

@@ -5,6 +5,7 @@
 //! where needed, because much of what they test is only there for root.
 
 mod count;
+mod faults;
 mod junit;
 mod plug;
 mod rig;
@@ -25,6 +26,9 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
         return rig::run(words);
     }
     packages::install()?;
+    if let Some(words) = filters.strip_prefix(&[String::from("--faults")]) {
+        return Ok(build()? && faults::run(words)?);
+    }
     let mut count = Count::default();
     let built = !needs_programs(filters) || build()?;
     if built {

@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// Reads what there is; empty at the end.
-    async fn read(&self, buffer: &mut BytesMut) -> io::Result<Bytes> {
+    pub(crate) async fn read(&self, buffer: &mut BytesMut) -> io::Result<Bytes> {
         loop {
             let mut ready = self.0.readable().await?;
             if let Ok(read) = ready.try_io(|fd| read_some(fd.get_ref(), buffer)) {
@@ -41,7 +41,7 @@ impl Stream {
     }
 
     /// Writes all of it.
-    async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let mut ready = self.0.writable().await?;
             let wrote = ready.try_io(|fd| Ok(rustix::io::write(fd.get_ref().as_fd(), bytes)?));

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Runs a law where there is QEMU.
-fn with_qemu(law: impl AsyncFnOnce(Arc<World>) + Send + 'static) {
+pub(super) fn with_qemu(law: impl AsyncFnOnce(Arc<World>) + Send + 'static) {
     let program = format!("qemu-system-{}", std::env::consts::ARCH);
     match exec::installed(&program) && cfg!(target_arch = "x86_64") {
         true => play(law),
@@ -25,7 +25,7 @@ fn with_qemu(law: impl AsyncFnOnce(Arc<World>) + Send + 'static) {
     }
 }
 
-fn post() -> InstancesPost {
+pub(super) fn post() -> InstancesPost {
     let pairs = |pairs: &[(&str, &str)]| -> wire::ConfigMap {
         pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
     };
@@ -46,7 +46,7 @@ fn post() -> InstancesPost {
 }
 
 /// A machine "web".
-async fn with_machine(world: &Arc<World>) {
+pub(super) async fn with_machine(world: &Arc<World>) {
     clear(world).await;
     let launched = launch(world, &Caller::default(), "default", post()).await;
     launched.unwrap().result().await.unwrap();

@@ -19,3 +19,4 @@ mod snapshots;
 mod streams;
 mod volume_backups;
 mod volumes;
+mod voyages;

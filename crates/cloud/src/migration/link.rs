@@ -100,6 +100,12 @@ impl Link {
         (Link::new(control, data, None), Link::new(their_control, their_data, None))
     }
 
+    /// One end of what runs.
+    #[cfg(test)]
+    pub(crate) fn live([control, data, memory]: [Socket; 3]) -> Link {
+        Link::new(control, data, Some(memory))
+    }
+
     /// The websockets of disk and memory, for whoever carries both.
     pub(crate) fn streams(&mut self) -> Result<[Socket; 2]> {
         let memory = self.memory.take().ok_or(Error::BrokenOff)?;

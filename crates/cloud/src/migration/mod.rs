@@ -8,7 +8,7 @@
 //! ```text
 //! control   hello ─> ready ─> target: waiting (it has all but the disk as it is now) ─> source: go ─> target: done
 //! fs        a backup, then NBD between the two QEMUs
-//! criu      source's QEMU: its memory
+//! criu      source's QEMU: its memory, and back a message for each that was taken
 //! ```
 //! Between members of one cluster, where the row goes along, the file is followed by those of the instance's backups:
 //! `kept` (name, size) and that many bytes each, then `all`.
@@ -35,7 +35,7 @@ pub(crate) use self::{
 };
 
 /// The version of what is said. Another one is refused by both ends.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// How long the other end has to connect, and to come up with something on a connection that stands.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -97,7 +97,19 @@ pub async fn check_briefly<T: Task, O: PartialEq + Debug>(
     task: impl Fn() -> T,
     observe: impl AsyncFn(&T::World) -> O,
 ) {
-    let decides = usize::MAX;
+    check_decided_briefly(usize::MAX, world, task, observe).await;
+}
+
+/// The same of a task whose step of that number leaves the decision to somebody else, as with [`check_decided`].
+///
+/// # Panics
+/// When a law is broken, with the list of all that are.
+pub async fn check_decided_briefly<T: Task, O: PartialEq + Debug>(
+    decides: usize,
+    world: impl AsyncFn() -> Arc<T::World>,
+    task: impl Fn() -> T,
+    observe: impl AsyncFn(&T::World) -> O,
+) {
     let mut laws = Laws { world, task, observe, decides, seen: None, broken: Vec::new() };
     laws.undisturbed().await;
     if laws.broken.is_empty() {

@@ -123,9 +123,12 @@ impl Import {
     }
 
     /// The row whose files are half made, and may be deleted.
-    fn half(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
+    pub(crate) fn half(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
         let (own, me) = (self.own(db)?, crate::cluster::own(db)?.name);
-        Ok(own.filter(|row| self.moving.is_none() || row.member != me))
+        Ok(own.filter(|row| match self.moves() {
+            true => row.member != me,
+            false => row.made != Made::Ready,
+        }))
     }
 
     /// The project and the name that it gets.
@@ -214,7 +217,7 @@ impl Import {
             return backups::remove(&self.file).await;
         }
         let deleted = world.store.write(|db| {
-            if let Some(row) = self.own(db)? {
+            if let Some(row) = self.half(db)? {
                 volumes::delete(db, &row.project, &row.kind, &row.name)?;
                 rows::delete(db, &row.project, &row.name)?;
             }

@@ -7,7 +7,7 @@
 //! fails, also when this daemon ends; once it runs it only goes forward. One that comes from another member of the
 //! cluster has its row already: that becomes this member's before it runs ([`super::moves`]).
 
-use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tasks::{AfterCrash, Cx, Step, Task, step};
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 use vm::{Call, NBD_SOCKET, Qmp};
 
-use super::{cancellable, send::strange, told, unheard};
+use super::{cancellable, flow, send::strange, told, unheard};
 use crate::{
     Error, Result, World,
     db::instances::Instance,
@@ -35,6 +35,10 @@ use crate::{
 
 /// What QEMU that is to be asked answers within.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The note that it runs here, in the machine's folder: nothing of it is undone from then on. It need not outlive the
+/// host, as neither does the machine.
+const HERE: &str = "here";
 
 /// What is done to receive it.
 #[derive(Serialize, Deserialize)]
@@ -87,6 +91,12 @@ impl Arrive {
 
     fn name(&self) -> (&str, &str) {
         self.import.name()
+    }
+
+    /// Where is noted that it runs here.
+    fn here(&self, world: &World) -> PathBuf {
+        let (project, name) = self.name();
+        world.dirs.machine(&names::instance_id(project, name)).join(HERE)
     }
 }
 
@@ -147,7 +157,8 @@ async fn monitor(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn abandon(cx: &mut Cx<Arrive>) -> Result<()> {
-    match cx.input.known(&cx.world)? {
+    let half = cx.world.store.read(|db| cx.input.import.half(db))?;
+    match cx.input.known(&cx.world)?.filter(|_| half.is_some()) {
         Some(known) => {
             starting(cx, &known).abandon().await?;
             let (project, name) = cx.input.name();
@@ -176,6 +187,9 @@ async fn reached(cx: &Cx<Arrive>) -> Result<Option<Qmp>> {
 
 /// Whether it runs: the step ran before.
 async fn runs(cx: &Cx<Arrive>) -> Result<bool> {
+    if cx.input.here(&cx.world).exists() {
+        return Ok(true);
+    }
     let Some(qmp) = reached(cx).await? else { return Ok(false) };
     let status = qmp.call(Call::new("query-status")).await?["status"].clone();
     Ok(status == "running")
@@ -209,10 +223,7 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
         let (disk_end, memory_end) = ends(&cx.world, &guest).await?;
         carriers.spawn(async move { super::carry(&disk_end, disk).await });
         let (reader, writer) = memory_end;
-        carriers.spawn(async move {
-            let mut memory = memory;
-            writer.pump_in(&mut memory.incoming).await;
-        });
+        carriers.spawn(async move { flow::receive(&writer, memory).await });
         link.tell(&Said::Waiting).await?;
         link.busy(async { Ok(vm::arrive(qmp, reader).await?) }).await?;
         match link.hear().await? {
@@ -233,7 +244,8 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
         boot::end(&cx.world, project, name).await?;
         return Err(error.into());
     }
-    // It runs. Who does not hear of it keeps it standing.
+    // It runs. Who does not hear of it keeps it standing. Without a note it is seen that it runs.
+    let _ = std::fs::write(cx.input.here(&cx.world), "");
     let _ = link.tell(&Said::Done).await;
     Ok(())
 }
@@ -262,9 +274,13 @@ async fn ends(world: &World, guest: &Guest) -> Result<(Stream, (OwnedFd, Stream)
     Ok((Stream::new(stream.into()).map_err(unheard)?, (reader.into(), writer)))
 }
 
-/// After a failure: whether it comes here by itself no more.
+/// After a failure: it comes here by itself no more. One that is here already stays, and the rest is done for it.
 async fn end_move(cx: &mut Cx<Arrive>) -> Result<()> {
-    cx.input.import.end_move(&cx.world).await.map(drop)
+    let moved = cx.input.import.end_move(&cx.world).await?;
+    match moved || cx.input.here(&cx.world).exists() {
+        true => whole(cx).await,
+        false => Ok(()),
+    }
 }
 
 async fn whole(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -287,5 +303,7 @@ async fn whole(cx: &mut Cx<Arrive>) -> Result<()> {
         None => exit::settle_unseen(world, &row).await?,
     }
     start::tell(world, cx.input.import.caller(), &row);
+    // It says nothing any more, now that the row does.
+    let _ = std::fs::remove_file(cx.input.here(world));
     Ok(())
 }

@@ -21,7 +21,7 @@ use tokio::{net::UnixListener, sync::broadcast::Receiver, task::JoinSet};
 use uuid::Uuid;
 use vm::{Call, Event, Mirror, Moved, NBD_SOCKET, Qmp};
 
-use super::{Moving, cancellable, moves, send, told, unheard};
+use super::{Moving, cancellable, flow, moves, send, told, unheard};
 use crate::{
     Error, Result, World,
     backups::Source,
@@ -203,11 +203,7 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
         note(world, &input.instance, Power::Off).await?;
         let (reader, writer) = pipe()?;
         let reader = Stream::new(reader).map_err(unheard)?;
-        carriers.spawn(async move {
-            reader.pump_out(&memory.outgoing, std::future::pending()).await;
-            // Until the other end lets go of it: what is under way still is to arrive.
-            memory.outgoing.closed().await;
-        });
+        carriers.spawn(async move { flow::send(&reader, memory).await });
         let depart = vm::depart(qmp, writer, |moved| report(operation, "memory", moved));
         link.busy(async { Ok(depart.await?) }).await?;
         let still = Instant::now();

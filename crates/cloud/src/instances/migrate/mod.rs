@@ -13,6 +13,7 @@
 mod arrive;
 mod copied;
 mod depart;
+mod flow;
 mod leave;
 mod moves;
 mod receive;
@@ -29,6 +30,8 @@ pub(crate) use self::{
     resettle::{resettle, stop_cleanly},
     tied::ties,
 };
+#[cfg(test)]
+pub(crate) use self::receive::announced;
 pub use self::{
     copied::copy_to_member, leave::to_member, receive::receive, send::send, settle::from_member,
 };

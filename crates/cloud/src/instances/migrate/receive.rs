@@ -85,6 +85,18 @@ fn checked(world: &World, project: &str, post: &InstancesPost) -> Result<Way> {
     }
 }
 
+/// What a law is to have done, by a link that it has.
+#[cfg(test)]
+pub(crate) async fn announced(
+    world: &World,
+    project: &str,
+    post: &InstancesPost,
+    (operation, link): (&Operation, &mut Link),
+) -> Result<(Arrive, TempPath)> {
+    let caller = &Caller::default();
+    Target { world, caller, project, post }.announced(operation, link).await
+}
+
 struct Target<'a> {
     world: &'a World,
     caller: &'a Caller,

@@ -1,0 +1,114 @@
+//! What goes wrong: one thing at a time, for a while.
+
+use std::{fmt, fs, thread, time::Duration};
+
+use lab::{Daemon, Dice, cluster::Cluster};
+
+/// What may go wrong with a member.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Its daemon is killed.
+    Kill,
+    /// Its daemon is told to end.
+    Term,
+    /// Its daemon stands still, as behind a disk that answers nothing.
+    Freeze,
+    /// Its machine loses its power.
+    Power,
+    /// Its cable is out.
+    Cable,
+    /// It hears nobody.
+    Deaf,
+    /// Nobody hears it.
+    Mute,
+    /// Its link is slow.
+    Slow,
+    /// Its disk is full.
+    Full,
+}
+
+const ALL: [Fault; 9] = [
+    Fault::Kill,
+    Fault::Term,
+    Fault::Freeze,
+    Fault::Power,
+    Fault::Cable,
+    Fault::Deaf,
+    Fault::Mute,
+    Fault::Slow,
+    Fault::Full,
+];
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
+}
+
+/// Breaks something, waits, and mends it; says what it was.
+pub(super) fn one(cluster: &mut Cluster, dice: &mut Dice) -> String {
+    thread::sleep(Duration::from_millis(dice.below(1500) as u64));
+    let (fault, member) = (*dice.one(&ALL), dice.below(cluster.members.len()));
+    let time = Duration::from_millis(500 + dice.below(4500) as u64);
+    begin(fault, cluster, member);
+    thread::sleep(time);
+    end(fault, cluster, member);
+    format!("{fault} m{} {:.1} s", member + 1, time.as_secs_f32())
+}
+
+fn begin(fault: Fault, cluster: &mut Cluster, member: usize) {
+    let daemon = &mut cluster.members[member];
+    match fault {
+        Fault::Kill => daemon.kill9(),
+        Fault::Term => daemon.stop(),
+        Fault::Freeze => daemon.hold(),
+        Fault::Power => daemon.cut_power(),
+        Fault::Cable => cluster.unplug(member),
+        Fault::Deaf => drop_packets(daemon, "input", "iifname"),
+        Fault::Mute => drop_packets(daemon, "output", "oifname"),
+        Fault::Slow => {
+            let words = "tc qdisc add dev uplink root tbf rate 512kbit burst 4kb latency 400ms";
+            daemon.netns().run(&words.split(' ').collect::<Vec<_>>()).ok();
+        }
+        Fault::Full => {
+            let (mut file, zeros) = (fs::File::create(filler(daemon)), vec![0; 1 << 16]);
+            while let Ok(open) = &mut file
+                && std::io::Write::write_all(open, &zeros).is_ok()
+            {}
+        }
+    }
+}
+
+fn end(fault: Fault, cluster: &mut Cluster, member: usize) {
+    let daemon = &mut cluster.members[member];
+    match fault {
+        Fault::Kill | Fault::Term | Fault::Power => daemon.launch(),
+        Fault::Freeze => daemon.go_on(),
+        Fault::Cable => cluster.plug(member),
+        Fault::Deaf | Fault::Mute => {
+            daemon.netns().run(&["nft", "delete", "table", "inet", "lab"]).ok();
+        }
+        Fault::Slow => {
+            daemon.netns().run(&["tc", "qdisc", "del", "dev", "uplink", "root"]).ok();
+        }
+        Fault::Full => {
+            // Where its own writes fail, too, a daemon ends.
+            fs::remove_file(filler(daemon)).unwrap_or_else(|e| panic!("the filler: {e}"));
+            if daemon.ended().is_some() {
+                daemon.launch();
+            }
+        }
+    }
+}
+
+fn filler(daemon: &Daemon) -> std::path::PathBuf {
+    daemon.folder().join("filler")
+}
+
+fn drop_packets(daemon: &Daemon, hook: &str, card: &str) {
+    let netns = daemon.netns();
+    netns.run(&["nft", "add", "table", "inet", "lab"]).ok();
+    let chain = format!("add chain inet lab lost {{ type filter hook {hook} priority 0; }}");
+    netns.run(&["nft", &chain]).ok();
+    netns.run(&["nft", "add", "rule", "inet", "lab", "lost", card, "uplink", "drop"]).ok();
+}

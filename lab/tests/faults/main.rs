@@ -1,0 +1,118 @@
+//! A cluster under load while its members are killed, frozen, cut off, filled up and lose their power, by a seed:
+//!
+//! ```text
+//! load     create, start, stop, note, snapshot, move, delete; a counter that all raise ─┐
+//! faults   one after the other, of any member ───────────────────────────────────────────┤─> healed ─> verdict
+//! watch    no instance has processes at two members, at no time ────────────────────────┘
+//! ```
+//! The verdict: nothing that was acknowledged is lost, all members agree, each has on its disk just what it should, and
+//! everything can be deleted. `cargo xtask faults --seed 7 --runs 200` does it with 200 seeds, on one cluster.
+
+#![allow(clippy::print_stderr, reason = "rounds of this test tell people what they found")]
+
+mod faults;
+mod load;
+mod verdict;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{Dice, cluster::Cluster};
+
+use load::{Load, Story};
+
+const MEMBERS: usize = 3;
+/// MiB of a member's disk.
+const DISK: u32 = 192;
+/// How long a run's load lasts.
+const LOAD: Duration = Duration::from_secs(12);
+const WORKERS: u64 = 3;
+
+#[test]
+fn nothing_is_lost_whatever_breaks() {
+    let [seed, runs] = asked();
+    let Some(mut cluster) = Cluster::on_disks(MEMBERS, DISK) else { return };
+    verdict::furnish(&cluster);
+    for seed in seed..seed + runs {
+        run(&mut cluster, seed);
+    }
+}
+
+/// The first seed, and how many: one, unless somebody asks for more.
+fn asked() -> [u64; 2] {
+    ["FAULTS_SEED", "FAULTS_RUNS"].map(|name| match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|e| panic!("{name}={text}: {e}")),
+        Err(_) => 1,
+    })
+}
+
+fn run(cluster: &mut Cluster, seed: u64) {
+    let begun = Instant::now();
+    let folders: Vec<_> = cluster.members.iter().map(lab::Daemon::folder).collect();
+    let over = AtomicBool::new(false);
+    let (mut done, mut stories, mut twice) = (Vec::new(), Vec::new(), BTreeSet::new());
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| watch(&folders, &over));
+        let workers: Vec<_> = (1..=WORKERS)
+            .map(|worker| Load::new(seed, worker, &folders))
+            .map(|mut load| {
+                let end = begun + LOAD;
+                scope.spawn(move || {
+                    while Instant::now() < end {
+                        load.step();
+                    }
+                    load.story
+                })
+            })
+            .collect();
+        let mut dice = Dice::new(seed);
+        while begun.elapsed() < LOAD {
+            done.push(faults::one(cluster, &mut dice));
+        }
+        stories = workers.into_iter().map(join).collect::<Vec<Story>>();
+        verdict::healed(cluster);
+        over.store(true, Ordering::Relaxed);
+        twice = join(watch);
+    });
+    let mut wrong: Vec<_> = twice.into_iter().map(|name| format!("{name} ran twice")).collect();
+    let known = Story::all(stories);
+    wrong.extend(verdict::judge(cluster, &known));
+    wrong.extend(verdict::clear(cluster));
+    let (took, words) = (begun.elapsed().as_secs(), known.words());
+    eprintln!("seed {seed}: {took} s, {words}; {}", done.join(", "));
+    assert!(
+        wrong.is_empty(),
+        "seed {seed}:\n  {}\nwhat was done:\n  {}",
+        wrong.join("\n  "),
+        known.log.join("\n  ")
+    );
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Looks all the while; the instances that had processes at two members at the same time.
+fn watch(folders: &[PathBuf], over: &AtomicBool) -> BTreeSet<String> {
+    let mut twice = BTreeSet::new();
+    while !over.load(Ordering::Relaxed) {
+        let mut at: BTreeMap<String, usize> = BTreeMap::new();
+        for name in folders.iter().flat_map(|folder| lab::running(folder)) {
+            *at.entry(name).or_default() += 1;
+        }
+        // What was seen first may have ended since: looked at once more.
+        for name in at.into_iter().filter(|(_, times)| *times > 1).map(|(name, _)| name) {
+            let still = folders.iter().rev().filter(|folder| lab::running(folder).contains(&name));
+            if still.count() > 1 {
+                twice.insert(name);
+            }
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    twice
+}
