@@ -70,6 +70,9 @@ fn an_instance_goes_to_another_member_with_all_it_has() {
     });
     third.lxc(["move", "web", "--target", "m2"]).fails_with("stop it first");
     third.cli(["move", "web", "--target", "nowhere"]).fails_with("\"nowhere\" not found");
+    let here = r#"{"name": "web", "migration": true}"#;
+    let refused = third.request("POST", "/1.0/instances/web?target=m1", here);
+    assert!(refused.error().contains("is on m1 already"), "{refused:?}");
     first.lxc(["stop", "web", "--force"]).ok();
     // The stock client, asking a member that has nothing to do with it.
     third.lxc(["move", "web", "--target", "m2"]).ok();

@@ -44,6 +44,19 @@ fn a_killed_monitor_takes_the_container_along_and_is_cleaned_up() {
 }
 
 #[test]
+fn a_specification_that_was_not_written_to_its_end_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    for half in ["", "{\"generation\": "] {
+        fs::write(folder.path().join("spec.json"), half).unwrap();
+        cleanup(folder.path()).unwrap();
+        assert!(!folder.path().join("spec.json").exists());
+    }
+    // One of another version may have started something.
+    fs::write(folder.path().join("spec.json"), "{}").unwrap();
+    cleanup(folder.path()).unwrap_err();
+}
+
+#[test]
 fn the_monitor_is_nobodys_child_and_small() {
     if skip() {
         return;

@@ -94,8 +94,10 @@ impl<'a> Load<'a> {
         }
         let name = self.dice.one(&there).clone();
         match self.dice.below(8) {
-            0 | 1 => self.power(&name, true),
-            2 => self.power(&name, false),
+            0..=2 => {
+                let on = self.thing(&name).running != Some(true);
+                self.power(&name, on);
+            }
             3 => self.note(&name),
             4 => self.snapshot(&name),
             5 | 6 => self.relocate(&name),

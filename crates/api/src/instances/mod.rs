@@ -146,7 +146,11 @@ async fn rename(call: Call<InstanceRename>) -> Result<Operation> {
         let moved = instances::relocate::relocate(&call.world, &call.caller, project, name, to);
         return Ok(moved.await?);
     }
-    if to.migration {
+    if to.migration && target.is_some() && (to.name.is_empty() || to.name == name) {
+        let why = format!("\"{name}\" is on {} already", call.world.me());
+        return Err(cloud::Error::invalid("target", why).into());
+    }
+    if to.migration && target.is_none() {
         return Ok(instances::migrate::send(&call.world, &call.caller, project, name, to)?);
     }
     Ok(instances::rename::rename(&call.world, &call.caller, project, name, &to.name).await?)

@@ -24,8 +24,21 @@ pub fn cleanup(run_dir: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => {
             let bytes = result.at("read", run_dir.join(SPEC_FILE))?;
-            cleanup_spec(&serde_json::from_slice(&bytes)?)
+            match serde_json::from_slice(&bytes) {
+                // It was not written to its end, for want of space or power: nothing was started by it.
+                Err(error) if error.is_eof() => remove(run_dir, SPEC_FILE),
+                spec => cleanup_spec(&spec?),
+            }
         }
+    }
+}
+
+fn remove(run_dir: &Path, name: &str) -> Result<()> {
+    match fs::remove_file(run_dir.join(name)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).at("remove", run_dir.join(name))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -49,12 +62,7 @@ pub fn cleanup_spec(spec: &InstanceSpec) -> Result<()> {
             write_exit(&spec.run_dir, spec.generation, ExitReason::Lost)?;
         }
         for name in [SOCKET, SPEC_FILE] {
-            match fs::remove_file(spec.run_dir.join(name)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).at("remove", spec.run_dir.join(name));
-                }
-                _ => {}
-            }
+            remove(&spec.run_dir, name)?;
         }
     }
     killed.and(removed)
