@@ -2,9 +2,9 @@
 # A disc that installs a system, as those of distributions do: UEFI boots its loader, the loader a kernel, and what
 # runs there writes a disk that boots by itself. It is the machine of guest.sh both times.
 #
-# disc.sh GUEST DISC: from the folder that guest.sh made. Needs xorriso, mtools, cpio.
+# disc.sh GUEST DISC [DISK]: from the folder that guest.sh made; DISK is what the disc installs. Needs xorriso, mtools, cpio.
 set -eu
-guest=$(realpath "$1"); out=$(realpath -m "$2")
+guest=$(realpath "$1"); out=$(realpath -m "$2"); disk=${3:+$(realpath -m "$3")}
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cd "$work"
 apt-get -q download grub-efi-amd64-signed >&2
@@ -30,6 +30,7 @@ exec /bin/busybox poweroff -f
 END
 mformat -C -i disk.img -T 65536 ::
 mcopy -s -i disk.img installed/EFI installed/.disk installed/boot installed/vmlinuz installed/initrd ::
+[ -z "$disk" ] || cp disk.img "$disk"
 
 system disc <<'END'
 #!/bin/busybox sh

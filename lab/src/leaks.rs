@@ -245,7 +245,8 @@ pub fn running(folder: &Path) -> BTreeSet<String> {
 
 fn has_process(group: &Path) -> bool {
     let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    !own.trim().is_empty() || entries(group).iter().any(|below| below.is_dir() && has_process(below))
+    !own.trim().is_empty()
+        || entries(group).iter().any(|below| below.is_dir() && has_process(below))
 }
 
 /// Control groups of the daemon. While it runs it may keep those that hold no instance.

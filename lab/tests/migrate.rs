@@ -1,6 +1,8 @@
 //! Instances that go from one server to another, with the stock client: both daemons in one network, each with its own
 //! folder, and only the network between them.
 
+#![allow(clippy::print_stderr, reason = "a test that tells people how long a guest stood still")]
+
 use std::time::Duration;
 
 use lab::{Background, Daemon, Options, Run, machines::boots, until, within};
@@ -345,6 +347,7 @@ fn live(drivers: [&str; 2]) {
         let stood =
             log.lines().filter_map(|line| line.split_once(" microseconds=")?.1.split(' ').next());
         let stood: Vec<u64> = stood.filter_map(|number| number.parse().ok()).collect();
+        eprintln!("stood still for {stood:?} microseconds");
         // Some 100 ms where nothing else runs, without optimization and in QEMU's translator.
         assert!(stood.len() == 3 && stood.iter().all(|it| *it < 3_000_000), "{stood:?}");
     }

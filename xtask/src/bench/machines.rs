@@ -27,6 +27,9 @@ const NAME: &str = "machine";
 /// The container.
 const BESIDE: &str = "beside";
 const MEMORY: &str = "256";
+/// The machine with all that others have, and what it says.
+const WHOLE: &str = "whole";
+const WHOLE_UP: &str = "the installed system is up";
 
 pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Beside>> {
     say("virtual machines");
@@ -38,8 +41,11 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
         bail!("no kernel for a machine could be had");
     }
     import(peer, place, &guest)?;
+    import_whole(peer, place, &guest)?;
     let mut starts = Beside::new("`start` of a virtual machine until QEMU runs (bare QEMU)", None);
     let mut boots = Beside::new("the same until its first program runs (bare QEMU)", None);
+    let words = "the same with UEFI and a boot loader on its disk (its kernel alone)";
+    let mut firmware = Beside::new(words, None);
     let mut exec = Beside::new("`exec -- true` in a virtual machine (in a container)", None);
     peer.must(Client::Own, &["launch", "local:busybox", BESIDE])?;
     for _ in 0..runs {
@@ -49,7 +55,9 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
         let start = Instant::now();
         starts.ours.add_time(peer.timed(Client::Own, &["start", NAME])?);
         wait(&|| Ok(peer.says(Client::Own, &["console", NAME, "--show-log"])?.contains(UP)))?;
-        boots.ours.add_time(start.elapsed());
+        let took = start.elapsed();
+        boots.ours.add_time(took);
+        firmware.plain.add_time(took);
         let inside = ["exec", NAME, "--", "true"];
         // The agent comes a moment later.
         wait(&|| Ok(peer.timed(Client::Own, &inside).is_ok()))?;
@@ -58,9 +66,17 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
             exec.plain.add_time(peer.timed(Client::Own, &["exec", BESIDE, "--", "true"])?);
         }
         peer.must(Client::Own, &["stop", NAME, "--force"])?;
+        let start = Instant::now();
+        peer.must(Client::Own, &["start", WHOLE])?;
+        wait(&|| {
+            Ok(peer.says(Client::Own, &["console", WHOLE, "--show-log"])?.contains(WHOLE_UP))
+        })?;
+        firmware.ours.add_time(start.elapsed());
+        // It ends by itself.
+        wait(&|| Ok(peer.says(Client::Own, &["list", WHOLE])?.contains("STOPPED")))?;
     }
-    peer.must(Client::Own, &["delete", BESIDE, NAME, "--force"])?;
-    Ok(vec![starts, boots, exec])
+    peer.must(Client::Own, &["delete", BESIDE, NAME, WHOLE, "--force"])?;
+    Ok(vec![starts, boots, firmware, exec])
 }
 
 /// Makes an image of the kernel and an empty disk, and a machine of it.
@@ -84,6 +100,30 @@ fn import(peer: &Peer, place: &Place, guest: &Path) -> Result<()> {
     peer.must(Client::Own, &["image", "import", &main, &disk, "--alias", "machine"])?;
     let memory = format!("limits.memory={MEMORY}MiB");
     peer.must(Client::Own, &["create", "machine", NAME, "--vm", "--config", &memory])
+}
+
+/// Makes an image of a disk with a boot loader, and a machine of it.
+fn import_whole(peer: &Peer, place: &Place, guest: &Path) -> Result<()> {
+    place.write("whole/metadata.yaml", "architecture: x86_64\ncreation_date: 1\n")?;
+    let at = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    let (guest, disc, raw) = (guest.to_string_lossy(), at("disc.iso"), at("whole.img"));
+    let (main, disk, folder) = (at("whole.tar"), at("whole.qcow2"), at("whole"));
+    let script = shell::root().join("lab/rigs/disc.sh");
+    let packed = ["--create", "--file", &main, "--directory", &folder, "metadata.yaml"];
+    let converted = ["convert", "-q", "-f", "raw", "-O", "qcow2", &raw, &disk];
+    for (program, words) in [
+        (&*script.to_string_lossy(), &[&*guest, &disc, &raw][..]),
+        ("tar", &packed),
+        ("qemu-img", &converted),
+    ] {
+        if !shell::succeeds(&mut shell::command(program, words))? {
+            bail!("{program} failed");
+        }
+    }
+    peer.must(Client::Own, &["image", "import", &main, &disk, "--alias", WHOLE])?;
+    let memory = format!("limits.memory={MEMORY}MiB");
+    let without = "security.secureboot=false";
+    peer.must(Client::Own, &["create", WHOLE, WHOLE, "--vm", "-c", &memory, "-c", without])
 }
 
 fn disk(place: &Place) -> PathBuf {

@@ -40,7 +40,7 @@ use peer::Peer;
 use place::Place;
 use report::Report;
 
-const PACKAGES: [Needed; 16] = [
+const PACKAGES: [Needed; 18] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
@@ -48,6 +48,7 @@ const PACKAGES: [Needed; 16] = [
     ("lxc", "lxd-client"),
     ("cpio", "cpio"),
     ("depmod", "kmod"),
+    ("mcopy", "mtools"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mmdebstrap", "mmdebstrap"),
     ("nft", "nftables"),
@@ -55,6 +56,7 @@ const PACKAGES: [Needed; 16] = [
     ("qemu-img", "qemu-utils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("sysctl", "procps"),
+    ("xorriso", "xorriso"),
     ("tar", "tar"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];

@@ -13,7 +13,11 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
     };
     let (seed, runs) = (number(0, "seed")?.to_string(), number(1, "runs")?.to_string());
     let env = [("FAULTS_SEED", &*seed), ("FAULTS_RUNS", &*runs)];
-    let well = shell::cargo(&["test", "--package", "lab", "--test", "faults", "--", "--nocapture"], &env)?;
-    println!("{runs} runs from seed {seed} on: {}", if well { "all well" } else { "one of them is not" });
+    let well =
+        shell::cargo(&["test", "--package", "lab", "--test", "faults", "--", "--nocapture"], &env)?;
+    println!(
+        "{runs} runs from seed {seed} on: {}",
+        if well { "all well" } else { "one of them is not" }
+    );
     Ok(well)
 }

@@ -111,7 +111,8 @@ mod tests {
     /// long, at its end, what was under way took to arrive.
     fn over(rate: usize, delay: Duration) -> (usize, Duration) {
         let (start, millisecond) = (Instant::now(), Duration::from_millis(1));
-        let (mut window, mut on_wire, mut back) = (Window::default(), VecDeque::new(), VecDeque::new());
+        let (mut window, mut on_wire, mut back) =
+            (Window::default(), VecDeque::new(), VecDeque::new());
         let (mut through, mut budget) = (0, 0);
         for now in (0..1000).map(|tick| start + tick * millisecond) {
             while back.front().is_some_and(|at: &Instant| *at <= now) {
@@ -137,7 +138,9 @@ mod tests {
     fn a_wire_is_full_and_nothing_queues_for_long() {
         let millis = Duration::from_millis;
         // A gigabit, 100 megabits, 10 gigabits; nearby and far away.
-        for (rate, delay) in [(125_000, 1), (12_500, 1), (1_250_000, 1), (125_000, 20), (12_500, 20)] {
+        for (rate, delay) in
+            [(125_000, 1), (12_500, 1), (1_250_000, 1), (125_000, 20), (12_500, 20)]
+        {
             let (through, left) = over(rate, millis(delay));
             assert!(through > rate * 1000 * 8 / 10, "{rate} {delay}: {through}");
             assert!(left < millis(2 * delay + 30), "{rate} {delay}: {left:?}");

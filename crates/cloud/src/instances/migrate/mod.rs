@@ -22,6 +22,8 @@ mod send;
 mod settle;
 mod tied;
 
+#[cfg(test)]
+pub(crate) use self::receive::announced;
 pub(crate) use self::{
     arrive::Arrive,
     depart::Depart,
@@ -30,8 +32,6 @@ pub(crate) use self::{
     resettle::{resettle, stop_cleanly},
     tied::ties,
 };
-#[cfg(test)]
-pub(crate) use self::receive::announced;
 pub use self::{
     copied::copy_to_member, leave::to_member, receive::receive, send::send, settle::from_member,
 };
