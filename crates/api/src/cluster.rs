@@ -42,6 +42,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<ClusterMemberStateSet, _>(set_state)
         .background::<ClusterInstanceReturn, _>(give_back)
         .background::<ClusterInstanceReceive, _>(receive)
+        .background::<ClusterRecover, _>(recover)
         .sync::<ClusterStanding, _>(standing)
         .raw::<ClusterStore, _>(store)
 }
@@ -222,6 +223,10 @@ async fn receive(call: Call<ClusterInstanceReceive>) -> Result<Operation> {
     from(&call)?;
     let Call { world, caller, body, .. } = call;
     Ok(cloud::instances::migrate::from_member(&world, &caller, body)?)
+}
+
+async fn recover(call: Call<ClusterRecover>) -> Result<Operation> {
+    Ok(cluster::recover(&call.world, &call.caller, call.body.force).await?)
 }
 
 /// Whoever comes may be none any more, and hears that.

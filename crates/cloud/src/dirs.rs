@@ -72,6 +72,16 @@ impl Dirs {
         self.root.join("left-cluster")
     }
 
+    /// There while the server is to go on without the members that were lost.
+    pub fn recovering(&self) -> PathBuf {
+        self.root.join("recovering")
+    }
+
+    /// Which instances were started and stopped while no majority was there to note it.
+    pub fn powers(&self) -> PathBuf {
+        self.root.join("powers.json")
+    }
+
     /// The certificate that all members of a cluster show clients.
     pub fn cluster_certificate(&self) -> PathBuf {
         self.root.join("cluster.crt")

@@ -23,7 +23,10 @@ use crate::{
     cluster::{Cluster, Links},
     db::members,
     devlxd::{self, Desk},
-    instances::guests::{Guest, Guests},
+    instances::{
+        guests::{Guest, Guests},
+        power::Powers,
+    },
     metrics::Requests,
     migration::Voyages,
     names,
@@ -57,6 +60,8 @@ pub struct World {
     pub buckets: Stores,
     /// The instances that run here.
     pub guests: Guests,
+    /// Which of them were started or stopped while no majority was there to note it.
+    pub powers: Powers,
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
     pub started: mpsc::UnboundedSender<Guest>,
     /// Trouble that was met and is not over.
@@ -116,6 +121,7 @@ impl World {
         let number = u16::try_from(parts.store.status().me).unwrap_or(0);
         let world = World {
             tag: names::daemon_tag(parts.dirs.root()),
+            powers: Powers::open(&parts.dirs.powers()),
             dirs: parts.dirs,
             me: RwLock::new(me.unwrap_or_else(|| parts.host.name.clone())),
             host: parts.host,

@@ -123,6 +123,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let dirs = Dirs::new(&arguments.folder);
     cluster::finish_leave(&dirs).context("leave the cluster")?;
     cluster::finish_join(&dirs).context("join the cluster")?;
+    cluster::go_on_alone(&dirs).context("go on without the members that were lost")?;
     dirs.make().with_context(|| format!("make the state folder {}", arguments.folder.display()))?;
     let links = Arc::new(Links::default());
     let transport = links.clone();
@@ -147,6 +148,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         metrics: api::metrics_door(world.clone()),
         buckets: s3::door(world.clone()),
     });
+    cluster::give_up_lost(&world).await.context("give up the members that were lost")?;
     cluster::refresh(&world).context("read who the members are")?;
     cluster::keep_certificate(&world).context("keep the certificate of the cluster")?;
     // Before the rest: the others may need this member's vote, and it theirs.
@@ -162,6 +164,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Networks);
     reconcilers.start(reconcile::Snapshots::default());
     reconcilers.start(reconcile::Pools);
+    reconcilers.start(reconcile::Powers);
     reconcilers.start(reconcile::Records::default());
     if let Some(stuck) = world.stuck() {
         reconcilers.start(stuck);
@@ -213,6 +216,7 @@ async fn stand_aside(world: &Arc<World>, group: Option<u32>) -> Result<()> {
 async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
     let mut changed = world.store.watch();
     let mut noted = world.warnings.watch();
+    let mut powers = world.powers.watch();
     let Some(mut stuck) = world.watch_stuck() else { return };
     let mut seen = changed.borrow().revision();
     loop {
@@ -233,6 +237,7 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
                 seen = now.revision();
             }
             Ok(()) = noted.changed() => reconcilers.wake(reconcile::NOTED),
+            Ok(()) = powers.changed() => reconcilers.wake(reconcile::POWERS),
             Ok(()) = stuck.changed() => reconcilers.wake(tasks::STUCK),
             else => return,
         }

@@ -1,5 +1,7 @@
 //! How the store is, for people and for the cluster's health.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::options::{Member, MemberId};
@@ -30,6 +32,8 @@ pub struct Status {
     pub role: Role,
     /// The leader it knows.
     pub leader: Option<MemberId>,
+    /// How long ago a majority last answered this member, if it leads; nothing while it does not.
+    pub acknowledged: Option<Duration>,
     /// Number of the election.
     pub term: u64,
     /// Index of the last entry in the log.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use openraft::ServerState;
+use openraft::{RaftMetrics, ServerState};
 use tokio::sync::{oneshot, watch};
 
 use crate::changed::Changed;
@@ -202,6 +202,7 @@ impl Store {
             me: self.core.me,
             role: role(metrics.state),
             leader: metrics.current_leader,
+            acknowledged: acknowledged(&metrics),
             term: metrics.current_term,
             last_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
@@ -322,6 +323,17 @@ impl Drop for Waiting<'_> {
 async fn back_off(attempt: u32) {
     if attempt > 0 {
         tokio::time::sleep(Duration::from_millis(1 << attempt.min(6))).await;
+    }
+}
+
+/// How long ago a majority answered the leader; one with the only vote needs no answer.
+fn acknowledged(metrics: &RaftMetrics<MemberId, Member>) -> Option<Duration> {
+    if metrics.state != ServerState::Leader {
+        return None;
+    }
+    match metrics.membership_config.membership().voter_ids().eq([metrics.id]) {
+        true => Some(Duration::ZERO),
+        false => metrics.millis_since_quorum_ack.map(Duration::from_millis),
     }
 }
 

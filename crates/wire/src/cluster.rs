@@ -125,6 +125,12 @@ api! {
         pub server_name: String,
     }
 
+    /// How a server goes on without the members that were lost.
+    pub struct ClusterRecoverPost {
+        /// Whether it does so although some of them can be reached.
+        pub force: bool,
+    }
+
     /// What is to become of a member, for maintenance.
     pub struct ClusterMemberStatePost {
         /// `evacuate` or `restore`.

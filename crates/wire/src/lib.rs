@@ -58,7 +58,7 @@ pub use self::{
         Cluster, ClusterCertificatePut, ClusterGroup, ClusterGroupPost, ClusterGroupPut,
         ClusterGroupsPost, ClusterInstancesPost, ClusterInstancesPut, ClusterMember,
         ClusterMemberConfigKey, ClusterMemberJoinToken, ClusterMemberPost, ClusterMemberPut,
-        ClusterMemberState, ClusterMemberStatePost, ClusterMemberSysInfo, ClusterMembersPost,
+        ClusterMemberState, ClusterMemberStatePost, ClusterMemberSysInfo, ClusterMembersPost, ClusterRecoverPost,
         ClusterPut, JoinPost, Joined, JoinedMember, Standing,
     },
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},

@@ -69,6 +69,11 @@ impl Lives {
         self.lock().remove(&member);
     }
 
+    fn spoke_within(&self, member: MemberId, time: Duration) -> bool {
+        let spoke = self.lock().get(&member).and_then(|life| life.spoke);
+        spoke.is_some_and(|at| at.elapsed() < time)
+    }
+
     fn last(&self) -> Option<Instant> {
         self.lock().values().filter_map(|life| life.spoke).max()
     }
@@ -95,6 +100,11 @@ impl Links {
     /// When the database of any of the others spoke to this one last.
     pub(super) fn last_spoke(&self) -> Option<Instant> {
         self.lives.last()
+    }
+
+    /// Whether a member's database spoke to this one within that time.
+    pub(super) fn spoke_within(&self, member: MemberId, time: Duration) -> bool {
+        self.lives.spoke_within(member, time)
     }
 
     /// What a member's database says over this stream is a sign of life.

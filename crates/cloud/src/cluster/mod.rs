@@ -3,6 +3,7 @@
 //! ```text
 //! alone ── enable ──> first member            database: one voter, as it was
 //! alone ── join(token) ──> let in (row, number) ──> has the database ──> begins anew as a member ──> gets a vote
+//! member ── recover, the majority is lost for good ──> the only member, with all that the database has ([`recover`])
 //! member ── remove ──> alone again, empty      one that was off then: when it is back and says so ([`standing`])
 //! ```
 //! Members know each other by their own certificates, clients know all of them by the cluster's
@@ -33,7 +34,9 @@ mod join;
 mod leave;
 mod life;
 mod links;
+mod majority;
 mod members;
+mod recover;
 mod standing;
 mod state;
 mod token;
@@ -53,6 +56,7 @@ pub use self::{
     life::Noting,
     links::{Links, PROTOCOL, Place},
     members::{get, list, rename, update},
+    recover::{give_up_lost, go_on_alone, recover},
     standing::{let_go, standing, watch_standing},
     state::state,
     token::token,

@@ -10,7 +10,6 @@
 
 use std::{os::fd::AsFd, sync::Arc};
 
-use options::instance::PowerState;
 use runtime::{Event, ExitReason};
 use tokio::sync::mpsc;
 
@@ -18,8 +17,8 @@ use super::{
     boot,
     guests::{After, Guest},
     machine::trouble,
+    power::{self, Power},
     start::Memory,
-    volatile,
 };
 use crate::{
     Caller, Error, Result, World,
@@ -90,7 +89,8 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     if !returns {
         note_stopped(world, &row).await?;
     }
-    if row.ephemeral && !again {
+    // Without a majority it cannot be deleted: that follows its note, when there is one again.
+    if row.ephemeral && !again && !world.powers.has(&row) {
         // Whoever waits for the stop finds it gone.
         let deleted = super::delete::unguarded(world, &Caller::default(), project, name).await;
         world.guests.end(guest);
@@ -131,12 +131,5 @@ pub(crate) async fn settle_unseen(world: &World, row: &Instance) -> Result<()> {
 }
 
 pub(crate) async fn note_stopped(world: &World, old: &Instance) -> Result<()> {
-    world
-        .store
-        .write(|db| {
-            let Some(mut row) = rows::get(db, &old.project, &old.name)? else { return Ok(()) };
-            volatile::set_power(&mut row.config, PowerState::Stopped);
-            Ok::<_, Error>(rows::set_config(db, row.id, &row.config)?)
-        })
-        .await
+    power::note(world, old, Power::Stopped).await
 }

@@ -42,6 +42,7 @@ pub mod migrate;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;
+pub mod power;
 mod program;
 pub mod rebuild;
 pub(crate) mod reconfigure;

@@ -6,12 +6,12 @@ use tasks::{Cx, Operation, Step, Task, step};
 use super::{
     boot::{Notes, Starting},
     guests::Phase,
+    power::{self, Power},
     resume::Resume,
-    volatile,
 };
 use crate::{
     Caller, Error, Result, World,
-    db::instances::{self as rows, Instance},
+    db::instances::Instance,
     expand::{self, Expanded},
     url,
 };
@@ -84,6 +84,10 @@ pub async fn start(
     memory: Memory,
 ) -> Result<Operation> {
     let task = Start::new(world, caller, (project, name), memory)?;
+    if task.instance.stateful && !world.has_majority() {
+        let hint = "too few members of the cluster can be reached to note that it goes on";
+        return Err(Error::State { name: name.to_owned(), is: "stopped with its memory", hint });
+    }
     if let Some(guest) = world.guests.get(project, name)
         && matches!(guest.phase(), Phase::Running | Phase::Frozen)
     {
@@ -134,14 +138,7 @@ pub(super) async fn note(world: &World, caller: &Caller, old: &Instance) -> Resu
 
 /// Notes that an instance runs, and that no memory of it is kept.
 pub(super) async fn write(world: &World, old: &Instance) -> Result<()> {
-    let written = world.store.write(|db| {
-        let mut row = super::find(db, &old.project, &old.name)?;
-        volatile::set_power(&mut row.config, options::instance::PowerState::Running);
-        rows::set_config(db, row.id, &row.config)?;
-        rows::set_stateful(db, row.id, false)?;
-        Ok::<_, Error>(rows::set_last_used(db, row.id, chrono::Utc::now())?)
-    });
-    written.await
+    power::note(world, old, Power::Running).await
 }
 
 pub(super) fn tell(world: &World, caller: &Caller, instance: &Instance) {

@@ -25,7 +25,7 @@ use crate::{
         guests::{Guest, Phase},
         machine,
         options::Typed,
-        start, volatile,
+        start,
     },
     names, url,
     warnings::{Kind, notes::About},
@@ -133,7 +133,7 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
         let _ = world.started.send(guest);
         return Ok(None);
     }
-    let was_running = volatile::was_running(&row.config);
+    let was_running = world.powers.was_running(row);
     if !booted {
         return if was_running { ended(world, row, &id).await } else { Ok(None) };
     }

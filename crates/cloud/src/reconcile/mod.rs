@@ -6,6 +6,7 @@ mod gone;
 mod instances;
 mod networks;
 mod pools;
+mod powers;
 mod records;
 mod shutdown;
 mod snapshots;
@@ -18,6 +19,7 @@ pub use self::{
     instances::Autostart,
     networks::{NETWORKS, Networks},
     pools::Pools,
+    powers::{POWERS, Powers},
     records::{Records, STATE},
     shutdown::shutdown,
     snapshots::Snapshots,

@@ -4,7 +4,7 @@ use crate::{
     Cluster, ClusterCertificatePut, ClusterGroup, ClusterGroupPost, ClusterGroupPut,
     ClusterGroupsPost, ClusterInstancesPost, ClusterInstancesPut, ClusterMember, ClusterMemberPost,
     ClusterMemberPut, ClusterMemberState, ClusterMemberStatePost, ClusterMembersPost, ClusterPut,
-    Empty, JoinPost, Joined, Listing, Operation, Patch, Standing,
+    ClusterRecoverPost,    Empty, JoinPost, Joined, Listing, Operation, Patch, Standing,
     endpoints::{
         Entity::Server as TheServer,
         Permission::{Can, Untrusted},
@@ -105,6 +105,10 @@ endpoints! {
     /// Waits for an instance of another member.
     ClusterInstanceReceive: Post "/internal/cluster/instances" since "", needs Untrusted,
         Async, NoQuery, ClusterInstancesPost => Operation;
+
+    /// Has the server go on without the others, when too few are left for a majority.
+    ClusterRecover: Post "/internal/cluster/recover" since "", needs Can(Edit, TheServer),
+        Async, NoQuery, ClusterRecoverPost => Operation;
 
     /// Says whether whoever asks is a member.
     ClusterStanding: Get "/internal/cluster/standing" since "", needs Untrusted, Sync, StandingQuery, Empty => Standing;

@@ -1,24 +1,29 @@
 //! `cluster` and `join`: several machines as one cloud.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::{IsTerminal, stdin},
+    path::PathBuf,
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client::Answer;
 use serde_json::Value;
 use wire::{
     ClusterCertificatePut, ClusterMember, ClusterMemberJoinToken, ClusterMemberPost,
-    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ConfigMap, Empty,
+    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ClusterRecoverPost, ConfigMap, Empty,
     Operation, Timestamp,
     endpoints::cluster::{
         ClusterCertificateReplace, ClusterGet, ClusterMemberCreate, ClusterMemberDelete,
         ClusterMemberGet, ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateGet,
-        ClusterMemberStateSet, ClusterMembersList, ClusterReplace,
+        ClusterMemberStateSet, ClusterMembersList, ClusterRecover, ClusterReplace, ClusterStanding,
     },
-    query::{NoQuery, RemoveQuery},
+    query::{NoQuery, RemoveQuery, StandingQuery},
 };
 
 use self::group::Group;
-use super::{OK, tokens};
+use super::{OK, init::answer, tokens};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -101,6 +106,16 @@ enum Verb {
         /// Member
         name: String,
     },
+    /// Go on with this member alone, with all its database has: when the others are lost for good, and too few are left to
+    /// change anything
+    Recover {
+        /// Although others can be reached: what only they know is lost
+        #[arg(long)]
+        force: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Begin anew, alone and empty: on a server that was removed while it was off
     Leave,
     /// Have all members show clients another certificate, PEM, which must then be told of it
@@ -170,6 +185,7 @@ impl Cluster {
                 set_state(cx, &name, "restore", String::new()).await?;
                 cx.say(format!("Member {name} has its instances again"));
             }
+            Verb::Recover { force, yes } => recover(cx, force, yes).await?,
             Verb::Leave => {
                 let put = ClusterPut::default();
                 let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
@@ -199,6 +215,32 @@ async fn set_state(cx: &Context, name: &str, action: &str, mode: String) -> Resu
     let post = ClusterMemberStatePost { action: action.to_owned(), mode };
     let begun = cx.client.call::<ClusterMemberStateSet>(&[name], &NoQuery {}, &post).await?;
     cx.finish(&begun).await.map(drop)
+}
+
+/// Has this server go on without the others.
+async fn recover(cx: &Context, force: bool, yes: bool) -> Result<()> {
+    if !yes {
+        if !stdin().is_terminal() {
+            return Err(Error::Usage("there is nobody to ask; say --yes"));
+        }
+        let question = "Members that are given up cannot come back as they were. Go on without them? (yes/no)";
+        if !answer(question, "no")?.starts_with('y') {
+            return Ok(());
+        }
+    }
+    let post = ClusterRecoverPost { force };
+    let begun = cx.client.call::<ClusterRecover>(&[], &NoQuery {}, &post).await?;
+    ended(cx, &begun).await?;
+    // Answered only where there is a majority, be it of one.
+    let settled = async {
+        while cx.client.get::<ClusterStanding>(&[], &StandingQuery::default()).await.is_err() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let settled = tokio::time::timeout(PATIENCE, settled).await;
+    settled.map_err(|_| Error::Usage("the server does not come back: see its log"))?;
+    cx.say("This member goes on alone. The others, and what was on them: microcloud cluster remove NAME --force");
+    Ok(())
 }
 
 /// Makes this server a member of a cluster.
