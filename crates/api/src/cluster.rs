@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tasks::{Operation, Request};
 use wire::{
     Cluster, ClusterGroup, ClusterMember, ClusterMemberConfigKey, ClusterMemberState, Empty,
-    Endpoint, Joined, Listing, Standing, endpoints::cluster::*,
+    Endpoint, Joined, Listing, Pulse, Standing, endpoints::cluster::*,
 };
 
 use crate::{
@@ -43,6 +43,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<ClusterInstanceReturn, _>(give_back)
         .background::<ClusterInstanceReceive, _>(receive)
         .background::<ClusterRecover, _>(recover)
+        .sync::<ClusterPing, _>(ping)
         .sync::<ClusterStanding, _>(standing)
         .raw::<ClusterStore, _>(store)
 }
@@ -227,6 +228,12 @@ async fn receive(call: Call<ClusterInstanceReceive>) -> Result<Operation> {
 
 async fn recover(call: Call<ClusterRecover>) -> Result<Operation> {
     Ok(cluster::recover(&call.world, &call.caller, call.body.force).await?)
+}
+
+/// One that was given up (`microcloud cluster recover`) is nobody's member, though it knows where this one is.
+async fn ping(call: Call<ClusterPing>) -> Result<Pulse> {
+    from(&call)?;
+    if call.world.is_open() { Ok(cluster::pulse(&call.world)) } else { Err(Error::Starting) }
 }
 
 /// Whoever comes may be none any more, and hears that.

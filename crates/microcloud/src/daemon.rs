@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use cloud::{
     Dirs, Host, Parts, World,
     cluster::{self, Links},
-    instances, reconcile,
+    images, instances, reconcile,
     server::{self, Doors},
     storage,
 };
@@ -176,6 +176,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Gone::default());
     reconcilers.start(instances::PluggedIn::default());
     reconcilers.start(storage::Everywhere::default());
+    reconcilers.start(images::Replicas);
     let reconcilers = Arc::new(reconcilers);
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)

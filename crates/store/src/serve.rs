@@ -9,10 +9,14 @@ use crate::core::Core;
 use crate::members;
 use crate::raft::Raft;
 use crate::rpc::{self, Answer, Ask, Hello, Welcome};
+use crate::status::acknowledged;
 use crate::transport::Stream;
 
 /// How long a caller may take to say who is meant.
 const GREETING: Duration = Duration::from_secs(10);
+
+/// Heartbeats without an answer, after which a leader takes no changes: an election begins after 9 to 12.
+const PATIENT: u32 = 12;
 
 /// Answers one connection until it ends.
 pub(crate) async fn serve(core: &Core, raft: &Raft, stream: &mut dyn Stream) -> io::Result<()> {
@@ -51,6 +55,8 @@ pub(crate) async fn answer(core: &Core, raft: &Raft, ask: Ask) -> Answer {
         Ask::Append(request) => Answer::Append(raft.append_entries(request).await),
         Ask::Vote(request) => Answer::Vote(raft.vote(request).await),
         Ask::Snapshot(request) => Answer::Snapshot(raft.install_snapshot(request).await),
+        // What it puts into its log now may take effect much later, or never.
+        Ask::Propose(_) if is_cut_off(core, raft) => Answer::NotLeader(None),
         Ask::Propose(request) => match raft.client_write(request).await {
             Ok(response) => Answer::Proposed(response.data),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
@@ -74,4 +80,10 @@ pub(crate) async fn answer(core: &Core, raft: &Raft, ask: Ask) -> Answer {
         Ask::Change(change) => members::change(raft, change).await,
         Ask::KnownLevel => Answer::KnownLevel(core.options.known_level()),
     }
+}
+
+/// Whether this member leads, and nobody has followed for so long that the others have another leader by now.
+fn is_cut_off(core: &Core, raft: &Raft) -> bool {
+    let acknowledged = acknowledged(&raft.metrics().borrow());
+    acknowledged.is_some_and(|ago| ago > core.options.heartbeat * PATIENT)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use openraft::{RaftMetrics, ServerState};
 use uuid::Uuid;
 
 use crate::options::{Member, MemberId};
@@ -46,4 +47,15 @@ pub struct Status {
     pub members: Vec<(Member, bool)>,
     /// The error that stopped it.
     pub fault: Option<String>,
+}
+
+/// How long ago a majority answered the leader; one with the only vote needs no answer.
+pub(crate) fn acknowledged(metrics: &RaftMetrics<MemberId, Member>) -> Option<Duration> {
+    if metrics.state != ServerState::Leader {
+        return None;
+    }
+    match metrics.membership_config.membership().voter_ids().eq([metrics.id]) {
+        true => Some(Duration::ZERO),
+        false => metrics.millis_since_quorum_ack.map(Duration::from_millis),
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use openraft::{RaftMetrics, ServerState};
+use openraft::ServerState;
 use tokio::sync::{oneshot, watch};
 
 use crate::changed::Changed;
@@ -20,7 +20,7 @@ use crate::options::{Member, MemberId, Options};
 use crate::raft::Raft;
 use crate::read::Read;
 use crate::request::{Outcome, Request};
-use crate::status::{Role, Status};
+use crate::status::{Role, Status, acknowledged};
 use crate::transport::Stream;
 use crate::write::Write;
 use crate::{migrate, serve};
@@ -323,17 +323,6 @@ impl Drop for Waiting<'_> {
 async fn back_off(attempt: u32) {
     if attempt > 0 {
         tokio::time::sleep(Duration::from_millis(1 << attempt.min(6))).await;
-    }
-}
-
-/// How long ago a majority answered the leader; one with the only vote needs no answer.
-fn acknowledged(metrics: &RaftMetrics<MemberId, Member>) -> Option<Duration> {
-    if metrics.state != ServerState::Leader {
-        return None;
-    }
-    match metrics.membership_config.membership().voter_ids().eq([metrics.id]) {
-        true => Some(Duration::ZERO),
-        false => metrics.millis_since_quorum_ack.map(Duration::from_millis),
     }
 }
 

@@ -131,6 +131,18 @@ api! {
         pub force: bool,
     }
 
+    /// How busy a member's machine is (between members only).
+    pub struct Pulse {
+        /// Processors.
+        pub cpus: u64,
+        /// Its load of the last minute, in hundredths.
+        pub load: u64,
+        /// Bytes of memory.
+        pub memory: u64,
+        /// Bytes of it that a new program could have.
+        pub available: u64,
+    }
+
     /// What is to become of a member, for maintenance.
     pub struct ClusterMemberStatePost {
         /// `evacuate` or `restore`.

@@ -106,7 +106,9 @@ fn quorum(told: &[Told]) -> String {
     let members = if told.len() == 1 { "member" } else { "members" };
     let mut text = format!("{} {members}, {there} of {all} votes are there", told.len());
     if there < needed {
-        text += &format!(": nothing can be changed until {needed} are");
+        text += &format!(
+            ": nothing can be changed until {needed} are, but what is here starts and stops"
+        );
     } else if there == needed && all > 1 {
         text += ": none of them may go";
     }
@@ -225,7 +227,7 @@ mod tests {
             (vec![on(), on(), off()], "3 members, 2 of 3 votes are there: none of them may go"),
             (
                 vec![on(), off(), off()],
-                "3 members, 1 of 3 votes are there: nothing can be changed until 2 are",
+                "3 members, 1 of 3 votes are there: nothing can be changed until 2 are, but what is here starts and stops",
             ),
         ] {
             assert_eq!(quorum(&told), want);

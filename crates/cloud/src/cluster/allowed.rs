@@ -5,7 +5,12 @@ use options::project::{Access, Restricted};
 use store::Read;
 
 use super::links::Place;
-use crate::{Caller, Error, Result, World, access::Rights, db::cluster_groups, projects::rules};
+use crate::{
+    Caller, Error, Result, World,
+    access::Rights,
+    db::{cluster_groups, members::Part},
+    projects::rules,
+};
 
 /// Where a new instance of a project is to be, given what was asked for: a member, or groups (`@a,b`). What the
 /// project does not allow is refused; where nothing was asked for, it is held to its groups.
@@ -17,6 +22,12 @@ pub fn allowed_target(
 ) -> Result<Option<String>> {
     let wanted = wanted.filter(|target| !target.is_empty());
     world.store.read(|db| {
+        if let Some(name) = wanted.filter(|name| world.is_clustered() && !name.starts_with('@'))
+            && super::find(db, name)?.part == Part::Witness
+        {
+            let why = format!("\"{name}\" is a witness: it votes, and has no instances");
+            return Err(Error::invalid("target", why));
+        }
         let Some(rules) = rules::restricted(db, project)? else {
             return Ok(wanted.map(str::to_owned));
         };

@@ -33,7 +33,7 @@ pub async fn await_leader(world: &World) {
     };
     if tokio::time::timeout(PATIENCE, either).await.is_err() {
         tracing::warn!(
-            "too few of the other members are there: nothing can be changed until they are"
+            "too few of the other members are there: nothing can be changed until they are, but what is here starts and stops"
         );
     }
 }

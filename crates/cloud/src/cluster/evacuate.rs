@@ -15,7 +15,7 @@ use wire::{
     query::NoQuery,
 };
 
-use super::{Place, check_place, clustered, members};
+use super::{Place, check_place, clustered, takers};
 use crate::{
     Caller, Error, Result, World,
     db::{
@@ -28,7 +28,6 @@ use crate::{
         migrate::{resettle, stop_cleanly, ties},
         options::Typed,
         start::{self, Memory},
-        volatile,
     },
     names, url,
 };
@@ -146,14 +145,14 @@ impl All {
         gone
     }
 
-    /// The member that takes an instance: of those that take any, and where its project may be, the one that has the
-    /// fewest.
+    /// The member that takes an instance: of those that take any, and where its project may be, one that is not
+    /// overloaded and has the fewest.
     async fn place(&self, row: &Instance) -> Result<Place> {
-        let takers = members::takers(&self.world, None, &row.architecture).await?;
+        let takers = takers::takers(&self.world, None, &row.architecture).await?;
         let me = self.world.store.status().me;
-        let mut others: Vec<_> = takers.into_iter().filter(|(id, _)| *id != me).collect();
-        others.sort_by_key(|(id, count)| (*count, *id));
-        let mut places = others.iter().filter_map(|(id, _)| self.world.cluster.links.by_id(*id));
+        let mut others: Vec<_> = takers.into_iter().filter(|one| one.id != me).collect();
+        others.sort_by_key(|one| (one.rank(), one.id));
+        let mut places = others.iter().filter_map(|one| self.world.cluster.links.by_id(one.id));
         let place =
             places.find(|place| check_place(&self.world, &row.project, Some(place)).is_ok());
         place.ok_or_else(|| Error::NoPlace { architecture: row.architecture.clone() })
@@ -162,7 +161,7 @@ impl All {
     async fn restore(&self) -> Result<()> {
         self.take_part(Part::Ready, "cluster-member-restored").await?;
         let mine = |row: &Instance, me: &str| {
-            let here = row.member == me && volatile::was_running(&row.config);
+            let here = row.member == me && self.world.powers.was_running(row);
             here || row.config.get(ORIGIN) == Some(me)
         };
         let mut found = self.rows(mine)?;

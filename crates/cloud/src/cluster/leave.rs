@@ -145,7 +145,9 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
         return Ok(());
     }
     super::join::remove(&dirs.database())?;
-    for path in [dirs.cluster_certificate(), dirs.cluster_key(), dirs.local_db(), dirs.powers(), mark] {
+    for path in
+        [dirs.cluster_certificate(), dirs.cluster_key(), dirs.local_db(), dirs.powers(), mark]
+    {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", &path)(error));

@@ -18,7 +18,7 @@ use std::{
 use client::Client;
 use store::MemberId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wire::{endpoints::server::RootGet, query::NoQuery};
+use wire::{Pulse, endpoints::cluster::ClusterPing, query::NoQuery};
 
 use super::links::{Links, Place};
 use crate::{Error, Result};
@@ -38,7 +38,8 @@ pub(super) struct Lives(Mutex<BTreeMap<MemberId, Life>>);
 struct Life {
     /// When its database spoke last.
     spoke: Option<Instant>,
-    silent: bool,
+    /// Since when it does not answer.
+    silent: Option<Instant>,
 }
 
 impl Lives {
@@ -47,22 +48,24 @@ impl Lives {
     }
 
     fn heard(&self, member: MemberId) {
-        self.lock().entry(member).or_default().silent = false;
+        self.lock().entry(member).or_default().silent = None;
     }
 
     fn spoke(&self, member: MemberId) {
-        self.lock().insert(member, Life { spoke: Some(Instant::now()), silent: false });
+        self.lock().insert(member, Life { spoke: Some(Instant::now()), silent: None });
     }
 
     /// Whether it was not silent before.
     fn missed(&self, member: MemberId) -> bool {
         let mut lives = self.lock();
         let life = lives.entry(member).or_default();
-        !std::mem::replace(&mut life.silent, true)
+        let first = life.silent.is_none();
+        life.silent.get_or_insert_with(Instant::now);
+        first
     }
 
-    fn is_silent(&self, member: MemberId) -> bool {
-        self.lock().get(&member).is_some_and(|life| life.silent)
+    fn silent(&self, member: MemberId) -> Option<Duration> {
+        self.lock().get(&member)?.silent.map(|since| since.elapsed())
     }
 
     fn forget(&self, member: MemberId) {
@@ -94,7 +97,12 @@ impl Links {
 
     /// Whether a member did not answer, and gave no sign of life since.
     pub fn is_silent(&self, member: MemberId) -> bool {
-        self.lives.is_silent(member)
+        self.lives.silent(member).is_some()
+    }
+
+    /// For how long a member does not answer; nothing if it does, as far as is known.
+    pub(super) fn silent_for(&self, member: MemberId) -> Option<Duration> {
+        self.lives.silent(member)
     }
 
     /// When the database of any of the others spoke to this one last.
@@ -112,14 +120,14 @@ impl Links {
         Noting { stream, member, lives: self.lives.clone() }
     }
 
-    /// Asks a member whether it is there.
-    pub(super) async fn ask(&self, place: &Place) -> Result<()> {
+    /// Asks a member whether it is there, and how busy.
+    pub(super) async fn ask(&self, place: &Place) -> Result<Pulse> {
         let silent = || Error::Silent { member: place.name.clone() };
         let client = Client::remote(self.network(place).ok_or_else(silent)?);
-        let asked = client.get::<RootGet>(&[], &NoQuery {});
-        tokio::time::timeout(PATIENCE, asked).await.map_err(|_| silent())??;
+        let asked = client.get::<ClusterPing>(&[], &NoQuery {});
+        let pulse = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| silent())??;
         self.heard(place.id);
-        Ok(())
+        Ok(pulse)
     }
 }
 

@@ -1,19 +1,15 @@
 //! What clients see of members, and what they can change of one.
 
-use options::{
-    Options,
-    member::{MemberOptions, Scheduler},
-};
+use std::collections::BTreeSet;
+
+use options::{Options, member::MemberOptions, server::ServerOptions};
 use store::MemberId;
-use wire::{ClusterMember, ClusterMemberPut};
+use wire::{ClusterMember, ClusterMemberPut, Pulse};
 
 use super::{clustered, enable::check_name, links::Place};
 use crate::{
     Caller, Error, Result, World,
-    db::{
-        instances,
-        members::{self as rows, Member, Part},
-    },
+    db::members::{self as rows, Member, Part},
     etag::{self, IfMatch},
     url,
 };
@@ -37,15 +33,17 @@ async fn show(world: &World, row: Member) -> ClusterMember {
     let place = world.cluster.links.by_id(row.id);
     let answer = match row.id == world.store.status().me {
         true => Ok(()),
-        false => answers(world, place.as_ref()).await,
+        false => answers(world, place.as_ref()).await.map(drop),
     };
     let (status, message) = match (&answer, row.part) {
         (_, Part::Joining) => ("Joining", String::from("It was let in and has not begun")),
         (Err(error), _) => ("Offline", tasks::chain(error)),
         (Ok(()), Part::Evacuated) => ("Evacuated", String::from("Unavailable due to maintenance")),
+        (Ok(()), Part::Witness) => ("Online", String::from("It votes, and has no instances")),
         (Ok(()), Part::Ready) => ("Online", String::from("Fully operational")),
     };
     let (database, role) = role(world, row.id);
+    let witness = (row.part == Part::Witness).then_some(WITNESS);
     let groups = world.store.read(|db| crate::db::cluster_groups::of_member(db, row.id));
     ClusterMember {
         url: format!("https://{}", row.address),
@@ -54,7 +52,7 @@ async fn show(world: &World, row: Member) -> ClusterMember {
         status: String::from(status),
         message,
         architecture: row.architecture,
-        roles: vec![String::from(role)],
+        roles: role.into_iter().chain(witness).map(String::from).collect(),
         failure_domain: row.failure_domain,
         description: row.description,
         config: row.config.0,
@@ -63,61 +61,66 @@ async fn show(world: &World, row: Member) -> ClusterMember {
     }
 }
 
-fn role(world: &World, id: MemberId) -> (bool, &'static str) {
+/// Whether a member votes, and what that is called. Of those that do not, the first are named as next.
+fn role(world: &World, id: MemberId) -> (bool, Option<&'static str>) {
     let status = world.store.status();
     let votes = status.members.iter().any(|(member, votes)| member.id == id && *votes);
+    let options = world
+        .store
+        .read(|db| Ok::<_, Error>(ServerOptions::parse(&crate::db::server::get(db)?)?.max_standby));
+    let most = options.map_or(usize::MAX, |most| usize::try_from(most.get()).unwrap_or(0));
+    let mut others = status.members.iter().filter(|(_, votes)| !votes).map(|(one, _)| one.id);
+    let standby = others.position(|one| one == id).is_some_and(|place| place < most);
     match votes {
-        true if status.leader == Some(id) => (true, "database-leader"),
-        true => (true, "database"),
-        false => (false, "database-standby"),
+        true if status.leader == Some(id) => (true, Some("database-leader")),
+        true => (true, Some("database")),
+        false => (false, standby.then_some("database-standby")),
     }
 }
 
-/// The members that take a new instance, and how many each has: those that are there, of one of these groups (parted
-/// by commas), with that architecture (any, if it is empty).
-pub(super) async fn takers(
-    world: &World,
-    group: Option<&str>,
-    architecture: &str,
-) -> Result<Vec<(MemberId, usize)>> {
-    let wanted: Vec<&str> = group.into_iter().flat_map(|names| names.split(',')).collect();
-    let (members, instances) = world.store.read(|db| {
-        for name in &wanted {
-            super::groups::find(db, name)?;
-        }
-        let mut members = Vec::new();
-        for row in rows::all(db)? {
-            let groups = crate::db::cluster_groups::of_member(db, row.id)?;
-            let takes = match (MemberOptions::parse(&row.config)?.scheduler, group) {
-                (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
-                (_, Some(_)) => groups.iter().any(|name| wanted.contains(&name.as_str())),
-                (Scheduler::All, None) => true,
-            };
-            let fits = architecture.is_empty() || row.architecture == architecture;
-            if row.part == Part::Ready && takes && fits {
-                members.push(row);
+/// The role that a client may give: the member has the database and may vote, and nothing else.
+const WITNESS: &str = "witness";
+
+/// How a member takes part once it has these roles, of which those of the database are given out by the cluster.
+fn part(db: &store::Read<'_>, row: &Member, before: &[String], after: &[String]) -> Result<Part> {
+    let others = |roles: &[String]| -> BTreeSet<String> {
+        roles.iter().filter(|role| *role != WITNESS).cloned().collect()
+    };
+    if others(before) != others(after) {
+        let why = "a client gives and takes \"witness\"; those of the database are given out by the cluster itself";
+        return Err(Error::invalid("roles", why));
+    }
+    let witness = after.iter().any(|role| role == WITNESS);
+    match (witness, row.part) {
+        (false, Part::Witness) => Ok(Part::Ready),
+        (true, Part::Ready | Part::Evacuated) => {
+            let has = rows::holds(db, row.id)?;
+            if let Some(first) = has.first() {
+                let by =
+                    format!("{first} and {} more things: move or delete them first", has.len() - 1);
+                let (what, name) = ("cluster member", row.name.clone());
+                return Err(Error::InUse { what, name, by });
             }
+            let all = rows::all(db)?;
+            if !all.iter().any(|one| one.id != row.id && one.part == Part::Ready) {
+                let why = format!("\"{}\" is the only one that could have instances", row.name);
+                return Err(Error::invalid("roles", why));
+            }
+            Ok(Part::Witness)
         }
-        Ok::<_, Error>((members, instances::all(db)?))
-    })?;
-    let me = world.store.status().me;
-    let asked = members.into_iter().map(async |row| {
-        let place = world.cluster.links.by_id(row.id);
-        let there = row.id == me || answers(world, place.as_ref()).await.is_ok();
-        let has = instances.iter().filter(|one| one.member == row.name).count();
-        there.then_some((row.id, has))
-    });
-    Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
+        (true, Part::Joining) => Err(Error::invalid("roles", "it has not begun yet")),
+        (_, part) => Ok(part),
+    }
 }
 
 /// Fails unless a member answers, asked now.
-pub(super) async fn ping(world: &World, place: Option<&Place>) -> Result<()> {
+pub(super) async fn ping(world: &World, place: Option<&Place>) -> Result<Pulse> {
     let (place, links) = (place.ok_or(Error::BrokenOff)?, &world.cluster.links);
     links.ask(place).await.inspect_err(|_| links.missed(place.id))
 }
 
 /// The same, but nobody waits for one that is known to be silent.
-pub(super) async fn answers(world: &World, place: Option<&Place>) -> Result<()> {
+pub(super) async fn answers(world: &World, place: Option<&Place>) -> Result<Pulse> {
     match place.filter(|place| world.cluster.links.is_silent(place.id)) {
         Some(place) => Err(Error::Silent { member: place.name.clone() }),
         None => ping(world, place).await,
@@ -144,17 +147,15 @@ pub async fn update(
     let before = get(world, name).await?.writable();
     etag::check(&seen, &before, "cluster member", name)?;
     let after = change(before.clone())?;
-    if after.roles != before.roles {
-        let why = "those of the database are given out by the cluster itself";
-        return Err(Error::invalid("roles", why));
-    }
     MemberOptions::parse(&after.config.clone().into())?;
     world
         .store
         .write(|db| {
             let row = super::find(db, name)?;
             crate::db::cluster_groups::set_of_member(db, row.id, &after.groups)?;
+            let part = part(db, &row, &before.roles, &after.roles)?;
             let changed = Member {
+                part,
                 description: after.description.clone(),
                 failure_domain: after.failure_domain.clone(),
                 config: after.config.clone().into(),

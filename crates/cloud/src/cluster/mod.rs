@@ -39,6 +39,7 @@ mod members;
 mod recover;
 mod standing;
 mod state;
+mod takers;
 mod token;
 mod votes;
 mod whose;
@@ -58,7 +59,7 @@ pub use self::{
     members::{get, list, rename, update},
     recover::{give_up_lost, go_on_alone, recover},
     standing::{let_go, standing, watch_standing},
-    state::state,
+    state::{pulse, state},
     token::token,
     votes::{MEMBERS, Votes},
     whose::{Asked, place_for_instance, whose},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use wire::{ClusterMemberState, ClusterMemberSysInfo};
+use wire::{ClusterMemberState, ClusterMemberSysInfo, Pulse};
 
 use super::clustered;
 use crate::{
@@ -34,13 +34,33 @@ pub async fn state(world: &World, name: &str) -> Result<ClusterMemberState> {
     Ok(ClusterMemberState { sysinfo, storage_pools })
 }
 
+/// How busy this member's machine is.
+pub fn pulse(world: &World) -> Pulse {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
+    busy(&read("meminfo"), &read("loadavg"), world.host.cpus.len() as u64)
+}
+
+/// What two files of `/proc` say. What cannot be read passes for a machine that has nothing to do.
+fn busy(meminfo: &str, loadavg: &str, cpus: u64) -> Pulse {
+    let load = loadavg.split_whitespace().next().and_then(|load| {
+        let (whole, part) = load.split_once('.')?;
+        // Always two digits.
+        Some(whole.parse::<u64>().ok()? * 100 + part.parse::<u64>().ok()?)
+    });
+    let (memory, available) = (bytes(meminfo, "MemTotal"), bytes(meminfo, "MemAvailable"));
+    Pulse { cpus, load: load.unwrap_or(0), memory, available }
+}
+
+/// A line of `/proc/meminfo`.
+fn bytes(meminfo: &str, key: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kilobytes.map_or(0, |count: u64| count * 1024)
+}
+
 /// What three files of `/proc` say (proc(5)).
 fn sysinfo(meminfo: &str, loadavg: &str, uptime: &str) -> ClusterMemberSysInfo {
-    let bytes = |key: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        kilobytes.map_or(0, |count: u64| count * 1024)
-    };
+    let bytes = |key: &str| bytes(meminfo, key);
     let mut loads = loadavg.split_whitespace();
     let load_averages = loads.by_ref().take(3).filter_map(|load| load.parse().ok()).collect();
     // Such as `2/345`: those that run, and all.
@@ -72,6 +92,10 @@ mod tests {
         assert_eq!((found.buffered_ram, found.total_swap), (7 * 1024, 0));
         assert_eq!(found.load_averages, [0.5, 1.25, 2.0]);
         assert_eq!((found.processes, found.uptime), (456, 123));
+        let memory_text = "MemTotal: 2000 kB\nMemFree: 5 kB\nMemAvailable:  900 kB\n";
+        let (memory, available) = (2000 * 1024, 900 * 1024);
+        let pulse = busy(memory_text, "12.05 1.25 2.00 3/456 789\n", 4);
+        assert_eq!(pulse, Pulse { cpus: 4, load: 1205, memory, available });
         assert_eq!(sysinfo("", "", ""), ClusterMemberSysInfo::default());
     }
 }

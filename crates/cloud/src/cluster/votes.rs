@@ -1,7 +1,11 @@
 //! Gives members their votes: an odd number of them, as many as there may be, all in one change, so that there is
 //! never an even number. Only the leader does.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use options::{Options, server::ServerOptions};
 use store::{MemberId, Role};
@@ -53,28 +57,32 @@ impl Reconciler<World> for Votes {
 }
 
 async fn settle(world: &World) -> Result<usize> {
-    let (members, most) = world.store.read(|db| {
-        Ok::<_, Error>((rows::all(db)?, ServerOptions::parse(&server::get(db)?)?.max_voters))
-    })?;
+    let (members, options) = world
+        .store
+        .read(|db| Ok::<_, Error>((rows::all(db)?, ServerOptions::parse(&server::get(db)?)?)))?;
     let status = world.store.status();
     let known = MIGRATIONS.last().map_or(0, |step| step.level);
     if status.schema_level < known {
         // Refused while a member is older, or off: then it is tried again.
         let _ = world.store.raise_schema(known).await;
     }
-    let mut able = BTreeSet::new();
+    let voters = status.members.iter().filter(|(_, votes)| *votes).map(|(one, _)| one.id);
+    let voters: BTreeSet<MemberId> = voters.collect();
+    let patience = Duration::from_secs(options.offline_threshold.get().unsigned_abs());
+    let mut able = BTreeMap::new();
     for member in members.iter().filter(|member| member.part != Part::Joining) {
         let place = world.cluster.links.by_id(member.id);
         let there =
             member.id == status.me || super::members::answers(world, place.as_ref()).await.is_ok();
+        // One that has a vote keeps it for a while, as it may only be starting anew.
+        let silent = world.cluster.links.silent_for(member.id);
+        let lately = voters.contains(&member.id) && silent.is_some_and(|time| time < patience);
         let follows = status.members.iter().any(|(one, _)| one.id == member.id);
-        if there && follows {
-            able.insert(member.id);
+        if (there || lately) && follows {
+            able.insert(member.id, member.failure_domain.as_str());
         }
     }
-    let voters = status.members.iter().filter(|(_, votes)| *votes).map(|(one, _)| one.id);
-    let voters = voters.collect();
-    let wanted = wanted(&voters, &able, status.me, most as usize);
+    let wanted = wanted(&voters, &able, status.me, options.max_voters as usize);
     if wanted == voters {
         return Ok(0);
     }
@@ -82,28 +90,34 @@ async fn settle(world: &World) -> Result<usize> {
     Ok(1)
 }
 
-/// Who should have votes: `most` members that are there, or fewer, an odd number; those who have one first. A vote of
-/// one that is off is taken only for another that is there: fewer votes would not make the cluster safer.
+/// Who should have votes: `most` members that are there, or fewer, an odd number; spread over failure domains, and within
+/// that those who have one first. A vote of one that is off is taken only for another that is there: fewer votes would
+/// not make the cluster safer.
 fn wanted(
     voters: &BTreeSet<MemberId>,
-    able: &BTreeSet<MemberId>,
+    able: &BTreeMap<MemberId, &str>,
     leader: MemberId,
     most: usize,
 ) -> BTreeSet<MemberId> {
-    let off = voters.difference(able).count();
-    let spare = able.difference(voters);
-    if off > 0 && spare.clone().next().is_none() {
+    let off = voters.iter().any(|id| !able.contains_key(id));
+    let spare = able.keys().any(|id| !voters.contains(id));
+    if off && !spare {
         return voters.clone();
     }
     let most = most.min(able.len()).max(1);
     let odd = if most.is_multiple_of(2) { most - 1 } else { most };
-    let keep = voters.intersection(able).filter(|id| **id != leader);
-    std::iter::once(&leader)
-        .chain(keep)
-        .chain(spare.filter(|id| **id != leader))
-        .take(odd)
-        .copied()
-        .collect()
+    let mut chosen = BTreeSet::from([leader]);
+    let mut domains: BTreeMap<&str, usize> =
+        able.get(&leader).map(|it| (*it, 1)).into_iter().collect();
+    while chosen.len() < odd {
+        let rest = able.iter().filter(|(id, _)| !chosen.contains(id));
+        let have = |domain: &str| domains.get(domain).copied().unwrap_or(0);
+        let next = rest.min_by_key(|(id, domain)| (have(domain), !voters.contains(id), **id));
+        let Some((id, domain)) = next else { break };
+        chosen.insert(*id);
+        *domains.entry(domain).or_default() += 1;
+    }
+    chosen
 }
 
 #[cfg(test)]
@@ -126,8 +140,21 @@ mod tests {
             // One was removed.
             (&[1, 2], &[1, 2], 3, &[1]),
         ] {
-            let found = wanted(&set(voters), &set(able), 1, most);
+            let there = able.iter().map(|id| (*id, "default")).collect();
+            let found = wanted(&set(voters), &there, 1, most);
             assert_eq!(found, set(want), "{voters:?} {able:?} {most}");
+        }
+    }
+
+    #[test]
+    fn votes_are_spread_over_failure_domains_and_stay_there() {
+        let able = BTreeMap::from([(1, "a"), (2, "a"), (3, "a"), (4, "b"), (5, "c")]);
+        let all_in_one = BTreeSet::from([1, 2, 3]);
+        let spread = wanted(&all_in_one, &able, 2, 3);
+        assert_eq!(spread, BTreeSet::from([2, 4, 5]));
+        // Whoever of them leads.
+        for leader in [2, 4, 5] {
+            assert_eq!(wanted(&spread, &able, leader, 3), spread);
         }
     }
 }

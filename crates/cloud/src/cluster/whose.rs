@@ -129,7 +129,7 @@ pub(crate) fn maker(operation: &Uuid) -> Option<MemberId> {
     (id > 0).then_some(id)
 }
 
-/// Where a new instance is to be: the member that is named, else the one that has the fewest and takes any.
+/// Where a new instance is to be: the member that is named, else of those that take any one that is not overloaded and has the fewest.
 pub async fn place_for_instance(
     world: &World,
     wanted: Option<&str>,
@@ -155,11 +155,11 @@ pub async fn place_for_instance(
         return Ok(other(world, Some(named(world, name)?)));
     }
     let group = wanted.and_then(|name| name.strip_prefix('@'));
-    let candidates = super::members::takers(world, group, architecture).await?;
+    let candidates = super::takers::takers(world, group, architecture).await?;
     let me = world.store.status().me;
-    let best = candidates.into_iter().min_by_key(|(id, count)| (*count, *id != me, *id));
+    let best = candidates.into_iter().min_by_key(|one| (one.rank(), one.id != me, one.id));
     match best {
-        Some((id, _)) => Ok(other(world, Some(id))),
+        Some(best) => Ok(other(world, Some(best.id))),
         None => Err(Error::NoPlace { architecture: architecture.to_owned() }),
     }
 }

@@ -39,6 +39,8 @@ pub enum Part {
     Ready,
     /// Its instances were taken from it, and none come.
     Evacuated,
+    /// It has the database and may vote, and nothing else: no instances, no storage pools, no images.
+    Witness,
 }
 
 impl Part {
@@ -47,6 +49,7 @@ impl Part {
             Part::Joining => "joining",
             Part::Ready => "ready",
             Part::Evacuated => "evacuated",
+            Part::Witness => "witness",
         }
     }
 
@@ -54,6 +57,7 @@ impl Part {
         match word {
             "joining" => Part::Joining,
             "evacuated" => Part::Evacuated,
+            "witness" => Part::Witness,
             _ => Part::Ready,
         }
     }

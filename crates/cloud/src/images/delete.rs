@@ -103,6 +103,14 @@ pub(crate) async fn drop_all(world: &World, fingerprint: &str) -> Result<()> {
     files::drop_unused(world, fingerprint).await
 }
 
+/// Removes the volumes of all images from a pool of this member; they are made again when they are needed.
+pub(crate) async fn drop_volumes_in(world: &World, pool: &str) -> Result<()> {
+    for row in world.store.read(|db| Ok::<_, Error>(rows::all(db)?))? {
+        volume::delete(world, pool, &row.fingerprint).await?;
+    }
+    Ok(())
+}
+
 /// Removes it from every pool, unless another project has it too.
 async fn drop_volumes(world: &World, fingerprint: &str) -> Result<()> {
     let (pools, shared) = world.store.read(|db| {

@@ -28,13 +28,14 @@ mod files;
 mod import;
 mod provide;
 mod publish;
+mod replicas;
 mod update;
 pub(crate) mod volume;
 
 pub(crate) use self::{
     build::Build,
     delete::Delete,
-    delete::drop_all,
+    delete::{drop_all, drop_volumes_in},
     files::clean,
     import::Import,
     provide::{Wanted, provide},
@@ -45,6 +46,7 @@ pub use self::{
     delete::delete,
     import::{Upload, import},
     publish::publish,
+    replicas::Replicas,
     update::update,
 };
 

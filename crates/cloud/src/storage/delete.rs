@@ -79,6 +79,17 @@ pub(crate) async fn abandon(world: &World, row: &Pool) -> Result<()> {
     blocking("unmake pool", move || driver.delete(&spec)).await
 }
 
+/// Removes this member's part of a pool that the others keep, with the volumes of images that are in it; done twice, it
+/// is done.
+pub(super) async fn vacate(world: &World, row: &Pool) -> Result<()> {
+    crate::images::drop_volumes_in(world, &row.name).await?;
+    abandon(world, row).await?;
+    world.store.write(|db| Ok::<_, Error>(rows::delete(db, &row.name)?)).await?;
+    world.pools.forget(&row.name);
+    world.pools.stay(&row.name);
+    Ok(())
+}
+
 async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, name) = (&cx.world, &cx.input.name);
     let Some(row) = world.store.read(|db| Ok::<_, Error>(rows::get(db, name)?))? else {

@@ -4,6 +4,7 @@
 //! ```text
 //! made on one: the pool is ready ──> each other member makes its own part, from what all share and what was said of it
 //! to be deleted                  ──> each member removes its own part; with the last the pool is gone
+//! a member became a witness      ──> it removes its own part alone
 //! ```
 
 use std::{
@@ -68,8 +69,10 @@ impl Reconciler<World> for Everywhere {
                 return report;
             }
         };
+        let own = world.store.read(crate::cluster::own);
+        let witness = own.is_ok_and(|own| own.part == members::Part::Witness);
         for (whole, row) in found {
-            match self.settle(world, whole, &row).await {
+            match self.settle(world, (whole, witness), &row).await {
                 Ok(changed) => report.changed += usize::from(changed),
                 Err(error) => report.fail(Arc::new(error)),
             }
@@ -79,11 +82,19 @@ impl Reconciler<World> for Everywhere {
 }
 
 impl Everywhere {
-    /// Does what is to be done with a pool here; whether there was something.
-    async fn settle(&mut self, world: &World, whole: Option<Made>, row: &Pool) -> Result<bool> {
+    /// Does what is to be done with a pool here, where a witness has none; whether there was something.
+    async fn settle(
+        &mut self,
+        world: &World,
+        (whole, witness): (Option<Made>, bool),
+        row: &Pool,
+    ) -> Result<bool> {
         let done = match (whole, row.made) {
-            (Some(Made::Ready), Made::Creating) if self.may_try(&row.name) => {
+            (Some(Made::Ready), Made::Creating) if !witness && self.may_try(&row.name) => {
                 create::make_here(world, row).await
+            }
+            (Some(Made::Ready), Made::Ready) if witness && self.may_try(&row.name) => {
+                delete::vacate(world, row).await
             }
             (Some(Made::Deleting), Made::Ready) if self.may_try(&row.name) => {
                 delete::remove_here(world, &row.name).await
@@ -167,10 +178,11 @@ async fn is_gone(world: &World, name: &str) -> Result<bool> {
     Ok(!locals.iter().any(|local| there.contains(&local.member)))
 }
 
-/// The members that answer and have begun, by name.
+/// The members that answer, have begun and have pools, by name.
 async fn there(world: &World) -> Result<Vec<String>> {
     let ids = crate::cluster::there(world).await;
     let all = world.store.read(|db| Ok::<_, Error>(members::all(db)?))?;
-    let begun = all.into_iter().filter(|member| member.part != members::Part::Joining);
+    let without = [members::Part::Joining, members::Part::Witness];
+    let begun = all.into_iter().filter(|member| !without.contains(&member.part));
     Ok(begun.filter(|member| ids.contains(&member.id)).map(|member| member.name).collect())
 }

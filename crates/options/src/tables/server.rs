@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Compression, Expiry, List, ListenAddress, Options, Url};
+use crate::{Bounded, Compression, Expiry, List, ListenAddress, Options, Url};
 
 /// Options of the server.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -98,6 +98,19 @@ pub struct ServerOptions {
     /// How many members have a vote, an odd number.
     #[option(key = "cluster.max_voters", group = "cluster", default = "3")]
     pub max_voters: u32,
+    /// How many members without a vote are named as those who get the next one.
+    ///
+    /// All members have the database, whatever their number is.
+    #[option(key = "cluster.max_standby", group = "cluster", default = "2")]
+    pub max_standby: Bounded<0, 5>,
+    /// For how many seconds a member may be off before another one gets its vote.
+    #[option(key = "cluster.offline_threshold", group = "cluster", default = "20")]
+    pub offline_threshold: Bounded<10, 86_400>,
+    /// On how many members each image is kept.
+    ///
+    /// `-1`: on all of them. A member that needs an image which it does not have fetches it from another.
+    #[option(key = "cluster.images_minimal_replica", group = "cluster", default = "3")]
+    pub images_minimal_replica: Bounded<-1, 65_535>,
 
     /// Anything you want to note.
     #[option(pattern = "user.*", group = "miscellaneous")]

@@ -4,7 +4,7 @@ use crate::{
     Cluster, ClusterCertificatePut, ClusterGroup, ClusterGroupPost, ClusterGroupPut,
     ClusterGroupsPost, ClusterInstancesPost, ClusterInstancesPut, ClusterMember, ClusterMemberPost,
     ClusterMemberPut, ClusterMemberState, ClusterMemberStatePost, ClusterMembersPost, ClusterPut,
-    ClusterRecoverPost,    Empty, JoinPost, Joined, Listing, Operation, Patch, Standing,
+    ClusterRecoverPost, Empty, JoinPost, Joined, Listing, Operation, Patch, Pulse, Standing,
     endpoints::{
         Entity::Server as TheServer,
         Permission::{Can, Untrusted},
@@ -109,6 +109,9 @@ endpoints! {
     /// Has the server go on without the others, when too few are left for a majority.
     ClusterRecover: Post "/internal/cluster/recover" since "", needs Can(Edit, TheServer),
         Async, NoQuery, ClusterRecoverPost => Operation;
+
+    /// Says to a member, and to nobody else, that this one is there and how busy it is.
+    ClusterPing: Get "/internal/cluster/ping" since "", needs Untrusted, Sync, NoQuery, Empty => Pulse;
 
     /// Says whether whoever asks is a member.
     ClusterStanding: Get "/internal/cluster/standing" since "", needs Untrusted, Sync, StandingQuery, Empty => Standing;

@@ -12,8 +12,8 @@ use client::Answer;
 use serde_json::Value;
 use wire::{
     ClusterCertificatePut, ClusterMember, ClusterMemberJoinToken, ClusterMemberPost,
-    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ClusterRecoverPost, ConfigMap, Empty,
-    Operation, Timestamp,
+    ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ClusterRecoverPost,
+    ConfigMap, Empty, Operation, Timestamp,
     endpoints::cluster::{
         ClusterCertificateReplace, ClusterGet, ClusterMemberCreate, ClusterMemberDelete,
         ClusterMemberGet, ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateGet,
@@ -22,7 +22,7 @@ use wire::{
     query::{NoQuery, RemoveQuery, StandingQuery},
 };
 
-use self::group::Group;
+use self::{group::Group, role::Role};
 use super::{OK, init::answer, tokens};
 use crate::{
     context::Context,
@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod group;
+mod role;
 
 /// How long a server that has joined may take to begin anew.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -129,6 +130,9 @@ enum Verb {
     /// Groups of members
     #[command(subcommand)]
     Group(Group),
+    /// Roles of members
+    #[command(subcommand)]
+    Role(Role),
     #[command(flatten)]
     Settings(Settings),
 }
@@ -205,6 +209,7 @@ impl Cluster {
                 cx.say("All members show this certificate now");
             }
             Verb::Group(verb) => verb.run(cx).await?,
+            Verb::Role(verb) => verb.run(cx).await?,
             Verb::Settings(verb) => verb.run::<Members>(cx).await?,
         }
         Ok(OK)
@@ -223,7 +228,8 @@ async fn recover(cx: &Context, force: bool, yes: bool) -> Result<()> {
         if !stdin().is_terminal() {
             return Err(Error::Usage("there is nobody to ask; say --yes"));
         }
-        let question = "Members that are given up cannot come back as they were. Go on without them? (yes/no)";
+        let question =
+            "Members that are given up cannot come back as they were. Go on without them? (yes/no)";
         if !answer(question, "no")?.starts_with('y') {
             return Ok(());
         }

@@ -1,0 +1,101 @@
+//! Which members take a new instance, and which of them before the others.
+
+use options::{
+    Options,
+    member::{MemberOptions, Scheduler},
+};
+use store::MemberId;
+use wire::Pulse;
+
+use super::{members::answers, state::pulse};
+use crate::{
+    Error, Result, World,
+    db::{
+        instances,
+        members::{self as rows, Part},
+    },
+};
+
+/// A member that takes a new instance.
+pub(super) struct Taker {
+    /// Its number.
+    pub(super) id: MemberId,
+    /// How many it has.
+    pub(super) instances: usize,
+    pulse: Pulse,
+}
+
+impl Taker {
+    /// The least goes first: who has memory, who has time, who has the fewest.
+    pub(super) fn rank(&self) -> (bool, bool, usize) {
+        let Pulse { cpus, load, memory, available } = self.pulse;
+        (available < memory / SCARCE, load > cpus * BUSY, self.instances)
+    }
+}
+
+/// A member is short of memory when less than this part of it is free.
+const SCARCE: u64 = 10;
+/// A member is busy when its load, in hundredths, is more than this for each processor: one that computes and one
+/// that waits.
+const BUSY: u64 = 200;
+
+/// The members that take a new instance: those that are there, of one of these groups (parted
+/// by commas), with that architecture (any, if it is empty).
+pub(super) async fn takers(
+    world: &World,
+    group: Option<&str>,
+    architecture: &str,
+) -> Result<Vec<Taker>> {
+    let wanted: Vec<&str> = group.into_iter().flat_map(|names| names.split(',')).collect();
+    let (members, instances) = world.store.read(|db| {
+        for name in &wanted {
+            super::groups::find(db, name)?;
+        }
+        let mut members = Vec::new();
+        for row in rows::all(db)? {
+            let groups = crate::db::cluster_groups::of_member(db, row.id)?;
+            let takes = match (MemberOptions::parse(&row.config)?.scheduler, group) {
+                (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
+                (_, Some(_)) => groups.iter().any(|name| wanted.contains(&name.as_str())),
+                (Scheduler::All, None) => true,
+            };
+            let fits = architecture.is_empty() || row.architecture == architecture;
+            if row.part == Part::Ready && takes && fits {
+                members.push(row);
+            }
+        }
+        Ok::<_, Error>((members, instances::all(db)?))
+    })?;
+    let me = world.store.status().me;
+    let asked = members.into_iter().map(async |row| {
+        let place = world.cluster.links.by_id(row.id);
+        let pulse = match row.id == me {
+            true => pulse(world),
+            false => answers(world, place.as_ref()).await.ok()?,
+        };
+        let instances = instances.iter().filter(|one| one.member == row.name).count();
+        Some(Taker { id: row.id, instances, pulse })
+    });
+    Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_overloaded_is_taken_last() {
+        let taker = |id, instances, load, available| {
+            let pulse = Pulse { cpus: 4, load, memory: 1000, available };
+            Taker { id, instances, pulse }
+        };
+        let mut takers = [
+            taker(1, 0, 0, 99),
+            taker(2, 0, 801, 500),
+            taker(3, 9, 800, 100),
+            taker(4, 8, 0, 1000),
+        ];
+        takers.sort_by_key(Taker::rank);
+        assert_eq!(takers.map(|one| one.id), [4, 3, 2, 1]);
+    }
+}
