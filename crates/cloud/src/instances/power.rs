@@ -13,6 +13,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,9 @@ use crate::{
     blocking::blocking,
     db::instances::{self as rows, Instance},
 };
+
+/// Between two looks whether the majority is still there, while a note is written.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Whether an instance runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,12 +188,32 @@ pub(crate) async fn note(world: &World, old: &Instance, power: Power) -> Result<
             };
             set(db, row, power, Utc::now())
         });
-        match written.await {
-            Err(Error::Store(store::Error::NoQuorum | store::Error::Uncertain)) if !must => {}
-            done => return done,
+        let done = match must {
+            true => Some(written.await),
+            false => while_led(world, written).await,
+        };
+        match done {
+            Some(Err(Error::Store(store::Error::NoQuorum | store::Error::Uncertain))) if !must => {}
+            Some(done) => return done,
+            None => {}
         }
     }
     world.powers.keep(&row, power).await
+}
+
+/// What a write gives, or nothing once the majority is lost, as its cable may just have been pulled. The write may still
+/// take effect then; what is noted in its place is the same, and comes after it.
+async fn while_led<R>(world: &World, written: impl Future<Output = R>) -> Option<R> {
+    let lost = async {
+        while world.has_majority() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = written => Some(done),
+        () = lost => None,
+    }
 }
 
 fn gone(row: &Instance) -> Error {
