@@ -43,7 +43,7 @@ pub use daemon::{Daemon, Options, binary};
 pub use dice::Dice;
 pub use http::Reply;
 pub use leaks::running;
-pub use netns::{Netns, whoami};
+pub use netns::{Netns, inside, whoami};
 pub use wait::{SHORT, until, within};
 
 /// Says why a test cannot run here; the test then returns.

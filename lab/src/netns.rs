@@ -63,6 +63,12 @@ impl Netns {
         Background::start(command, Vec::new()).wait()
     }
 
+    /// Does something in it, on a thread of its own: what is opened there stays in it.
+    #[track_caller]
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        inside(&self.path(), work)
+    }
+
     /// The names of its links.
     #[track_caller]
     pub fn links(&self) -> Vec<String> {
@@ -97,6 +103,21 @@ impl Drop for Netns {
         drop(self.holder.stdin.take());
         drop(self.holder.wait());
     }
+}
+
+/// Does something in the network namespace at a path, such as that of an instance.
+#[track_caller]
+pub fn inside<T: Send>(path: &std::path::Path, work: impl FnOnce() -> T + Send) -> T {
+    use std::os::fd::AsFd;
+    let file = File::open(path).unwrap_or_else(|e| panic!("cannot open {path:?}: {e}"));
+    thread::scope(|scope| {
+        let working = scope.spawn(move || {
+            let joined = move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network));
+            joined.unwrap_or_else(|e| panic!("cannot join a network namespace: {e}"));
+            work()
+        });
+        working.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// A server in a namespace that tells every HTTP client the address it comes from. It lives as

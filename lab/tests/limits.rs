@@ -93,6 +93,21 @@ fn processes_at_start_and_live() {
 }
 
 #[test]
+fn huge_pages_at_start_and_live() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.cli(["launch", "local:busybox", "x", "-c", "limits.hugepages.2MB=4MiB"]).ok();
+    let limit = || daemon.sh("x", "cat /sys/fs/cgroup/hugetlb.2MB.max; true").text();
+    if limit().is_empty() {
+        return lab::skip("the kernel counts no huge pages here");
+    }
+    assert_eq!(limit(), "4194304");
+    daemon.lxc(["config", "set", "x", "limits.hugepages.2MB", "8MiB"]).ok();
+    assert_eq!(limit(), "8388608");
+    daemon.lxc(["config", "unset", "x", "limits.hugepages.2MB"]).ok();
+    assert_eq!(limit(), "max");
+}
+
+#[test]
 fn a_frozen_instance_stands_still_and_goes_on() {
     let Some(daemon) = Daemon::ready() else { return };
     daemon.busybox("x");

@@ -85,6 +85,23 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// Nothing that is plugged in is what is wanted.
+    #[error("no device with {wanted} is plugged into this server, and it is required")]
+    NoDevice {
+        /// What it was looked for by.
+        wanted: String,
+    },
+    /// No graphics card is what is wanted.
+    #[error(
+        "no graphics card of this server fits \"{wanted}\"; there are: {}",
+        if there.is_empty() { "none" } else { there.as_str() }
+    )]
+    NoCard {
+        /// What it was looked for by.
+        wanted: String,
+        /// All there are.
+        there: String,
+    },
     /// A storage pool's source is not there.
     #[error("storage pool \"{pool}\" is unavailable")]
     Unavailable {

@@ -38,6 +38,8 @@ pub struct Host {
     pub boot_id: String,
     /// The devices that instances can be given. A test may show others than there are.
     pub devices: vm::host::Tree,
+    /// Where the kernel's `sys` and `dev` are, which `devices` reads, too.
+    pub kernel_files: PathBuf,
 }
 
 impl Host {
@@ -45,6 +47,7 @@ impl Host {
     pub fn look() -> Result<Host> {
         let ids = runtime::idmap::host_ranges(&read("/etc/subuid"), &read("/etc/subgid"))?;
         let uname = rustix::system::uname();
+        let kernel_files = PathBuf::from(std::env::var_os(DEVICES).unwrap_or_else(|| "/".into()));
         let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
         Ok(Host {
             name: text(uname.nodename()),
@@ -60,7 +63,8 @@ impl Host {
             os: os(),
             accel: vm::Accel::detect(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
-            devices: vm::host::Tree::new(std::env::var_os(DEVICES).unwrap_or_else(|| "/".into())),
+            devices: vm::host::Tree::new(&kernel_files),
+            kernel_files,
         })
     }
 }

@@ -175,6 +175,8 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(cluster::Certificate);
     reconcilers.start(reconcile::Gone::default());
     reconcilers.start(instances::PluggedIn::default());
+    reconcilers.start(instances::Nodes::default());
+    reconcilers.start(instances::Proxies::default());
     reconcilers.start(storage::Everywhere::default());
     reconcilers.start(images::Replicas);
     let reconcilers = Arc::new(reconcilers);
@@ -219,6 +221,7 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
     let mut noted = world.warnings.watch();
     let mut powers = world.powers.watch();
     let Some(mut stuck) = world.watch_stuck() else { return };
+    let mut uevents = instances::Uevents::listen();
     let mut seen = changed.borrow().revision();
     loop {
         tokio::select! {
@@ -237,6 +240,7 @@ async fn wake(world: Arc<World>, reconcilers: Arc<Reconcilers<World>>) {
                 }
                 seen = now.revision();
             }
+            () = uevents.next() => reconcilers.wake(instances::NODES),
             Ok(()) = noted.changed() => reconcilers.wake(reconcile::NOTED),
             Ok(()) = powers.changed() => reconcilers.wake(reconcile::POWERS),
             Ok(()) = stuck.changed() => reconcilers.wake(tasks::STUCK),

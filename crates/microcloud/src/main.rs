@@ -1,7 +1,8 @@
-//! One program, three roles, chosen by its first word before anything else starts:
+//! One program, four roles, chosen by its first word before anything else starts:
 //!
 //! - `microcloud daemon`: the server of one member;
 //! - `microcloud monitor` (internal): what holds one instance, and outlives the daemon;
+//! - `microcloud proxy` (internal): what carries connections into one, or out of it;
 //! - anything else: the client.
 
 use std::process::ExitCode;
@@ -18,6 +19,10 @@ fn main() -> ExitCode {
     match arguments.first().and_then(|word| word.to_str()) {
         Some("monitor") if of_instance => {
             let code = runtime::monitor_main(arguments.into_iter().skip(1));
+            ExitCode::from(u8::try_from(code).unwrap_or(1))
+        }
+        Some("proxy") if of_instance => {
+            let code = runtime::proxy_main(arguments.into_iter().skip(1));
             ExitCode::from(u8::try_from(code).unwrap_or(1))
         }
         Some("daemon") => daemon::main(&arguments[1..]),

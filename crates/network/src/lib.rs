@@ -14,6 +14,8 @@
 //! | `facts`, `firewall` | what the machine has |
 //! | `bridge/` | the driver of managed bridges |
 //! | `filter` | what a port may send |
+//! | `forward` | what goes on to an instance |
+//! | `limit` | how much goes over a port |
 //! | `desired`, `diff` | plan and comparison |
 //! | `plane/` | netlink, sysctls, nft, and the lease services |
 //! | `inside` | interfaces of another network namespace |
@@ -28,9 +30,11 @@ mod error;
 mod facts;
 mod filter;
 mod firewall;
+mod forward;
 mod hash;
 mod inside;
 mod interface;
+mod limit;
 mod netlink;
 mod pick;
 mod plane;
@@ -47,9 +51,11 @@ pub use error::{Error, Result};
 pub use facts::{Facts, LinkFact};
 pub use filter::PortFilter;
 pub use firewall::{Denial, Family, Firewall, ForeignRule};
+pub use forward::Forward;
 pub use inside::addresses_in;
 pub use interface::{Address, Counters, Interface, Medium};
 pub use leases::{DnsMode, Host, Lease, LeaseKind, MacAddr, ParseMacError, Range};
+pub use limit::PortLimits;
 pub use pick::{pick_ipv4, pick_ipv6};
 pub use plane::{Applied, Inside, Plane, PortSpec};
 pub use spec::{Kind, NetworkSpec};

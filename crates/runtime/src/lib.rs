@@ -30,6 +30,7 @@ mod metrics;
 mod monitor;
 mod plan;
 mod protocol;
+mod proxy;
 pub mod seccomp;
 mod types;
 
@@ -40,4 +41,7 @@ pub use spec::DiskTraffic;
 
 pub use metrics::{CpuTime, FileSystem, MemoryUse, Metrics, Traffic, metrics};
 pub use monitor::monitor_main;
+pub use proxy::{
+    end_all as end_proxies, end_proxy, proxies, proxy_main, running_proxy, spawn_proxy,
+};
 pub use types::{Console, Event, ExecIo, ExecSpec, ExitReason, Info, State, Stdio, Usage};

@@ -8,12 +8,14 @@
 mod instance;
 mod limits;
 mod process;
+mod proxy;
 mod root;
 mod traffic;
 
 pub use instance::{InstanceSpec, Seccomp};
 pub use limits::{CpuLimit, Limits};
 pub use process::{Process, Rlimit};
+pub use proxy::{End, ProxySpec, SocketOwner};
 pub use root::{DeviceKind, DeviceNode, IdMap, MappedIds, Mount, Root};
 pub use traffic::DiskTraffic;
 

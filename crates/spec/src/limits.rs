@@ -16,6 +16,10 @@ pub struct Limits {
     pub cpus: Option<CpuLimit>,
     /// Processes and threads.
     pub processes: Option<u64>,
+    /// Weight of reads and writes, 1 to 1000; the kernel's default is 100.
+    pub disk_weight: Option<u32>,
+    /// Bytes of huge pages of 64 KiB, 1 MiB, 2 MiB and 1 GiB.
+    pub hugepages: [Option<u64>; 4],
 }
 
 /// A share of the machine's processors; `None` is the kernel's default.

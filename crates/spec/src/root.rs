@@ -116,13 +116,18 @@ pub struct DeviceNode {
     /// Group, as the container counts.
     #[serde(default)]
     pub gid: u32,
+    /// The device of the instance that it is of; empty for one that the instance has anyway.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
 }
 
 impl DeviceNode {
     /// A character device that root may use.
     pub fn character(path: impl AsRef<Path>, major: u32, minor: u32) -> Self {
         let path = path.as_ref().to_owned();
-        DeviceNode { path, kind: DeviceKind::Char, major, minor, mode: 0o660, uid: 0, gid: 0 }
+        let kind = DeviceKind::Char;
+        let device = String::new();
+        DeviceNode { path, kind, major, minor, mode: 0o660, uid: 0, gid: 0, device }
     }
 
     /// A block device that root may use.

@@ -13,7 +13,9 @@ use super::{
     Kind, delegate,
     guests::{Guest, Phase},
     machine::{self, memory::Frame},
+    nodes,
     options::Typed,
+    proxies,
     spec::{Given, resolve},
     volatile,
 };
@@ -99,6 +101,7 @@ impl<'a> Starting<'a> {
         })
         .await?;
         let guest = Guest::new(project, name, monitor, spec, Phase::Starting);
+        nodes::note(&guest, &typed);
         world.guests.hold(guest.clone());
         devlxd::apply(world, &guest, typed.options.security.devlxd);
         Ok(())
@@ -128,10 +131,10 @@ impl<'a> Starting<'a> {
             devlxd::folder(world, &id)?;
             mounts.insert(0, devlxd::mount(world, &id));
         }
-        let devices = match delegate::of(world, self.instance, typed).await?[..] {
-            [] => Vec::new(),
-            _ => vec![delegate::device()?],
-        };
+        let mut devices = nodes::at_start(world, typed).await?;
+        if !delegate::of(world, self.instance, typed).await?.is_empty() {
+            devices.push(delegate::device()?);
+        }
         let given = Given {
             tag: &world.tag,
             id: &id,
@@ -175,6 +178,8 @@ impl<'a> Starting<'a> {
         if guest.spec().machine {
             machine::power_on(self, &guest).await?;
         }
+        // Only now has a container the files in which sockets may be.
+        proxies::begin(self.world, &guest, &Typed::parse(self.expanded)?).await?;
         if !self.instance.stateful && self.arrives.is_none() {
             self.begin(guest);
         }
@@ -273,7 +278,7 @@ pub(crate) async fn clean(world: &World, project: &str, name: &str) -> Result<()
         for _ in 0..TRIES {
             match runtime::cleanup(&run) {
                 Err(runtime::Error::Running { .. }) => std::thread::sleep(PAUSE),
-                done => return done,
+                done => return done.and(runtime::end_proxies(&run)),
             }
         }
         runtime::cleanup(&run)

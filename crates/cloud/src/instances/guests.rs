@@ -13,10 +13,10 @@ use std::{
 
 use options::device::Usb;
 use runtime::Monitor;
-use spec::InstanceSpec;
+use spec::{InstanceSpec, ProxySpec};
 use tokio::sync::watch;
 
-use super::machine::trouble::Trouble;
+use super::{machine::trouble::Trouble, nodes::Wanted};
 use crate::{devlxd::GuestSide, names};
 
 /// Where a guest stands.
@@ -64,6 +64,8 @@ struct Inner {
     agent: Mutex<Option<agent::Agent>>,
     shares: Mutex<BTreeMap<String, agent::Share>>,
     usb: Mutex<BTreeMap<String, Usb>>,
+    nodes: Mutex<Wanted>,
+    proxies: Mutex<BTreeMap<String, ProxySpec>>,
     trouble: Mutex<Option<Trouble>>,
     devlxd: GuestSide,
 }
@@ -89,6 +91,8 @@ impl Guest {
             agent: Mutex::default(),
             shares: Mutex::default(),
             usb: Mutex::default(),
+            nodes: Mutex::default(),
+            proxies: Mutex::default(),
             trouble: Mutex::default(),
             devlxd: GuestSide::default(),
         }))
@@ -144,6 +148,16 @@ impl Guest {
     /// The USB devices that a virtual machine is to have, by its devices.
     pub(crate) fn usb(&self) -> MutexGuard<'_, BTreeMap<String, Usb>> {
         self.0.usb.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The devices of the server that a container is to have nodes of.
+    pub(crate) fn nodes(&self) -> MutexGuard<'_, Wanted> {
+        self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The proxies that are to run for it, by their devices.
+    pub(crate) fn proxies(&self) -> MutexGuard<'_, BTreeMap<String, ProxySpec>> {
+        self.0.proxies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What keeps a virtual machine from going on.

@@ -39,11 +39,13 @@ pub mod live;
 pub mod logs;
 pub(crate) mod machine;
 pub mod migrate;
+mod nodes;
 pub(crate) mod options;
 pub(crate) mod pause;
 mod plug;
 pub mod power;
 mod program;
+pub(crate) mod proxies;
 pub mod rebuild;
 pub(crate) mod reconfigure;
 pub mod record;
@@ -65,6 +67,9 @@ pub(crate) mod volatile;
 use guests::{Guest, Phase};
 pub use kind::Kind;
 pub use machine::PluggedIn;
+pub(crate) use nodes::note as note_nodes;
+pub use nodes::{NODES, Nodes, Uevents};
+pub use proxies::Proxies;
 
 /// The instance of that name that is whole.
 pub(crate) fn find(db: &Read<'_>, project: &str, name: &str) -> Result<Instance> {
@@ -139,5 +144,6 @@ pub(crate) fn check_devices(
         }
     }
     machine::check_devices(kind, typed)?;
+    proxies::check(kind, typed)?;
     crate::volumes::attach::check(db, (project, kind), &typed.devices)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! check: sources and bridges are there ── nothing was touched yet
-//!   └─> unmount disks, remove cards: gone or changed ──> mount disks, make cards: new or changed
+//!   └─> unmount disks, remove cards: gone or changed ──> mount disks, make cards: new or changed ──> device nodes, proxies
 //! ```
 //! A changed device is a removed and an added one, but for what a card may send, which changes in
 //! place. Disks go deepest path first and come in the order of their paths, as one may lie in
@@ -24,7 +24,12 @@ use options::Raw;
 use runtime::Monitor;
 use serde::{Deserialize, Serialize};
 
-use super::{machine, options::Typed};
+use super::{
+    machine,
+    nodes::{self, Need, Wanted},
+    options::Typed,
+    proxies,
+};
 use crate::{
     Error, Result, World,
     blocking::blocking,
@@ -53,12 +58,15 @@ pub(crate) struct Touched(Option<BTreeSet<String>>);
 struct Kit<'a> {
     disks: Vec<(&'a str, Plan)>,
     cards: BTreeMap<&'a str, Port<'a>>,
+    nodes: Wanted,
+    proxies: proxies::Wanted,
 }
 
 impl<'a> Kit<'a> {
     fn of(world: &World, id: &str, typed: &'a Typed, config: &Raw) -> Result<Kit<'a>> {
         let cards = Port::all(&world.tag, id, &typed.devices, config)?;
-        Ok(Kit { disks: plans(&typed.devices), cards })
+        let (nodes, proxies) = (nodes::of(typed), proxies::Wanted::of(typed)?);
+        Ok(Kit { disks: plans(&typed.devices), cards, nodes, proxies })
     }
 }
 
@@ -91,7 +99,10 @@ pub(crate) async fn swap(
         if way == Way::Forth {
             machine::check_swap(from, to)?;
         }
-        let done = machine::swap(world, guest, (from, to)).await;
+        let mut done = machine::swap(world, guest, (from, to)).await;
+        if done.is_ok() && old.proxies.rules != new.proxies.rules {
+            done = proxies::rules(world, &id, &new.proxies.rules).await;
+        }
         return match (done, way) {
             (Err(error), Way::Back) => {
                 let error = tasks::chain(&error);
@@ -100,6 +111,10 @@ pub(crate) async fn swap(
             }
             (done, _) => done,
         };
+    }
+    if let Some(guest) = &guest {
+        guest.nodes().clone_from(&new.nodes);
+        guest.proxies().clone_from(&new.proxies.processes);
     }
     let run = world.dirs.run(&id);
     // Not by the guest: after a crash this comes before those are found again.
@@ -132,6 +147,9 @@ async fn check(world: &World, project: &str, old: &Kit<'_>, new: &Kit<'_>) -> Re
             return Err(Error::invalid("devices", why));
         }
     }
+    let mut nodes = new.nodes.clone();
+    nodes.retain(|name, device| old.nodes.get(name) != Some(device));
+    nodes::check(world, nodes).await?;
     for (device, card) in &new.cards {
         if old.cards.get(device).is_none_or(|other| !other.same_links(card))
             && let Some(bridge) = card.bridge()
@@ -177,7 +195,49 @@ impl Swap<'_> {
             };
             self.note(device, "added", done)?;
         }
-        Ok(())
+        self.settle_nodes(old, new).await?;
+        self.settle_proxies(old, new).await
+    }
+
+    async fn settle_nodes(&self, old: &Kit<'_>, new: &Kit<'_>) -> Result<()> {
+        let Some(monitor) = self.monitor.clone() else { return Ok(()) };
+        let names = old.nodes.keys().chain(new.nodes.keys());
+        let differ = names.filter(|name| old.nodes.get(*name) != new.nodes.get(*name));
+        let differ: BTreeSet<String> = differ.cloned().collect();
+        if differ.is_empty() {
+            return Ok(());
+        }
+        let need = match self.way {
+            Way::Forth => Need::AsRequired,
+            Way::Back => Need::Nothing,
+        };
+        match nodes::settle(self.world, monitor, (new.nodes.clone(), differ), need).await {
+            Err(error) if self.way == Way::Back => {
+                let error = tasks::chain(&error);
+                tracing::warn!(instance = self.id, error, "devices as they were before");
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
+    async fn settle_proxies(&self, old: &Kit<'_>, new: &Kit<'_>) -> Result<()> {
+        if self.monitor.is_none() || old.proxies == new.proxies {
+            return Ok(());
+        }
+        let (world, id) = (self.world, &self.id);
+        let mut done = proxies::processes(world, id, new.proxies.processes.clone()).await;
+        if old.proxies.rules != new.proxies.rules {
+            done = done.and(proxies::rules(world, id, &new.proxies.rules).await);
+        }
+        match done {
+            Err(error) if self.way == Way::Back => {
+                let error = tasks::chain(&error);
+                tracing::warn!(instance = self.id, error, "proxies as they were before");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     async fn mount(&self, plan: &Plan) -> Result<()> {

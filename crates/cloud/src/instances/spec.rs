@@ -82,7 +82,14 @@ pub(crate) fn limits(options: &LimitOptions, host: &Host, id: &str) -> Limits {
         memory_swap: memory.map(|_| options.memory_swap),
         cpus: cpus(options, host, id),
         processes: options.processes,
+        disk_weight: options.disk_priority.map(disk_weight),
+        hugepages: options.hugepages(),
     }
+}
+
+/// What the kernel gives everybody is in the middle, as who says nothing has that.
+fn disk_weight(priority: options::Weight) -> u32 {
+    u32::try_from(priority.get()).map_or(100, |priority| (20 * priority).max(10))
 }
 
 /// A count of processors becomes a set: consecutive ones from a place that the instance's id

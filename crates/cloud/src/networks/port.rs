@@ -10,7 +10,7 @@ use std::{
 };
 
 use leases::MacAddr;
-use network::{Inside, PortFilter, PortSpec};
+use network::{Inside, PortFilter, PortLimits, PortSpec};
 use options::{
     Raw,
     device::{Device, Nic},
@@ -28,6 +28,8 @@ pub(crate) struct Port<'a> {
     hwaddr: MacAddr,
     /// Inside.
     name: String,
+    /// Whether it may get back what it sends to itself by an address of the server's, as rules send it on.
+    reflects: bool,
 }
 
 impl<'a> Port<'a> {
@@ -38,6 +40,8 @@ impl<'a> Port<'a> {
         devices: &'a BTreeMap<String, Device>,
         config: &Raw,
     ) -> Result<BTreeMap<&'a str, Port<'a>>> {
+        let reflects =
+            devices.values().any(|device| matches!(device, Device::Proxy(proxy) if proxy.nat));
         let nics = devices.iter().filter_map(|(name, device)| Some((name, device.nic()?)));
         let port = |(at, (device, nic)): (usize, (&'a String, &'a Nic))| {
             let name = nic.name().or_else(|| config.get(&device_key(device, "name")));
@@ -46,6 +50,7 @@ impl<'a> Port<'a> {
                 host_name: host_name(tag, id, device, nic),
                 hwaddr: hwaddr(device, nic, config)?,
                 name: name.map_or_else(|| format!("eth{at}"), str::to_owned),
+                reflects: reflects && nic.bridge().is_some(),
             };
             Ok((device.as_str(), port))
         };
@@ -93,13 +98,36 @@ impl<'a> Port<'a> {
             world.plane.detach_port(spec.host_name).await?;
             world.plane.attach_port(&spec, inside).await?;
         }
-        Ok(())
+        self.reflect(world).await?;
+        self.limit(world).await
+    }
+
+    /// Puts its limits in place of earlier ones, if it is to have any. The link must be there.
+    async fn limit(&self, world: &World) -> Result<()> {
+        let Some(wanted) = self.nic.limits() else { return Ok(()) };
+        let limits = PortLimits {
+            host_name: self.host_name.clone(),
+            ingress: wanted.ingress.map(|rate| rate.0),
+            egress: wanted.egress.map(|rate| rate.0),
+            priority: wanted.priority,
+        };
+        Ok(world.plane.limit_port(&limits).await?)
+    }
+
+    async fn reflect(&self, world: &World) -> Result<()> {
+        match self.reflects {
+            true => Ok(world.plane.reflect_port(&self.host_name, true).await?),
+            false => Ok(()),
+        }
     }
 
     /// Makes it for a virtual machine: its tap, and its MTU if it is not the usual.
     pub(crate) async fn tap(&self, world: &World) -> Result<(OwnedFd, Option<u32>)> {
         self.filter(world).await?;
-        Ok(world.plane.attach_tap(&self.spec()).await?)
+        let tap = world.plane.attach_tap(&self.spec()).await?;
+        self.reflect(world).await?;
+        self.limit(world).await?;
+        Ok(tap)
     }
 
     fn spec(&self) -> PortSpec<'_> {
@@ -141,11 +169,18 @@ impl<'a> Port<'a> {
         Ok(world.plane.filter_port(&filter).await?)
     }
 
-    /// Makes its filter what its options say, whatever it was.
+    /// Makes its filter and its limits what its options say, whatever they were.
     pub(crate) async fn refilter(&self, world: &World) -> Result<()> {
+        if self.bridge().is_some() {
+            world.plane.reflect_port(&self.host_name, self.reflects).await?;
+        }
         match self.nic.filters() {
-            Some(_) => self.filter(world).await,
-            None => Ok(world.plane.unfilter_port(&self.host_name).await?),
+            Some(_) => self.filter(world).await?,
+            None => world.plane.unfilter_port(&self.host_name).await?,
+        }
+        match self.nic.limits() {
+            Some(_) => self.limit(world).await,
+            None => Ok(world.plane.unlimit_port(&self.host_name).await?),
         }
     }
 
@@ -157,8 +192,11 @@ impl<'a> Port<'a> {
     /// Puts back what other programs took away: its place on the bridge, its filter.
     pub(crate) async fn repair(&self, world: &World) -> Result<()> {
         self.filter(world).await?;
-        let Some(bridge) = self.nic.bridge() else { return Ok(()) };
-        Ok(world.plane.rejoin_port(&self.host_name, bridge, self.nic.isolated()).await?)
+        if let Some(bridge) = self.nic.bridge() {
+            world.plane.rejoin_port(&self.host_name, bridge, self.nic.isolated()).await?;
+            self.reflect(world).await?;
+        }
+        self.limit(world).await
     }
 }
 
@@ -171,6 +209,9 @@ async fn remove(world: &World, host_name: &str, nic: &Nic) -> Result<()> {
     let gone = world.plane.detach_port(host_name).await;
     if nic.filters().is_some() {
         world.plane.unfilter_port(host_name).await?;
+    }
+    if nic.limits().is_some() {
+        world.plane.unlimit_port(host_name).await?;
     }
     Ok(gone?)
 }

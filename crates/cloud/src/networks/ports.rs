@@ -18,6 +18,7 @@ use crate::{
     instances::{
         guests::{Guest, Phase},
         options::Typed,
+        proxies,
     },
     names,
 };
@@ -61,6 +62,9 @@ pub(crate) async fn detach(
             result = result.and(port::unplug(world, &id, device, nic).await);
         }
     }
+    if proxies::has_rules(&typed) {
+        result = result.and(proxies::rules(world, &id, &[]).await);
+    }
     result
 }
 
@@ -91,6 +95,10 @@ async fn repair_guest(world: &World, guest: &Guest) -> Result<()> {
     let mut result = Ok(());
     for port in Port::all(&world.tag, &id, &typed.devices, &expanded.config)?.values() {
         result = result.and(port.repair(world).await);
+    }
+    if proxies::has_rules(&typed) {
+        let wanted = proxies::Wanted::of(&typed)?;
+        result = result.and(proxies::rules(world, &id, &wanted.rules).await);
     }
     result
 }

@@ -23,9 +23,9 @@ use crate::{
     instances::{
         boot, exit,
         guests::{Guest, Phase},
-        machine,
+        machine, note_nodes,
         options::Typed,
-        start,
+        proxies, start,
     },
     names, url,
     warnings::{Kind, notes::About},
@@ -126,6 +126,19 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
         let guest = Guest::new(&row.project, &row.name, monitor, spec, phase);
         if guest.spec().machine && !machine::find_again(world, &guest).await? {
             return boot::end(world, &row.project, &row.name).await.map(|()| None);
+        }
+        {
+            let typed = world.store.read(|db| Typed::parse(&expand::expand(db, row)?));
+            // Options of an earlier version that are wrong now must not keep it from being held.
+            match typed {
+                Ok(typed) => {
+                    note_nodes(&guest, &typed);
+                    proxies::note(&guest, &typed);
+                }
+                Err(error) => {
+                    tracing::warn!(name = row.name, error = %tasks::chain(&error), "devices")
+                }
+            }
         }
         world.guests.hold(guest.clone());
         devlxd::find_again(world, &guest, row)?;

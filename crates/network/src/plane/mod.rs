@@ -6,6 +6,8 @@
 mod act;
 mod apply;
 mod filters;
+mod forwards;
+mod limits;
 mod look;
 mod ports;
 mod sysctl;

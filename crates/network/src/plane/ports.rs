@@ -130,6 +130,24 @@ impl Plane {
         if isolated { self.isolate(host_name).await } else { Ok(()) }
     }
 
+    /// Lets a port have back what it sends to itself by an address of this machine's, or not.
+    ///
+    /// That is only so where bridged packets pass the rules for routed ones (`br_netfilter`, which Docker loads): there
+    /// the bridge itself sends on what rules have given another target.
+    ///
+    /// # Errors
+    /// The port does not exist, or is on no bridge.
+    pub async fn reflect_port(&self, host_name: &str, on: bool) -> Result<()> {
+        if !sysctl::filters_bridged() {
+            return Ok(());
+        }
+        let link = netlink::link(&self.handle, host_name).await?;
+        let index = link.ok_or_else(|| Error::NoLink(host_name.to_owned()))?.index;
+        let message = LinkBridgePort::new(index).hairpin(on).build();
+        let done = self.handle.link().set_port(message).execute().await;
+        done.map_err(netlink::failed("reflect port", host_name))
+    }
+
     /// What went over a port, as the instance sees it; `None` if there is no such port.
     ///
     /// # Errors

@@ -37,3 +37,11 @@ pub(super) fn quiet(link: &str) {
         tracing::debug!(%error, link, "IPv6 stays on the port");
     }
 }
+
+/// Whether bridged packets pass the rules for routed ones.
+pub(super) fn filters_bridged() -> bool {
+    ["iptables", "ip6tables"].iter().any(|kind| {
+        let file = format!("/proc/sys/net/bridge/bridge-nf-call-{kind}");
+        fs::read_to_string(file).is_ok_and(|text| text.trim() == "1")
+    })
+}

@@ -1,6 +1,6 @@
 //! Devices as a user notices them.
 
-use crate::device::{Device, Devices, DiskSource, Nic};
+use crate::device::{Device, Devices, DiskSource, Nic, NodeKind};
 use crate::{OrNone, Raw};
 
 fn parse(pairs: &[(&str, &str)]) -> Result<Device, String> {
@@ -63,13 +63,16 @@ fn what_is_missing_is_named() {
     let wrong = |pairs| parse(pairs).unwrap_err();
     assert_eq!(
         wrong(&[("type", "infiniband")]),
-        r#"invalid value "infiniband" for "type": not supported yet; supported are disk, gpu, nic, pci, tpm, usb or none"#
+        r#"invalid value "infiniband" for "type": not supported yet; supported are disk, gpu, nic, pci, proxy, tpm, unix-block, unix-char, unix-hotplug, usb or none"#
     );
     assert_eq!(
         wrong(&[("type", "toaster")]),
-        r#"invalid value "toaster" for "type": disk, gpu, nic, pci, tpm, usb or none"#
+        r#"invalid value "toaster" for "type": disk, gpu, nic, pci, proxy, tpm, unix-block, unix-char, unix-hotplug, usb or none"#
     );
-    assert_eq!(wrong(&[]), r#""type" must be set: disk, gpu, nic, pci, tpm, usb or none"#);
+    assert_eq!(
+        wrong(&[]),
+        r#""type" must be set: disk, gpu, nic, pci, proxy, tpm, unix-block, unix-char, unix-hotplug, usb or none"#
+    );
     assert_eq!(
         wrong(&[("type", "nic"), ("nictype", "macvlan"), ("parent", "eth0")]),
         r#"invalid value "macvlan" for "nictype": not supported yet; supported are bridged or p2p"#
@@ -105,11 +108,71 @@ fn devices_of_the_host() {
     assert!(mdev.contains("not supported yet; supported are physical"), "{mdev}");
     let both = wrong(&[("type", "gpu"), ("pci", "01:00.0"), ("id", "0")]);
     assert!(both.contains("together with id"), "{both}");
-    // A container's, which have none yet.
+}
+
+#[test]
+fn nodes_of_the_host() {
+    let node = |pairs: &[(&str, &str)]| match parse(pairs).unwrap() {
+        Device::Unix(node) => node,
+        other => panic!("{other:?}"),
+    };
+    let kmsg = node(&[("type", "unix-char"), ("path", "/dev/kmsg")]);
+    assert_eq!((kmsg.kind, kmsg.source(), kmsg.path()), (NodeKind::Char, kmsg.path(), kmsg.path()));
+    assert_eq!((kmsg.number(), kmsg.required), (None, true));
+    assert_eq!((kmsg.access.uid, kmsg.access.mode.bits()), (0, 0o660));
+    let disk = [("type", "unix-block"), ("source", "/srv/disk"), ("path", "/dev/sda")];
+    let disk = node(&[&disk[..], &[("major", "8"), ("minor", "0")]].concat());
+    assert_eq!((disk.kind, disk.number()), (NodeKind::Block, Some((8, 0))));
+    assert_eq!(disk.source().to_str(), Some("/srv/disk"));
+    let usb = [("type", "usb"), ("vendorid", "0bda"), ("mode", "0600"), ("uid", "5")];
+    let usb = parse(&usb).unwrap();
+    assert!(matches!(usb, Device::Usb(usb) if usb.access().uid == 5));
+    let plug = [("type", "unix-hotplug"), ("subsystem", "tty"), ("vendorid", "2341")];
+    let plug = parse(&plug).unwrap();
+    assert!(matches!(plug, Device::Hotplug(it) if it.to_string() == "vendorid=2341 subsystem=tty"));
+
+    let wrong = |pairs: &[(&str, &str)]| parse(pairs).unwrap_err();
+    assert!(wrong(&[("type", "unix-char")]).contains(r#""source" must be set"#));
+    assert!(wrong(&[("type", "unix-char"), ("source", "/srv/x")]).contains("below /dev"));
+    assert!(wrong(&[("type", "unix-char"), ("path", "/dev")]).contains("below /dev"));
+    let half = wrong(&[("type", "unix-char"), ("path", "/dev/x"), ("major", "1")]);
+    assert!(half.contains(r#""minor" must be set"#), "{half}");
+    assert!(wrong(&[("type", "unix-hotplug")]).contains(r#""vendorid" must be set"#));
+    let both = Devices::from_iter(["a", "b"].map(|name| {
+        let raw = [("type", "unix-char"), ("path", "/dev/kmsg")].into_iter().collect::<Raw>();
+        (name.to_owned(), raw)
+    }));
+    assert!(both.parse().unwrap_err().to_string().contains("in the device \"a\" too"));
+}
+
+#[test]
+fn proxies() {
+    let proxy = |more: &[(&str, &str)]| parse(&[&[("type", "proxy")], more].concat());
+    let web = [("listen", "tcp:0.0.0.0:80,443"), ("connect", "tcp:127.0.0.1:8080")];
+    let Device::Proxy(plain) = proxy(&web).unwrap() else { panic!() };
+    assert!(plain.on_host() && !plain.nat && !plain.proxy_protocol);
+    let older = proxy(&[&web[..], &[("bind", "container")]].concat()).unwrap();
+    assert!(matches!(older, Device::Proxy(it) if !it.on_host()));
+    let socket = [("listen", "unix:/run/x"), ("connect", "tcp:[::1]:22"), ("mode", "0600")];
+    proxy(&socket).unwrap();
+
+    let wrong = |more: &[(&str, &str)]| proxy(more).unwrap_err();
+    assert!(wrong(&[]).contains(r#""listen" must be set"#));
+    let ends = |listen, connect| wrong(&[("listen", listen), ("connect", connect)]);
     assert!(
-        wrong(&[("type", "usb"), ("vendorid", "0bda"), ("mode", "0660")])
-            .contains("not supported yet")
+        ends("tcp:0.0.0.0:80-82", "tcp:127.0.0.1:1-2").contains("has 2 ports where listen has 3")
     );
+    assert!(ends("udp:0.0.0.0:80", "tcp:127.0.0.1:1").contains("must be udp if listen is"));
+    assert!(ends("tcp:0.0.0.0:1-20000", "tcp:127.0.0.1:1").contains("at most 16384 ports"));
+    let of = |more: &[(&str, &str)]| wrong(&[&web[..], more].concat());
+    assert!(of(&[("uid", "5")]).contains(r#""uid" is of a path"#));
+    assert!(of(&[("nat", "true"), ("bind", "instance")]).contains("needs bind=host"));
+    assert!(of(&[("nat", "true"), ("proxy_protocol", "true")]).contains("together with nat"));
+    let rules =
+        |listen, connect| wrong(&[("listen", listen), ("connect", connect), ("nat", "true")]);
+    assert!(rules("unix:@x", "tcp:127.0.0.1:1").contains("is of tcp and udp"));
+    assert!(rules("tcp:127.0.0.1:1", "tcp:10.0.0.2:1").contains("loopback"));
+    assert!(rules("tcp:[::]:1", "tcp:10.0.0.2:1").contains("IPv4 on both"));
 }
 
 #[test]

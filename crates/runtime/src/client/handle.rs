@@ -165,6 +165,15 @@ impl Monitor {
         self.done(&Request::RemoveDevice { path: path.to_owned() })
     }
 
+    /// The device nodes that it has been given, at its start or since; what its root did with them is
+    /// another matter.
+    pub fn devices(&self) -> Result<Vec<DeviceNode>> {
+        match self.call(&Request::Devices)?.0 {
+            Reply::Devices { devices } => Ok(devices),
+            _ => Err(Error::Unsupported),
+        }
+    }
+
     fn done(&self, request: &Request) -> Result<()> {
         self.call(request).map(drop)
     }

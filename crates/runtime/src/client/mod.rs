@@ -15,5 +15,6 @@ pub(crate) use exit_file::{EXIT_FILE, write_exit};
 pub use handle::Monitor;
 pub use running::Exec;
 pub(crate) use socket::{address, open_folder};
+pub(crate) use start::executable;
 pub use start::{Created, spawn};
 pub use watch::Watch;

@@ -76,7 +76,7 @@ pub fn spawn(binary: &Path, spec: &InstanceSpec) -> Result<(Monitor, Created)> {
 
 /// The binary, on a read-only mount of its own: a privileged container that finds the monitor's
 /// `/proc/<pid>/exe` cannot overwrite it.
-fn executable(binary: &Path) -> Result<OwnedFd> {
+pub(crate) fn executable(binary: &Path) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let mount = open_tree(rustix::fs::CWD, binary, flags).at("open", binary)?;
     sys::set_readonly_mount(mount.as_fd()).at("protect", binary)?;

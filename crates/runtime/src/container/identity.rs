@@ -14,7 +14,7 @@ pub(crate) fn become_root() -> Result<()> {
 }
 
 /// A user as the container counts.
-pub(super) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+pub(crate) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
     let groups: Vec<_> = groups.iter().map(|&group| Gid::from_raw(group)).collect();
     set_thread_groups(&groups).at("set", "groups")?;

@@ -13,7 +13,7 @@ pub(crate) mod disks;
 pub(crate) mod exec;
 pub(crate) mod gate;
 pub(crate) mod hotplug;
-mod identity;
+pub(crate) mod identity;
 mod init;
 mod mounts;
 mod path;

@@ -18,15 +18,41 @@ impl Instance {
         self.spec.devices.push(device.clone());
         self.filter_devices()?;
         let node = plan::on_host(&self.spec, device);
+        self.revoke(&node.path)?;
         dev::remove(self.dev.as_fd(), &node.path)?;
-        dev::add(self.dev.as_fd(), self.spec.root_id(), &node)
+        dev::add(self.dev.as_fd(), self.spec.root_id(), &node)?;
+        self.hold(&node.path);
+        Ok(())
+    }
+
+    /// Keeps hold of the nodes that it was started with; its root does not run yet.
+    pub(super) fn hold_devices(&mut self) {
+        for device in self.spec.devices.clone() {
+            self.hold(&plan::on_host(&self.spec, &device).path);
+        }
+    }
+
+    fn hold(&mut self, path: &Path) {
+        if let Some(node) = dev::hold(self.dev.as_fd(), path) {
+            self.nodes.insert(path.to_owned(), node);
+        }
+    }
+
+    /// Before its name goes. In a privileged container a filter says what may be opened.
+    fn revoke(&mut self, path: &Path) -> Result<()> {
+        match self.nodes.remove(path) {
+            Some(node) if !self.spec.privileged() => dev::revoke(node.as_fd()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn remove_device(&mut self, path: &Path) -> Result<()> {
         let device = DeviceNode::character(path, 0, 0);
         plan::check_device(&device)?;
         self.spec.devices.retain(|other| other.path != path);
-        dev::remove(self.dev.as_fd(), &plan::on_host(&self.spec, &device).path)?;
+        let path = plan::on_host(&self.spec, &device).path;
+        self.revoke(&path)?;
+        dev::remove(self.dev.as_fd(), &path)?;
         self.filter_devices()
     }
 

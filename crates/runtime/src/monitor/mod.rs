@@ -80,7 +80,7 @@ fn run(spec: &InstanceSpec, daemon: OwnedFd) -> i32 {
 }
 
 /// Tells the daemon why there will be no instance.
-fn refuse(daemon: &OwnedFd, error: &crate::Error) {
+pub(crate) fn refuse(daemon: &OwnedFd, error: &crate::Error) {
     let fault = Fault::from(error);
     let _ = packet::send(daemon.as_fd(), &Reply::Failed { fault }, &[], false);
 }

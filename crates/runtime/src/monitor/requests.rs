@@ -42,6 +42,9 @@ impl Instance {
                 let path = format!("/proc/{}/ns/net", self.pid);
                 Ok(Answer::Now(Reply::Done, vec![File::open(&path).at("open", &path)?.into()]))
             }
+            Request::Devices => {
+                Ok(Answer::Now(Reply::Devices { devices: self.spec.devices.clone() }, vec![]))
+            }
             Request::Files => Ok(Answer::Now(Reply::Done, vec![self.serve_files()?])),
             Request::Console => self.attach_console(),
             Request::ConsoleLog => Ok(Answer::Now(Reply::Done, vec![self.ring()?])),

@@ -1,8 +1,10 @@
 //! From a specification to an instance that waits to be released.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
     thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -44,6 +46,8 @@ pub(super) struct Instance {
     pub(super) pid: i32,
     pub(super) pidfd: OwnedFd,
     pub(super) dev: OwnedFd,
+    /// The nodes of its devices, by their paths below `/dev`.
+    pub(super) nodes: BTreeMap<PathBuf, OwnedFd>,
     /// Held until all were told that the instance stopped; see `tear_down`.
     pub(super) root: Option<OwnedFd>,
     /// What lets a privileged container use no other devices (version 2).
@@ -111,7 +115,7 @@ fn create(
     spawned.go_home()?;
     let Spawned { pidfd, gate, dev, root, .. } = spawned;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Ok(Instance {
+    let mut instance = Instance {
         spec: spec.clone(),
         group,
         folder,
@@ -119,6 +123,7 @@ fn create(
         pid,
         pidfd,
         dev,
+        nodes: BTreeMap::new(),
         root: Some(root),
         filter,
         state: State::Created,
@@ -129,7 +134,9 @@ fn create(
         connections: Connections::default(),
         jobs: Jobs::default(),
         files: FileServers::default(),
-    })
+    };
+    instance.hold_devices();
+    Ok(instance)
 }
 
 /// Why init died before anybody listened to it.

@@ -68,6 +68,8 @@ pub(crate) enum Request {
     RemoveDevice {
         path: std::path::PathBuf,
     },
+    /// Which device nodes were asked for, at the start or since.
+    Devices,
 }
 
 /// What a monitor answers.
@@ -83,6 +85,9 @@ pub(crate) enum Reply {
     },
     Usage {
         usage: Usage,
+    },
+    Devices {
+        devices: Vec<DeviceNode>,
     },
     Started {
         pid: i32,

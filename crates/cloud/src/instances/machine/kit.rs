@@ -139,7 +139,7 @@ pub(super) fn boot_order(devices: &BTreeMap<String, Device>) -> BTreeMap<&str, u
     let rank = |device: &Device| match device {
         Device::Disk(disk) => Some((disk.boot_priority.unwrap_or(0), disk.is_root())),
         Device::Nic(nic) => nic.boot_priority().map(|priority| (priority, false)),
-        Device::None | Device::Tpm(_) | Device::Pci(_) | Device::Gpu(_) | Device::Usb(_) => None,
+        _ => None,
     };
     let mut all: Vec<_> =
         devices.iter().filter_map(|(name, device)| Some((Reverse(rank(device)?), name))).collect();

@@ -85,6 +85,13 @@ pub(crate) fn check(kind: Kind, host: &Host, typed: &Typed) -> Result<()> {
 /// Fails when a container is to have what only a machine can, or a machine what it cannot.
 pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
     if kind == Kind::VirtualMachine {
+        if let Some((name, _)) = typed.devices.iter().find(|(_, device)| is_of_containers(device)) {
+            let why = format!(
+                "device \"{name}\": only containers can have one: a virtual machine has a kernel of its own. It can \
+                 have disks, pci, gpu and usb"
+            );
+            return Err(Error::invalid("devices", why));
+        }
         return tpm::check(&typed.devices);
     }
     for (name, device) in &typed.devices {
@@ -98,8 +105,11 @@ pub(crate) fn check_devices(kind: Kind, typed: &Typed) -> Result<()> {
             };
             return Err(Error::invalid("devices", format!("device \"{name}\": {why}")));
         }
-        if is_of_host(device) {
-            let why = format!("device \"{name}\": only virtual machines can have one yet");
+        if matches!(device, Device::Pci(_)) {
+            let why = format!(
+                "device \"{name}\": only virtual machines can have one: a container has the server's drivers, and \
+                 what they make of it (gpu, usb, unix-char, unix-block, nic)"
+            );
             return Err(Error::invalid("devices", why));
         }
         if let Device::Disk(disk) = device
@@ -122,6 +132,11 @@ pub(crate) fn check_swap(before: &Expanded, after: &Expanded) -> Result<()> {
 /// Whether it is a device of the server that a machine has for itself.
 fn is_of_host(device: &Device) -> bool {
     matches!(device, Device::Pci(_) | Device::Gpu(_) | Device::Usb(_))
+}
+
+/// Whether it is a node, which means nothing to a kernel of its own.
+fn is_of_containers(device: &Device) -> bool {
+    matches!(device, Device::Unix(_) | Device::Hotplug(_))
 }
 
 /// Fails where what the machine does is in a device of the server, too, which nobody can ask what that is.

@@ -35,10 +35,12 @@ pub(crate) fn ties(db: &Read<'_>, row: &Instance) -> Result<Vec<Tie>> {
                 Nic::P2p(_) => None,
                 _ => Some((false, String::from("a network of the host"))),
             },
-            Device::Pci(_) | Device::Gpu(_) | Device::Usb(_) => {
-                Some((false, String::from("a device of the host")))
-            }
-            Device::None | Device::Tpm(_) => None,
+            Device::Pci(_)
+            | Device::Gpu(_)
+            | Device::Usb(_)
+            | Device::Unix(_)
+            | Device::Hotplug(_) => Some((false, String::from("a device of the host"))),
+            Device::None | Device::Tpm(_) | Device::Proxy(_) => None,
         };
         found.extend(tie.map(|(surely, what)| Tie { device: name.clone(), surely, what }));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use options::{
-    device::{Device, Disk, DiskSource, Nic},
+    device::{Device, Disk, DiskSource, Nic, NodeKind},
     project::{Access, ManagedAccess, Restricted},
 };
 
@@ -25,6 +25,19 @@ pub(super) fn check(rules: &Restricted, devices: &BTreeMap<String, Device>) -> V
             Device::Pci(_) => unless_blocked(rules.devices_pci, "a PCI device", "pci"),
             Device::Gpu(_) => unless_blocked(rules.devices_gpu, "a graphics card", "gpu"),
             Device::Usb(_) => unless_blocked(rules.devices_usb, "a USB device", "usb"),
+            Device::Unix(node) => match node.kind {
+                NodeKind::Char => {
+                    unless_blocked(rules.devices_unix_char, "a character device", "unix-char")
+                }
+                NodeKind::Block => {
+                    unless_blocked(rules.devices_unix_block, "a block device", "unix-block")
+                }
+            },
+            Device::Proxy(_) => unless_blocked(rules.devices_proxy, "a proxy", "proxy"),
+            Device::Hotplug(_) => {
+                let access = rules.devices_unix_hotplug;
+                unless_blocked(access, "a device that comes and goes", "unix-hotplug")
+            }
         };
         verdict.map_err(|why| format!("device \"{name}\": {why}"))?;
     }

@@ -99,6 +99,24 @@ fn disks_and_cards_are_the_servers_own_unless_it_is_allowed() {
 }
 
 #[test]
+fn what_is_the_servers_is_kept_unless_it_is_allowed() {
+    let devices: [(&str, &[(&str, &str)]); 4] = [
+        ("unix-char", &[("type", "unix-char"), ("path", "/dev/kmsg")]),
+        ("unix-block", &[("type", "unix-block"), ("path", "/dev/sda")]),
+        ("unix-hotplug", &[("type", "unix-hotplug"), ("subsystem", "tty")]),
+        (
+            "proxy",
+            &[("type", "proxy"), ("listen", "tcp:0.0.0.0:80"), ("connect", "tcp:0.0.0.0:80")],
+        ),
+    ];
+    for (kind, options) in devices {
+        let key = format!("restricted.devices.{kind}");
+        assert!(device(&[], options).is_some_and(|why| why.contains(&key)), "{kind}");
+        assert_eq!(device(&[(key.as_str(), "allow")], options), None);
+    }
+}
+
+#[test]
 fn a_path_that_climbs_lies_nowhere() {
     let rules =
         rules(&[("restricted.devices.disk", "allow"), ("restricted.devices.disk.paths", "/srv")]);

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use crate::{DeviceId, Options, PciAddress, Problem};
+use super::NodeAccess;
+use crate::{DeviceId, FileMode, Options, PciAddress, Problem};
 
-/// Options of a graphics card of the host that a virtual machine has for itself.
+/// Options of a graphics card of the host.
 ///
-/// Without any it is the only one that there is.
+/// A virtual machine has it for itself; without any option it is the only one that there is. A container shares
+/// all that fit with the host.
 #[derive(Debug, Clone, PartialEq, Eq, Options)]
 #[options(entity = "device-gpu-physical", group = "device-conf", check = Self::consistent)]
 pub struct Gpu {
@@ -22,9 +24,23 @@ pub struct Gpu {
     /// What it is among those of its maker.
     #[option(key = "productid")]
     pub productid: Option<DeviceId>,
+    /// User in a container.
+    #[option(key = "uid", default = "0", condition = "container")]
+    pub uid: u32,
+    /// Group in a container.
+    #[option(key = "gid", default = "0", condition = "container")]
+    pub gid: u32,
+    /// Mode in a container.
+    #[option(key = "mode", default = "0660", condition = "container")]
+    pub mode: FileMode,
 }
 
 impl Gpu {
+    /// Who may use its nodes in a container.
+    pub fn access(&self) -> NodeAccess {
+        NodeAccess { uid: self.uid, gid: self.gid, mode: self.mode }
+    }
+
     fn consistent(&self) -> Vec<Problem> {
         let others = self.id.is_some() || self.vendorid.is_some() || self.productid.is_some();
         let both =

@@ -8,11 +8,13 @@ use crate::{Options, Problem, Problems, Raw, names};
 
 pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive};
 pub use gpu::Gpu;
-pub use nic::NicFilters;
+pub use nic::{NicFilters, NicLimits};
 pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
 pub use pci::Pci;
+pub use proxy::{Bind, Proxy};
 pub use tpm::Tpm;
+pub use unix::{NodeAccess, NodeKind, Unix, UnixBlock, UnixChar, UnixHotplug};
 pub use usb::Usb;
 
 mod disk;
@@ -21,7 +23,9 @@ mod nic;
 mod nic_bridged;
 mod nic_p2p;
 mod pci;
+mod proxy;
 mod tpm;
+mod unix;
 mod usb;
 
 /// The devices of an instance or profile as they are on the wire, by name.
@@ -46,6 +50,12 @@ pub enum Device {
     Gpu(Gpu),
     /// USB devices of the host.
     Usb(Usb),
+    /// What comes in at one side of the instance's wall and goes out at the other.
+    Proxy(Box<Proxy>),
+    /// A device node of the host.
+    Unix(Box<Unix>),
+    /// Device nodes of the host that come and go.
+    Hotplug(UnixHotplug),
 }
 
 /// A network card, parsed.
@@ -57,11 +67,12 @@ pub enum Nic {
     P2p(NicP2p),
 }
 
-const TYPES: &str = "disk, gpu, nic, pci, tpm, usb or none";
+const TYPES: &str =
+    "disk, gpu, nic, pci, proxy, tpm, unix-block, unix-char, unix-hotplug, usb or none";
 const NIC_TYPES: &str = "bridged or p2p";
 
 /// Types of devices that LXD has beside ours.
-const TYPES_NOT_YET: [&str; 5] = ["infiniband", "proxy", "unix-block", "unix-char", "unix-hotplug"];
+const TYPES_NOT_YET: [&str; 1] = ["infiniband"];
 /// Kinds of graphics cards that LXD has beside whole ones.
 const GPU_TYPES_NOT_YET: [&str; 3] = ["mdev", "mig", "sriov"];
 /// Types of network cards that LXD has beside ours.
@@ -78,10 +89,18 @@ impl Device {
             Some("tpm") => Tpm::parse(&options).map(Self::Tpm),
             Some("pci") => Pci::parse(&options).map(Self::Pci),
             Some("gpu") => gpu(&options).map(Self::Gpu),
+            Some("proxy") => Proxy::parse(&options).map(|proxy| Self::Proxy(Box::new(proxy))),
             Some("usb") => Usb::parse(&options).map(Self::Usb),
+            Some("unix-block") => UnixBlock::parse(&options).map(Self::unix),
+            Some("unix-char") => UnixChar::parse(&options).map(Self::unix),
+            Some("unix-hotplug") => UnixHotplug::parse(&options).map(Self::Hotplug),
             Some(other) => Err(wrong_type("type", other, &TYPES_NOT_YET, TYPES)),
             None => Err(Problem::missing("type", TYPES).into()),
         }
+    }
+
+    fn unix(node: impl Into<Unix>) -> Self {
+        Self::Unix(Box::new(node.into()))
     }
 
     /// The disk, when it is one.
@@ -177,9 +196,14 @@ fn clashes(devices: &BTreeMap<String, Device>) -> Vec<Problem> {
 /// What of a device can be there only once in an instance.
 fn place(device: &Device) -> Option<(&'static str, String)> {
     let interface = match device {
-        Device::None | Device::Tpm(_) | Device::Pci(_) | Device::Gpu(_) | Device::Usb(_) => {
-            return None;
-        }
+        Device::None
+        | Device::Tpm(_)
+        | Device::Pci(_)
+        | Device::Gpu(_)
+        | Device::Usb(_)
+        | Device::Proxy(_)
+        | Device::Hotplug(_) => return None,
+        Device::Unix(node) => return Some(("path", node.path().display().to_string())),
         Device::Disk(disk) => return Some(("path", disk.path.as_ref()?.to_string())),
         Device::Nic(nic) => match nic.as_ref() {
             Nic::Bridged(card) => &card.name,

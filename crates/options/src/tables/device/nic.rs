@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Nic;
-use crate::Mac;
+use crate::{BitRate, Mac};
 
 /// The addresses that a card may send from: its own hardware address, and of IP those listed;
 /// `None` is any.
@@ -13,6 +13,17 @@ pub struct NicFilters {
     pub ipv4: Option<Vec<Ipv4Addr>>,
     /// IPv6 addresses.
     pub ipv6: Option<Vec<Ipv6Addr>>,
+}
+
+/// How much goes over a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NicLimits {
+    /// What the instance gets.
+    pub ingress: Option<BitRate>,
+    /// What it sends.
+    pub egress: Option<BitRate>,
+    /// The kernel's priority of what it sends.
+    pub priority: Option<u32>,
 }
 
 impl Nic {
@@ -87,6 +98,21 @@ impl Nic {
             ipv4: ipv4.then(|| self.ipv4().into_iter().collect()),
             ipv6: ipv6.then(|| self.ipv6().into_iter().collect()),
         })
+    }
+
+    /// How much goes over it, as far as that is limited.
+    pub fn limits(&self) -> Option<NicLimits> {
+        let (ingress, egress, max, priority) = match self {
+            Nic::Bridged(it) => {
+                (it.limits_ingress, it.limits_egress, it.limits_max, it.limits_priority)
+            }
+            Nic::P2p(it) => {
+                (it.limits_ingress, it.limits_egress, it.limits_max, it.limits_priority)
+            }
+        };
+        let limits = NicLimits { ingress: max.or(ingress), egress: max.or(egress), priority };
+        let any = limits.ingress.is_some() || limits.egress.is_some() || priority.is_some();
+        any.then_some(limits)
     }
 
     /// The IPv4 address that DHCP gives it.

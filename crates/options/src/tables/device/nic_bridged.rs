@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::{Bounded, InterfaceName, Mac, Options, OrNone, Problem};
+use crate::{BitRate, Bounded, InterfaceName, Mac, Options, OrNone, Problem};
 
 /// Options of a network card on a bridge: a network of the server (`network`), or a bridge of the
 /// host (`parent`).
@@ -33,6 +33,18 @@ pub struct NicBridged {
     /// Order in which a virtual machine tries to boot.
     #[option(key = "boot.priority", condition = "virtual machine")]
     pub boot_priority: Option<u32>,
+    /// Bits per second that the instance gets.
+    #[option(key = "limits.ingress")]
+    pub limits_ingress: Option<BitRate>,
+    /// Bits per second that the instance sends.
+    #[option(key = "limits.egress")]
+    pub limits_egress: Option<BitRate>,
+    /// Bits per second both ways, each as fast; in place of the other two.
+    #[option(key = "limits.max")]
+    pub limits_max: Option<BitRate>,
+    /// The kernel's priority of what the instance sends, for queues that know some.
+    #[option(key = "limits.priority")]
+    pub limits_priority: Option<u32>,
 
     /// IPv4 address that DHCP gives the card.
     #[option(key = "ipv4.address", since = "network")]

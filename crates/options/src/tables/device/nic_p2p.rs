@@ -1,7 +1,7 @@
 //! Network cards with only the host at the other end.
 
 use super::nic_bridged::Mtu;
-use crate::{InterfaceName, Mac, Options};
+use crate::{BitRate, InterfaceName, Mac, Options};
 
 /// Options of a network card with only the host at the other end.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -25,4 +25,16 @@ pub struct NicP2p {
     /// Order in which a virtual machine tries to boot.
     #[option(key = "boot.priority", condition = "virtual machine")]
     pub boot_priority: Option<u32>,
+    /// Bits per second that the instance gets.
+    #[option(key = "limits.ingress")]
+    pub limits_ingress: Option<BitRate>,
+    /// Bits per second that the instance sends.
+    #[option(key = "limits.egress")]
+    pub limits_egress: Option<BitRate>,
+    /// Bits per second both ways, each as fast; in place of the other two.
+    #[option(key = "limits.max")]
+    pub limits_max: Option<BitRate>,
+    /// The kernel's priority of what the instance sends, for queues that know some.
+    #[option(key = "limits.priority")]
+    pub limits_priority: Option<u32>,
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::{DeviceId, Options, Problem};
+use super::NodeAccess;
+use crate::{DeviceId, FileMode, Options, Problem};
 
-/// Options of USB devices of the host that a virtual machine has: all that fit.
+/// Options of USB devices of the host that an instance has: all that fit.
 #[derive(Debug, Clone, PartialEq, Eq, Options)]
 #[options(entity = "device-unix-usb", group = "device-conf", check = Self::consistent)]
 pub struct Usb {
@@ -23,14 +24,28 @@ pub struct Usb {
     /// Its number on the bus, which is another one each time it is plugged in.
     #[option(key = "devnum")]
     pub devnum: Option<u32>,
-    /// Whether the machine fails to start without it.
+    /// Whether the instance fails to start without it.
     ///
-    /// Then exactly one must fit. Others come and go with what is plugged into the host.
+    /// Then exactly one must fit that a virtual machine gets. Others come and go with what is plugged into the host.
     #[option(key = "required", default = "false")]
     pub required: bool,
+    /// User in a container.
+    #[option(key = "uid", default = "0", condition = "container")]
+    pub uid: u32,
+    /// Group in a container.
+    #[option(key = "gid", default = "0", condition = "container")]
+    pub gid: u32,
+    /// Mode in a container.
+    #[option(key = "mode", default = "0660", condition = "container")]
+    pub mode: FileMode,
 }
 
 impl Usb {
+    /// Who may use them in a container.
+    pub fn access(&self) -> NodeAccess {
+        NodeAccess { uid: self.uid, gid: self.gid, mode: self.mode }
+    }
+
     fn consistent(&self) -> Vec<Problem> {
         let ids = [self.vendorid, self.productid].iter().any(Option::is_some);
         let places = [self.busnum, self.devnum].iter().any(Option::is_some);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::values::choice;
-use crate::{CpuAllowance, CpuLimit, CpuSet, KernelLimit, MemoryLimit, Options, Problem, Weight};
+use crate::{
+    CpuAllowance, CpuLimit, CpuSet, KernelLimit, MemoryLimit, Options, Problem, Size, Weight,
+};
 
 /// Limits of resources (`limits.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -60,6 +62,23 @@ pub struct Limits {
     /// Most processes at a time.
     #[option(key = "limits.processes", default_text = "no limit", condition = "container")]
     pub processes: Option<u64>,
+    /// Weight of reads and writes against those of other instances.
+    ///
+    /// Felt where the disk is busy, and its scheduler or the kernel's `io.cost` heeds it.
+    #[option(key = "limits.disk.priority", default_text = "5", condition = "container")]
+    pub disk_priority: Option<Weight>,
+    /// Bytes of huge pages of 64 KiB.
+    #[option(key = "limits.hugepages.64KB", default_text = "no limit", condition = "container")]
+    pub hugepages_64kb: Option<Size>,
+    /// Bytes of huge pages of 1 MiB.
+    #[option(key = "limits.hugepages.1MB", default_text = "no limit", condition = "container")]
+    pub hugepages_1mb: Option<Size>,
+    /// Bytes of huge pages of 2 MiB.
+    #[option(key = "limits.hugepages.2MB", default_text = "no limit", condition = "container")]
+    pub hugepages_2mb: Option<Size>,
+    /// Bytes of huge pages of 1 GiB.
+    #[option(key = "limits.hugepages.1GB", default_text = "no limit", condition = "container")]
+    pub hugepages_1gb: Option<Size>,
     /// Limit of each process, as setrlimit knows it.
     ///
     /// The name is that of the limit, such as `nofile`. One number is both limits, `1000:3000` the
@@ -110,6 +129,12 @@ const KERNEL_LIMITS: [&str; 16] = [
 ];
 
 impl Limits {
+    /// What of huge pages may be used, in bytes: of 64 KiB, 1 MiB, 2 MiB and 1 GiB.
+    pub fn hugepages(&self) -> [Option<u64>; 4] {
+        let all = [self.hugepages_64kb, self.hugepages_1mb, self.hugepages_2mb, self.hugepages_1gb];
+        all.map(|size| size.map(Size::bytes))
+    }
+
     fn consistent(&self) -> Vec<Problem> {
         let unknown = self.kernel.keys().filter(|name| !KERNEL_LIMITS.contains(&name.as_str()));
         let sentence = || format!("is no kernel limit; there are {}", KERNEL_LIMITS.join(", "));

@@ -10,6 +10,14 @@ use spec::Limits;
 use super::{Group, Layout};
 use crate::error::{At, Error, Result};
 
+/// The files of huge pages: of 64 KiB, 1 MiB, 2 MiB and 1 GiB.
+const HUGE_PAGES: [[&str; 2]; 4] = [
+    ["hugetlb.64KB.max", "hugetlb.64KB.limit_in_bytes"],
+    ["hugetlb.1MB.max", "hugetlb.1MB.limit_in_bytes"],
+    ["hugetlb.2MB.max", "hugetlb.2MB.limit_in_bytes"],
+    ["hugetlb.1GB.max", "hugetlb.1GB.limit_in_bytes"],
+];
+
 /// One file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Write {
@@ -28,6 +36,13 @@ pub(crate) fn writes(layout: &Layout, limits: &Limits) -> Vec<Write> {
     cpu(layout, limits, &mut all);
     let pids = limits.processes.map(|count| count.to_string());
     put(layout, &mut all, "pids", ["pids.max", "pids.max"], pids, ["max", "max"]);
+    let weight = limits.disk_weight.map(|weight| weight.to_string());
+    let controller = if layout.on_unified("io") { "io" } else { "blkio" };
+    put(layout, &mut all, controller, ["io.weight", "blkio.bfq.weight"], weight, ["100", "100"]);
+    for (files, bytes) in HUGE_PAGES.into_iter().zip(limits.hugepages) {
+        let bytes = bytes.map(|bytes| bytes.to_string());
+        put(layout, &mut all, "hugetlb", files, bytes, ["max", "-1"]);
+    }
     all
 }
 

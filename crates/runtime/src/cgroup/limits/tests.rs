@@ -90,3 +90,16 @@ fn nothing_asked_lifts_everything() {
     assert!(lifted.contains(&"cpu.max=max 100000".to_owned()));
     assert!(lifted.contains(&"pids.max=max".to_owned()));
 }
+
+#[test]
+fn weights_of_disks_and_huge_pages() {
+    let hugepages = [None, None, Some(4 << 20), None];
+    let some = Limits { disk_weight: Some(40), hugepages, ..Limits::default() };
+    let whole = Layout { unified: Some(hierarchy("/cg", &["io", "hugetlb"])), v1: vec![] };
+    assert_eq!(asked(&whole, &some), ["/cg/io.weight=40", "/cg/hugetlb.2MB.max=4194304"]);
+    let mut older = hybrid();
+    older.v1.push(hierarchy("/cg/blkio", &["blkio"]));
+    let written = asked(&older, &some);
+    assert_eq!(written, ["/cg/blkio/blkio.bfq.weight=40", "/cg/unified/hugetlb.2MB.max=4194304"]);
+    assert_eq!(asked(&v2(), &some), ["?/blkio.bfq.weight", "?/hugetlb.2MB.limit_in_bytes"]);
+}
