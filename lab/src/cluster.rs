@@ -96,6 +96,16 @@ impl Cluster {
         self.switch.run(&["ip", "link", "set", &format!("port{member}"), "up"]).ok();
     }
 
+    /// From now on the switch carries no multicast, as some do.
+    #[track_caller]
+    pub fn deafen(&self) {
+        for member in 0..self.members.len() {
+            let port = format!("port{member}");
+            let words = ["ip", "link", "set", &port, "type", "bridge_slave", "mcast_flood", "off"];
+            self.switch.run(&words).ok();
+        }
+    }
+
     /// Pulls a member's cable.
     #[track_caller]
     pub fn unplug(&self, member: usize) {

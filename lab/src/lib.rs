@@ -33,6 +33,7 @@ pub mod images;
 mod leaks;
 pub mod machines;
 mod netns;
+mod person;
 pub mod s3;
 pub mod tarball;
 pub mod volumes;

@@ -419,3 +419,53 @@ fn a_project_is_held_to_its_groups(first: &Daemon) {
     let print = trusted[0]["fingerprint"].as_str().unwrap_or_default();
     first.lxc(["config", "trust", "remove", print]).ok();
 }
+
+#[test]
+fn another_machine_takes_the_place_of_a_dead_member() {
+    let Some(mut cluster) = Cluster::of(3) else { return };
+    let first = &cluster.members[0];
+    first.lxc(["storage", "create", "default", "dir"]).ok();
+    first.lxc(["cluster", "group", "create", "fast"]).ok();
+    first.lxc(["cluster", "group", "assign", "m3", "fast"]).ok();
+    first.cli(["cluster", "set", "m3", "scheduler.instance=group"]).ok();
+    first.lxc(["storage", "volume", "create", "default", "v", "--target", "m3"]).ok();
+    first.cli(["cluster", "replace", "m3"]).fails_with("\"m3\" answers");
+    cluster.members[2].kill9();
+    let Some(new) = cluster.add() else { return };
+    let [first, _, _, heir] = &cluster.members[..] else { panic!("four") };
+    let token = first.cli(["--quiet", "cluster", "replace", "m3"]).text();
+    // Nothing is left of it.
+    assert_eq!(first.request("GET", "/1.0/cluster/members/m3", "").status, 404);
+    assert!(!first.lxc(["storage", "volume", "list", "default"]).text().contains("| v "));
+    assert!(!first.lxc(["warning", "list", "--all"]).text().contains("m3"));
+    assert_eq!(group(first, "fast"), json!([]));
+    heir.cli(["join", token.trim(), "--address", &lab::cluster::address(new)]).ok();
+    until("it is there", || {
+        let member = first.get("/1.0/cluster/members/m3");
+        (member["status"] == "Online").then_some(())
+    });
+    let member = first.get("/1.0/cluster/members/m3");
+    assert_eq!(member["url"], "https://10.9.0.4:8443");
+    assert_eq!(
+        (&member["groups"], &member["config"]["scheduler.instance"]),
+        (&json!(["fast"]), &"group".into())
+    );
+    until("three votes", || {
+        let all = first.get("/1.0/cluster/members?recursion=1");
+        let votes = all.as_array().into_iter().flatten().filter(|one| one["database"] == true);
+        (votes.count() == 3).then_some(())
+    });
+    cluster.members[2].launch();
+    until("it knows", || {
+        let told = cluster.members[2].cli(["list"]);
+        told.stderr.contains("removed from its cluster").then_some(())
+    });
+    cluster.members[2].cli(["cluster", "leave"]).ok();
+    // What its pools hold stays, for a recovery.
+    let pool = cluster.members[2].folder().join("storage-pools/default");
+    std::fs::remove_dir_all(&pool).unwrap_or_else(|e| panic!("cannot remove {pool:?}: {e}"));
+    let first = &cluster.members[0];
+    first.lxc(["cluster", "group", "assign", "m3", "default"]).ok();
+    first.lxc(["cluster", "group", "delete", "fast"]).ok();
+    first.lxc(["storage", "delete", "default"]).ok();
+}

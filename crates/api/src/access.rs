@@ -87,6 +87,14 @@ impl Peer {
         world.cluster.links.by_certificate(self.certificate()?)
     }
 
+    /// Where it is, without its port; empty on the unix socket.
+    pub(crate) fn from(&self) -> String {
+        match self {
+            Peer::Unix(_) => String::new(),
+            Peer::Network(visitor) => visitor.from.ip().to_canonical().to_string(),
+        }
+    }
+
     /// The certificate it showed, if it did.
     pub(crate) fn certificate(&self) -> Option<&[u8]> {
         match self {

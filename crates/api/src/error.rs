@@ -106,12 +106,18 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         )
         | E::Cancelled(_)
         | E::NoCluster
+        | E::NotWaiting
         | E::Evacuation { .. }
         | E::InCluster { .. }
         | E::NotEmpty { .. }
         | E::Image(_) => StatusCode::BAD_REQUEST,
         E::Storage(error) if error.is_of_request() => StatusCode::BAD_REQUEST,
-        E::Fixed { .. } | E::Forbidden | E::NotAllowed { .. } => StatusCode::FORBIDDEN,
+        E::Fixed { .. }
+        | E::Forbidden
+        | E::WrongWords { .. }
+        | E::Refused { .. }
+        | E::NotTheOne
+        | E::NotAllowed { .. } => StatusCode::FORBIDDEN,
         E::Device { source, .. } => match of_cloud(source) {
             // Mostly it asks for what cannot be there: a mount point below a file.
             StatusCode::INTERNAL_SERVER_ERROR => StatusCode::BAD_REQUEST,

@@ -38,6 +38,7 @@ mod raw;
 mod recover;
 mod routes;
 mod server;
+mod session;
 mod sockets;
 mod storage;
 mod upload;
@@ -91,6 +92,7 @@ fn routes() -> Routes {
         metrics::routes,
         certificates::routes,
         cluster::routes,
+        session::routes,
         events::routes,
         operations::routes,
         instances::routes,

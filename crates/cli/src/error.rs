@@ -26,6 +26,14 @@ pub(crate) enum Error {
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// A member of a cluster keeps its name.
+    #[error(
+        "this server is member \"{is}\" of a cluster, not \"{wanted}\": microcloud cluster rename"
+    )]
+    Named { is: String, wanted: String },
+    /// A member waits no more for machines that join.
+    #[error("it waits no more: {0}")]
+    Ended(String),
     /// A server that was given no name.
     #[error("there is no server {0:?}: see \"microcloud remote list\"")]
     NoRemote(String),

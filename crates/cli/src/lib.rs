@@ -17,6 +17,7 @@ mod edit;
 mod error;
 mod output;
 mod pairs;
+mod question;
 mod remotes;
 mod secret;
 mod terminal;

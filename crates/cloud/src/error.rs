@@ -143,6 +143,37 @@ pub enum Error {
         "this server is in no cluster: microcloud cluster enable NAME, or microcloud join TOKEN"
     )]
     NoCluster,
+    /// Nobody can join by words.
+    #[error(
+        "this member waits for no machines that join: have it wait with: microcloud cluster add"
+    )]
+    NotWaiting,
+    /// A machine that wants to join was told other words.
+    #[error("these are not the words that this member shows; {}", match left {
+        0 => String::from("it waits no more: have it wait again, with other words"),
+        left => format!("{left} more tries"),
+    })]
+    WrongWords {
+        /// How many more tries there are.
+        left: u32,
+    },
+    /// A member did not let this server in.
+    #[error("the other server says: {said}")]
+    Refused {
+        /// Its words.
+        said: String,
+    },
+    /// A machine says that it waits, and cannot be the one that is meant.
+    #[error(
+        "the machine there does not know the words: it is not the one that shows them, or something stands between"
+    )]
+    NotTheOne,
+    /// The kernel gives no random bytes.
+    #[error("no words can be found: the kernel gives no random bytes")]
+    NoWords,
+    /// Nothing can be told or heard by multicast.
+    #[error("cannot speak to this machine's network by multicast")]
+    Multicast(#[source] std::io::Error),
     /// The server was removed from its cluster while it could not be told.
     #[error(
         "this server was removed from its cluster while it could not be told: what runs here runs on, and nothing else is \

@@ -147,6 +147,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         cluster: api::door(world.clone()),
         metrics: api::metrics_door(world.clone()),
         buckets: s3::door(world.clone()),
+        instead: server::doors::Instead::default(),
     });
     cluster::give_up_lost(&world).await.context("give up the members that were lost")?;
     cluster::refresh(&world).context("read who the members are")?;
@@ -154,6 +155,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     // Before the rest: the others may need this member's vote, and it theirs.
     let opening = tokio::spawn(server::doors::open(world.clone()));
     let standing = tokio::spawn(cluster::watch_standing(world.clone()));
+    let whereabouts = tokio::spawn(cluster::watch_whereabouts(world.clone()));
     cluster::await_leader(&world).await;
     if world.cluster.is_removed() {
         return stand_aside(&world, group).await;
@@ -201,6 +203,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     followed.abort();
     opening.abort();
     standing.abort();
+    whereabouts.abort();
     end(&world, ending).await
 }
 

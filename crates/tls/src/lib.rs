@@ -4,6 +4,7 @@
 //! Identity      a certificate and its key, made by itself where there is none
 //! server        asks clients for a certificate and takes any: who it belongs to is for others to judge
 //! client        takes a server by the fingerprint of its certificate, not by who signed it
+//! Exchange      how two who are strangers find out that both know the same few words
 //! Door          a listener that can be opened, moved and closed while the program runs
 //! ```
 //! Trust is by fingerprint alone, as with LXD (`docs/decisions/trust.md`). What is spoken over a connection is
@@ -12,8 +13,10 @@
 mod certificate;
 mod client;
 mod door;
+mod exchange;
 mod identity;
 mod server;
+pub mod words;
 
 pub use rustls::pki_types::CertificateDer;
 pub use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream as ClientStream};
@@ -22,6 +25,7 @@ pub use self::{
     certificate::{fingerprint, from_text, is_valid_now, to_pem},
     client::{Pin, connect},
     door::{Behind, Connection, Door, Serve, Stopped},
+    exchange::{Agreed, Ends, Exchange, Side},
     identity::{Identity, Purpose, keep},
     server::{Clients, acceptor, member_acceptor},
 };

@@ -33,6 +33,7 @@ mod recover;
 pub mod resources;
 mod response;
 pub mod server;
+mod session;
 pub mod snapshot;
 mod status;
 pub mod storage;
@@ -99,6 +100,10 @@ pub use self::{
     },
     response::{Empty, Response, ResponseType},
     server::{Server, ServerEnvironment, ServerPut, ServerStorageDriver, Wear},
+    session::{
+        ClusterGuest, ClusterNearby, ClusterSession, ClusterWords, ClusterWordsPost, MovedPut,
+        SessionElement, SessionHello, SessionProof, SessionWelcome,
+    },
     snapshot::{
         InstanceSnapshot, InstanceSnapshotPost, InstanceSnapshotPut, InstanceSnapshotsPost,
     },

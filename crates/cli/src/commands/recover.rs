@@ -7,11 +7,12 @@ use wire::{
     endpoints::recover::{RecoverImport, RecoverValidate},
 };
 
-use super::{OK, init::answer};
+use super::OK;
 use crate::{
     context::Context,
     error::{Error, Result},
     output::Table,
+    question::is_so,
 };
 
 /// Finds instances, volumes and buckets that the server does not know, and takes them in.
@@ -50,7 +51,7 @@ impl Recover {
             if !stdin().is_terminal() {
                 return Err(Error::Usage("there is nobody to ask; say --yes"));
             }
-            if !answer("Take these in? (yes/no)", "yes")?.starts_with('y') {
+            if !is_so("Take these in?", true)? {
                 return Ok(OK);
             }
         }

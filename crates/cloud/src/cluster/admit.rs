@@ -1,8 +1,13 @@
 //! What the cluster does for a server that joins: lets it in for its token, then gives it the database.
 
-use wire::{JoinPost, Joined, JoinedMember};
+use wire::{ClusterMemberPut, JoinPost, Joined, JoinedMember};
 
-use super::{clustered, enable::check_name, links::Place};
+use super::{
+    clustered,
+    enable::check_name,
+    links::Place,
+    token::{HOLDER, LIKE},
+};
 use crate::{
     Error, Result, World,
     certificates::tokens,
@@ -22,6 +27,10 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
     {
         return Err(Error::Forbidden);
     }
+    let holder = token.metadata(HOLDER);
+    if holder.is_some_and(|holder| holder.as_str() != Some(&tls::fingerprint(certificate))) {
+        return Err(Error::Forbidden);
+    }
     check_name(&post.name)?;
     let level = world.store.status().schema_level;
     if post.schema < level {
@@ -29,12 +38,20 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
         return Err(Error::invalid("version of the server that joins", why));
     }
     forget_half_joined(world, &post.name).await?;
+    let like = token.metadata(LIKE);
+    let like = like.and_then(|like| serde_json::from_value::<ClusterMemberPut>(like).ok());
+    let as_before = like.unwrap_or_default();
     let new = Member {
         name: post.name.clone(),
         address: post.address.clone(),
         architecture: post.architecture.clone(),
         certificate: tls::to_pem(certificate),
-        failure_domain: String::from("default"),
+        failure_domain: match as_before.failure_domain {
+            domain if domain.is_empty() => String::from("default"),
+            domain => domain,
+        },
+        description: as_before.description,
+        config: as_before.config.into(),
         part: Part::Joining,
         ..Member::default()
     };
@@ -48,6 +65,7 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
             for (key, value) in &post.server_config {
                 server::set_local(db, id, key, value)?;
             }
+            put_in_groups(db, id, &as_before.groups)?;
             place_pools(db, id, &post)?;
             place_networks(db, id, &post)?;
             Ok::<_, Error>(id)
@@ -68,6 +86,20 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
 
 fn told(place: Place) -> JoinedMember {
     JoinedMember { id: place.id, address: place.address, fingerprint: place.fingerprint }
+}
+
+/// Puts it into those of the groups that are still there; with none of them it stays in the default one.
+fn put_in_groups(db: &mut store::Write<'_>, id: u64, groups: &[String]) -> Result<()> {
+    let mut there = Vec::new();
+    for group in groups {
+        if crate::db::cluster_groups::get(db, group)?.is_some() {
+            there.push(group.clone());
+        }
+    }
+    if there.is_empty() {
+        return Ok(());
+    }
+    crate::db::cluster_groups::set_of_member(db, id, &there)
 }
 
 /// What the server says of its own part of a thing.

@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// The key of the address that the others reach a member by.
-const CLUSTER_ADDRESS: &str = "cluster.https_address";
+pub(super) const CLUSTER_ADDRESS: &str = "cluster.https_address";
 /// The key of the address that clients reach a server by.
-const CLIENT_ADDRESS: &str = "core.https_address";
+pub(super) const CLIENT_ADDRESS: &str = "core.https_address";
 
 /// Makes the server the first member of a cluster of its own. `address` is where the others are to reach it: what
 /// the options say, if it is empty.
@@ -22,7 +22,7 @@ pub async fn enable(world: &World, caller: &Caller, name: &str, address: &str) -
     }
     let name = if name.is_empty() { world.me() } else { name.to_owned() };
     check_name(&name)?;
-    let address = settle_address(world, address).await?;
+    let address = settle_address(world, address, None).await?;
     world.keep_shared_identity(&world.own_identity()?.pem(), &world.shared_key()?)?;
     let certificate = world.own_identity()?.pem();
     world
@@ -44,8 +44,12 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     names::check_instance(name).map_err(|why| Error::invalid("member name", why))
 }
 
-/// Listens there, and says where the others find it.
-pub(super) async fn settle_address(world: &World, wanted: &str) -> Result<String> {
+/// Listens there, and says where the others find it; `towards` is where one of them is.
+pub(super) async fn settle_address(
+    world: &World,
+    wanted: &str,
+    towards: Option<&str>,
+) -> Result<String> {
     let options =
         world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
     let chosen = options.cluster_address.clone().or_else(|| options.https_address.clone());
@@ -60,8 +64,7 @@ pub(super) async fn settle_address(world: &World, wanted: &str) -> Result<String
             ListenAddress::parse(":8443").map_err(|why| Error::invalid("address", why))?
         }
     };
-    let reached = crate::server::reached(&address, doors::HTTPS_PORT);
-    let reached = reached.into_iter().next().unwrap_or_default();
+    let reached = own_address(&address, towards);
     if reached.starts_with("127.") || reached.starts_with("[::1]") || reached.is_empty() {
         let why = format!(
             "\"{reached}\" is reached by no other machine: name one of this machine, such as 192.168.1.10:8443"
@@ -78,4 +81,18 @@ pub(super) async fn settle_address(world: &World, wanted: &str) -> Result<String
         crate::server::update(world, &Caller::default(), None, change).await?;
     }
     Ok(reached)
+}
+
+/// Where this machine is reached that listens at `address`: where it listens everywhere, at that by which it speaks to
+/// the one it is to be reached by, or else to the rest of the world.
+pub(super) fn own_address(address: &ListenAddress, towards: Option<&str>) -> String {
+    let everywhere = doors::is_everywhere(address);
+    let near = towards.filter(|_| everywhere).and_then(crate::server::own_towards);
+    match near {
+        Some(ip) => doors::with_port(ip, address),
+        None => {
+            let reached = crate::server::reached(address, doors::HTTPS_PORT);
+            reached.into_iter().next().unwrap_or_default()
+        }
+    }
 }

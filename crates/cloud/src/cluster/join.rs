@@ -43,12 +43,9 @@ struct Way {
 
 /// Has the server join; the operation ends when it has the database, and the daemon then begins anew.
 pub fn join(world: &Arc<World>, caller: &Caller, put: ClusterPut) -> Result<Operation> {
-    if world.is_clustered() {
-        return Err(Error::InCluster { name: world.me() });
-    }
+    check_can(world)?;
     let (way, put) = way(put)?;
     check_name(&put.server_name)?;
-    check_empty(world)?;
     let request = Request::new("Joining cluster")
         .resource("cluster", "/1.0/cluster")
         .requestor(caller.requestor.clone())
@@ -109,6 +106,14 @@ fn decode(text: &str) -> Option<ClusterMemberJoinToken> {
     (!token.secret.is_empty()).then_some(token)
 }
 
+/// Fails unless this server may join a cluster: it is in none, and has nothing.
+pub(super) fn check_can(world: &World) -> Result<()> {
+    if world.is_clustered() {
+        return Err(Error::InCluster { name: world.me() });
+    }
+    check_empty(world)
+}
+
 /// What a server has of its own would be lost.
 fn check_empty(world: &World) -> Result<()> {
     let has = world.store.read(|db| {
@@ -129,7 +134,8 @@ fn check_empty(world: &World) -> Result<()> {
 }
 
 async fn become_member(world: &Arc<World>, way: &Way, put: &ClusterPut) -> Result<()> {
-    let address = settle_address(world, &put.server_address).await?;
+    let towards = way.addresses.first().map(String::as_str);
+    let address = settle_address(world, &put.server_address, towards).await?;
     let own = world.own_identity()?;
     let pin = Pin::Fingerprint(way.fingerprint.clone());
     let (joined, host) = ask_in(world, way, put, &address, &pin).await?;

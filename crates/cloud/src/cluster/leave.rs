@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use tasks::Operation;
 use wire::{
     Empty,
     endpoints::cluster::{ClusterLeave, ClusterMemberDelete},
@@ -63,6 +64,21 @@ pub async fn remove(world: &World, caller: &Caller, name: &str, force: bool) -> 
     Ok(())
 }
 
+/// Removes a member that is gone for good, and makes a token for the machine that is to be what it was: its name, its
+/// groups, its options. What was on it is gone with it.
+pub async fn replace(world: &World, caller: &Caller, name: &str) -> Result<Operation> {
+    clustered(world)?;
+    let before = super::members::get(world, name).await?.writable();
+    let id = super::whose::named(world, name)?;
+    let place = world.cluster.links.by_id(id);
+    if id == world.store.status().me || super::members::ping(world, place.as_ref()).await.is_ok() {
+        let why = format!("\"{name}\" answers: only one that is gone for good can be replaced");
+        return Err(Error::invalid("cluster member", why));
+    }
+    remove(world, caller, name, true).await?;
+    super::token::heir(world, caller, name, &before)
+}
+
 /// Has another member remove this one: who goes cannot see it to its end.
 async fn ask_another(world: &World, name: &str, force: bool) -> Result<()> {
     let mut last = Error::BrokenOff;
@@ -85,7 +101,7 @@ pub(super) async fn forget(world: &World, row: &Member) -> Result<()> {
     world
         .store
         .write(|db| {
-            crate::db::forget_member(db, row.id)?;
+            crate::db::forget_member(db, row.id, &row.name)?;
             Ok::<_, Error>(rows::delete(db, row.id)?)
         })
         .await?;

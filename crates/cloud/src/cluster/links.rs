@@ -32,6 +32,8 @@ struct Book {
     is_member: bool,
     identity: Option<Arc<Identity>>,
     members: BTreeMap<MemberId, Place>,
+    /// Where members said that they are, whose rows do not say so yet: that, and what the row said then.
+    told: BTreeMap<MemberId, (String, String)>,
 }
 
 /// Where a member is.
@@ -60,12 +62,26 @@ impl Links {
                 fingerprint: fingerprint.unwrap_or_default(),
             }
         });
-        self.write(Book {
-            me,
-            is_member: true,
-            identity: Some(identity),
-            members: places.map(|place| (place.id, place)).collect(),
+        let mut members: BTreeMap<_, _> = places.map(|place| (place.id, place)).collect();
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
+        let mut told = std::mem::take(&mut book.told);
+        // A row that says something else since is right.
+        told.retain(|id, (new, row)| {
+            let place = members.get_mut(id).filter(|place| place.address == *row);
+            place.map(|place| place.address.clone_from(new)).is_some()
         });
+        *book = Book { me, is_member: true, identity: Some(identity), members, told };
+    }
+
+    /// A member said that it is there; that goes before its row until the row changes.
+    pub(super) fn told(&self, id: MemberId, address: &str) {
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(place) = book.members.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut place.address, address.to_owned());
+        if before != address {
+            let row = book.told.remove(&id).map_or(before, |(_, row)| row);
+            book.told.insert(id, (address.to_owned(), row));
+        }
     }
 
     /// Knows the members of a cluster that this server is about to join.
@@ -76,7 +92,8 @@ impl Links {
         places: impl Iterator<Item = Place>,
     ) {
         let members = places.map(|place| (place.id, place)).collect();
-        self.write(Book { me, is_member: false, identity: Some(identity), members });
+        let told = BTreeMap::new();
+        self.write(Book { me, is_member: false, identity: Some(identity), members, told });
     }
 
     fn write(&self, book: Book) {
@@ -139,5 +156,38 @@ impl Transport for Links {
         let network = network.ok_or_else(unknown)?;
         let stream = network.upgrade(STORE, PROTOCOL).await.map_err(io::Error::other)?;
         Ok(Box::new(self.noting(member.id, stream)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tls::Purpose;
+
+    use super::*;
+
+    #[test]
+    fn what_a_member_said_goes_before_its_row_until_that_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("crt"), folder.path().join("key"));
+        let own = Arc::new(Identity::find(&certificate, &key, Purpose::Server("pi")).unwrap());
+        let links = Links::default();
+        let row = |address: &str| {
+            [Member { id: 2, name: "m2".into(), address: address.into(), ..Member::default() }]
+        };
+        let at = || links.by_id(2).unwrap().address;
+        links.set(1, own.clone(), &row("a:1"));
+        links.told(2, "b:1");
+        assert_eq!(at(), "b:1");
+        links.set(1, own.clone(), &row("a:1"));
+        assert_eq!(at(), "b:1", "its row is old");
+        links.told(2, "c:1");
+        links.set(1, own.clone(), &row("a:1"));
+        assert_eq!(at(), "c:1");
+        links.set(1, own.clone(), &row("c:1"));
+        links.set(1, own.clone(), &row("a:1"));
+        assert_eq!(at(), "a:1", "its row has changed twice since");
+        links.told(2, "a:1");
+        links.set(1, own, &row("d:1"));
+        assert_eq!(at(), "d:1");
     }
 }

@@ -5,6 +5,7 @@
 //! alone ── join(token) ──> let in (row, number) ──> has the database ──> begins anew as a member ──> gets a vote
 //! member ── recover, the majority is lost for good ──> the only member, with all that the database has ([`recover`])
 //! member ── remove ──> alone again, empty      one that was off then: when it is back and says so ([`standing`])
+//! member ── another address ──> the others are told ([`whereabouts`])
 //! ```
 //! Members know each other by their own certificates, clients know all of them by the cluster's
 //! (`docs/decisions/cluster.md`). What goes from one to another: the log of the database ([`links`]), and
@@ -36,12 +37,15 @@ mod life;
 mod links;
 mod majority;
 mod members;
+mod nearby;
 mod recover;
+pub mod session;
 mod standing;
 mod state;
 mod takers;
 mod token;
 mod votes;
+mod whereabouts;
 mod whose;
 
 pub(crate) use self::members::there;
@@ -53,15 +57,17 @@ pub use self::{
     enable::enable,
     evacuate::{give_back, set_state},
     join::{finish as finish_join, join},
-    leave::{finish as finish_leave, leave, left, remove},
+    leave::{finish as finish_leave, leave, left, remove, replace},
     life::Noting,
     links::{Links, PROTOCOL, Place},
     members::{get, list, rename, update},
+    nearby::nearby,
     recover::{give_up_lost, go_on_alone, recover},
     standing::{let_go, standing, watch_standing},
     state::{pulse, state},
     token::token,
     votes::{MEMBERS, Votes},
+    whereabouts::{moved, set_address, watch_whereabouts},
     whose::{Asked, place_for_instance, whose},
 };
 
@@ -81,7 +87,11 @@ pub struct Cluster {
     pub links: Arc<Links>,
     /// The database of the cluster that is being joined, while it is.
     joining: Mutex<Option<Store>>,
+    /// What machines join by that are told a few words.
+    pub(crate) sessions: session::Sessions,
     again: Notify,
+    /// Where this member is may have changed.
+    pub(crate) moved: Notify,
     /// Whether this server is no member any more, and could not be told when it was removed.
     removed: watch::Sender<bool>,
 }
@@ -89,7 +99,9 @@ pub struct Cluster {
 impl Cluster {
     pub(crate) fn new(links: Arc<Links>) -> Cluster {
         let removed = watch::Sender::new(false);
-        Cluster { links, joining: Mutex::default(), again: Notify::new(), removed }
+        let (joining, sessions) = (Mutex::default(), session::Sessions::default());
+        let (again, moved) = (Notify::new(), Notify::new());
+        Cluster { links, joining, sessions, again, moved, removed }
     }
 
     /// Resolves when the daemon is to begin anew, as a member or as none.
@@ -177,6 +189,15 @@ pub(crate) fn find(db: &Read<'_>, name: &str) -> Result<Member> {
 
 fn clustered(world: &World) -> Result<()> {
     if world.is_clustered() { Ok(()) } else { Err(Error::NoCluster) }
+}
+
+/// The addresses of this machine by which others may reach it, the best first: not those of our own networks.
+pub fn addresses(world: &World) -> Result<Vec<String>> {
+    let networks = world.store.read(|db| Ok::<_, Error>(crate::db::networks::all(db)?))?;
+    Ok(crate::server::own_all(&|link| networks.iter().any(|network| network.name == link))
+        .into_iter()
+        .map(|ip| ip.to_string())
+        .collect())
 }
 
 /// Learns anew who the members are; when rows of members may have changed.

@@ -44,7 +44,7 @@ pub async fn watch_standing(world: Arc<World>) {
 }
 
 /// Whether there is a leader, and the others' databases speak to this one.
-fn is_spoken_to(world: &World) -> bool {
+pub(super) fn is_spoken_to(world: &World) -> bool {
     let spoke = world.cluster.links.last_spoke();
     world.store.status().leader.is_some() && spoke.is_some_and(|at| at.elapsed() < ALONE)
 }

@@ -78,11 +78,13 @@ mod tests;
 pub(crate) fn forget_member(
     db: &mut store::Write<'_>,
     member: store::MemberId,
+    name: &str,
 ) -> store::Result<()> {
     for table in ["instances", "volumes", "storage_buckets"] {
         let sql = format!("DELETE FROM {table} WHERE member_id = ?1");
         db.execute(&sql, store::params![member])?;
     }
+    db.execute("DELETE FROM warnings WHERE member = ?1", store::params![name])?;
     Ok(())
 }
 

@@ -1,7 +1,11 @@
 //! Where clients come in over the network: doors that go where the options say. What is behind them the binary
 //! hands over at start.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use options::{ListenAddress, Options, server::ServerOptions};
 use tls::Door;
@@ -24,6 +28,25 @@ pub struct Doors {
     pub metrics: Door,
     /// To buckets, where `core.storage_buckets_address` says.
     pub buckets: Door,
+    /// What an administrator says instead of the options, while those cannot be written.
+    pub instead: Instead,
+}
+
+/// An address of the options, and the one that is meant.
+#[derive(Default)]
+pub struct Instead(Mutex<Option<(ListenAddress, ListenAddress)>>);
+
+impl Instead {
+    fn lock(&self) -> MutexGuard<'_, Option<(ListenAddress, ListenAddress)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, address: ListenAddress) -> ListenAddress {
+        match &*self.lock() {
+            Some((old, new)) if *old == address => new.clone(),
+            _ => address,
+        }
+    }
 }
 
 /// Opens the doors where the options say. An address that is not there yet is tried again and again.
@@ -52,7 +75,34 @@ async fn begin(world: &World) -> Result<()> {
     done
 }
 
+/// Opens the doors that are somewhere else now.
+pub(crate) async fn follow(world: &World) -> Result<()> {
+    begin(world).await
+}
+
 impl Doors {
+    /// From now on `new` is meant where the options say `old`.
+    pub(crate) fn stand_in(&self, old: ListenAddress, new: ListenAddress) {
+        *self.instead.lock() = Some((old, new));
+    }
+
+    /// The options are right again.
+    pub(crate) fn no_stand_in(&self) {
+        *self.instead.lock() = None;
+    }
+
+    /// Where the others reach this member by what an administrator says instead of these options.
+    pub(crate) fn instead(&self, options: &ServerOptions) -> Option<ListenAddress> {
+        let chosen = options.cluster_address.as_ref().or(options.https_address.as_ref())?;
+        let meant = self.instead.of(chosen.clone());
+        (meant != *chosen).then_some(meant)
+    }
+
+    /// Where a door is to be: what is said instead, at the address that the machine has now.
+    fn place(&self, address: Option<ListenAddress>) -> Option<ListenAddress> {
+        Some(super::present(&self.instead.of(address?)))
+    }
+
     /// Each door, and where it is to be.
     fn each(&self, options: &ServerOptions) -> [(&Door, Option<ListenAddress>); 4] {
         let https = options.https_address.clone();
@@ -60,10 +110,10 @@ impl Doors {
             |address: &ListenAddress| https.as_ref().is_some_and(|open| covers(open, address));
         let cluster = options.cluster_address.clone().filter(|address| !covered(address));
         [
-            (&self.https, https),
-            (&self.cluster, cluster),
-            (&self.metrics, options.metrics_address.clone()),
-            (&self.buckets, options.storage_buckets_address.clone()),
+            (&self.https, self.place(https)),
+            (&self.cluster, self.place(cluster)),
+            (&self.metrics, self.place(options.metrics_address.clone())),
+            (&self.buckets, self.place(options.storage_buckets_address.clone())),
         ]
     }
 }
@@ -71,9 +121,17 @@ impl Doors {
 /// Whether who listens at `open` is reached at `address`, too.
 pub(crate) fn covers(open: &ListenAddress, address: &ListenAddress) -> bool {
     let port = |address: &ListenAddress| address.port.unwrap_or(HTTPS_PORT);
-    let everywhere =
-        open.host.as_deref().is_none_or(|host| matches!(host, "0.0.0.0" | "::" | "[::]"));
-    port(open) == port(address) && (everywhere || open.host == address.host)
+    port(open) == port(address) && (is_everywhere(open) || open.host == address.host)
+}
+
+/// Whether it means all addresses of the machine.
+pub(crate) fn is_everywhere(address: &ListenAddress) -> bool {
+    address.host.as_deref().is_none_or(|host| matches!(host, "0.0.0.0" | "::" | "[::]"))
+}
+
+/// That address of the machine, `host:port`, with the port at which is listened.
+pub(crate) fn with_port(ip: IpAddr, address: &ListenAddress) -> String {
+    SocketAddr::new(ip, address.port.unwrap_or(HTTPS_PORT)).to_string()
 }
 
 /// Has those that come from now on see the certificate that the server has now.

@@ -17,7 +17,7 @@ mod extensions;
 mod resources;
 mod wear;
 
-pub(crate) use self::address::reached;
+pub(crate) use self::address::{own_all, own_towards, present, reached};
 pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources, wear::wear};
 
 /// The version of this program.
@@ -56,7 +56,7 @@ pub fn get(world: &World, caller: &Caller, project: &str) -> Result<Server> {
 pub fn addresses(world: &World) -> Result<Vec<String>> {
     let options = parse(&world.store.read(|db| Ok::<_, Error>(rows::get(db)?))?)?;
     let address = options.https_address;
-    Ok(address.map(|address| reached(&address, doors::HTTPS_PORT)).unwrap_or_default())
+    Ok(address.map(|address| reached(&present(&address), doors::HTTPS_PORT)).unwrap_or_default())
 }
 
 fn environment(world: &World, project: &str, drivers: Vec<String>) -> Result<ServerEnvironment> {
@@ -119,6 +119,7 @@ pub async fn update(
         doors::change(world, &after, &before).await?;
         return Err(error);
     }
+    world.cluster.moved.notify_one();
     world.tell(caller, crate::names::DEFAULT_PROJECT, "config-updated", String::from("/1.0"));
     Ok(())
 }

@@ -27,6 +27,7 @@ pub mod profiles;
 pub mod projects;
 pub mod recover;
 pub mod server;
+pub mod session;
 pub mod storage;
 pub mod volume_backups;
 pub mod volume_snapshots;
@@ -181,10 +182,11 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 20] = [
+const GROUPS: [&[Info]; 21] = [
     server::LIST,
     certificates::LIST,
     cluster::LIST,
+    session::LIST,
     operations::LIST,
     instances::LIST,
     instance_backups::LIST,

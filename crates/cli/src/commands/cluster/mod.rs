@@ -13,27 +13,32 @@ use serde_json::Value;
 use wire::{
     ClusterCertificatePut, ClusterMember, ClusterMemberJoinToken, ClusterMemberPost,
     ClusterMemberPut, ClusterMemberStatePost, ClusterMembersPost, ClusterPut, ClusterRecoverPost,
-    ConfigMap, Empty, Operation, Timestamp,
+    ConfigMap, Empty, MovedPut, Operation, Timestamp,
     endpoints::cluster::{
         ClusterCertificateReplace, ClusterGet, ClusterMemberCreate, ClusterMemberDelete,
         ClusterMemberGet, ClusterMemberRename, ClusterMemberReplace, ClusterMemberStateGet,
         ClusterMemberStateSet, ClusterMembersList, ClusterRecover, ClusterReplace, ClusterStanding,
     },
+    endpoints::session::{ClusterAddressSet, ClusterMemberReplaced},
     query::{NoQuery, RemoveQuery, StandingQuery},
 };
 
+pub(crate) use self::join::{Join, enter};
 use self::{group::Group, role::Role};
-use super::{OK, init::answer, tokens};
+use super::{OK, tokens};
 use crate::{
     context::Context,
     error::{Error, Result},
     output::{self, FormatArg, Table},
+    question::is_so,
     thing::Thing,
     verbs::Settings,
 };
 
 mod group;
+mod join;
 mod role;
+pub(crate) mod session;
 
 /// How long a server that has joined may take to begin anew.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,10 +71,13 @@ enum Verb {
         #[arg(long, default_value = "")]
         address: String,
     },
-    /// Make a token with which a server joins
+    /// Wait for machines that join: shows words to be typed at each. With a name, make a token for one
     Add {
-        /// The name it is to have
-        name: String,
+        /// The name that the machine is to have; without it, words are shown
+        name: Option<String>,
+        /// Without a name: end when so many have joined
+        #[arg(long, value_name = "N", conflicts_with = "name")]
+        count: Option<usize>,
     },
     /// List tokens that wait
     ListTokens(FormatArg),
@@ -85,6 +93,13 @@ enum Verb {
         /// Its new name
         new_name: String,
     },
+    /// Say where a member is that cannot be found: another one, or this one where its options name an address it lost
+    SetAddress {
+        /// Member
+        name: String,
+        /// Where it is, host:port
+        address: String,
+    },
     /// Remove a member that has nothing; with --force one that is gone for good, with all it had
     #[command(visible_alias = "rm")]
     Remove {
@@ -93,6 +108,12 @@ enum Verb {
         /// Although it does not answer, or still has something
         #[arg(long)]
         force: bool,
+    },
+    /// Have another machine take the place of a member that is gone for good: makes a token, with which it has the name,
+    /// groups and options of that one. What was on it is gone
+    Replace {
+        /// Member
+        name: String,
     },
     /// Empty a member for maintenance: its instances go to others, or stop
     Evacuate {
@@ -158,9 +179,10 @@ impl Cluster {
                 };
                 let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
                 cx.client.wait(&begun).await?;
-                cx.say("This server is the first member of its cluster. Others: microcloud cluster add NAME");
+                cx.say("This server is the first member of its cluster. Others: sudo microcloud cluster add");
             }
-            Verb::Add { name } => {
+            Verb::Add { name: None, count } => session::wait(cx, count).await?,
+            Verb::Add { name: Some(name), .. } => {
                 let post = ClusterMembersPost { server_name: name.clone() };
                 let made = cx.client.call::<ClusterMemberCreate>(&[], &NoQuery {}, &post).await?;
                 cx.say(format!("On {name}: sudo microcloud join TOKEN, with this token:"));
@@ -174,10 +196,23 @@ impl Cluster {
                 cx.client.call::<ClusterMemberRename>(&path, &NoQuery {}, &post).await?;
                 cx.say(format!("Member {name} is {new_name} now"));
             }
+            Verb::SetAddress { name, address } => {
+                let put = MovedPut { address };
+                let path = [name.as_str()];
+                cx.client.call::<ClusterAddressSet>(&path, &NoQuery {}, &put).await?;
+                cx.say(format!("Member {name} is reached at {}", put.address));
+            }
             Verb::Remove { name, force } => {
                 let (path, query) = ([name.as_str()], RemoveQuery { force });
                 cx.client.call::<ClusterMemberDelete>(&path, &query, &Empty {}).await?;
                 cx.say(format!("Member {name} removed"));
+            }
+            Verb::Replace { name } => {
+                let path = [name.as_str()];
+                let asked = cx.client.call::<ClusterMemberReplaced>(&path, &NoQuery {}, &Empty {});
+                let made = asked.await?;
+                cx.say(format!("{name} is removed. On the new machine: sudo microcloud join TOKEN, with this token:"));
+                outln!("{}", token(&made)?);
             }
             Verb::Evacuate { name, action } => {
                 set_state(cx, &name, "evacuate", action).await?;
@@ -229,8 +264,8 @@ async fn recover(cx: &Context, force: bool, yes: bool) -> Result<()> {
             return Err(Error::Usage("there is nobody to ask; say --yes"));
         }
         let question =
-            "Members that are given up cannot come back as they were. Go on without them? (yes/no)";
-        if !answer(question, "no")?.starts_with('y') {
+            "Members that are given up cannot come back as they were. Go on without them?";
+        if !is_so(question, false)? {
             return Ok(());
         }
     }
@@ -247,43 +282,6 @@ async fn recover(cx: &Context, force: bool, yes: bool) -> Result<()> {
     settled.map_err(|_| Error::Usage("the server does not come back: see its log"))?;
     cx.say("This member goes on alone. The others, and what was on them: microcloud cluster remove NAME --force");
     Ok(())
-}
-
-/// Makes this server a member of a cluster.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Join {
-    /// Token, made on a member by: microcloud cluster add NAME
-    token: String,
-    /// Where the others are to reach this server, host:port
-    #[arg(long, default_value = "")]
-    address: String,
-    /// A key of a storage pool that each member has its own value of, such as default:source=/dev/sdb
-    #[arg(long = "pool-config", value_name = "POOL:KEY=VALUE")]
-    pools: Vec<String>,
-    /// A key of a network that each member has its own value of, such as lan:bridge.external_interfaces=eth1
-    #[arg(long = "network-config", value_name = "NETWORK:KEY=VALUE")]
-    networks: Vec<String>,
-}
-
-impl Join {
-    pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
-        let pools = self.pools.iter().map(|one| key("storage-pool", one));
-        let networks = self.networks.iter().map(|one| key("network", one));
-        let put = ClusterPut {
-            enabled: true,
-            cluster_token: self.token,
-            server_address: self.address,
-            member_config: pools.chain(networks).collect::<Result<_>>()?,
-            ..ClusterPut::default()
-        };
-        let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
-        ended(cx, &begun).await?;
-        let name = until(cx, |cluster| cluster.enabled).await?.server_name;
-        cx.say(format!(
-            "This server is member {name} of the cluster. Look: microcloud cluster list"
-        ));
-        Ok(OK)
-    }
 }
 
 /// Waits for an operation after which the server begins anew, perhaps before it could say so.
@@ -309,19 +307,6 @@ async fn until(cx: &Context, is: impl Fn(&wire::Cluster) -> bool) -> Result<wire
     };
     let found = tokio::time::timeout(PATIENCE, look).await;
     found.map_err(|_| Error::Usage("the server does not come back: see its log"))
-}
-
-fn key(entity: &str, text: &str) -> Result<wire::ClusterMemberConfigKey> {
-    let parts = text.split_once(':').and_then(|(name, pair)| Some((name, pair.split_once('=')?)));
-    let (name, (key, value)) =
-        parts.ok_or(Error::Form { word: text.to_owned(), form: "NAME:KEY=VALUE" })?;
-    Ok(wire::ClusterMemberConfigKey {
-        entity: entity.to_owned(),
-        name: name.to_owned(),
-        key: key.to_owned(),
-        value: value.to_owned(),
-        description: String::new(),
-    })
 }
 
 /// Members as things with options.

@@ -1,18 +1,19 @@
-//! `init`: a new server gets a storage pool, a network and a default profile that uses them.
+//! `init`: a new server gets a storage pool, a network and a default profile that uses them; and, if it is wished, is the
+//! first member of a cluster and waits for the others.
 //!
 //! What is there already is left as it is, so that it may run again after it stopped half-way.
 
-use std::io::{IsTerminal, Write, stdin, stdout};
-
 use wire::{
-    ConfigMap, DevicesMap, Network, NetworksPost, StoragePoolsPost,
+    ClusterPut, ConfigMap, DevicesMap, Network, NetworksPost, StoragePoolsPost,
     endpoints::{
+        cluster::{ClusterGet, ClusterReplace},
         networks::{NetworkCreate, NetworksList},
         storage::{StoragePoolCreate, StoragePoolsList},
     },
+    query::NoQuery,
 };
 
-use super::{OK, profile::Profiles};
+use super::{OK, cluster::session, profile::Profiles};
 use crate::{
     context::Context,
     edit,
@@ -20,7 +21,10 @@ use crate::{
     thing,
 };
 
+mod disks;
+mod dump;
 mod preseed;
+mod questions;
 
 /// Sets a new server up.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,6 +35,9 @@ pub(crate) struct Init {
     /// Do what the YAML on standard input says, and nothing else
     #[arg(long, conflicts_with = "auto")]
     preseed: bool,
+    /// Print what the server has, as YAML for --preseed, and do nothing
+    #[arg(long, conflicts_with_all = ["auto", "preseed"])]
+    dump: bool,
     /// Driver of the storage pool
     #[arg(long, default_value = "dir")]
     storage_backend: String,
@@ -49,16 +56,36 @@ pub(crate) struct Init {
     /// Make no network
     #[arg(long)]
     no_network: bool,
+    /// Make this server the first member of a cluster
+    #[arg(long)]
+    cluster: bool,
+    /// The name it has in the cluster; its own otherwise
+    #[arg(long, default_value = "", requires = "cluster")]
+    name: String,
+    /// Where the other members reach it, host:port
+    #[arg(long, default_value = "", requires = "cluster")]
+    address: String,
+    /// Wait until so many machines have joined, as with "cluster add"
+    #[arg(long, value_name = "N")]
+    wait: Option<usize>,
 }
 
 impl Init {
     pub(crate) async fn run(mut self, cx: &Context) -> Result<u8> {
+        if self.dump {
+            dump::print(cx).await?;
+            return Ok(OK);
+        }
         if self.preseed {
             edit::given::<preseed::Preseed>()?.apply(cx).await?;
             return Ok(OK);
         }
-        if !self.auto {
-            self.ask()?;
+        let others = match self.auto {
+            true => self.wait.is_some(),
+            false => self.questions(cx).await?,
+        };
+        if self.cluster {
+            enable(cx, &self.name, &self.address).await?;
         }
         let pool = self.pool(cx).await?;
         let network = if self.no_network { None } else { Some(self.network(cx).await?) };
@@ -68,22 +95,10 @@ impl Init {
         })
         .await?;
         cx.say("Ready. Try: microcloud launch debian:12 first");
+        if others {
+            session::wait(cx, self.wait).await?;
+        }
         Ok(OK)
-    }
-
-    fn ask(&mut self) -> Result<()> {
-        if !stdin().is_terminal() {
-            return Err(Error::Usage("there is nobody to ask; use \"microcloud init --auto\""));
-        }
-        self.storage_backend = answer("Storage driver", &self.storage_backend)?;
-        let source = answer("Where the pool keeps its data (empty: in the daemon's folder)", "")?;
-        self.storage_source = Some(source).filter(|source| !source.is_empty());
-        self.no_network = !answer("Make a network bridge? (yes/no)", "yes")?.starts_with('y');
-        if !self.no_network {
-            self.network_address =
-                answer("Its IPv4 address (CIDR, auto or none)", &self.network_address)?;
-        }
-        Ok(())
     }
 
     /// The pool that is there, or a new one.
@@ -134,6 +149,28 @@ impl Init {
     }
 }
 
+/// Makes the server the first member of a cluster; one that is a member already stays what it is.
+async fn enable(cx: &Context, name: &str, address: &str) -> Result<()> {
+    let found = cx.client.get::<ClusterGet>(&[], &NoQuery {}).await?;
+    if found.enabled {
+        if !(name.is_empty() || name == found.server_name) {
+            return Err(Error::Named { is: found.server_name, wanted: name.to_owned() });
+        }
+        cx.say(format!("This server is member {} of a cluster", found.server_name));
+        return Ok(());
+    }
+    let put = ClusterPut {
+        server_name: name.to_owned(),
+        server_address: address.to_owned(),
+        enabled: true,
+        ..ClusterPut::default()
+    };
+    let begun = cx.client.call::<ClusterReplace>(&[], &NoQuery {}, &put).await?;
+    cx.client.wait(&begun).await?;
+    cx.say("This server is the first member of its cluster");
+    Ok(())
+}
+
 /// The first of mcbr0, mcbr1, ... that neither we nor the host have.
 fn free_name(networks: &[Network]) -> String {
     let taken = |name: &String| networks.iter().any(|network| network.name == *name);
@@ -152,15 +189,6 @@ fn add_devices(devices: &mut DevicesMap, pool: &str, network: Option<&str>) {
         let nic = [("type", "nic"), ("name", "eth0"), ("network", network)];
         devices.entry("eth0".into()).or_insert_with(|| device(&nic));
     }
-}
-
-pub(crate) fn answer(question: &str, default: &str) -> Result<String> {
-    out!("{question} [{default}]: ");
-    stdout().flush().map_err(Error::Stdio)?;
-    let mut line = String::new();
-    stdin().read_line(&mut line).map_err(Error::Stdio)?;
-    let line = line.trim();
-    Ok(if line.is_empty() { default.to_owned() } else { line.to_owned() })
 }
 
 #[cfg(test)]

@@ -1,20 +1,23 @@
 //! `init --preseed`: what a server should have, as YAML; the format of `lxd init --preseed`.
 //!
 //! What is missing is made. What is there gets the options and devices of the YAML on top of its own, so the same
-//! YAML may be given again. Left out: the section `cluster`.
+//! YAML may be given again; a server that is a member of a cluster already stays what it is.
 
 use serde::Deserialize;
 use wire::{
-    ConfigMap, Empty, NetworksPost, ProfilesPost, ProjectsPost, ServerPut, StoragePoolsPost,
+    ClusterPut, ConfigMap, Empty, NetworksPost, ProfilesPost, ProjectsPost, ServerPut,
+    StoragePoolsPost,
     endpoints::{
-        networks::NetworkCreate, profiles::ProfileCreate, projects::ProjectCreate,
-        server::ServerPatch, storage::StoragePoolCreate,
+        cluster::ClusterGet, networks::NetworkCreate, profiles::ProfileCreate,
+        projects::ProjectCreate, server::ServerPatch, storage::StoragePoolCreate,
     },
     query::{NoQuery, ProjectQuery, TargetQuery},
 };
 
 use crate::{
-    commands::{network::Networks, profile::Profiles, project::Projects, storage::Pools},
+    commands::{
+        cluster::enter, network::Networks, profile::Profiles, project::Projects, storage::Pools,
+    },
     context::Context,
     error::{Error, Result},
     thing::{self, Thing},
@@ -29,7 +32,16 @@ pub(super) struct Preseed {
     storage_pools: Vec<StoragePoolsPost>,
     networks: Vec<NetworkIn>,
     profiles: Vec<ProfilesPost>,
-    cluster: Option<serde_json::Value>,
+    cluster: Option<ClusterIn>,
+}
+
+/// The place in a cluster: what the API takes, or a file with the cluster's certificate.
+#[derive(Debug, Default, Deserialize)]
+struct ClusterIn {
+    #[serde(default)]
+    cluster_certificate_path: String,
+    #[serde(flatten)]
+    put: ClusterPut,
 }
 
 /// A network in a project.
@@ -44,10 +56,12 @@ struct NetworkIn {
 impl Preseed {
     /// Makes it so.
     pub(super) async fn apply(self, cx: &Context) -> Result<()> {
-        if self.cluster.is_some() {
-            return Err(Error::Usage("the section \"cluster\" is not supported yet"));
-        }
-        if !self.config.is_empty() {
+        let joins = match self.cluster {
+            Some(cluster) => place(cx, cluster, &self.config).await?,
+            None => false,
+        };
+        // What a server has that joins is the cluster's by then.
+        if !(joins || self.config.is_empty()) {
             patch_server(cx, self.config).await?;
         }
         for project in self.projects {
@@ -64,6 +78,40 @@ impl Preseed {
         }
         Ok(())
     }
+}
+
+/// Gives the server its place in a cluster; whether it has joined one.
+async fn place(cx: &Context, cluster: ClusterIn, config: &ConfigMap) -> Result<bool> {
+    let ClusterIn { cluster_certificate_path: path, mut put } = cluster;
+    if !put.enabled {
+        return Ok(false);
+    }
+    let joins = !(put.cluster_token.is_empty() && put.cluster_address.is_empty());
+    let found = cx.client.get::<ClusterGet>(&[], &NoQuery {}).await?;
+    if !joins {
+        // The doors are to be where the rest of the YAML says.
+        let said = ["cluster.https_address", "core.https_address"];
+        let said = said.iter().find_map(|key| config.get(*key));
+        if put.server_address.is_empty() {
+            put.server_address = said.cloned().unwrap_or_default();
+        }
+        super::enable(cx, &put.server_name, &put.server_address).await?;
+        return Ok(false);
+    }
+    if found.enabled {
+        let wanted = put.server_name;
+        return match wanted.is_empty() || wanted == found.server_name {
+            true => Ok(true),
+            false => Err(Error::Named { is: found.server_name, wanted }),
+        };
+    }
+    if !path.is_empty() {
+        let path = std::path::PathBuf::from(path);
+        let text = std::fs::read_to_string(&path);
+        put.cluster_certificate = text.map_err(|source| Error::File { path, source })?;
+    }
+    enter(cx, &put).await?;
+    Ok(true)
 }
 
 async fn patch_server(cx: &Context, config: ConfigMap) -> Result<()> {
@@ -164,5 +212,26 @@ profiles:
         assert_eq!(preseed.storage_pools[0].driver, "dir");
         assert_eq!(preseed.profiles[0].devices["root"]["pool"], "data");
         assert!(preseed.cluster.is_none());
+    }
+
+    #[test]
+    fn a_place_in_a_cluster_is_understood() {
+        let text = "
+cluster:
+  enabled: true
+  server_name: m2
+  server_address: 10.0.0.2:8443
+  cluster_token: abc
+  member_config:
+  - entity: storage-pool
+    name: data
+    key: source
+    value: /dev/sdb
+";
+        let preseed: Preseed = serde_saphyr::from_str(text).unwrap();
+        let put = preseed.cluster.unwrap().put;
+        assert!(put.enabled);
+        assert_eq!((put.server_name.as_str(), put.cluster_token.as_str()), ("m2", "abc"));
+        assert_eq!(put.member_config[0].value, "/dev/sdb");
     }
 }
