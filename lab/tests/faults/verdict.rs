@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{Daemon, cluster::Cluster, until, within};
+use lab::{Daemon, cluster::Cluster, until};
 use serde_json::Value;
 
 use super::load::{self, Story};
@@ -176,8 +176,7 @@ pub(super) fn clear(cluster: &Cluster) -> Vec<String> {
         let gone = load::asked(&socket, "DELETE", &format!("/1.0/instances/{name}"), "");
         wrong.extend(gone.err().map(|why| format!("{name} cannot be deleted: {why}")));
     }
-    if wrong.is_empty() {
-        within(SETTLED, "nothing is left", || unsettled(cluster).is_none().then_some(()));
-    }
+    healed(cluster);
+    wrong.extend(unsettled(cluster).map(|what| format!("after all was deleted {what}")));
     wrong
 }

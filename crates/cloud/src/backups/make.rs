@@ -233,6 +233,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     tokio::fs::create_dir_all(&folder).await.map_err(Error::file("make", &folder))?;
     let job = Job {
         to: part.clone(),
+        kept: None,
         pool: pool.clone(),
         volume,
         root,

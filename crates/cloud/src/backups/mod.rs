@@ -12,6 +12,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use exec::Control;
@@ -20,6 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use storage::VolumeId;
 use store::Read;
 use tasks::Request;
+use tempfile::TempPath;
 use wire::Timestamp;
 
 use crate::{
@@ -119,6 +121,8 @@ pub trait Source: Owner {
 pub struct Job {
     /// Where to.
     pub to: PathBuf,
+    /// The same, if it goes with whoever lets go of it last: who writes may be at it for longer than who asked.
+    pub kept: Option<Arc<TempPath>>,
     /// The pool that is read.
     pub pool: String,
     /// The owner's volume.

@@ -67,7 +67,9 @@ async fn take(world: Arc<World>, mut link: Link, moving: Moving, to: store::Memb
                 Said::All => break,
                 other => panic!("{other:?}"),
             };
-            link.receive_file(&folder.path().join("file"), size, operation.control()).await?;
+            let file = folder.path().join("file");
+            fs::File::create(&file).unwrap();
+            link.receive_file(&file, size, operation.control()).await?;
         }
         let taken = world.store.write(|db| {
             assert_eq!(moves::get(db, moving.instance)?, Some(moving.number.to_string()));

@@ -77,14 +77,14 @@ struct Under<T> {
     voyage: Uuid,
     other: Operation,
     /// What it reads.
-    file: Option<TempPath>,
+    file: Option<Arc<TempPath>>,
 }
 
 /// Between the making of a world and the look at what is left of it.
 struct Ends<T>(Mutex<Option<Under<T>>>);
 
 impl<T> Ends<T> {
-    fn put(&self, (task, voyage): (T, Uuid), other: Operation, file: Option<TempPath>) {
+    fn put(&self, (task, voyage): (T, Uuid), other: Operation, file: Option<Arc<TempPath>>) {
         *self.0.lock().unwrap() = Some(Under { task: Some(task), voyage, other, file });
     }
 

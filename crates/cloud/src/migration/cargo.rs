@@ -34,7 +34,7 @@ impl Link {
         Ok(())
     }
 
-    /// Receives that many bytes into a file, if there is room for them.
+    /// Receives that many bytes into a file that is there, if there is room for them.
     pub(crate) async fn receive_file(
         &mut self,
         path: &Path,
@@ -42,7 +42,9 @@ impl Link {
         control: &Control,
     ) -> Result<()> {
         room(path, size)?;
-        let mut file = tokio::fs::File::create(path).await.map_err(Error::file("create", path))?;
+        // It is there: made anew it would stay if nobody waits for this any more.
+        let opened = tokio::fs::OpenOptions::new().write(true).truncate(true).open(path).await;
+        let mut file = opened.map_err(Error::file("open", path))?;
         let mut got = 0;
         while got < size {
             control.check()?;

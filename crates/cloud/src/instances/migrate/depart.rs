@@ -248,8 +248,7 @@ async fn announced(
         other => return Err(send::strange(&other)),
     };
     let file = super::between(world)?;
-    let job =
-        send::job(world, &of, file.to_path_buf(), (input.without_snapshots, driver), operation)?;
+    let job = send::job(world, &of, &file, (input.without_snapshots, driver), operation)?;
     // Streams make its disk of its snapshots; else it is blank until the mirror has filled it.
     let snapshots = crate::instances::snapshots::list(world, &of.project, &of.instance)?;
     let optimized = job.optimized && !input.without_snapshots && !snapshots.is_empty();

@@ -36,7 +36,7 @@ pub use self::{
     copied::copy_to_member, leave::to_member, receive::receive, send::send, settle::from_member,
 };
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tasks::{Operation, Request, Socket, Task};
 use tempfile::TempPath;
@@ -49,10 +49,10 @@ use crate::{
 };
 
 /// A file for what is under way, which goes with whoever holds it, or at the daemon's next start.
-fn between(world: &World) -> Result<TempPath> {
+fn between(world: &World) -> Result<Arc<TempPath>> {
     let cache = world.dirs.cache();
     let file = tempfile::Builder::new().prefix("migration-").tempfile_in(&cache);
-    Ok(file.map_err(Error::file("create", &cache))?.into_temp_path())
+    Ok(Arc::new(file.map_err(Error::file("create", &cache))?.into_temp_path()))
 }
 
 /// Work that ends when somebody cancels the operation.

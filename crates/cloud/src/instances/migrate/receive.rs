@@ -92,7 +92,7 @@ pub(crate) async fn announced(
     project: &str,
     post: &InstancesPost,
     (operation, link): (&Operation, &mut Link),
-) -> Result<(Arrive, TempPath)> {
+) -> Result<(Arrive, Arc<TempPath>)> {
     let caller = &Caller::default();
     Target { world, caller, project, post }.announced(operation, link).await
 }
@@ -166,7 +166,7 @@ impl Target<'_> {
         &self,
         operation: &Operation,
         link: &mut Link,
-    ) -> Result<(Arrive, TempPath)> {
+    ) -> Result<(Arrive, Arc<TempPath>)> {
         let pool = self.world.store.read(|db| wanted_pool(db, self.project, self.post))?;
         let driver = match &pool {
             Some(pool) => Some(self.world.store.read(|db| crate::storage::find(db, pool))?.driver),

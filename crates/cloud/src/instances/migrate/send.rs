@@ -1,8 +1,9 @@
 //! The source of a copy between servers.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tasks::Operation;
+use tempfile::TempPath;
 use wire::{InstancePost, OperationClass};
 
 use super::{Depart, cancellable, told};
@@ -122,7 +123,7 @@ pub(super) async fn sent(
     };
     let file = super::between(world)?;
     let without_snapshots = along == Along::Nothing;
-    let job = job(world, of, file.to_path_buf(), (without_snapshots, driver), operation)?;
+    let job = job(world, of, &file, (without_snapshots, driver), operation)?;
     link.busy(of.write(world, job)).await?;
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
     link.tell(&Said::Ready { version: VERSION, size, machine: None }).await?;
@@ -140,7 +141,7 @@ pub(super) async fn sent(
 pub(super) fn job(
     world: &World,
     of: &Of,
-    to: PathBuf,
+    file: &Arc<TempPath>,
     (without_snapshots, driver): (bool, Option<String>),
     operation: &Operation,
 ) -> Result<Job> {
@@ -148,7 +149,8 @@ pub(super) fn job(
         let (pool, volume) = of.volume(db)?;
         let optimized = driver == Some(crate::storage::find(db, &pool)?.driver);
         Ok(Job {
-            to,
+            to: file.to_path_buf(),
+            kept: Some(file.clone()),
             pool,
             root: volume.clone(),
             volume,

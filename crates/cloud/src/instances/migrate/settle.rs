@@ -2,7 +2,10 @@
 //!
 //! What comes is unpacked beside all else that is here, and nobody sees it; then the row becomes this member's.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tasks::Operation;
 use wire::{ClusterInstancesPost, OperationClass};
@@ -76,7 +79,12 @@ impl Settling {
         let came = cancellable(operation, self.came(operation, &mut link, &file)).await;
         let task = match came {
             Ok(task) => task,
-            Err(error) => return told(&link, Err(error)).await,
+            Err(error) => {
+                // No task knows of them yet.
+                let kept = self.kept();
+                backups::remove_all(&kept).await?;
+                return told(&link, Err(error)).await;
+            }
         };
         let (project, name) = (&self.post.project, &self.post.new_name);
         let words = "Moving instance";
@@ -129,9 +137,14 @@ impl Settling {
         }
     }
 
+    /// Where the files of its backups are kept.
+    fn kept(&self) -> PathBuf {
+        folder(&self.world.dirs, &self.post.project, &self.post.new_name)
+    }
+
     /// Receives the files of the backups that are kept of it.
     async fn keep(&self, operation: &Operation, link: &mut Link) -> Result<()> {
-        let folder = folder(&self.world.dirs, &self.post.project, &self.post.new_name);
+        let folder = self.kept();
         backups::remove_all(&folder).await?;
         loop {
             match link.hear().await? {
@@ -141,7 +154,9 @@ impl Settling {
                         .map_err(|why| Error::invalid("backup name", why))?;
                     let made = tokio::fs::create_dir_all(&folder).await;
                     made.map_err(Error::file("make", &folder))?;
-                    link.receive_file(&folder.join(name), size, operation.control()).await?;
+                    let file = folder.join(name);
+                    std::fs::File::create(&file).map_err(Error::file("create", &file))?;
+                    link.receive_file(&file, size, operation.control()).await?;
                 }
                 other => return Err(strange(&other)),
             }
