@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) filled: Notify,
     /// How many wait for the window.
     pub(crate) waiting: AtomicUsize,
+    /// Whether a write of this member may be under way of which nobody knows.
+    pub(crate) doubt: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -77,6 +79,7 @@ impl Core {
             opened: Notify::new(),
             gathered: Notify::new(),
             filled: Notify::new(),
+            doubt: AtomicBool::new(true),
             waiting: AtomicUsize::new(0),
             state: Mutex::new(state),
         })
@@ -110,6 +113,20 @@ impl Core {
         let state = std::mem::replace(&mut self.state().conn, nothing);
         state.close().map_err(|(_, e)| Error::internal("close the state")(e))?;
         self.folder.unlock().map_err(|e| Error::file("unlock", self.folder.path(), e))
+    }
+
+    /// Gathers a write of nothing if the window is open.
+    pub(crate) fn gather_nothing(&self) -> Result<Option<oneshot::Receiver<Result<Outcome>>>> {
+        let mut state = self.state();
+        self.check()?;
+        if !state.window.open {
+            return Ok(None);
+        }
+        state.begin_simulation()?;
+        let outcome = state.gather(Transaction::default());
+        drop(state);
+        self.gathered.notify_one();
+        Ok(Some(outcome))
     }
 
     /// Runs a closure if the window is open.

@@ -99,6 +99,9 @@ async fn deliver(core: &Core, leader: &Leader, shipment: Shipment) {
             Err(error) => Err(error),
         },
     };
+    if matches!(result, Err(Error::Uncertain)) {
+        core.doubt.store(true, Ordering::Release);
+    }
     let mut outcomes = result.map(Vec::into_iter);
     for writer in writers {
         let outcome = match &mut outcomes {

@@ -75,6 +75,8 @@ impl Store {
         };
         let ready = wait.metrics(applied_all, "leader with all entries applied");
         ready.await.map_err(|_| self.core.check().err().unwrap_or(Error::NoQuorum))?;
+        // Nobody else has anything on its way.
+        self.core.doubt.store(false, Ordering::Release);
         open::refuse_newer(&self.core)?;
         self.raise_schema(self.core.options.known_level()).await
     }
@@ -122,6 +124,35 @@ impl Store {
         })
         .await?;
         result.unwrap_or_else(|| Err(Error::Closed.into()))
+    }
+
+    /// Returns when no write of this member that nobody knows the outcome of can take effect any more: one that ended
+    /// with [`Error::Uncertain`], or whose process ended before it did. A closure that finds nothing to undo is to be
+    /// believed only after this, as its answer does not go through the log. Costs an entry of the log after a start
+    /// and after such an error, and nothing otherwise.
+    ///
+    /// # Errors
+    /// As [`Store::write`]; then nothing is known.
+    pub async fn fence(&self) -> Result<()> {
+        if !self.core.doubt.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let fenced = async {
+            loop {
+                let mut opened = std::pin::pin!(self.core.opened.notified());
+                opened.as_mut().enable();
+                // A later batch of this member is in the log: earlier ones count no more.
+                if let Some(outcome) = self.core.gather_nothing()? {
+                    return self.outcome(outcome).await.map(drop);
+                }
+                opened.await;
+            }
+        };
+        let fenced = fenced.await;
+        if fenced.is_err() {
+            self.core.doubt.store(true, Ordering::Release);
+        }
+        fenced
     }
 
     /// Runs the closure until what it wrote took effect; not generic, so that it is compiled once.

@@ -33,6 +33,9 @@ pub trait Task: Sized + Serialize + DeserializeOwned + Send + Sync + 'static {
     const KIND: &'static str;
     /// What to do with it after a crash.
     const AFTER_CRASH: AfterCrash = AfterCrash::Unwind;
+    /// Whether its undos look at the state to see what its steps did: then they begin when nothing that these wrote
+    /// can take effect any more (`Builder::fence`). False for one that is undone though nobody may answer.
+    const FENCED: bool = true;
     /// What the steps act on.
     type World: Send + Sync + 'static;
     /// What steps learned, for later steps and for undos. Journaled after each step.

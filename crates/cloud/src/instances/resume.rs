@@ -19,6 +19,8 @@ pub(crate) struct Resume(pub(crate) Start);
 
 impl Task for Resume {
     const KIND: &'static str = "instance-resume";
+    // It makes no row, and may be begun without a majority.
+    const FENCED: bool = false;
     type World = World;
     type Notes = Notes;
     type Error = Error;

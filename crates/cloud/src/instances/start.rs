@@ -26,6 +26,8 @@ pub(crate) struct Start {
 
 impl Task for Start {
     const KIND: &'static str = "instance-start";
+    // It makes no row, and may be begun without a majority.
+    const FENCED: bool = false;
     type World = World;
     type Notes = Notes;
     type Error = Error;

@@ -17,9 +17,13 @@ use crate::{
 /// what is to start once the daemon answers.
 pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
     seed(world).await?;
-    let store = world.store.clone();
+    let [store, fence] = [world.store.clone(), world.store.clone()];
     let runner = Runner::builder(world.clone(), world.operations.clone())
         .room(move || store.make_room())
+        .fence(move || {
+            let store = fence.clone();
+            async move { store.fence().await }
+        })
         .register::<instances::launch::Launch>()
         .register::<instances::start::Start>()
         .register::<instances::resume::Resume>()

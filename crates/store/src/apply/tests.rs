@@ -61,6 +61,16 @@ fn a_batch_that_arrives_twice_counts_once() {
 }
 
 #[test]
+fn what_was_on_its_way_before_a_write_of_nothing_counts_no_more() {
+    let (_dir, core) = core();
+    // What `Store::fence` puts in the log.
+    core.apply(vec![entry(2, batch(7, 1, vec![Transaction::default()]))]).unwrap();
+    core.apply(vec![entry(3, batch(6, 1, vec![write(&[], "a")]))]).unwrap();
+    core.apply(vec![entry(4, batch(8, 1, vec![write(&[], "b")]))]).unwrap();
+    assert_eq!(rows(&core), (0, 1, 0));
+}
+
+#[test]
 fn a_write_that_read_what_changed_since_does_nothing() {
     let (_dir, core) = core();
     core.apply(vec![entry(2, batch(1, 1, vec![write(&[], "a")]))]).unwrap();

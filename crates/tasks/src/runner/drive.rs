@@ -154,6 +154,12 @@ impl<W: Send + Sync + 'static> Drive<W> {
         self.never_cancel();
         self.turn_around(steps).await;
         let mut failure = Failure { error: cause, undo: Vec::new() };
+        if self.work.fenced()
+            && let Err(error) = (self.inner.fence)().await
+        {
+            // All is undone that can be, and once more later.
+            failure.undo.push(("writes", error));
+        }
         for index in (0..steps).rev() {
             let name = self.work.name(index);
             match self.undo(index).await {

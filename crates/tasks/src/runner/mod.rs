@@ -24,12 +24,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 pub use recover::{Recovered, Recovery, STUCK, Stuck};
 
+use crate::error::Shared;
 use crate::journal::{Journal, Room, Row, Stage, Write};
 use crate::locks::Guard;
 use crate::operation::{Operation, Request};
@@ -47,6 +49,7 @@ struct Inner<W> {
     operations: Operations,
     journal: Journal,
     kinds: HashMap<&'static str, Box<dyn Kind<W>>>,
+    fence: Fence,
     faults: Faults,
     boot: String,
     session: String,
@@ -69,7 +72,11 @@ pub struct Builder<W> {
     faults: Faults,
     boot: Option<String>,
     room: Room,
+    fence: Fence,
 }
+
+/// See [`Builder::fence`].
+type Fence = Box<dyn Fn() -> BoxFuture<'static, Result<(), Shared>> + Send + Sync>;
 
 impl<W: Send + Sync + 'static> Builder<W> {
     /// Makes a kind known. All kinds must be, or what a crash left of them cannot be settled.
@@ -87,6 +94,20 @@ impl<W: Send + Sync + 'static> Builder<W> {
     #[must_use]
     pub fn room(mut self, room: impl Fn() -> bool + Send + 'static) -> Self {
         self.room = Box::new(room);
+        self
+    }
+
+    /// How it is made sure that no write of this process that nobody knows the outcome of takes effect any more.
+    #[must_use]
+    pub fn fence<F, E>(mut self, fence: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        self.fence = Box::new(move || {
+            let fenced = fence();
+            Box::pin(async move { fenced.await.map_err(|error| Arc::new(error) as Shared) })
+        });
         self
     }
 
@@ -111,6 +132,7 @@ impl<W: Send + Sync + 'static> Builder<W> {
             world: self.world,
             operations: self.operations,
             kinds: self.kinds,
+            fence: self.fence,
             faults: self.faults,
             boot: self.boot.unwrap_or_else(boot_id),
             session: Uuid::new_v4().to_string(),
@@ -136,6 +158,7 @@ impl<W: Send + Sync + 'static> Runner<W> {
             faults,
             boot: None,
             room: Box::new(|| false),
+            fence: Box::new(|| Box::pin(async { Ok(()) })),
         }
     }
 

@@ -19,6 +19,9 @@ pub(super) trait Work: Send + Sync {
     /// The task's kind.
     fn kind(&self) -> &'static str;
 
+    /// Whether its undos begin when nothing that it wrote can take effect any more.
+    fn fenced(&self) -> bool;
+
     /// How many steps there are.
     fn len(&self) -> usize;
 
@@ -67,6 +70,10 @@ pub(super) fn work<T: Task>(
 impl<T: Task> Work for Typed<T> {
     fn kind(&self) -> &'static str {
         T::KIND
+    }
+
+    fn fenced(&self) -> bool {
+        T::FENCED
     }
 
     fn len(&self) -> usize {
