@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::toy::*;
@@ -71,6 +73,27 @@ async fn a_panic_is_a_failure_and_is_undone() {
     let runner = runner(&world);
     let failure = runner.run(Clumsy { panic: true }, Request::new("Stumbling")).await.unwrap_err();
     assert!(failure.to_string().contains("stumbled"), "{failure}");
+    assert_eq!(world.names(), ["old"]);
+}
+
+#[tokio::test]
+async fn what_was_undone_is_undone_again_once_nothing_it_wrote_is_under_way() {
+    let world = World::new();
+    let open = Arc::new(AtomicBool::new(false));
+    let fence = open.clone();
+    let builder = builder(&world).fence(move || {
+        let open = fence.load(Ordering::Relaxed);
+        async move { if open { Ok(()) } else { Err(Error::ShuttingDown) } }
+    });
+    let runner = builder.open(&world.journal()).unwrap();
+    runner.run(Clumsy { panic: true }, Request::new("Stumbling")).await.unwrap_err();
+    assert_eq!(world.names(), ["old"]);
+    assert_eq!(runner.stuck().len(), 1);
+    // What comes late is found by the undo that comes later.
+    std::fs::write(world.file("log"), "late").unwrap();
+    open.store(true, Ordering::Relaxed);
+    runner.retry().await.unwrap();
+    assert!(runner.stuck().is_empty());
     assert_eq!(world.names(), ["old"]);
 }
 
