@@ -125,10 +125,7 @@ impl Import {
     /// The row whose files are half made, and may be deleted.
     pub(crate) fn half(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
         let (own, me) = (self.own(db)?, crate::cluster::own(db)?.name);
-        Ok(own.filter(|row| match self.moves() {
-            true => row.member != me,
-            false => row.made != Made::Ready,
-        }))
+        Ok(own.filter(|row| self.moving.is_none() || row.member != me))
     }
 
     /// The project and the name that it gets.
@@ -217,7 +214,7 @@ impl Import {
             return backups::remove(&self.file).await;
         }
         let deleted = world.store.write(|db| {
-            if let Some(row) = self.half(db)? {
+            if let Some(row) = self.own(db)? {
                 volumes::delete(db, &row.project, &row.kind, &row.name)?;
                 rows::delete(db, &row.project, &row.name)?;
             }

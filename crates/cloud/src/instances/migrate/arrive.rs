@@ -18,7 +18,7 @@ use vm::{Call, NBD_SOCKET, Qmp};
 use super::{cancellable, flow, send::strange, told, unheard};
 use crate::{
     Error, Result, World,
-    db::instances::Instance,
+    db::instances::{Instance, Made},
     expand::{self, Expanded},
     instances::{
         backups::Import,
@@ -114,7 +114,19 @@ async fn rows(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn delete_rows(cx: &mut Cx<Arrive>) -> Result<()> {
-    cx.input.import.delete_rows(&cx.world).await
+    match stays(cx)? {
+        true => Ok(()),
+        false => cx.input.import.delete_rows(&cx.world).await,
+    }
+}
+
+/// Whether it runs here and has a whole row: nothing of it is undone.
+fn stays(cx: &Cx<Arrive>) -> Result<bool> {
+    let import = &cx.input.import;
+    cx.world.store.read(|db| match import.moves() {
+        true => Ok(import.half(db)?.is_none()),
+        false => Ok(import.own(db)?.is_some_and(|row| row.made == Made::Ready)),
+    })
 }
 
 async fn root(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -122,7 +134,10 @@ async fn root(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn delete_root(cx: &mut Cx<Arrive>) -> Result<()> {
-    cx.input.import.delete_root(&cx.world).await
+    match stays(cx)? {
+        true => Ok(()),
+        false => cx.input.import.delete_root(&cx.world).await,
+    }
 }
 
 async fn kept(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -130,7 +145,10 @@ async fn kept(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn delete_side(cx: &mut Cx<Arrive>) -> Result<()> {
-    cx.input.import.delete_side(&cx.world).await
+    match stays(cx)? {
+        true => Ok(()),
+        false => cx.input.import.delete_side(&cx.world).await,
+    }
 }
 
 fn starting<'a>(
@@ -157,8 +175,8 @@ async fn monitor(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn abandon(cx: &mut Cx<Arrive>) -> Result<()> {
-    let half = cx.world.store.read(|db| cx.input.import.half(db))?;
-    match cx.input.known(&cx.world)?.filter(|_| half.is_some()) {
+    let stays = stays(cx)?;
+    match cx.input.known(&cx.world)?.filter(|_| !stays) {
         Some(known) => {
             starting(cx, &known).abandon().await?;
             let (project, name) = cx.input.name();
