@@ -125,7 +125,12 @@ impl Import {
     /// The row whose files are half made, and may be deleted.
     pub(crate) fn half(&self, db: &store::Read<'_>) -> Result<Option<Instance>> {
         let (own, me) = (self.own(db)?, crate::cluster::own(db)?.name);
-        Ok(own.filter(|row| self.moving.is_none() || row.member != me))
+        if own.is_none() && self.moves() {
+            // It was deleted where it stayed: what lies here is nobody's, unless another one has the name here.
+            let other = rows::get(db, &self.instance.project, &self.instance.name)?;
+            return Ok(other.is_none_or(|row| row.member != me).then(|| self.instance.clone()));
+        }
+        Ok(own.filter(|row| !self.moves() || row.member != me))
     }
 
     /// The project and the name that it gets.
