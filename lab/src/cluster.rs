@@ -1,7 +1,7 @@
 //! Daemons that are members of one cluster: each in a network namespace of its own, all on one switch. A cable can be
 //! pulled and put back.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{Daemon, Netns, Options};
 
@@ -10,8 +10,8 @@ pub struct Cluster {
     /// Members, the first one first. Dropped last to first, as the first has what the tests made.
     pub members: Vec<Daemon>,
     switch: Arc<Netns>,
-    /// MiB of each member's own disk, if it has one.
-    disk: Option<u32>,
+    /// What all of them have: MiB of their own disk, or another program.
+    options: Options,
 }
 
 /// Where a member is, counted from 0.
@@ -28,14 +28,14 @@ impl Cluster {
     /// So many daemons that can reach each other, and are no cluster yet; `None` where that cannot be.
     #[track_caller]
     pub fn alone(count: usize) -> Option<Cluster> {
-        Cluster::on(None, count)
+        Cluster::on(Options::default(), count)
     }
 
-    fn on(disk: Option<u32>, count: usize) -> Option<Cluster> {
+    fn on(options: Options, count: usize) -> Option<Cluster> {
         let switch = Arc::new(Netns::new());
         switch.run(&["ip", "link", "add", "switch", "type", "bridge"]).ok();
         switch.run(&["ip", "link", "set", "switch", "up"]).ok();
-        let mut cluster = Cluster { members: Vec::new(), switch, disk };
+        let mut cluster = Cluster { members: Vec::new(), switch, options };
         for _ in 0..count {
             cluster.add()?;
         }
@@ -51,7 +51,13 @@ impl Cluster {
     /// The same, each on a file system in memory of that many MiB.
     #[track_caller]
     pub fn on_disks(count: usize, size: u32) -> Option<Cluster> {
-        Cluster::on(Some(size), count)?.joined()
+        Cluster::on(Options { disk: Some(size), ..Options::default() }, count)?.joined()
+    }
+
+    /// The same with another program than the one under test.
+    #[track_caller]
+    pub fn running(binary: PathBuf, count: usize) -> Option<Cluster> {
+        Cluster::on(Options { binary: Some(binary), ..Options::default() }, count)?.joined()
     }
 
     #[track_caller]
@@ -77,7 +83,9 @@ impl Cluster {
         netns.run(&["ip", "link", "set", "uplink", "up"]).ok();
         self.switch.run(&["ip", "link", "set", &port, "master", "switch"]).ok();
         self.plug(member);
-        let options = Options { netns: Some(netns), disk: self.disk, ..Options::default() };
+        let binary = self.options.binary.clone();
+        let disk = self.options.disk;
+        let options = Options { netns: Some(netns), disk, binary, ..Options::default() };
         self.members.push(Daemon::with(&options)?);
         Some(member)
     }

@@ -36,6 +36,8 @@ pub struct Options {
     pub device: Option<PathBuf>,
     /// In this network namespace instead of one of its own.
     pub netns: Option<Arc<Netns>>,
+    /// This program instead of the one under test.
+    pub binary: Option<PathBuf>,
 }
 
 /// A daemon with its state folder and its network namespace.
@@ -44,6 +46,7 @@ pub struct Daemon {
     netns: Option<Arc<Netns>>,
     child: Option<Child>,
     disk: bool,
+    binary: PathBuf,
 }
 
 impl Daemon {
@@ -88,7 +91,8 @@ impl Daemon {
         let netns = options.netns.clone().unwrap_or_else(|| Arc::new(Netns::new()));
         let netns = (!options.host_network).then_some(netns);
         let disk = options.disk.is_some() || options.device.is_some();
-        let daemon = Daemon { place, netns, child: None, disk };
+        let binary = options.binary.clone().unwrap_or_else(binary);
+        let daemon = Daemon { place, netns, child: None, disk, binary };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
@@ -169,9 +173,21 @@ impl Daemon {
     /// The same with variables in its environment; false when it ended before it answered.
     #[track_caller]
     pub fn try_launch(&mut self, env: &[(&str, String)]) -> bool {
+        self.launch_until(env, Daemon::answers)
+    }
+
+    /// The same of one that may stand aside, and then refuses all with the reason.
+    #[track_caller]
+    pub fn launch_aside(&mut self, env: &[(&str, String)]) {
+        let launched = self.launch_until(env, |daemon| daemon.answers() || daemon.refuses());
+        assert!(launched, "the daemon ended at its start:\n{}", self.tail());
+    }
+
+    #[track_caller]
+    fn launch_until(&mut self, env: &[(&str, String)], there: impl Fn(&Daemon) -> bool) -> bool {
         self.child = Some(self.spawn(env));
         let end = Instant::now() + PATIENCE;
-        while !self.answers() {
+        while !there(self) {
             if self.ended().is_some() {
                 return false;
             }
@@ -179,6 +195,11 @@ impl Daemon {
             thread::sleep(Duration::from_millis(5));
         }
         true
+    }
+
+    /// From its next start on it is this program.
+    pub fn upgrade(&mut self, binary: PathBuf) {
+        self.binary = binary;
     }
 
     #[track_caller]
@@ -196,8 +217,8 @@ impl Daemon {
     /// What starts a daemon on this folder.
     pub fn daemon_command(&self) -> Command {
         let mut command = match &self.netns {
-            Some(netns) => netns.command(binary()),
-            None => Command::new(binary()),
+            Some(netns) => netns.command(&self.binary),
+            None => Command::new(&self.binary),
         };
         command.arg("daemon").env("MICROCLOUD_DIR", self.folder());
         command
@@ -205,6 +226,11 @@ impl Daemon {
 
     fn answers(&self) -> bool {
         self.try_request("GET", "/1.0", &[], b"").is_ok_and(|reply| reply.status == 200)
+    }
+
+    fn refuses(&self) -> bool {
+        let asked = self.try_request("GET", "/1.0", &[], b"");
+        asked.is_ok_and(|reply| reply.status == 503 && !reply.error().contains("is starting"))
     }
 
     /// How it ended, if it did.
@@ -331,7 +357,7 @@ impl Daemon {
     /// A client without its words.
     pub fn command(&self, client: Client) -> Command {
         let mut command = match client {
-            Client::Cli => Command::new(binary()),
+            Client::Cli => Command::new(&self.binary),
             Client::Lxc => Command::new("lxc"),
         };
         for name in ["LXD_CONF", "XDG_CONFIG_HOME", "MICROCLOUD_PROJECT", "EDITOR", "VISUAL"] {

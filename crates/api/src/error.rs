@@ -127,6 +127,8 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Silent { .. }
         | E::NoPlace { .. }
         | E::Elsewhere { .. }
+        | E::Unfit(_)
+        | E::Halted { .. }
         | E::Removed => StatusCode::SERVICE_UNAVAILABLE,
         E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         E::Task(error) => of_task(error),

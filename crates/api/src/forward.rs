@@ -46,6 +46,10 @@ pub(crate) async fn forward(
     if world.cluster.is_removed() && !is_for_the_removed(request.uri().path()) {
         return Error::from(cloud::Error::Removed).into_response();
     }
+    let unfit = world.unfit().filter(|_| !is_for_the_unfit(request.uri().path()));
+    if let Some(unfit) = unfit {
+        return Error::from(cloud::Error::from(unfit)).into_response();
+    }
     let member = peer.member(&world);
     if let Some(place) = &member {
         world.cluster.links.heard(place.id);
@@ -104,6 +108,14 @@ async fn catch_up(world: &World, headers: &HeaderMap) {
 /// What a server that was removed from its cluster still answers: what it is, and how it is let go.
 fn is_for_the_removed(path: &str) -> bool {
     matches!(path, "/1.0" | "/1.0/cluster" | "/internal/cluster/leave")
+        || path.starts_with("/1.0/operations/")
+}
+
+/// What a member still answers that is of another version than the database is for: whether it is there, what lets it
+/// vote and be found, and how it goes on alone or as none.
+fn is_for_the_unfit(path: &str) -> bool {
+    let what = path.strip_prefix("/internal/cluster/").unwrap_or_default();
+    matches!(what, "ping" | "store" | "standing" | "address" | "leave" | "recover")
         || path.starts_with("/1.0/operations/")
 }
 
@@ -232,10 +244,11 @@ pub(crate) async fn ask_all<E: Endpoint<Body = Empty>>(
         let answer = tokio::time::timeout(PATIENCE, ask::<E>(world, &place, caller, query)).await;
         let answer = answer.ok().flatten();
         match &answer {
-            Some(_) => links.heard(place.id),
-            None => links.missed(place.id),
+            // One that refuses is there.
+            Some(Ok(_) | Err(client::Error::Api { .. })) => links.heard(place.id),
+            _ => links.missed(place.id),
         }
-        (place, answer)
+        (place, answer.and_then(Result::ok))
     });
     futures_util::future::join_all(asked).await
 }
@@ -245,16 +258,13 @@ async fn ask<E: Endpoint<Body = Empty>>(
     place: &Place,
     caller: &Caller,
     query: &E::Query,
-) -> Option<E::Reply> {
+) -> Option<client::Result<E::Reply>> {
     let (client, caller) = client(world, place, caller)?;
     let request = client.request::<E>(&[]).query(query).ok()?.header(CALLER, caller);
-    match request.send().await {
-        Ok(answer) => Some(answer.reply),
-        Err(error) => {
-            tracing::debug!(member = place.name, %error, "a member does not answer");
-            None
-        }
-    }
+    let answer = request.send().await.inspect_err(|error| {
+        tracing::debug!(member = place.name, %error, "a member does not answer");
+    });
+    Some(answer.map(|answer| answer.reply))
 }
 
 /// A client of another member, and what it is to be told of who asks.

@@ -58,7 +58,7 @@ impl Wanted {
 fn usual(db: &Read<'_>, project: &str, purpose: Purpose) -> Result<options::Compression> {
     let project = crate::projects::find(db, project)?;
     let own = ProjectOptions::parse(&project.config)?.defaults;
-    let server = ServerOptions::parse(&server::get(db)?)?;
+    let server = ServerOptions::parse_known(&server::get(db)?)?;
     Ok(match purpose {
         Purpose::Backup => own.backups_compression.unwrap_or(server.backups_compression),
         Purpose::Image => own.images_compression.unwrap_or(server.images_compression),

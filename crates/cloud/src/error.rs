@@ -181,6 +181,17 @@ pub enum Error {
          microcloud recover takes it in"
     )]
     Removed,
+    /// This member is of another version than its cluster's database is for.
+    #[error(transparent)]
+    Unfit(#[from] crate::cluster::Unfit),
+    /// Another member does nothing but vote, and says why.
+    #[error("member \"{member}\" does nothing now: {said}")]
+    Halted {
+        /// Its name.
+        member: String,
+        /// What it says.
+        said: String,
+    },
     /// A member cannot become one again.
     #[error("this server is a member of a cluster already, \"{name}\"")]
     InCluster {

@@ -116,8 +116,9 @@ impl World {
     pub fn new(parts: Parts) -> (World, mpsc::UnboundedReceiver<Guest>) {
         let (started, receiver) = mpsc::unbounded_channel();
         // A member has the name that its row says; a new one that of its machine.
-        let own = parts.store.read(|db| members::by_id(db, db.me()));
-        let me = own.ok().flatten().map(|own| own.name);
+        let places = parts.store.peek(members::places).unwrap_or_default();
+        let own = places.into_iter().find(|place| place.id == parts.store.status().me);
+        let me = own.map(|own| own.name);
         let number = u16::try_from(parts.store.status().me).unwrap_or(0);
         let world = World {
             tag: names::daemon_tag(parts.dirs.root()),

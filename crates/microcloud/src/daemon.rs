@@ -23,7 +23,7 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::Subscriber
 
 use crate::{
     ending::{Ending, Signals},
-    systemd,
+    schema, systemd,
 };
 
 /// How long tasks under way may take when the daemon alone ends, before they are cancelled.
@@ -127,7 +127,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     dirs.make().with_context(|| format!("make the state folder {}", arguments.folder.display()))?;
     let links = Arc::new(Links::default());
     let transport = links.clone();
-    let options = store::Options { transport, ..store::Options::new(cloud::db::MIGRATIONS) };
+    let options = store::Options { transport, ..store::Options::new(schema::known()?) };
     let store = Store::open(&dirs.database(), options)
         .await
         .with_context(|| format!("open the database in {}", dirs.database().display()))?;
@@ -149,17 +149,20 @@ async fn run(arguments: Arguments) -> Result<()> {
         buckets: s3::door(world.clone()),
         instead: server::doors::Instead::default(),
     });
-    cluster::give_up_lost(&world).await.context("give up the members that were lost")?;
+    if world.store.check_known().is_ok() && world.store.level() >= world.store.works_from() {
+        cluster::give_up_lost(&world).await.context("give up the members that were lost")?;
+        cluster::keep_certificate(&world).context("keep the certificate of the cluster")?;
+    }
     cluster::refresh(&world).context("read who the members are")?;
-    cluster::keep_certificate(&world).context("keep the certificate of the cluster")?;
     // Before the rest: the others may need this member's vote, and it theirs.
     let opening = tokio::spawn(server::doors::open(world.clone()));
     let standing = tokio::spawn(cluster::watch_standing(world.clone()));
     let whereabouts = tokio::spawn(cluster::watch_whereabouts(world.clone()));
     cluster::await_leader(&world).await;
-    if world.cluster.is_removed() {
+    if world.cluster.is_removed() || !cluster::fits(&world).await {
         return stand_aside(&world, group).await;
     }
+    let versions = tokio::spawn(cluster::watch_versions(world.clone()));
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
@@ -204,17 +207,21 @@ async fn run(arguments: Arguments) -> Result<()> {
     opening.abort();
     standing.abort();
     whereabouts.abort();
+    versions.abort();
     end(&world, ending).await
 }
 
-/// Answers and does nothing else: the server was removed from its cluster while it was off.
+/// Answers why it does nothing else: the server was removed from its cluster while it was off, or is of another
+/// version than the database is for.
 async fn stand_aside(world: &Arc<World>, group: Option<u32>) -> Result<()> {
     let listener = api::bind(&world.dirs.socket(), group)
         .with_context(|| format!("listen on {}", world.dirs.socket().display()))?;
     world.open();
     systemd::tell("READY=1");
+    let versions = tokio::spawn(cluster::watch_versions(world.clone()));
     let nothing = tokio::spawn(async {});
     let ending = serve(world, listener, &nothing.abort_handle()).await?;
+    versions.abort();
     end(world, ending).await
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 mod daemon;
 mod ending;
+mod schema;
 mod systemd;
 
 fn main() -> ExitCode {

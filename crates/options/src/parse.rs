@@ -20,16 +20,15 @@ pub trait Options: Sized + 'static {
 
     /// Parses a map. All problems come at once; a key that nobody declared is one.
     fn parse(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, root: Self::TABLE, prefix: String::new(), problems: vec![] };
+        let mut reader = Reader::new(raw, Self::TABLE);
         reader.refuse_unknown();
-        let typed = Self::read(&mut reader);
-        match typed {
-            Some(typed) if reader.problems.is_empty() => {
-                let problems = Problems(typed.check());
-                problems.into_result().map(|()| typed)
-            }
-            _ => Err(Problems(reader.problems)),
-        }
+        finish(reader)
+    }
+
+    /// Parses what was accepted before, perhaps by a later version of the program: keys that this one does not know
+    /// are left out.
+    fn parse_known(raw: &Raw) -> Result<Self, Problems> {
+        finish(Reader::new(raw, Self::TABLE))
     }
 
     /// Which keys differ between two maps, and when the change takes effect.
@@ -47,6 +46,15 @@ pub trait Options: Sized + 'static {
     }
 }
 
+fn finish<O: Options>(mut reader: Reader<'_>) -> Result<O, Problems> {
+    match O::read(&mut reader) {
+        Some(typed) if reader.problems.is_empty() => {
+            Problems(typed.check()).into_result().map(|()| typed)
+        }
+        _ => Err(Problems(reader.problems)),
+    }
+}
+
 /// Reads values out of a raw map and gathers problems; used by the derived code.
 pub struct Reader<'a> {
     raw: &'a Raw,
@@ -55,7 +63,10 @@ pub struct Reader<'a> {
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(raw: &'a Raw, root: Table) -> Reader<'a> {
+        Reader { raw, root, prefix: String::new(), problems: Vec::new() }
+    }
     /// A value that may be absent.
     pub fn optional<T: Value>(&mut self, key: &str) -> Option<Option<T>> {
         let key = format!("{}{key}", self.prefix);

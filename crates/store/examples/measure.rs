@@ -9,6 +9,7 @@ use store::{Migration, Options, Store, params};
 const SCHEMA: &[Migration] = &[Migration {
     level: 1,
     name: "rows",
+    kind: store::Kind::Breaks,
     sql: "CREATE TABLE rows(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT) STRICT",
 }];
 

@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) closed: AtomicBool,
     /// Level of the schema; here so that it can be told while a closure runs.
     pub(crate) level: AtomicU32,
+    /// The level that a program must know to work with the state.
+    pub(crate) needs: AtomicU32,
     /// The window opened.
     pub(crate) opened: Notify,
     /// A write was gathered.
@@ -62,7 +64,7 @@ impl Core {
     pub(crate) fn open(folder: Folder, options: Options, identity: Identity) -> Result<Core> {
         let reserve = Arc::new(Reserve::new(&folder));
         reserve.keep();
-        let state = State::open(&folder)?;
+        let state = State::open(&folder, options.schema)?;
         let changed =
             Changed { revision: state.meta.revision, versions: state.meta.versions.clone() };
         Ok(Core {
@@ -76,6 +78,7 @@ impl Core {
             fault: Switch::new(),
             closed: AtomicBool::new(false),
             level: AtomicU32::new(state.meta.level),
+            needs: AtomicU32::new(state.needs()),
             opened: Notify::new(),
             gathered: Notify::new(),
             filled: Notify::new(),
@@ -94,6 +97,12 @@ impl Core {
     pub(crate) fn check(&self) -> Result<()> {
         self.fault.check()?;
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Refuses work while the state is one that this program does not know.
+    pub(crate) fn check_known(&self) -> Result<()> {
+        let (found, known) = (self.needs.load(Ordering::Acquire), self.options.known_level());
+        if found > known { Err(Error::NewerSchema { found, known }) } else { Ok(()) }
     }
 
     /// Ends all writes that wait: nobody ships them any more.
@@ -132,7 +141,7 @@ impl Core {
     /// Runs a closure if the window is open.
     pub(crate) fn turn(&self, f: &mut Closure<'_>) -> Option<Result<Turn>> {
         let mut state = self.state();
-        if let Err(e) = self.check() {
+        if let Err(e) = self.check().and_then(|()| self.check_known()) {
             return Some(Err(e));
         }
         if !state.window.open {

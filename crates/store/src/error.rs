@@ -42,10 +42,12 @@ pub enum Error {
         /// What does not fit.
         what: String,
     },
-    /// The database was written by a newer program.
-    #[error("database has schema level {found}, this program knows levels up to {known}")]
+    /// The database was changed by a newer program, so that this one does not know what is in it.
+    #[error(
+        "database needs a program that knows level {found} of its schema, this one knows levels up to {known}"
+    )]
     NewerSchema {
-        /// Level of the database.
+        /// Level that must be known.
         found: u32,
         /// Newest level this program knows.
         known: u32,

@@ -19,8 +19,6 @@ use crate::serve;
 
 /// Between two looks for a leader.
 const RETRY: Duration = Duration::from_millis(25);
-/// For a member to answer a small question.
-const QUESTION: Duration = Duration::from_secs(2);
 
 /// The way to the leader.
 pub(crate) struct Leader {
@@ -62,28 +60,6 @@ impl Leader {
             Answer::Changed(done) => done.map_err(|reason| Error::Members { reason }),
             _ => Err(Error::Uncertain),
         }
-    }
-
-    /// Refuses a level that some member does not know, or cannot be asked about.
-    pub(crate) async fn check_level(&self, level: u32) -> Result<()> {
-        let members = self.raft.metrics().borrow().membership_config.membership().clone();
-        for (_, member) in members.nodes().filter(|(id, _)| **id != self.core.me) {
-            let peer = Peer::new(self.network.clone(), member.clone());
-            let reason = match peer.call(&Ask::KnownLevel, QUESTION).await {
-                Ok(Answer::KnownLevel(known)) if known >= level => continue,
-                Ok(Answer::KnownLevel(known)) => {
-                    format!("{} knows schema levels up to {known}, not {level}", member.name)
-                }
-                Ok(_) => format!("{} does not say which schema levels it knows", member.name),
-                Err(failure) => format!(
-                    "{} cannot be asked which schema levels it knows: {}",
-                    member.name,
-                    failure.error()
-                ),
-            };
-            return Err(Error::Members { reason });
-        }
-        Ok(())
     }
 
     async fn insist(&self, ask: Ask) -> Result<Answer> {

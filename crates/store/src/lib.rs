@@ -62,7 +62,7 @@ mod write;
 
 pub use changed::Changed;
 pub use error::{Constraint, Error, Result};
-pub use options::{Member, MemberId, Migration, Options};
+pub use options::{Kind, Member, MemberId, Migration, Options};
 pub use read::Read;
 pub use recover::{Recovered, recover, restore};
 pub use row::{Column, Row};

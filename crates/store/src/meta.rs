@@ -27,6 +27,8 @@ pub(crate) struct Meta {
     pub(crate) membership: StoredMembership,
     /// Level of the schema.
     pub(crate) level: u32,
+    /// The level that a program must know to work with it; nothing in a state that was written before this was noted.
+    pub(crate) needs: Option<u32>,
     /// Index of the entry that changed the schema last.
     pub(crate) schema_version: u64,
     /// Index of the entry that changed any row last.
@@ -60,6 +62,7 @@ impl Meta {
             applied: get(conn, "applied")?,
             membership: get(conn, "membership")?.unwrap_or_default(),
             level: get(conn, "level")?.unwrap_or_default(),
+            needs: get(conn, "needs")?,
             schema_version: get(conn, "schema")?.unwrap_or_default(),
             revision: get(conn, "revision")?.unwrap_or_default(),
             versions: Arc::new(versions),
@@ -87,10 +90,18 @@ impl Meta {
         Ok(())
     }
 
-    pub(crate) fn set_level(&mut self, conn: &Connection, level: u32, index: u64) -> Result<()> {
+    pub(crate) fn set_level(
+        &mut self,
+        conn: &Connection,
+        level: u32,
+        needs: u32,
+        index: u64,
+    ) -> Result<()> {
         self.level = level;
+        self.needs = Some(needs);
         self.schema_version = index;
         put(conn, "level", &level)?;
+        put(conn, "needs", &needs)?;
         put(conn, "schema", &index)
     }
 

@@ -34,8 +34,32 @@ pub(crate) fn steps(schema: &[Migration], from: u32, to: u32) -> Vec<Step> {
     schema
         .iter()
         .filter(|m| m.level > from && m.level <= to)
-        .map(|m| Step { level: m.level, name: m.name.into(), sql: m.sql.into() })
+        .map(|m| Step {
+            level: m.level,
+            name: m.name.into(),
+            sql: m.sql.into(),
+            breaks: Some(m.kind.breaks()),
+        })
         .collect()
+}
+
+/// The level that a program must know to work with a state of this level, as far as this one can tell: a step that it
+/// does not know may have broken anything.
+pub(crate) fn needs(schema: &[Migration], level: u32) -> u32 {
+    if schema.last().map_or(0, |m| m.level) < level {
+        return level;
+    }
+    let breaking = schema.iter().rfind(|m| m.level <= level && m.kind.breaks());
+    breaking.map_or(0, |m| m.level)
+}
+
+/// The same after these steps, which may say so themselves.
+fn needs_after(schema: &[Migration], before: u32, steps: &[Step]) -> u32 {
+    let known = |step: &Step| schema.iter().find(|m| m.level == step.level);
+    let breaks = |step: &&Step| {
+        step.breaks.unwrap_or_else(|| known(step).is_none_or(|known| known.kind.breaks()))
+    };
+    steps.iter().rfind(breaks).map_or(before, |step| step.level)
 }
 
 impl Core {
@@ -76,7 +100,8 @@ pub(crate) fn apply(
     match done {
         Ok(changed) => {
             state.meta.touch(&state.conn, &changed, index)?;
-            state.meta.set_level(&state.conn, last.level, index)?;
+            let needs = needs_after(state.schema, state.needs(), &steps);
+            state.meta.set_level(&state.conn, last.level, needs, index)?;
             Ok(None)
         }
         Err(Error::Migration { level, source, .. }) => Ok(Some((level, source.to_string()))),

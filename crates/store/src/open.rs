@@ -78,7 +78,6 @@ fn prepare(folder: Folder, options: Options) -> Result<Prepared> {
     let log = Log::open(file, core.fault.clone(), core.reserve.clone()).map_err(read)?;
     catch_up(&core, &log)?;
     renew_vote(&core, &log)?;
-    refuse_newer(&core)?;
     Ok(Prepared { core: Arc::new(core), log })
 }
 
@@ -129,11 +128,6 @@ fn renew_vote(core: &Core, log: &Log) -> Result<()> {
         return Ok(());
     }
     log.set_vote(Vote::new(term, core.me)).map_err(|e| Fault::new("save the vote", e).into())
-}
-
-pub(crate) fn refuse_newer(core: &Core) -> Result<()> {
-    let (found, known) = (core.state().meta.level, core.options.known_level());
-    if found > known { Err(Error::NewerSchema { found, known }) } else { Ok(()) }
 }
 
 /// The store's thread: Raft, the shipping of batches, and nothing else.

@@ -29,8 +29,29 @@ pub struct Migration {
     pub level: u32,
     /// Short name for messages.
     pub name: &'static str,
+    /// What it means to programs of the version before.
+    pub kind: Kind,
     /// Statements; foreign keys are checked at their end only.
     pub sql: &'static str,
+}
+
+/// What a step means to programs of the version before, which work beside newer ones while members are upgraded one
+/// after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// They work after it, too: the first member that knows it may make it.
+    Adds,
+    /// They do not work after it, nor does this program before it.
+    Breaks,
+    /// They do not work after it; this program works before it, too.
+    BreaksLater,
+}
+
+impl Kind {
+    /// Whether programs of the version before do not work after it.
+    pub fn breaks(self) -> bool {
+        self != Kind::Adds
+    }
 }
 
 /// How a store is opened.
@@ -72,5 +93,11 @@ impl Options {
     /// The newest level the program knows.
     pub(crate) fn known_level(&self) -> u32 {
         self.schema.last().map_or(0, |m| m.level)
+    }
+
+    /// The level without which the program does not work.
+    pub(crate) fn works_from(&self) -> u32 {
+        let needed = self.schema.iter().rfind(|m| m.kind != Kind::BreaksLater);
+        needed.map_or(0, |m| m.level)
     }
 }

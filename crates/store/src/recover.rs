@@ -37,7 +37,7 @@ pub fn recover(dir: &Path) -> Result<Recovered> {
     if !path.exists() {
         return Err(folder.damaged("log.db is missing"));
     }
-    let state = State::open(&folder)?;
+    let state = State::open(&folder, &[])?;
     let work = || -> Result<Option<Recovered>, BoxError> {
         let file = log::open_file(&path)?;
         let Some(identity) = file.identity()? else { return Ok(None) };

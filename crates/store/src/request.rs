@@ -56,6 +56,10 @@ pub(crate) struct Step {
     pub(crate) level: u32,
     pub(crate) name: String,
     pub(crate) sql: String,
+    /// Whether a program that does not know the step does not work after it. A member of a version that knew no kinds
+    /// of steps leaves it out, also when it passes it on.
+    #[serde(default)]
+    pub(crate) breaks: Option<bool>,
 }
 
 /// What became of a write.

@@ -21,8 +21,12 @@ use crate::raft::Types;
 use crate::request::{Reply, Request};
 use crate::transport::Stream;
 
-/// Version of everything in this file.
+/// Version of everything in this file. Fields that are added are no other version: who does not know them leaves them
+/// out. Nor are questions: who does not know one says so. A caller says which version it speaks, so one that could
+/// speak a newer one begins with it only when all members understand it.
 pub(crate) const VERSION: u32 = 1;
+/// The oldest version that is still understood.
+pub(crate) const OLDEST: u32 = 1;
 
 /// Bytes of a frame, at most.
 const MOST: u32 = 256 << 20;
@@ -65,6 +69,8 @@ pub(crate) enum Answer {
     NotLeader(Option<Member>),
     /// Its store has ended.
     Stopped,
+    /// A member of this version does not know the question.
+    Unknown,
 }
 
 pub(crate) async fn send<T: Serialize>(stream: &mut dyn Stream, value: &T) -> io::Result<()> {
@@ -77,6 +83,17 @@ pub(crate) async fn send<T: Serialize>(stream: &mut dyn Stream, value: &T) -> io
 }
 
 pub(crate) async fn receive<T: DeserializeOwned>(stream: &mut dyn Stream) -> io::Result<T> {
+    decode(&frame(stream).await?).map_err(io::Error::other)
+}
+
+/// The same for a question; nothing for one that this version does not know.
+pub(crate) async fn receive_known(stream: &mut dyn Stream) -> io::Result<Option<Ask>> {
+    let body = frame(stream).await?;
+    let known = decode(&body).inspect_err(|error| tracing::debug!(error, "an unknown question"));
+    Ok(known.ok())
+}
+
+async fn frame(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
     let length = stream.read_u32().await?;
     if length > MOST {
         return Err(io::Error::other("the message is too large"));
@@ -87,5 +104,5 @@ pub(crate) async fn receive<T: DeserializeOwned>(stream: &mut dyn Stream) -> io:
     if read < length as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    decode(&body).map_err(io::Error::other)
+    Ok(body)
 }

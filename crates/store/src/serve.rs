@@ -28,8 +28,12 @@ pub(crate) async fn serve(core: &Core, raft: &Raft, stream: &mut dyn Stream) -> 
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
     loop {
-        let ask = match rpc::receive(stream).await {
-            Ok(ask) => ask,
+        let ask = match rpc::receive_known(stream).await {
+            Ok(Some(ask)) => ask,
+            Ok(None) => {
+                rpc::send(stream, &Answer::Unknown).await?;
+                continue;
+            }
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(e) => return Err(e),
         };
@@ -40,7 +44,7 @@ pub(crate) async fn serve(core: &Core, raft: &Raft, stream: &mut dyn Stream) -> 
 }
 
 fn objection(core: &Core, hello: &Hello) -> Option<String> {
-    if hello.version != rpc::VERSION {
+    if !(rpc::OLDEST..=rpc::VERSION).contains(&hello.version) {
         return Some(format!("it speaks version {}, not {}", rpc::VERSION, hello.version));
     }
     if hello.cluster != core.identity.cluster {
@@ -78,6 +82,7 @@ pub(crate) async fn answer(core: &Core, raft: &Raft, ask: Ask) -> Answer {
             Err(RaftError::Fatal(_)) => Answer::Stopped,
         },
         Ask::Change(change) => members::change(raft, change).await,
+        // Asked by members of the version before.
         Ask::KnownLevel => Answer::KnownLevel(core.options.known_level()),
     }
 }

@@ -6,6 +6,8 @@ use crate::access::Catalog;
 use crate::error::{BoxError, Error, Result};
 use crate::files::{self, Folder};
 use crate::meta::Meta;
+use crate::migrate;
+use crate::options::Migration;
 use crate::window::Window;
 
 /// Everything behind the store's one lock.
@@ -15,19 +17,26 @@ pub(crate) struct State {
     pub(crate) catalog: Catalog,
     pub(crate) meta: Meta,
     pub(crate) window: Window,
+    /// The steps that this program knows.
+    pub(crate) schema: &'static [Migration],
 }
 
 impl State {
-    pub(crate) fn open(folder: &Folder) -> Result<State> {
+    pub(crate) fn open(folder: &Folder, schema: &'static [Migration]) -> Result<State> {
         let path = folder.state();
         let open = || -> Result<State, BoxError> {
             let mut conn = files::open_state(&path)?;
             Meta::create_table(&conn)?;
             let meta = Meta::load(&conn)?;
             let catalog = Catalog::attach(&mut conn)?;
-            Ok(State { conn, catalog, meta, window: Window::default() })
+            Ok(State { conn, catalog, meta, window: Window::default(), schema })
         };
         open().map_err(|e| Error::file("open", &path, e))
+    }
+
+    /// The level that a program must know to work with this state.
+    pub(crate) fn needs(&self) -> u32 {
+        self.meta.needs.unwrap_or_else(|| migrate::needs(self.schema, self.meta.level))
     }
 
     /// Runs changes as one; an error takes all of them back, in the file and in memory.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::leader::Leader;
 use crate::members::Change;
 use crate::open::{self, Running};
-use crate::options::{Member, MemberId, Options};
+use crate::options::{Member, MemberId, Migration, Options};
 use crate::raft::Raft;
 use crate::read::Read;
 use crate::request::{Outcome, Request};
@@ -52,7 +52,8 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the store of a folder. A new folder becomes a cluster of one member. A member that is
-    /// alone makes its schema the newest it knows; otherwise see [`Store::raise_schema`].
+    /// alone makes its schema the newest it knows, and is refused if it does not know what is there;
+    /// otherwise see [`Store::raise_schema`] and [`Store::check_known`].
     pub async fn open(dir: &Path, options: Options) -> Result<Store> {
         let Running { core, raft, leader, alone, stop, thread } = open::open(dir, options).await?;
         let thread = Arc::new(Mutex::new(Some(Thread { stop, thread })));
@@ -77,13 +78,22 @@ impl Store {
         ready.await.map_err(|_| self.core.check().err().unwrap_or(Error::NoQuorum))?;
         // Nobody else has anything on its way.
         self.core.doubt.store(false, Ordering::Release);
-        open::refuse_newer(&self.core)?;
+        self.check_known()?;
         self.raise_schema(self.core.options.known_level()).await
     }
 
     /// Reads the local state: one consistent view, without waiting for anyone. It has every write
     /// of this handle that returned; writes of other members arrive a moment later.
     pub fn read<R, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Read<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.check_known()?;
+        self.peek(f)
+    }
+
+    /// The same for those few rows that each version understands, also where [`Store::check_known`] fails.
+    pub fn peek<R, E: From<Error>>(
         &self,
         f: impl FnOnce(&Read<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
@@ -237,14 +247,49 @@ impl Store {
             term: metrics.current_term,
             last_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
-            schema_level: self.core.level.load(Ordering::Acquire),
+            schema_level: self.level(),
             members: members.nodes().map(|(id, member)| (member.clone(), votes(id))).collect(),
             fault: self.core.fault.check().err().map(|e| e.to_string()),
         }
     }
 
-    /// Brings the schema to this level. Every member must know it. Does nothing when the schema is
-    /// there already.
+    /// Fails while the schema is one that this program does not know, because of a step that breaks: then nothing is
+    /// read or written here ([`Error::NewerSchema`]), but what others write is kept, and this member votes.
+    ///
+    /// # Errors
+    /// That.
+    pub fn check_known(&self) -> Result<()> {
+        self.core.check_known()
+    }
+
+    /// The steps that this program knows.
+    pub fn schema(&self) -> &'static [Migration] {
+        self.core.options.schema
+    }
+
+    /// Level of the schema.
+    pub fn level(&self) -> u32 {
+        self.core.level.load(Ordering::Acquire)
+    }
+
+    /// The level that a program must know to work with what is there.
+    pub fn needs(&self) -> u32 {
+        self.core.needs.load(Ordering::Acquire)
+    }
+
+    /// The newest level that this program knows.
+    pub fn known_level(&self) -> u32 {
+        self.core.options.known_level()
+    }
+
+    /// The level without which this program does not work.
+    pub fn works_from(&self) -> u32 {
+        self.core.options.works_from()
+    }
+
+    /// Brings the schema to this level. Does nothing when the schema is there already. Members that do not know a step
+    /// make it all the same, as its text goes with it; whether they work after it is the caller's business: one that
+    /// breaks stops all others that do not know it.
     pub async fn raise_schema(&self, level: u32) -> Result<()> {
         self.core.check()?;
         let from = self.core.state().meta.level;
@@ -252,7 +297,6 @@ impl Store {
         if steps.is_empty() {
             return Ok(());
         }
-        self.leader.check_level(level).await?;
         self.core.rehearse(&steps)?;
         let reply = self.leader.propose(Request::Migrate(steps)).await?;
         match reply.failed {

@@ -131,7 +131,7 @@ api! {
         pub force: bool,
     }
 
-    /// How busy a member's machine is (between members only).
+    /// How busy a member's machine is, and of what version it is (between members only).
     pub struct Pulse {
         /// Processors.
         pub cpus: u64,
@@ -141,6 +141,12 @@ api! {
         pub memory: u64,
         /// Bytes of it that a new program could have.
         pub available: u64,
+        /// Its version; empty of one that works beside none that is newer.
+        pub version: String,
+        /// The level of the database up to which it knows it.
+        pub schema: u32,
+        /// Why it does nothing but vote; empty while it works.
+        pub halted: String,
     }
 
     /// What is to become of a member, for maintenance.

@@ -13,6 +13,7 @@
 
 mod faults;
 mod load;
+mod upgrade;
 mod verdict;
 
 use std::{
@@ -44,6 +45,22 @@ fn nothing_is_lost_whatever_breaks() {
     }
 }
 
+#[test]
+fn nothing_is_lost_while_members_are_upgraded() {
+    let Some(before) = upgrade::before() else {
+        return lab::skip("cargo xtask test --upgrade REVISION has another version to begin with");
+    };
+    let Some(mut cluster) = Cluster::running(before, MEMBERS) else { return };
+    verdict::furnish(&cluster);
+    let still = upgrade::settle(&cluster);
+    let (done, known, mut wrong) = under_load(&mut cluster, 1, upgrade::all);
+    wrong.extend(upgrade::stopped(&cluster, &still));
+    upgrade::clear(&cluster);
+    wrong.extend(verdict::judge(&cluster, &known));
+    wrong.extend(verdict::clear(&cluster));
+    tell("upgrade", &done, &known, &wrong);
+}
+
 /// The first seed, and how many: one, unless somebody asks for more.
 fn asked() -> [u64; 2] {
     ["FAULTS_SEED", "FAULTS_RUNS"].map(|name| match std::env::var(name) {
@@ -53,45 +70,62 @@ fn asked() -> [u64; 2] {
 }
 
 fn run(cluster: &mut Cluster, seed: u64) {
-    let begun = Instant::now();
+    let (done, known, mut wrong) = under_load(cluster, seed, |cluster| {
+        let (begun, mut dice) = (Instant::now(), Dice::new(seed));
+        let mut done = Vec::new();
+        while begun.elapsed() < LOAD {
+            done.push(faults::one(cluster, &mut dice));
+        }
+        done
+    });
+    wrong.extend(verdict::judge(cluster, &known));
+    wrong.extend(verdict::clear(cluster));
+    tell(&format!("seed {seed}"), &done, &known, &wrong);
+}
+
+/// Does something to the cluster under load; what that was, what the load knows, and what ran twice.
+fn under_load(
+    cluster: &mut Cluster,
+    seed: u64,
+    work: impl FnOnce(&mut Cluster) -> Vec<String>,
+) -> (Vec<String>, Story, Vec<String>) {
     let folders: Vec<_> = cluster.members.iter().map(lab::Daemon::folder).collect();
-    let over = AtomicBool::new(false);
+    let (enough, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let (mut done, mut stories, mut twice) = (Vec::new(), Vec::new(), BTreeSet::new());
     thread::scope(|scope| {
         let watch = scope.spawn(|| watch(&folders, &over));
         let workers: Vec<_> = (1..=WORKERS)
             .map(|worker| Load::new(seed, worker, &folders))
             .map(|mut load| {
-                let end = begun + LOAD;
+                let enough = &enough;
                 scope.spawn(move || {
-                    while Instant::now() < end {
+                    while !enough.load(Ordering::Relaxed) {
                         load.step();
                     }
                     load.story
                 })
             })
             .collect();
-        let mut dice = Dice::new(seed);
-        while begun.elapsed() < LOAD {
-            done.push(faults::one(cluster, &mut dice));
-        }
+        done = work(cluster);
+        enough.store(true, Ordering::Relaxed);
         stories = workers.into_iter().map(join).collect::<Vec<Story>>();
         verdict::healed(cluster);
         over.store(true, Ordering::Relaxed);
         twice = join(watch);
     });
-    let mut wrong: Vec<_> = twice.into_iter().map(|name| format!("{name} ran twice")).collect();
-    let known = Story::all(stories);
-    wrong.extend(verdict::judge(cluster, &known));
-    wrong.extend(verdict::clear(cluster));
-    let (took, words) = (begun.elapsed().as_secs(), known.words());
-    eprintln!("seed {seed}: {took} s, {words}; {}", done.join(", "));
+    let twice = twice.into_iter().map(|name| format!("{name} ran twice")).collect();
+    (done, Story::all(stories), twice)
+}
+
+/// Says what came of it; fails if anything is wrong.
+fn tell(what: &str, done: &[String], known: &Story, wrong: &[String]) {
+    eprintln!("{what}: {}; {}", known.words(), done.join(", "));
     if std::env::var_os("FAULTS_STORY").is_some() {
         eprintln!("  {}", known.log.join("\n  "));
     }
     assert!(
         wrong.is_empty(),
-        "seed {seed}:\n  {}\nwhat was done:\n  {}",
+        "{what}:\n  {}\nwhat was done:\n  {}",
         wrong.join("\n  "),
         known.log.join("\n  ")
     );

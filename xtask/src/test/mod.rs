@@ -9,6 +9,7 @@ mod faults;
 mod junit;
 mod plug;
 mod rig;
+mod upgrade;
 
 use std::fs;
 use std::process::Command;
@@ -28,6 +29,9 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     packages::install()?;
     if let Some(words) = filters.strip_prefix(&[String::from("--faults")]) {
         return Ok(build()? && faults::run(words)?);
+    }
+    if let Some(words) = filters.strip_prefix(&[String::from("--upgrade")]) {
+        return Ok(build()? && upgrade::run(words)?);
     }
     let mut count = Count::default();
     let built = !needs_programs(filters) || build()?;
@@ -56,7 +60,8 @@ fn names_packages(filters: &[String]) -> bool {
 }
 
 fn build() -> Result<bool> {
-    Ok(shell::cargo(&["build", "--workspace", "--bins"], &[])? && agent::build()?)
+    Ok(shell::cargo(&["build", "--workspace", "--bins", "--features", "testing"], &[])?
+        && agent::build()?)
 }
 
 fn suite(filters: &[String]) -> Result<Count> {
@@ -83,8 +88,8 @@ fn cargo_test(filters: &[String]) -> Result<Count> {
 }
 
 fn doc_tests() -> Result<Count> {
-    let args = ["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"];
-    counted(&mut shell::command(&shell::cargo_path(), &args))
+    let args = ["test", "--workspace", "--features", "testing", "--doc"];
+    counted(shell::command(&shell::cargo_path(), &args).args(["--no-fail-fast", "--quiet"]))
 }
 
 /// Runs it and counts by its output.
@@ -102,7 +107,8 @@ fn counted(command: &mut Command) -> Result<Count> {
 /// The whole workspace unless the arguments name crates.
 fn scope<'a>(command: &'a mut Command, filters: &[String]) -> &'a mut Command {
     if !names_packages(filters) {
-        command.arg("--workspace");
+        // As what the lab starts: else all of it would be built twice.
+        command.args(["--workspace", "--features", "testing"]);
     }
     command.args(filters)
 }

@@ -101,7 +101,9 @@ fn is_there(member: &ClusterMember) -> bool {
 /// Such as `3 members, 2 of 3 votes are there`, and what that means if it is too few.
 fn quorum(told: &[Told]) -> String {
     let voters: Vec<_> = told.iter().map(|(member, _)| member).filter(|one| one.database).collect();
-    let (all, there) = (voters.len(), voters.iter().filter(|one| is_there(one)).count());
+    // One that is blocked, as it is of another version, votes.
+    let votes = |one: &ClusterMember| is_there(one) || one.status == "Blocked";
+    let (all, there) = (voters.len(), voters.iter().filter(|one| votes(one)).count());
     let needed = all / 2 + 1;
     let members = if told.len() == 1 { "member" } else { "members" };
     let mut text = format!("{} {members}, {there} of {all} votes are there", told.len());
@@ -118,7 +120,11 @@ fn quorum(told: &[Told]) -> String {
 fn line(member: &ClusterMember, state: Option<&ClusterMemberState>) -> String {
     let roles = member.roles.join(" ");
     let (name, status) = (&member.server_name, member.status.to_lowercase());
-    let text = format!("{name}, {status}, {roles}, {}", member.url.trim_start_matches("https://"));
+    let mut text =
+        format!("{name}, {status}, {roles}, {}", member.url.trim_start_matches("https://"));
+    if member.status == "Blocked" || member.message.contains(" version ") {
+        text += &format!(" ({})", member.message);
+    }
     let Some(info) = state.map(|state| &state.sysinfo) else { return text };
     let load = info.load_averages.first().copied().unwrap_or_default();
     let (free, total) = (human::bytes(info.free_ram), human::bytes(info.total_ram));

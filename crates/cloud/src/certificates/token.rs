@@ -31,7 +31,7 @@ pub fn token(world: &World, caller: &Caller, post: &CertificatesPost) -> Result<
         for project in &post.projects {
             projects::get(db, project)?.ok_or_else(|| Error::not_found("project", project))?;
         }
-        Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?.remote_token_expiry)
+        Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?.remote_token_expiry)
     })?;
     let until = expiry.and_then(|span| span.after(Utc::now()));
     let asked = json!({

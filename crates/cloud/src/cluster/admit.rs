@@ -32,7 +32,7 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
         return Err(Error::Forbidden);
     }
     check_name(&post.name)?;
-    let level = world.store.status().schema_level;
+    let level = world.store.needs();
     if post.schema < level {
         let why = format!("it knows levels of the database up to {}, not {level}", post.schema);
         return Err(Error::invalid("version of the server that joins", why));

@@ -51,7 +51,7 @@ pub(super) async fn settle_address(
     towards: Option<&str>,
 ) -> Result<String> {
     let options =
-        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
+        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
     let chosen = options.cluster_address.clone().or_else(|| options.https_address.clone());
     let asked = match wanted {
         "" => None,

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     Caller, Dirs, Error, Result, World,
     blocking::blocking,
-    db::{MIGRATIONS, images, instances, members as rows, networks, pools, projects, server},
+    db::{images, instances, members as rows, networks, pools, projects, server},
 };
 
 /// For the database to arrive, once the cluster has begun to send it.
@@ -194,7 +194,7 @@ async fn ask_in(
         name: put.server_name.clone(),
         address: address.to_owned(),
         architecture: world.host.architecture.clone(),
-        schema: MIGRATIONS.last().map_or(0, |step| step.level),
+        schema: world.store.known_level(),
         member_config: put.member_config.clone(),
         server_config: config.into_iter().collect(),
     };
@@ -221,7 +221,8 @@ async fn open(world: &World, joined: &Joined, put: &ClusterPut, address: &str) -
     let me =
         store::Member { id: joined.id, name: put.server_name.clone(), address: address.to_owned() };
     let transport = world.cluster.links.clone();
-    let options = Options { me, join: Some(cluster), transport, ..Options::new(MIGRATIONS) };
+    let options =
+        Options { me, join: Some(cluster), transport, ..Options::new(world.store.schema()) };
     Ok(Store::open(&folder, options).await?)
 }
 

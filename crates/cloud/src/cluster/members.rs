@@ -32,16 +32,21 @@ pub async fn get(world: &World, name: &str) -> Result<ClusterMember> {
 async fn show(world: &World, row: Member) -> ClusterMember {
     let place = world.cluster.links.by_id(row.id);
     let answer = match row.id == world.store.status().me {
-        true => Ok(()),
-        false => answers(world, place.as_ref()).await.map(drop),
+        true => Ok(super::pulse(world)),
+        false => answers_at_all(world, place.as_ref()).await,
     };
-    let (status, message) = match (&answer, row.part) {
+    let (status, mut message) = match (&answer, row.part) {
+        (Ok(pulse), _) if !pulse.halted.is_empty() => ("Blocked", pulse.halted.clone()),
         (_, Part::Joining) => ("Joining", String::from("It was let in and has not begun")),
         (Err(error), _) => ("Offline", tasks::chain(error)),
-        (Ok(()), Part::Evacuated) => ("Evacuated", String::from("Unavailable due to maintenance")),
-        (Ok(()), Part::Witness) => ("Online", String::from("It votes, and has no instances")),
-        (Ok(()), Part::Ready) => ("Online", String::from("Fully operational")),
+        (Ok(_), Part::Evacuated) => ("Evacuated", String::from("Unavailable due to maintenance")),
+        (Ok(_), Part::Witness) => ("Online", String::from("It votes, and has no instances")),
+        (Ok(_), Part::Ready) => ("Online", String::from("Fully operational")),
     };
+    let other = |pulse| super::versions::difference(pulse, world.store.known_level());
+    if let Some(other) = answer.ok().as_ref().and_then(other).filter(|_| status != "Blocked") {
+        message = format!("{message}, {other}");
+    }
     let (database, role) = role(world, row.id);
     let witness = (row.part == Part::Witness).then_some(WITNESS);
     let groups = world.store.read(|db| crate::db::cluster_groups::of_member(db, row.id));
@@ -65,9 +70,9 @@ async fn show(world: &World, row: Member) -> ClusterMember {
 fn role(world: &World, id: MemberId) -> (bool, Option<&'static str>) {
     let status = world.store.status();
     let votes = status.members.iter().any(|(member, votes)| member.id == id && *votes);
-    let options = world
-        .store
-        .read(|db| Ok::<_, Error>(ServerOptions::parse(&crate::db::server::get(db)?)?.max_standby));
+    let options = world.store.read(|db| {
+        Ok::<_, Error>(ServerOptions::parse_known(&crate::db::server::get(db)?)?.max_standby)
+    });
     let most = options.map_or(usize::MAX, |most| usize::try_from(most.get()).unwrap_or(0));
     let mut others = status.members.iter().filter(|(_, votes)| !votes).map(|(one, _)| one.id);
     let standby = others.position(|one| one == id).is_some_and(|place| place < most);
@@ -119,8 +124,20 @@ pub(super) async fn ping(world: &World, place: Option<&Place>) -> Result<Pulse> 
     links.ask(place).await.inspect_err(|_| links.missed(place.id))
 }
 
-/// The same, but nobody waits for one that is known to be silent.
+/// The same of one that does its work; nobody waits for one that is known to be silent.
 pub(super) async fn answers(world: &World, place: Option<&Place>) -> Result<Pulse> {
+    let pulse = answers_at_all(world, place).await?;
+    match pulse.halted.is_empty() {
+        true => Ok(pulse),
+        false => {
+            let member = place.map(|place| place.name.clone()).unwrap_or_default();
+            Err(Error::Halted { member, said: pulse.halted })
+        }
+    }
+}
+
+/// The same, also of one that only votes, as it is of another version.
+pub(super) async fn answers_at_all(world: &World, place: Option<&Place>) -> Result<Pulse> {
     match place.filter(|place| world.cluster.links.is_silent(place.id)) {
         Some(place) => Err(Error::Silent { member: place.name.clone() }),
         None => ping(world, place).await,

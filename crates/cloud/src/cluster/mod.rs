@@ -5,6 +5,7 @@
 //! alone ── join(token) ──> let in (row, number) ──> has the database ──> begins anew as a member ──> gets a vote
 //! member ── recover, the majority is lost for good ──> the only member, with all that the database has ([`recover`])
 //! member ── remove ──> alone again, empty      one that was off then: when it is back and says so ([`standing`])
+//! member ── of another version than the database is for: it votes, and waits ([`versions`])
 //! member ── another address ──> the others are told ([`whereabouts`])
 //! ```
 //! Members know each other by their own certificates, clients know all of them by the cluster's
@@ -44,6 +45,7 @@ mod standing;
 mod state;
 mod takers;
 mod token;
+mod versions;
 mod votes;
 mod whereabouts;
 mod whose;
@@ -66,6 +68,7 @@ pub use self::{
     standing::{let_go, standing, watch_standing},
     state::{pulse, state},
     token::token,
+    versions::{Unfit, fits, watch_versions},
     votes::{MEMBERS, Votes},
     whereabouts::{moved, set_address, watch_whereabouts},
     whose::{Asked, place_for_instance, whose},
@@ -94,6 +97,7 @@ pub struct Cluster {
     pub(crate) moved: Notify,
     /// Whether this server is no member any more, and could not be told when it was removed.
     removed: watch::Sender<bool>,
+    unfit: Mutex<Option<Unfit>>,
 }
 
 impl Cluster {
@@ -101,7 +105,7 @@ impl Cluster {
         let removed = watch::Sender::new(false);
         let (joining, sessions) = (Mutex::default(), session::Sessions::default());
         let (again, moved) = (Notify::new(), Notify::new());
-        Cluster { links, joining, sessions, again, moved, removed }
+        Cluster { links, joining, sessions, again, moved, removed, unfit: Mutex::default() }
     }
 
     /// Resolves when the daemon is to begin anew, as a member or as none.
@@ -122,6 +126,14 @@ impl Cluster {
 
     fn set_removed(&self) {
         self.removed.send_replace(true);
+    }
+
+    fn unfit(&self) -> Option<Unfit> {
+        self.unfit.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_unfit(&self, unfit: Option<Unfit>) {
+        *self.unfit.lock().unwrap_or_else(PoisonError::into_inner) = unfit;
     }
 
     fn begin_anew(&self) {
@@ -202,7 +214,7 @@ pub fn addresses(world: &World) -> Result<Vec<String>> {
 
 /// Learns anew who the members are; when rows of members may have changed.
 pub fn refresh(world: &World) -> Result<()> {
-    let members = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
+    let members = world.store.peek(|db| Ok::<_, Error>(rows::places(db)?))?;
     let me = world.store.status().me;
     if let Some(own) = members.iter().find(|member| member.id == me) {
         world.set_me(&own.name);

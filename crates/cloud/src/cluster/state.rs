@@ -8,6 +8,7 @@ use super::clustered;
 use crate::{
     Error, Result, World,
     db::{instances::Made, pools},
+    server::VERSION,
 };
 
 /// How this member is. A pool that does not answer is left out.
@@ -34,10 +35,15 @@ pub async fn state(world: &World, name: &str) -> Result<ClusterMemberState> {
     Ok(ClusterMemberState { sysinfo, storage_pools })
 }
 
-/// How busy this member's machine is.
+/// How busy this member's machine is, and of what version it is.
 pub fn pulse(world: &World) -> Pulse {
     let read = |name: &str| fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
-    busy(&read("meminfo"), &read("loadavg"), world.host.cpus.len() as u64)
+    Pulse {
+        version: String::from(VERSION),
+        schema: world.store.known_level(),
+        halted: world.unfit().map(|unfit| unfit.to_string()).unwrap_or_default(),
+        ..busy(&read("meminfo"), &read("loadavg"), world.host.cpus.len() as u64)
+    }
 }
 
 /// What two files of `/proc` say. What cannot be read passes for a machine that has nothing to do.
@@ -48,7 +54,7 @@ fn busy(meminfo: &str, loadavg: &str, cpus: u64) -> Pulse {
         Some(whole.parse::<u64>().ok()? * 100 + part.parse::<u64>().ok()?)
     });
     let (memory, available) = (bytes(meminfo, "MemTotal"), bytes(meminfo, "MemAvailable"));
-    Pulse { cpus, load: load.unwrap_or(0), memory, available }
+    Pulse { cpus, load: load.unwrap_or(0), memory, available, ..Pulse::default() }
 }
 
 /// A line of `/proc/meminfo`.
@@ -95,7 +101,7 @@ mod tests {
         let memory_text = "MemTotal: 2000 kB\nMemFree: 5 kB\nMemAvailable:  900 kB\n";
         let (memory, available) = (2000 * 1024, 900 * 1024);
         let pulse = busy(memory_text, "12.05 1.25 2.00 3/456 789\n", 4);
-        assert_eq!(pulse, Pulse { cpus: 4, load: 1205, memory, available });
+        assert_eq!(pulse, Pulse { cpus: 4, load: 1205, memory, available, ..Pulse::default() });
         assert_eq!(sysinfo("", "", ""), ClusterMemberSysInfo::default());
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Taker {
 impl Taker {
     /// The least goes first: who has memory, who has time, who has the fewest.
     pub(super) fn rank(&self) -> (bool, bool, usize) {
-        let Pulse { cpus, load, memory, available } = self.pulse;
+        let Pulse { cpus, load, memory, available, .. } = self.pulse;
         (available < memory / SCARCE, load > cpus * BUSY, self.instances)
     }
 }
@@ -54,7 +54,7 @@ pub(super) async fn takers(
         let mut members = Vec::new();
         for row in rows::all(db)? {
             let groups = crate::db::cluster_groups::of_member(db, row.id)?;
-            let takes = match (MemberOptions::parse(&row.config)?.scheduler, group) {
+            let takes = match (MemberOptions::parse_known(&row.config)?.scheduler, group) {
                 (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
                 (_, Some(_)) => groups.iter().any(|name| wanted.contains(&name.as_str())),
                 (Scheduler::All, None) => true,
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn who_is_overloaded_is_taken_last() {
         let taker = |id, instances, load, available| {
-            let pulse = Pulse { cpus: 4, load, memory: 1000, available };
+            let pulse = Pulse { cpus: 4, load, memory: 1000, available, ..Pulse::default() };
             Taker { id, instances, pulse }
         };
         let mut takers = [

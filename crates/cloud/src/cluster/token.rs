@@ -26,7 +26,7 @@ const AT_ONCE: TimeDelta = TimeDelta::minutes(5);
 /// Makes a token for the server that is to have this name.
 pub fn token(world: &World, caller: &Caller, post: &ClusterMembersPost) -> Result<Operation> {
     let options =
-        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
+        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
     let until = options.join_token_expiry.and_then(|span| span.after(Utc::now()));
     make(world, caller, &post.server_name, until, None)
 }
@@ -39,7 +39,7 @@ pub(super) fn heir(
     like: &ClusterMemberPut,
 ) -> Result<Operation> {
     let options =
-        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
+        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
     let until = options.join_token_expiry.and_then(|span| span.after(Utc::now()));
     make(world, caller, name, until, Some((LIKE, serde_json::json!(like))))
 }

@@ -14,7 +14,6 @@ use tasks::{Reconciler, Report};
 use crate::{
     Error, Result, World,
     db::{
-        MIGRATIONS,
         members::{self as rows, Part},
         server,
     },
@@ -57,23 +56,18 @@ impl Reconciler<World> for Votes {
 }
 
 async fn settle(world: &World) -> Result<usize> {
-    let (members, options) = world
-        .store
-        .read(|db| Ok::<_, Error>((rows::all(db)?, ServerOptions::parse(&server::get(db)?)?)))?;
+    let (members, options) = world.store.read(|db| {
+        Ok::<_, Error>((rows::all(db)?, ServerOptions::parse_known(&server::get(db)?)?))
+    })?;
     let status = world.store.status();
-    let known = MIGRATIONS.last().map_or(0, |step| step.level);
-    if status.schema_level < known {
-        // Refused while a member is older, or off: then it is tried again.
-        let _ = world.store.raise_schema(known).await;
-    }
     let voters = status.members.iter().filter(|(_, votes)| *votes).map(|(one, _)| one.id);
     let voters: BTreeSet<MemberId> = voters.collect();
     let patience = Duration::from_secs(options.offline_threshold.get().unsigned_abs());
     let mut able = BTreeMap::new();
     for member in members.iter().filter(|member| member.part != Part::Joining) {
         let place = world.cluster.links.by_id(member.id);
-        let there =
-            member.id == status.me || super::members::answers(world, place.as_ref()).await.is_ok();
+        let there = member.id == status.me
+            || super::members::answers_at_all(world, place.as_ref()).await.is_ok();
         // One that has a vote keeps it for a while, as it may only be starting anew.
         let silent = world.cluster.links.silent_for(member.id);
         let lately = voters.contains(&member.id) && silent.is_some_and(|time| time < patience);

@@ -95,7 +95,7 @@ async fn tell(world: &World, there: &Place, address: &str) -> Result<()> {
 
 /// This member's row, and its options.
 fn read(world: &World) -> Result<(Member, ServerOptions)> {
-    world.store.read(|db| Ok((super::own(db)?, ServerOptions::parse(&server::get(db)?)?)))
+    world.store.read(|db| Ok((super::own(db)?, ServerOptions::parse_known(&server::get(db)?)?)))
 }
 
 /// Where this member is reached now: where its row says, while that is right.

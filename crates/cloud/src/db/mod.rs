@@ -5,7 +5,7 @@
 
 use options::device::Devices;
 use serde::{Serialize, de::DeserializeOwned};
-use store::Migration;
+use store::{Kind, Migration};
 
 pub mod backups;
 pub mod buckets;
@@ -26,50 +26,58 @@ pub mod volume_snapshots;
 pub mod volumes;
 pub mod warnings;
 
-/// Every step of the schema, oldest first; a step is never edited once released.
+/// Every step of the schema, oldest first; a step is never edited once released. What adds works for the version before,
+/// too; what breaks stops it, and is better done in two versions (`docs/decisions/upgrade.md`). The first ten are from
+/// before there were clusters, so that nothing of an older version ever worked beside them.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { level: 1, name: "start", sql: include_str!("../../schema/0001_start.sql") },
-    Migration {
-        level: 2,
-        name: "instance snapshots",
-        sql: include_str!("../../schema/0002_instance_snapshots.sql"),
-    },
-    Migration { level: 3, name: "buckets", sql: include_str!("../../schema/0003_buckets.sql") },
-    Migration { level: 4, name: "volumes", sql: include_str!("../../schema/0004_volumes.sql") },
-    Migration {
-        level: 5,
-        name: "instance backups",
-        sql: include_str!("../../schema/0005_instance_backups.sql"),
-    },
-    Migration {
-        level: 6,
-        name: "backups of volumes and buckets",
-        sql: include_str!("../../schema/0006_more_backups.sql"),
-    },
-    Migration {
-        level: 7,
-        name: "scheduled snapshots",
-        sql: include_str!("../../schema/0007_scheduled_snapshots.sql"),
-    },
-    Migration {
-        level: 8,
-        name: "certificates",
-        sql: include_str!("../../schema/0008_certificates.sql"),
-    },
-    Migration { level: 9, name: "warnings", sql: include_str!("../../schema/0009_warnings.sql") },
-    Migration { level: 10, name: "cluster", sql: include_str!("../../schema/0010_cluster.sql") },
-    Migration { level: 11, name: "moves", sql: include_str!("../../schema/0011_moves.sql") },
-    Migration {
-        level: 12,
-        name: "certificate of the cluster",
-        sql: include_str!("../../schema/0012_cluster_certificate.sql"),
-    },
-    Migration {
-        level: 13,
-        name: "networks of members",
-        sql: include_str!("../../schema/0013_networks_members.sql"),
-    },
+    step(1, "start", Kind::Breaks, include_str!("../../schema/0001_start.sql")),
+    step(
+        2,
+        "instance snapshots",
+        Kind::Breaks,
+        include_str!("../../schema/0002_instance_snapshots.sql"),
+    ),
+    step(3, "buckets", Kind::Breaks, include_str!("../../schema/0003_buckets.sql")),
+    step(4, "volumes", Kind::Breaks, include_str!("../../schema/0004_volumes.sql")),
+    step(
+        5,
+        "instance backups",
+        Kind::Breaks,
+        include_str!("../../schema/0005_instance_backups.sql"),
+    ),
+    step(
+        6,
+        "backups of volumes and buckets",
+        Kind::Breaks,
+        include_str!("../../schema/0006_more_backups.sql"),
+    ),
+    step(
+        7,
+        "scheduled snapshots",
+        Kind::Breaks,
+        include_str!("../../schema/0007_scheduled_snapshots.sql"),
+    ),
+    step(8, "certificates", Kind::Breaks, include_str!("../../schema/0008_certificates.sql")),
+    step(9, "warnings", Kind::Breaks, include_str!("../../schema/0009_warnings.sql")),
+    step(10, "cluster", Kind::Breaks, include_str!("../../schema/0010_cluster.sql")),
+    step(11, "moves", Kind::Adds, include_str!("../../schema/0011_moves.sql")),
+    step(
+        12,
+        "certificate of the cluster",
+        Kind::Adds,
+        include_str!("../../schema/0012_cluster_certificate.sql"),
+    ),
+    step(
+        13,
+        "networks of members",
+        Kind::Breaks,
+        include_str!("../../schema/0013_networks_members.sql"),
+    ),
 ];
+
+const fn step(level: u32, name: &'static str, kind: Kind, sql: &'static str) -> Migration {
+    Migration { level, name, kind, sql }
+}
 
 #[cfg(test)]
 mod tests;

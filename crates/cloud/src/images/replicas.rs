@@ -62,7 +62,7 @@ impl Reconciler<World> for Replicas {
 /// The images that are to be here and are not.
 fn missing(world: &World) -> Result<Vec<Image>> {
     let mut found = world.store.read(|db| {
-        let options = ServerOptions::parse(&server::get(db)?)?;
+        let options = ServerOptions::parse_known(&server::get(db)?)?;
         let count = usize::try_from(options.images_minimal_replica.get()).unwrap_or(usize::MAX);
         let able = |part| matches!(part, Part::Ready | Part::Evacuated);
         let all = members::all(db)?.into_iter().filter(|member| able(member.part));

@@ -59,7 +59,7 @@ fn idle(world: &World) -> Operation {
 async fn take(world: Arc<World>, mut link: Link, moving: Moving, to: store::MemberId) {
     let done: crate::Result<()> = async {
         let operation = idle(&world);
-        link.tell(&Said::Hello { version: VERSION, driver: None }).await?;
+        link.tell(&Said::Hello { version: VERSION, oldest: 0, driver: None }).await?;
         let folder = tempfile::tempdir().unwrap();
         loop {
             let size = match link.hear().await? {

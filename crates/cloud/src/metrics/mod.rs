@@ -38,7 +38,9 @@ pub const PORT: u16 = 9100;
 
 /// Whether whoever asks must be known.
 pub fn are_private(world: &World) -> Result<bool> {
-    world.store.read(|db| Ok(ServerOptions::parse(&server_rows::get(db)?)?.metrics_authentication))
+    world
+        .store
+        .read(|db| Ok(ServerOptions::parse_known(&server_rows::get(db)?)?.metrics_authentication))
 }
 
 /// The text. Of one project, if it is named; of those that the caller is held to, if it is: then nothing of the

@@ -34,8 +34,17 @@ pub(crate) use self::{
     voyages::{Voyage, Voyages},
 };
 
-/// The version of what is said. Another one is refused by both ends.
+/// The newest version of what is said. Fields that are added are no other version: who does not know them skips them.
 pub(crate) const VERSION: u32 = 2;
+/// The oldest that is still spoken: that of the release before.
+pub(crate) const OLDEST: u32 = 2;
+
+/// The version that two servers speak, of which the other one speaks these; an old one tells only its newest.
+pub(crate) fn agreed(version: u32, oldest: u32) -> Option<u32> {
+    let oldest = if oldest == 0 { version } else { oldest };
+    let newest = version.min(VERSION);
+    (newest >= oldest.max(OLDEST)).then_some(newest)
+}
 
 /// How long the other end has to connect, and to come up with something on a connection that stands.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,10 +59,12 @@ pub(crate) enum Said {
     /// The target: what it is.
     Hello {
         version: u32,
+        #[serde(default)]
+        oldest: u32,
         /// The driver of the pool that is to take it, where that is known: its streams can be sent.
         driver: Option<String>,
     },
-    /// The source: what it is that comes.
+    /// The source: what it is that comes, and the version that is spoken from now on.
     Ready {
         version: u32,
         size: u64,
@@ -76,4 +87,18 @@ pub(crate) enum Said {
     Done,
     /// Whoever gives up.
     Failed { why: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_that_both_speak_is_spoken() {
+        assert_eq!(agreed(VERSION, 0), Some(VERSION));
+        assert_eq!(agreed(VERSION + 1, VERSION), Some(VERSION));
+        assert_eq!(agreed(VERSION + 2, VERSION + 1), None);
+        assert_eq!(agreed(VERSION + 1, 0), None);
+        assert_eq!(agreed(OLDEST - 1, 0), None);
+    }
 }

@@ -79,7 +79,7 @@ fn patience(world: &World) -> Duration {
     const MINUTE: u64 = 60;
     let read = || -> Result<Duration> {
         let config = world.store.read(server::get)?;
-        let minutes = ServerOptions::parse(&config)?.shutdown_timeout;
+        let minutes = ServerOptions::parse_known(&config)?.shutdown_timeout;
         Ok(Duration::from_secs(u64::from(minutes) * MINUTE))
     };
     read().unwrap_or_else(|error| {

@@ -65,8 +65,11 @@ pub async fn open(world: Arc<World>) {
 /// One door that cannot be opened does not keep the others closed.
 async fn begin(world: &World) -> Result<()> {
     let _turn = super::turn(world).await;
-    let options =
-        world.store.read(|db| Ok::<_, Error>(ServerOptions::parse(&server::get(db)?)?))?;
+    let mut options =
+        world.store.peek(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
+    if world.unfit().is_some() {
+        (options.metrics_address, options.storage_buckets_address) = (None, None);
+    }
     let Some(doors) = world.doors() else { return Ok(()) };
     let mut done = Ok(());
     for (door, address) in doors.each(&options) {

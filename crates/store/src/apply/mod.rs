@@ -53,6 +53,7 @@ impl Core {
     /// Tells the watchers the revision of this state.
     pub(crate) fn announce(&self, state: &State) {
         self.level.store(state.meta.level, Ordering::Release);
+        self.needs.store(state.needs(), Ordering::Release);
         let versions = Arc::clone(&state.meta.versions);
         let now = Changed { revision: state.meta.revision, versions };
         self.changed.send_if_modified(|changed| {

@@ -17,7 +17,7 @@ fn core() -> (TempDir, Arc<Core>) {
     let identity = Identity { cluster: Uuid::new_v4(), me: options.me.clone() };
     let core = Core::open(Folder::lock(dir.path()).unwrap(), options, identity).unwrap();
     let sql = "CREATE TABLE a(v); CREATE TABLE b(v); CREATE TABLE c(v);".to_owned();
-    let step = Step { level: 1, name: "tables".into(), sql };
+    let step = Step { level: 1, name: "tables".into(), sql, breaks: None };
     core.apply(vec![entry(1, Request::Migrate(vec![step]))]).unwrap();
     (dir, Arc::new(core))
 }
@@ -92,7 +92,7 @@ fn writes_of_a_batch_see_the_ones_before() {
 #[test]
 fn a_write_made_before_the_schema_changed_does_nothing() {
     let (_dir, core) = core();
-    let step = Step { level: 2, name: "d".into(), sql: "CREATE TABLE d(v)".into() };
+    let step = Step { level: 2, name: "d".into(), sql: "CREATE TABLE d(v)".into(), breaks: None };
     core.apply(vec![entry(2, Request::Migrate(vec![step]))]).unwrap();
     core.apply(vec![entry(3, batch(1, 1, vec![write(&[], "a")]))]).unwrap();
     assert_eq!(rows(&core), (0, 0, 0));
@@ -101,7 +101,8 @@ fn a_write_made_before_the_schema_changed_does_nothing() {
 #[test]
 fn a_step_that_is_there_already_is_skipped_and_a_gap_is_refused() {
     let (_dir, core) = core();
-    let step = |level, sql: &str| Step { level, name: "step".into(), sql: sql.into() };
+    let step =
+        |level, sql: &str| Step { level, name: "step".into(), sql: sql.into(), breaks: None };
     let twice = vec![step(1, "CREATE TABLE a(v)"), step(2, "CREATE TABLE d(v)")];
     let replies = core.apply(vec![entry(2, Request::Migrate(twice))]).unwrap();
     assert_eq!(replies[0].failed, None);

@@ -16,6 +16,7 @@ use store::{Migration, Options, Store};
 pub(crate) const SCHEMA: &[Migration] = &[Migration {
     level: 1,
     name: "first",
+    kind: store::Kind::Breaks,
     sql: "CREATE TABLE projects(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cores INTEGER NOT NULL DEFAULT 0) STRICT;
           CREATE TABLE instances(id INTEGER PRIMARY KEY, project INTEGER NOT NULL REFERENCES projects(id) ON DELETE CASCADE,
               name TEXT NOT NULL, cores INTEGER NOT NULL CHECK(cores > 0), UNIQUE(project, name)) STRICT;

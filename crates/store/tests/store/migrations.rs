@@ -6,6 +6,7 @@ const V1: Migration = SCHEMA[0];
 const V2: Migration = Migration {
     level: 2,
     name: "rebuild projects",
+    kind: store::Kind::Breaks,
     sql: "CREATE TABLE new(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cores INTEGER NOT NULL, zone TEXT) STRICT;
           INSERT INTO new SELECT id, name, cores, 'home' FROM projects;
           DROP TABLE projects;
@@ -49,6 +50,7 @@ async fn a_strict_table_can_be_given_a_column() {
         Migration {
             level: 2,
             name: "zones",
+            kind: store::Kind::Breaks,
             sql: "ALTER TABLE projects ADD COLUMN zone TEXT NOT NULL DEFAULT 'home'",
         },
     ];
@@ -87,6 +89,7 @@ async fn a_step_that_fails_leaves_the_level_before() {
         Migration {
             level: 2,
             name: "broken",
+            kind: store::Kind::Breaks,
             sql: "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT; INSERT INTO nothing VALUES (1);",
         },
     ];
@@ -114,7 +117,7 @@ async fn steps_that_would_differ_between_members_or_break_keys_are_refused() {
         "COMMIT",
     ] {
         let dir = temp();
-        let second = Migration { level: 2, name: "second", sql };
+        let second = Migration { level: 2, name: "second", kind: store::Kind::Breaks, sql };
         let schema: &'static [Migration] = Vec::leak(vec![V1, second]);
         let result = open_with(dir.path(), schema).await;
         assert!(matches!(result, Err(Error::Migration { level: 2, .. })), "{sql}: {result:?}");

@@ -38,7 +38,7 @@ use crate::{
         streams::Stream,
         suspend,
     },
-    migration::{Link, Said, VERSION, Voyage},
+    migration::{Link, Said, Voyage},
     names,
 };
 
@@ -243,10 +243,7 @@ async fn announced(
     let qmp = guest.qmp().ok_or_else(|| machine::silent(guest))?;
     let argv = vm::same_again(qmp, &guest.spec().process.argv).await?;
     let frame = Frame { argv, layout: vm::layout(qmp).await? };
-    let driver = match link.hear().await? {
-        Said::Hello { version: VERSION, driver } => driver,
-        other => return Err(send::strange(&other)),
-    };
+    let (version, driver) = send::greeted(link).await?;
     let file = super::between(world)?;
     let job = send::job(world, &of, &file, (input.without_snapshots, driver), operation)?;
     // Streams make its disk of its snapshots; else it is blank until the mirror has filled it.
@@ -255,7 +252,7 @@ async fn announced(
     let job = crate::backups::Job { optimized, blank: true, ..job };
     link.busy(of.write(world, job)).await?;
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
-    link.tell(&Said::Ready { version: VERSION, size, machine: Some(frame) }).await?;
+    link.tell(&Said::Ready { version, size, machine: Some(frame) }).await?;
     link.send_file(&file, size, operation.control()).await?;
     if input.moving.is_some() {
         super::leave::send_kept(world, &of, operation, link).await?;

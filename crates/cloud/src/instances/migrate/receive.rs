@@ -14,7 +14,7 @@ use crate::{
     Caller, Error, Result, World, backups,
     db::{self, instances as rows},
     instances::{Kind, backups::Import, machine::memory::Frame},
-    migration::{Link, Said, VERSION, Voyage, Way, What},
+    migration::{Link, OLDEST, Said, VERSION, Voyage, Way, What},
     url,
 };
 
@@ -191,9 +191,9 @@ pub(super) async fn fetched(
     driver: Option<String>,
     file: &Path,
 ) -> Result<Option<Frame>> {
-    link.tell(&Said::Hello { version: VERSION, driver }).await?;
+    link.tell(&Said::Hello { version: VERSION, oldest: OLDEST, driver }).await?;
     match link.hear().await? {
-        Said::Ready { version: VERSION, size, machine } => {
+        Said::Ready { version: OLDEST..=VERSION, size, machine } => {
             link.receive_file(file, size, operation.control()).await?;
             Ok(machine)
         }

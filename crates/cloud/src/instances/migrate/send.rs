@@ -12,7 +12,7 @@ use crate::{
     backups::{Job, Source},
     compression::{Purpose, Wanted},
     instances::{backups::Of, guests::Phase},
-    migration::{Link, Said, VERSION, Voyage, Way, What},
+    migration::{self, Link, Said, Voyage, Way, What},
     url,
 };
 
@@ -117,22 +117,30 @@ pub(super) async fn sent(
 ) -> Result<()> {
     // Between the request and the claim somebody may have started it.
     stopped(world, of)?;
-    let driver = match link.hear().await? {
-        Said::Hello { version: VERSION, driver } => driver,
-        other => return Err(strange(&other)),
-    };
+    let (version, driver) = greeted(link).await?;
     let file = super::between(world)?;
     let without_snapshots = along == Along::Nothing;
     let job = job(world, of, &file, (without_snapshots, driver), operation)?;
     link.busy(of.write(world, job)).await?;
     let size = file.metadata().map_err(Error::file("look at", &file))?.len();
-    link.tell(&Said::Ready { version: VERSION, size, machine: None }).await?;
+    link.tell(&Said::Ready { version, size, machine: None }).await?;
     link.send_file(&file, size, operation.control()).await?;
     if along == Along::All {
         super::leave::send_kept(world, of, operation, link).await?;
     }
     match link.hear().await? {
         Said::Done => Ok(()),
+        other => Err(strange(&other)),
+    }
+}
+
+/// The version that is spoken, and the driver of the other end.
+pub(super) async fn greeted(link: &mut Link) -> Result<(u32, Option<String>)> {
+    match link.hear().await? {
+        Said::Hello { version, oldest, driver } => match migration::agreed(version, oldest) {
+            Some(version) => Ok((version, driver)),
+            None => Err(strange(&Said::Hello { version, oldest, driver })),
+        },
         other => Err(strange(&other)),
     }
 }

@@ -57,7 +57,7 @@ pub fn get(world: &World, pool: &str, project: &str, name: &str) -> Result<Stora
 
 /// The address that a bucket's name is put behind; `None` while nothing is served.
 fn base(db: &Read<'_>) -> Result<Option<String>> {
-    let options = ServerOptions::parse(&server::get(db)?)?;
+    let options = ServerOptions::parse_known(&server::get(db)?)?;
     let Some(address) = options.storage_buckets_address else { return Ok(None) };
     let reached = crate::server::reached(&address, PORT);
     Ok(reached.first().map(|place| format!("https://{place}")))

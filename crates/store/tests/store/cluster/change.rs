@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use store::{Error, Migration, Options, Role, Store};
+use store::{Error, Kind, MemberId, Migration, Options, Role, Store, params};
 
 use super::{Cluster, eventually, member, note};
 use crate::conflicts::{Refused, launch};
@@ -113,33 +113,84 @@ async fn impossible_changes_say_why() {
     note(&cluster.store(1), "still there").await.unwrap();
 }
 
+const MORE: &str = "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT";
+const ADDS: &[Migration] =
+    &[SCHEMA[0], Migration { level: 2, name: "more", kind: Kind::Adds, sql: MORE }];
+const BREAKS: &[Migration] = &[
+    ADDS[0],
+    ADDS[1],
+    Migration {
+        level: 3,
+        name: "other words",
+        kind: Kind::Breaks,
+        sql: "ALTER TABLE notes RENAME COLUMN body TO text",
+    },
+    Migration {
+        level: 4,
+        name: "still more",
+        kind: Kind::Adds,
+        sql: "CREATE TABLE even_more(id INTEGER PRIMARY KEY) STRICT",
+    },
+];
+
+/// Begins a member anew that knows other steps.
+async fn anew(cluster: &Cluster, id: MemberId, schema: &'static [Migration]) -> Store {
+    cluster.stop(id).await;
+    let options = Options { schema, ..cluster.options(id) };
+    let store = Store::open(&cluster.folder(id), options).await.unwrap();
+    cluster.wires.stores.lock().unwrap().insert(id, store.clone());
+    store
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_schema_rises_when_all_members_know_it() {
-    const NEWER: &[Migration] = &[
-        SCHEMA[0],
-        Migration {
-            level: 2,
-            name: "second",
-            sql: "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT",
-        },
-    ];
+async fn a_step_that_adds_leaves_members_at_work_that_do_not_know_it() {
+    let cluster = Cluster::of(3).await;
+    cluster.stop(3).await;
+    let newer = anew(&cluster, 1, ADDS).await;
+    newer.raise_schema(2).await.unwrap();
+    newer.read_latest(|r| r.exists("SELECT 1 FROM more", &[])).await.unwrap();
+    for round in ["goes on", "begins anew"] {
+        let older = cluster.store(2);
+        note(&older, round).await.unwrap();
+        assert_eq!((older.status().schema_level, older.known_level()), (2, 1));
+        anew(&cluster, 2, SCHEMA).await;
+    }
+    // One that was off makes it as well, and hands it on with the state.
+    let late = cluster.start(3).await;
+    cluster.same_everywhere().await;
+    note(&late, "late").await.unwrap();
+    assert_eq!(count(&newer, "notes"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_breaks_stops_members_that_do_not_know_it_but_for_their_votes() {
     let cluster = Cluster::of(2).await;
-    let newer = async |id| {
-        cluster.stop(id).await;
-        let options = Options { schema: NEWER, ..cluster.options(id) };
-        let store = Store::open(&cluster.folder(id), options).await.unwrap();
-        cluster.wires.stores.lock().unwrap().insert(id, store.clone());
-        store
+    note(&cluster.store(1), "before").await.unwrap();
+    let newer = anew(&cluster, 1, BREAKS).await;
+    newer.raise_schema(4).await.unwrap();
+    let write = |text: &'static str| {
+        newer.write(move |w| w.execute("INSERT INTO notes(text) VALUES (?1)", params![text]))
     };
-    let first = newer(1).await;
+    write("one voted for it that does not know it").await.unwrap();
+    let told = |error: &Error| matches!(error, Error::NewerSchema { found: 3, known: 1 });
+    for _ in ["goes on", "begins anew"] {
+        let older = cluster.store(2);
+        eventually("the step there", || older.check_known().err().filter(&told)).await;
+        let read = older.read(|r| r.exists("SELECT 1 FROM notes", &[])).unwrap_err();
+        let written = note(&older, "by one that does not know it").await.unwrap_err();
+        assert!(told(&read) && told(&written), "{read:?} {written:?}");
+        let sql = "SELECT count(*) FROM notes";
+        let peeked = older.peek(|r| r.query_one(sql, &[], |row| row.get::<u64>(0)));
+        assert_eq!(peeked.unwrap(), Some(2));
+        anew(&cluster, 2, SCHEMA).await;
+    }
+    write("another").await.unwrap();
+    let upgraded = anew(&cluster, 2, BREAKS).await;
     cluster.leader().await;
-    let early = first.raise_schema(2).await;
-    assert!(matches!(early, Err(Error::Members { .. })), "{early:?}");
-    let second = newer(2).await;
-    cluster.leader().await;
-    second.raise_schema(2).await.unwrap();
-    first.read_latest(|r| r.exists("SELECT 1 FROM more", &[])).await.unwrap();
-    assert_eq!(first.status().schema_level, 2);
+    let sql = "INSERT INTO notes(text) VALUES ('by one that knows it by now')";
+    upgraded.write(|w| w.execute(sql, &[])).await.unwrap();
+    cluster.same_everywhere().await;
+    assert_eq!(count(&upgraded, "notes"), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
