@@ -31,6 +31,7 @@ cargo xtask <chore>
   test [filter..] install what the tests need, run them, count what was skipped
                   --faults [seed [runs]]: a cluster whose members break under load, by seeds (1, 10 runs)
                   --upgrade REVISION: a cluster of that revision is upgraded to this one under load
+                  --scale [members [instances]]: a cluster with many of them is measured (50, 10000)
                   --rig vm [file..]: files of the lab in a virtual machine with Debian's kernel and control groups v2
   tidy            only the checks that read the source
 ";

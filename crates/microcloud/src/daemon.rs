@@ -191,13 +191,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     world.open();
     systemd::tell("READY=1");
     tracing::info!(version = server::VERSION, folder = %world.dirs.root().display(), "ready");
-    let starting = tokio::spawn({
-        let world = world.clone();
-        async move {
-            cluster::arrive(&world).await;
-            due.run(&world).await;
-        }
-    });
+    let starting = tokio::spawn(start(world.clone(), due));
     let ending = serve(&world, listener, &starting.abort_handle()).await?;
     waking.abort();
     // The other holder of the reconcilers, which go now.
@@ -209,6 +203,16 @@ async fn run(arguments: Arguments) -> Result<()> {
     whereabouts.abort();
     versions.abort();
     end(&world, ending).await
+}
+
+/// What is done once clients are answered.
+async fn start(world: Arc<World>, due: reconcile::Autostart) {
+    cluster::arrive(&world).await;
+    #[cfg(feature = "testing")]
+    if let Err(error) = crate::fill::fill(&world.store).await {
+        tracing::error!("{error:#}");
+    }
+    due.run(&world).await;
 }
 
 /// Answers why it does nothing else: the server was removed from its cluster while it was off, or is of another

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 mod daemon;
 mod ending;
+#[cfg(feature = "testing")]
+mod fill;
 mod schema;
 mod systemd;
 

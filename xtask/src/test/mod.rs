@@ -9,6 +9,7 @@ mod faults;
 mod junit;
 mod plug;
 mod rig;
+mod scale;
 mod upgrade;
 
 use std::fs;
@@ -32,6 +33,9 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     }
     if let Some(words) = filters.strip_prefix(&[String::from("--upgrade")]) {
         return Ok(build()? && upgrade::run(words)?);
+    }
+    if let Some(words) = filters.strip_prefix(&[String::from("--scale")]) {
+        return Ok(build()? && scale::run(words)?);
     }
     let mut count = Count::default();
     let built = !needs_programs(filters) || build()?;

@@ -102,15 +102,25 @@ fn read(row: &Row<'_>) -> store::Result<Instance> {
 
 /// Every instance of every project, whatever its state, by project and name.
 pub fn all(db: &Read<'_>) -> store::Result<Vec<Instance>> {
-    let mut found =
-        db.query(&format!("{COLUMNS} ORDER BY projects.name, instances.name"), params![], read)?;
-    let pairs = db.query(
-        "SELECT instances_profiles.instance_id, profiles.name FROM instances_profiles
+    those(db, "true", params![])
+}
+
+/// The same on a member.
+pub fn on(db: &Read<'_>, member: &str) -> store::Result<Vec<Instance>> {
+    let on = "instances.member_id = (SELECT id FROM members WHERE name = ?1)";
+    those(db, on, params![member])
+}
+
+fn those(db: &Read<'_>, wanted: &str, values: &[store::Value]) -> store::Result<Vec<Instance>> {
+    let rows = format!("{COLUMNS} WHERE {wanted} ORDER BY projects.name, instances.name");
+    let mut found = db.query(&rows, values, read)?;
+    let pairs = format!(
+        "SELECT instances.id, profiles.name FROM instances
+         JOIN instances_profiles ON instances_profiles.instance_id = instances.id
          JOIN profiles ON profiles.id = instances_profiles.profile_id
-         ORDER BY instances_profiles.instance_id, instances_profiles.position",
-        params![],
-        |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?)),
-    )?;
+         WHERE {wanted} ORDER BY instances.id, instances_profiles.position"
+    );
+    let pairs = db.query(&pairs, values, |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?)))?;
     let mut profiles: HashMap<i64, Vec<String>> = HashMap::new();
     for (instance, profile) in pairs {
         profiles.entry(instance).or_default().push(profile);
@@ -119,6 +129,15 @@ pub fn all(db: &Read<'_>) -> store::Result<Vec<Instance>> {
         instance.profiles = profiles.remove(&instance.id).unwrap_or_default();
     }
     Ok(found)
+}
+
+/// How many each member has.
+pub fn counts(db: &Read<'_>) -> store::Result<HashMap<store::MemberId, usize>> {
+    let sql = "SELECT member_id, count(*) FROM instances GROUP BY member_id";
+    let pairs = db.query(sql, params![], |row| {
+        Ok((row.get(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(0)))
+    })?;
+    Ok(pairs.into_iter().collect())
 }
 
 /// The instance of that name, whatever its state.

@@ -33,7 +33,7 @@ pub enum Depth {
 /// Every instance of a project, or of all, that is on this member.
 pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
     let me = world.me();
-    let mut found = rows_of(world, project, depth, |member| *member == me)?;
+    let mut found = rows_of(world, project, depth, &me)?;
     if depth == Depth::Full {
         let states = found.iter().map(|full| with_state(world, full.clone()));
         found = futures_util::future::try_join_all(states).await?;
@@ -47,7 +47,7 @@ pub fn unreachable(
     project: Option<&str>,
     member: &str,
 ) -> Result<Vec<InstanceFull>> {
-    let mut found = rows_of(world, project, Depth::Plain, |name| name == member)?;
+    let mut found = rows_of(world, project, Depth::Plain, member)?;
     for full in &mut found {
         full.instance.status_code = StatusCode::ERROR;
         full.instance.status = StatusCode::ERROR.name().to_owned();
@@ -59,7 +59,7 @@ fn rows_of(
     world: &World,
     project: Option<&str>,
     depth: Depth,
-    wanted: impl Fn(&String) -> bool,
+    member: &str,
 ) -> Result<Vec<InstanceFull>> {
     let clustered = world.is_clustered();
     world.store.read(|db| {
@@ -68,7 +68,7 @@ fn rows_of(
         }
         let profiles = Profiles::read(db)?;
         let mut found = Vec::new();
-        for row in rows::all(db)?.into_iter().filter(|row| wanted(&row.member)) {
+        for row in rows::on(db, member)? {
             if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
                 let expanded = profiles.lay(&row);
                 let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
