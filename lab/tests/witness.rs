@@ -43,6 +43,13 @@ fn two_members_and_a_witness_survive_a_death() {
         third.lxc(["init", "busybox", name]).ok();
         assert_ne!(first.get(&format!("/1.0/instances/{name}"))["location"], "m3");
     }
+    // Two of one kind are apart, wherever there are more instances; by themselves or by a profile.
+    first.lxc(["init", "busybox", "d", "-c", "cluster.spread=dns", "--target", "m2"]).ok();
+    first.lxc(["init", "busybox", "e", "--target", "m1"]).ok();
+    first.lxc(["profile", "create", "dns"]).ok();
+    first.lxc(["profile", "set", "dns", "cluster.spread=dns"]).ok();
+    first.lxc(["init", "busybox", "f", "--profile", "default", "--profile", "dns"]).ok();
+    assert_eq!(first.get("/1.0/instances/f")["location"], "m1");
     third.lxc(["init", "busybox", "x", "--target", "m3"]).fails_with("\"m3\" is a witness");
     within(Duration::from_secs(20), "the image is on two members", || {
         (images(first) > 0 && images(second) > 0).then_some(())
@@ -60,12 +67,13 @@ fn two_members_and_a_witness_survive_a_death() {
     cluster.members[1].launch();
     let [first, _, third] = &cluster.members[..] else { panic!("three members") };
     within(Duration::from_secs(20), "all is deleted", || {
-        for name in ["a", "b", "c"] {
+        for name in ["a", "b", "c", "d", "e", "f"] {
             drop(first.lxc(["delete", name]));
         }
         (first.lxc(["list", "--format", "csv"]).text().trim().is_empty()).then_some(())
     });
     first.lxc(["image", "delete", "busybox"]).ok();
+    first.lxc(["profile", "delete", "dns"]).ok();
 
     // It becomes a member like the others.
     first.cli(["cluster", "role", "remove", "m3", "witness"]).ok();

@@ -152,7 +152,7 @@ async fn place_new(
     let target = cluster::allowed_target(world, &caller, project, wanted)?;
     let target = target.as_deref();
     if upload::is_file(&request) {
-        let place = cluster::place_for_instance(world, target, None, "").await?;
+        let place = cluster::place_for_instance(world, target, None, "", None).await?;
         cluster::check_place(world, project, place.as_ref())?;
         return Ok((place, request));
     }
@@ -162,7 +162,9 @@ async fn place_new(
     let from = Some(post.source.project.as_str()).filter(|name| !name.is_empty());
     let copied = (post.source.r#type == "copy")
         .then(|| (from.unwrap_or(project), post.source.source.as_str()));
-    let place = cluster::place_for_instance(world, target, copied, &post.architecture).await?;
+    let spread = cluster::spread(world, project, &post)?;
+    let architecture = post.architecture.as_str();
+    let place = cluster::place_for_instance(world, target, copied, architecture, spread).await?;
     // A copy is made where its source is.
     cluster::check_place(world, project, place.as_ref())?;
     Ok((place, Request::from_parts(parts, Body::from(bytes))))

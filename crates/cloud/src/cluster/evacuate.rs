@@ -148,7 +148,8 @@ impl All {
     /// The member that takes an instance: of those that take any, and where its project may be, one that is not
     /// overloaded and has the fewest.
     async fn place(&self, row: &Instance) -> Result<Place> {
-        let takers = takers::takers(&self.world, None, &row.architecture).await?;
+        let spread = self.world.store.read(|db| super::spread::of(db, row))?;
+        let takers = takers::takers(&self.world, None, &row.architecture, spread.as_ref()).await?;
         let me = self.world.store.status().me;
         let mut others: Vec<_> = takers.into_iter().filter(|one| one.id != me).collect();
         others.sort_by_key(|one| (one.rank(), one.id));

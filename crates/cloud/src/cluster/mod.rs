@@ -41,6 +41,7 @@ mod members;
 mod nearby;
 mod recover;
 pub mod session;
+mod spread;
 mod standing;
 mod state;
 mod takers;
@@ -65,6 +66,7 @@ pub use self::{
     members::{get, list, rename, update},
     nearby::nearby,
     recover::{give_up_lost, go_on_alone, recover},
+    spread::{Spread, spread},
     standing::{let_go, standing, watch_standing},
     state::{pulse, state},
     token::token,

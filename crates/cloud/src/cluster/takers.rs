@@ -7,7 +7,11 @@ use options::{
 use store::MemberId;
 use wire::Pulse;
 
-use super::{members::answers, state::pulse};
+use super::{
+    members::answers,
+    spread::{self, Alike, Spread},
+    state::pulse,
+};
 use crate::{
     Error, Result, World,
     db::{
@@ -22,14 +26,16 @@ pub(super) struct Taker {
     pub(super) id: MemberId,
     /// How many it has.
     pub(super) instances: usize,
+    /// How many of them the new one is to be apart from.
+    alike: Alike,
     pulse: Pulse,
 }
 
 impl Taker {
-    /// The least goes first: who has memory, who has time, who has the fewest.
-    pub(super) fn rank(&self) -> (bool, bool, usize) {
+    /// The least goes first: who has memory, who has the fewest of its like, who has time, who has the fewest.
+    pub(super) fn rank(&self) -> (bool, Alike, bool, usize) {
         let Pulse { cpus, load, memory, available, .. } = self.pulse;
-        (available < memory / SCARCE, load > cpus * BUSY, self.instances)
+        (available < memory / SCARCE, self.alike, load > cpus * BUSY, self.instances)
     }
 }
 
@@ -40,19 +46,22 @@ const SCARCE: u64 = 10;
 const BUSY: u64 = 200;
 
 /// The members that take a new instance: those that are there, of one of these groups (parted
-/// by commas), with that architecture (any, if it is empty).
+/// by commas), with that architecture (any, if it is empty); and what it is to be apart from.
 pub(super) async fn takers(
     world: &World,
     group: Option<&str>,
     architecture: &str,
+    spread: Option<&Spread>,
 ) -> Result<Vec<Taker>> {
     let wanted: Vec<&str> = group.into_iter().flat_map(|names| names.split(',')).collect();
-    let (members, instances) = world.store.read(|db| {
+    let (members, counts, alike) = world.store.read(|db| {
         for name in &wanted {
             super::groups::find(db, name)?;
         }
-        let mut members = Vec::new();
-        for row in rows::all(db)? {
+        let (all, mut members) = (rows::all(db)?, Vec::new());
+        let places = spread.map(|spread| spread.places(db)).transpose()?;
+        let alike = spread::alike(&places.unwrap_or_default(), &all);
+        for row in all {
             let groups = crate::db::cluster_groups::of_member(db, row.id)?;
             let takes = match (MemberOptions::parse_known(&row.config)?.scheduler, group) {
                 (Scheduler::Manual, _) | (Scheduler::Group, None) => false,
@@ -64,7 +73,7 @@ pub(super) async fn takers(
                 members.push(row);
             }
         }
-        Ok::<_, Error>((members, instances::all(db)?))
+        Ok::<_, Error>((members, instances::counts(db)?, alike))
     })?;
     let me = world.store.status().me;
     let asked = members.into_iter().map(async |row| {
@@ -73,8 +82,9 @@ pub(super) async fn takers(
             true => pulse(world),
             false => answers(world, place.as_ref()).await.ok()?,
         };
-        let instances = instances.iter().filter(|one| one.member == row.name).count();
-        Some(Taker { id: row.id, instances, pulse })
+        let instances = counts.get(&row.id).copied().unwrap_or(0);
+        let alike = alike.get(&row.id).copied().unwrap_or_default();
+        Some(Taker { id: row.id, instances, alike, pulse })
     });
     Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
 }
@@ -87,7 +97,7 @@ mod tests {
     fn who_is_overloaded_is_taken_last() {
         let taker = |id, instances, load, available| {
             let pulse = Pulse { cpus: 4, load, memory: 1000, available, ..Pulse::default() };
-            Taker { id, instances, pulse }
+            Taker { id, instances, alike: Alike::default(), pulse }
         };
         let mut takers = [
             taker(1, 0, 0, 99),

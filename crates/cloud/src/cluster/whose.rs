@@ -129,12 +129,13 @@ pub(crate) fn maker(operation: &Uuid) -> Option<MemberId> {
     (id > 0).then_some(id)
 }
 
-/// Where a new instance is to be: the member that is named, else of those that take any one that is not overloaded and has the fewest.
+/// Where a new instance is to be: the member that is named, else of those that take any the best (`Taker::rank`).
 pub async fn place_for_instance(
     world: &World,
     wanted: Option<&str>,
     source: Option<(&str, &str)>,
     architecture: &str,
+    spread: Option<super::Spread>,
 ) -> Result<Option<Place>> {
     if !world.is_clustered() {
         return Ok(None);
@@ -155,7 +156,7 @@ pub async fn place_for_instance(
         return Ok(other(world, Some(named(world, name)?)));
     }
     let group = wanted.and_then(|name| name.strip_prefix('@'));
-    let candidates = super::takers::takers(world, group, architecture).await?;
+    let candidates = super::takers::takers(world, group, architecture, spread.as_ref()).await?;
     let me = world.store.status().me;
     let best = candidates.into_iter().min_by_key(|one| (one.rank(), one.id != me, one.id));
     match best {

@@ -53,6 +53,14 @@ pub struct InstanceOptions {
     /// `migrate` moves it stopped, `stop` leaves it here, stopped.
     #[option(key = "cluster.evacuate", default = "auto", since = "clustering_evacuation")]
     pub cluster_evacuate: Evacuate,
+    /// What the instance is to be apart from.
+    ///
+    /// Instances of a project that have the same word here are placed in different failure domains
+    /// of a cluster, and on different members, as far as there are enough of those that are not short
+    /// of memory; when they are made and when a member is evacuated. Where one is named (`--target`),
+    /// it is there. LXD has no such option.
+    #[option(key = "cluster.spread")]
+    pub cluster_spread: Option<String>,
     /// Whether a virtual machine's memory may be kept, at a stop and in snapshots.
     ///
     /// Devices that cannot be left, such as folders of the host, hinder it.
