@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use wire::{InstanceStateCpu, InstanceStateMemory, InstanceStateNetwork};
 
 /// Versions of the protocol that this code speaks, the lowest and the highest.
-pub const PROTOCOLS: (u32, u32) = (1, 1);
+pub const PROTOCOLS: (u32, u32) = (1, NUMBERED);
+/// From this version on the daemon numbers the programs it starts, so that it can ask for their streams without
+/// having waited for an answer.
+pub(crate) const NUMBERED: u32 = 2;
 
 /// What an agent says of itself and of the machine it runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use agent::{Agent, Exec};
-use common::{SOON, agent, all, root};
+use common::{SOON, agent, all, first_version, root};
 use runtime::{ExecIo, ExecSpec, Stdio};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -50,6 +50,18 @@ async fn programs_give_their_codes_and_both_outputs() {
     // A user may open again what is his.
     let spec = ExecSpec { uid: 1234, ..sh("echo again > /dev/stdout") };
     assert_eq!(run(&agent, &spec).await, (0, "again\n".into(), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_end_may_speak_an_older_protocol() {
+    if !root() {
+        return;
+    }
+    let agent = first_version().await;
+    assert_eq!(run(&agent, &sh("echo out; exit 7")).await, (7, "out\n".into(), String::new()));
+    let failed = agent.exec(&ExecSpec::new(["no-such-program"]), ExecIo::Null).await;
+    assert!(failed.is_err());
+    assert_eq!(run(&agent, &sh("exit 8")).await.0, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use cloud::{Caller, World, metrics::Outcome};
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use wire::{Endpoint, Method};
@@ -82,8 +82,9 @@ impl Routes {
         E::Reply: 'static,
     {
         self.add::<E, _>(move |given| async move {
-            let reply = whole::<E, _>(handler(read(given).await?)).await?;
-            Ok(Json(wire::Response::sync(reply)).into_response())
+            let work = handler(read(given).await?);
+            let answer = work.map_ok(|reply| Json(wire::Response::sync(reply)).into_response());
+            whole(E::METHOD, answer.boxed()).await
         })
     }
 
@@ -94,8 +95,10 @@ impl Routes {
         E::Reply: 'static,
     {
         self.add::<E, _>(move |given| async move {
-            let Tagged(reply, tag) = whole::<E, _>(handler(read(given).await?)).await?;
-            Ok(([(ETAG, tag)], Json(wire::Response::sync(reply))).into_response())
+            let answer = handler(read(given).await?).map_ok(|Tagged(reply, tag)| {
+                ([(ETAG, tag)], Json(wire::Response::sync(reply))).into_response()
+            });
+            whole(E::METHOD, answer.boxed()).await
         })
     }
 
@@ -105,7 +108,8 @@ impl Routes {
         F: Future<Output = Result<tasks::Operation>> + Send + 'static,
     {
         self.add::<E, _>(move |given| async move {
-            Ok(accepted(&whole::<E, _>(handler(read(given).await?)).await?))
+            let work = handler(read(given).await?);
+            whole(E::METHOD, work.map_ok(|operation| accepted(&operation)).boxed()).await
         })
     }
 
@@ -256,10 +260,8 @@ fn draft<E: Endpoint>(asked: &Asked) -> Result<Draft<E>> {
 }
 
 /// Does a change to its end even if the client goes away meanwhile: half of one is worse than all.
-async fn whole<E: Endpoint, T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    match E::METHOD {
+async fn whole(method: Method, work: BoxFuture<'static, Result<Response>>) -> Result<Response> {
+    match method {
         Method::Get | Method::Head => work.await,
         _ => to_its_end(work).await,
     }

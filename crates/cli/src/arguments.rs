@@ -97,6 +97,10 @@ command! {
     Rename(commands::rename::Rename),
     /// Show what an instance uses, or what the server is
     Info(commands::info::Info),
+    /// Wait until an instance has an address, or a status
+    Wait(commands::wait::Wait),
+    /// Show what instances use, the busiest first
+    Top(commands::top::Top),
     /// Options and devices of instances and the server
     Config(commands::config::Config),
     /// Profiles: options and devices that instances share
@@ -121,6 +125,8 @@ command! {
     Query(commands::query::Query),
     /// Show the server at a glance
     Status(commands::status::Status),
+    /// Look for what this machine lacks, and what helps
+    Doctor(commands::doctor::Doctor),
     /// Set up a new server: a storage pool, a network, the default profile
     Init(commands::init::Init),
     /// Take in what storage pools hold, after the database was lost

@@ -86,7 +86,7 @@ impl Context {
 }
 
 /// The state folder of this machine's daemon.
-fn local_folder() -> PathBuf {
+pub(crate) fn local_folder() -> PathBuf {
     env::var_os("MICROCLOUD_DIR").map_or_else(|| DEFAULT_FOLDER.into(), PathBuf::from)
 }
 

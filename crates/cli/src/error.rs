@@ -67,6 +67,9 @@ pub(crate) enum Error {
     /// A shutdown that takes longer than was to be waited.
     #[error("instances still stop after {0} s; the shutdown goes on")]
     StillStopping(u64),
+    /// An instance that was not as one wanted it in time.
+    #[error("instance {name} is not so after {seconds} s")]
+    NotYet { name: String, seconds: u64 },
     /// The runtime.
     #[error("cannot start")]
     Runtime(#[source] io::Error),

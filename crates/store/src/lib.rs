@@ -53,7 +53,6 @@ mod status;
 mod store;
 #[cfg(test)]
 mod suite;
-#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod transport;
 mod value;

@@ -1,4 +1,4 @@
-//! For tests of the schema's steps: a database of an older level is kept as SQL text beside the
+//! For tests of the schema's steps, and always here: a feature for them would have every crate above be built twice. A database of an older level is kept as SQL text beside the
 //! steps, and each new step is tried on it.
 //!
 //! ```text

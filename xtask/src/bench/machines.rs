@@ -27,6 +27,8 @@ const NAME: &str = "machine";
 /// The container.
 const BESIDE: &str = "beside";
 const MEMORY: &str = "256";
+/// Where our QEMU sees its files.
+const SEES: &str = "/run/vm";
 /// The machine with all that others have, and what it says.
 const WHOLE: &str = "whole";
 const WHOLE_UP: &str = "the installed system is up";
@@ -42,14 +44,18 @@ pub(super) fn measure(peer: &Peer, place: &Place, runs: usize) -> Result<Vec<Bes
     }
     import(peer, place, &guest)?;
     import_whole(peer, place, &guest)?;
-    let mut starts = Beside::new("`start` of a virtual machine until QEMU runs (bare QEMU)", None);
+    let words = "`start` of a virtual machine until QEMU runs (bare QEMU, same arguments)";
+    let mut starts = Beside::new(words, None);
     let mut boots = Beside::new("the same until its first program runs (bare QEMU)", None);
     let words = "the same with UEFI and a boot loader on its disk (its kernel alone)";
     let mut firmware = Beside::new(words, None);
     let mut exec = Beside::new("`exec -- true` in a virtual machine (in a container)", None);
     peer.must(Client::Own, &["launch", "local:busybox", BESIDE])?;
+    peer.must(Client::Own, &["start", NAME])?;
+    let arguments = arguments(place, &guest)?;
+    peer.must(Client::Own, &["stop", NAME, "--force"])?;
     for _ in 0..runs {
-        let (start, boot) = bare(place, &guest)?;
+        let (start, boot) = bare(place, &arguments)?;
         starts.plain.add_time(start);
         boots.plain.add_time(boot);
         let start = Instant::now();
@@ -130,26 +136,36 @@ fn disk(place: &Place) -> PathBuf {
     place.path().join("machine.qcow2")
 }
 
-/// Starts QEMU as a user would who wants such a machine: until it runs, and until its first program does.
-fn bare(place: &Place, guest: &Path) -> Result<(Duration, Duration)> {
-    let (socket, log) = (place.path().join("bare.sock"), place.path().join("bare.log"));
-    let at = |name: &str| guest.join(name).to_string_lossy().into_owned();
-    let line = fs::read_to_string(guest.join("cmdline")).context("read a kernel's words")?;
-    let (disk, qmp) = (disk(place), format!("unix:{},server=on,wait=off", socket.display()));
-    let (drive, serial) = (
-        format!("file={},if=virtio,snapshot=on", disk.display()),
-        format!("file:{}", log.display()),
-    );
-    let words = [
-        ["-nodefaults", "-no-user-config", "-S", "-accel"].as_slice(),
-        &["tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", MEMORY, "-smp", "1"],
-        &["-display", "none", "-device", "virtio-serial", "-drive", &drive],
-        &["-kernel", &at("kernel"), "-initrd", &at("initrd"), "-append", line.trim()],
-        &["-serial", &serial, "-qmp", &qmp],
-    ];
+/// The arguments of the QEMU that runs our machine now, with what it sees of the server in a folder of `place`.
+fn arguments(place: &Place, guest: &Path) -> Result<Vec<String>> {
+    let ours = format!("{NAME},process=microcloud-vm");
+    let mut all =
+        fs::read_dir("/proc").context("list processes")?.flatten().filter_map(|process| {
+            let line = fs::read(process.path().join("cmdline")).ok()?;
+            let words = line
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned());
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+            words.contains(&ours).then_some(words)
+        });
+    let words = all.next().context("no QEMU of ours runs")?;
+    let sees = place.path().join("bare");
+    for folder in ["io", "drive"] {
+        fs::create_dir_all(sees.join(folder)).context("make a folder for QEMU")?;
+    }
+    std::os::unix::fs::symlink(guest, sees.join("boot")).context("link a kernel")?;
+    let sees = sees.to_string_lossy();
+    Ok(words[1..].iter().map(|word| word.replace(SEES, &sees)).collect())
+}
+
+/// Starts QEMU with the arguments of ours, and nothing about it: until it runs, and until its first program does.
+fn bare(place: &Place, arguments: &[String]) -> Result<(Duration, Duration)> {
+    let (socket, log) = (place.path().join("bare/io/qmp.sock"), place.path().join("bare.log"));
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = fs::File::create(&log).context("make a log")?;
     let start = Instant::now();
-    let mut command = shell::command("qemu-system-x86_64", &words.concat());
-    let child = command.stdin(Stdio::null()).spawn().context("start QEMU")?;
+    let mut command = shell::command("qemu-system-x86_64", &words);
+    let child = command.stdin(Stdio::null()).stdout(output).spawn().context("start QEMU")?;
     let _ended = Ended(child);
     wait(&|| Ok(UnixStream::connect(&socket).is_ok_and(|stream| go(stream).is_ok())))?;
     let runs = start.elapsed();

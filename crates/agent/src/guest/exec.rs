@@ -5,12 +5,14 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use hyper::{Request, body::Incoming};
+use rustix::io::Errno;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     program::{self, Running},
@@ -25,37 +27,88 @@ use crate::{
 /// Those of one connection.
 #[derive(Default)]
 pub(super) struct Programs {
+    /// For those that the daemon does not number.
     next: AtomicU64,
-    running: Mutex<BTreeMap<u64, Arc<Running>>>,
+    all: watch::Sender<BTreeMap<u64, Place>>,
+}
+
+/// A number that is taken.
+#[derive(Clone)]
+enum Place {
+    /// It is being started.
+    Starting,
+    /// It was started.
+    Running(Arc<Running>),
+    /// It was not.
+    Failed,
 }
 
 impl Programs {
-    pub(super) fn get(&self, id: u64) -> Option<Arc<Running>> {
-        self.all().get(&id).cloned()
+    /// A program, once it was started. Its streams may be asked for before that.
+    pub(super) async fn get(&self, id: u64) -> Option<Arc<Running>> {
+        let known = |all: &BTreeMap<u64, Place>| match all.get(&id) {
+            None | Some(Place::Starting) => None,
+            Some(Place::Running(program)) => Some(Some(program.clone())),
+            Some(Place::Failed) => Some(None),
+        };
+        let mut all = self.all.subscribe();
+        let found = async {
+            let all = all.wait_for(|all| known(all).is_some()).await.ok()?;
+            known(&all)?
+        };
+        timeout(limits::WORK.time, found).await.ok()?
     }
 
-    fn add(&self, program: Arc<Running>) -> u64 {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.all().insert(id, program);
-        id
+    /// Takes a number.
+    fn claim(&self, id: u64) -> Result<(), Refusal> {
+        let mut claimed = Err(Errno::AGAIN);
+        self.all.send_if_modified(|all| {
+            claimed = if all.contains_key(&id) {
+                Err(Errno::EXIST)
+            } else if all.len() >= limits::PROGRAMS {
+                Err(Errno::AGAIN)
+            } else {
+                all.insert(id, Place::Starting);
+                Ok(())
+            };
+            false
+        });
+        claimed.map_err(|errno| Refusal::at("start", "one more program", &io::Error::from(errno)))
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn set(&self, id: u64, place: Place) {
+        self.all.send_modify(|all| {
+            // Whoever has let go of it meanwhile wants nothing more.
+            if let Some(old) = all.get_mut(&id) {
+                *old = place;
+            }
+        });
     }
 }
 
+/// One to which the agent gives a number.
 pub(super) async fn start(programs: &Programs, request: Request<Incoming>) -> Reply {
-    let start: Start = reply::read(request).await?;
-    if programs.all().len() >= limits::PROGRAMS {
-        let error = io::Error::from(rustix::io::Errno::AGAIN);
-        return Err(Refusal::at("start", "one more program", &error));
+    let id = programs.next.fetch_add(1, Ordering::Relaxed);
+    let started = start_as(programs, id, request).await;
+    if started.is_err() {
+        forget(programs, id)?;
     }
+    started
+}
+
+/// One that the daemon has given a number, which it has to forget however this ends.
+pub(super) async fn start_as(programs: &Programs, id: u64, request: Request<Incoming>) -> Reply {
+    programs.claim(id)?;
+    let begun = begin(request).await;
+    let place = begun.as_ref().map_or(Place::Failed, |program| Place::Running(program.clone()));
+    programs.set(id, place);
+    reply::json(&Started { id, pid: begun?.pid })
+}
+
+async fn begin(request: Request<Incoming>) -> Result<Arc<Running>, Refusal> {
+    let start: Start = reply::read(request).await?;
     let born = blocking(move || program::start(&start.spec, start.null)).await?;
-    let program =
-        program::follow(born).map_err(|error| Refusal::at("follow", "program", &error))?;
-    let pid = program.pid;
-    reply::json(&Started { id: programs.add(program), pid })
+    program::follow(born).map_err(|error| Refusal::at("follow", "program", &error))
 }
 
 /// Answered at its end, or when the program takes no more.
@@ -73,7 +126,7 @@ pub(super) async fn wait(program: &Running) -> Reply {
 
 /// Nobody wants to know of it any more. It goes on; what it writes is thrown away.
 pub(super) fn forget(programs: &Programs, id: u64) -> Reply {
-    programs.all().remove(&id);
+    programs.all.send_if_modified(|all| all.remove(&id).is_none());
     reply::done()
 }
 

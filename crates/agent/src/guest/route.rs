@@ -66,9 +66,13 @@ fn number(id: &str) -> Result<u64, Refusal> {
 }
 
 async fn program(session: &Session, id: u64, what: &[&str], request: Request<Incoming>) -> Reply {
-    let program = session.programs.get(id).ok_or(Refusal::Unknown)?;
     match (request.method(), what) {
-        (&Method::DELETE, []) => exec::forget(&session.programs, id),
+        (&Method::PUT, []) => return exec::start_as(&session.programs, id, request).await,
+        (&Method::DELETE, []) => return exec::forget(&session.programs, id),
+        _ => {}
+    }
+    let program = session.programs.get(id).await.ok_or(Refusal::Unknown)?;
+    match (request.method(), what) {
         (&Method::PUT, ["0"]) => exec::input(&program, request).await,
         (&Method::GET, ["1"]) => exec::output(&program, 0),
         (&Method::GET, ["2"]) => exec::output(&program, 1),

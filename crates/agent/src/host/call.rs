@@ -1,5 +1,10 @@
 //! Requests to an agent, each with a time and a size.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http2};
@@ -10,7 +15,7 @@ use crate::{
     body::Body,
     error::{Error, Result},
     limits::{self, Bounds},
-    words::Fault,
+    words::{Fault, NUMBERED},
 };
 
 /// HTTP/2 wants an authority; nobody looks at it.
@@ -20,14 +25,22 @@ const BASE: &str = "http://agent";
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
     sender: http2::SendRequest<Body>,
+    /// The number of the next program; `None` where the agent numbers them.
+    next: Option<Arc<AtomicU64>>,
     /// Drives the connection; verbs that block wait in it.
     pub(super) runtime: tokio::runtime::Handle,
 }
 
 impl Requests {
-    /// Within tokio.
-    pub(super) fn new(sender: http2::SendRequest<Body>) -> Requests {
-        Requests { sender, runtime: tokio::runtime::Handle::current() }
+    /// Within tokio. `protocol` is the version both speak.
+    pub(super) fn new(sender: http2::SendRequest<Body>, protocol: u32) -> Requests {
+        let next = (protocol >= NUMBERED).then(Arc::default);
+        Requests { sender, next, runtime: tokio::runtime::Handle::current() }
+    }
+
+    /// A number for a program, if it is the daemon who gives it.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.next.as_ref().map(|next| next.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {

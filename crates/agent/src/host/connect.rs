@@ -52,5 +52,5 @@ async fn connect(stream: UnixStream) -> Result<Agent> {
         ended.send_replace(true);
     });
     let version = welcome.version.as_str().into();
-    Ok(Agent { requests: Requests::new(sender), version, closed })
+    Ok(Agent { requests: Requests::new(sender, welcome.protocol), version, closed })
 }

@@ -60,10 +60,22 @@ impl Agent {
         let requests = self.requests.clone();
         // A task, so that what was started is followed or given up even if the caller goes away.
         tokio::spawn(async move {
-            let Some(id) = begin(&requests, &start, tell).await else { return };
-            tokio::select! {
-                outcome = follow(&requests, id, ends, wanted) => drop(told.send_replace(Some(outcome))),
-                _ = dropped => {}
+            let followed = |id| until_dropped(follow(&requests, id, ends, wanted), dropped);
+            let (id, outcome) = match requests.number() {
+                Some(id) => {
+                    let path = format!("/1.0/exec/{id}");
+                    let begun = begin(&requests, (Method::PUT, &path), &start, tell);
+                    // All is asked for at once: the guest is woken once, and not for each stream after an answer.
+                    (id, tokio::join!(begun, followed(id)).1)
+                }
+                None => {
+                    let begun = begin(&requests, (Method::POST, "/1.0/exec"), &start, tell);
+                    let Some(id) = begun.await else { return };
+                    (id, followed(id).await)
+                }
+            };
+            if outcome.is_some() {
+                told.send_replace(outcome);
             }
             drop(running);
             let path = format!("/1.0/exec/{id}");
@@ -76,13 +88,25 @@ impl Agent {
     }
 }
 
+/// What came of it, unless nobody waits any more.
+async fn until_dropped<T>(
+    work: impl Future<Output = T>,
+    dropped: oneshot::Receiver<()>,
+) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = dropped => None,
+    }
+}
+
 /// Starts it, and tells whoever asked; gives its id.
 async fn begin(
     requests: &Requests,
+    (method, path): (Method, &str),
     start: &Start,
     tell: oneshot::Sender<Result<i32>>,
 ) -> Option<u64> {
-    let request = requests.json(Method::POST, "/1.0/exec", start);
+    let request = requests.json(method, path, start);
     let started = requests.whole::<Started>("start a program", request, limits::WORK).await;
     let id = started.as_ref().ok().map(|started| started.id);
     // Who asked may be gone; then so are both ends of what would have held it.

@@ -38,6 +38,30 @@ pub(crate) async fn agent() -> Agent {
     Agent::connect(ours, SOON).await.unwrap()
 }
 
+/// The same, and the host says that it speaks the first version of the protocol only.
+pub(crate) async fn first_version() -> Agent {
+    let (ours, host) = UnixStream::pair().unwrap();
+    let (guest, theirs) = UnixStream::pair().unwrap();
+    tokio::spawn(agent::serve(theirs));
+    tokio::spawn(async move {
+        let ((mut from_host, mut to_host), (mut from_guest, mut to_guest)) =
+            (host.into_split(), guest.into_split());
+        let up = async {
+            let mut bytes = vec![0; 1 << 16];
+            while let Ok(read @ 1..) = from_host.read(&mut bytes).await {
+                // A hello is sent as a whole.
+                let at = bytes[..read].windows(17).position(|part| part == b"\"protocols\":[1,2]");
+                if let Some(at) = at {
+                    bytes[at + 15] = b'1';
+                }
+                to_guest.write_all(&bytes[..read]).await.unwrap();
+            }
+        };
+        tokio::join!(up, copy(&mut from_guest, &mut to_host)).1
+    });
+    Agent::connect(ours, SOON).await.unwrap()
+}
+
 /// A stream that knows no connections: hosts come and go, and the agent is not told.
 pub(crate) struct Port {
     hosts: StdStream,
