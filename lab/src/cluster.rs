@@ -3,14 +3,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use crate::{Daemon, Netns, Options};
+use crate::{Daemon, Disk, Netns, Options};
 
 /// The switch and who is on it.
 pub struct Cluster {
     /// Members, the first one first. Dropped last to first, as the first has what the tests made.
     pub members: Vec<Daemon>,
     switch: Arc<Netns>,
-    /// What all of them have: MiB of their own disk, or another program.
+    /// What all of them have: a disk of their own, or another program.
     options: Options,
 }
 
@@ -48,10 +48,10 @@ impl Cluster {
         Cluster::alone(count)?.joined()
     }
 
-    /// The same, each on a file system in memory of that many MiB.
+    /// The same, each with a disk of its own.
     #[track_caller]
-    pub fn on_disks(count: usize, size: u32) -> Option<Cluster> {
-        Cluster::on(Options { disk: Some(size), ..Options::default() }, count)?.joined()
+    pub fn on_disks(count: usize, disk: Disk) -> Option<Cluster> {
+        Cluster::on(Options { disk: Some(disk), ..Options::default() }, count)?.joined()
     }
 
     /// The same with another program than the one under test.

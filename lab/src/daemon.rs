@@ -24,13 +24,45 @@ use crate::{
 /// How long a start or an end may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A file system in memory, and how many MiB it has.
+#[derive(Clone, Copy)]
+pub enum Disk {
+    /// One without a disk beneath.
+    Memory(u32),
+    /// ext4, which can be made to stand still.
+    Ext4(u32),
+}
+
+impl Disk {
+    #[track_caller]
+    fn mount(self, at: &Path) {
+        let at = at.to_string_lossy();
+        match self {
+            Disk::Memory(size) => {
+                let size = format!("size={size}m,mode=0711");
+                crate::host(&["mount", "-t", "tmpfs", "-o", &size, "microcloud-lab", &at]).ok();
+            }
+            Disk::Ext4(size) => {
+                let file = tempfile::NamedTempFile::new_in("/dev/shm");
+                let file = file.unwrap_or_else(|e| panic!("cannot make a file: {e}"));
+                let sized = file.as_file().set_len(u64::from(size) << 20);
+                sized.unwrap_or_else(|e| panic!("cannot make a file of {size} MiB: {e}"));
+                let path = file.path().to_string_lossy();
+                crate::host(&["mkfs.ext4", "-q", "-m", "0", &path]).ok();
+                // The kernel keeps the file as long as it is mounted.
+                crate::host(&["mount", "-o", "loop", &path, &at]).ok();
+            }
+        }
+    }
+}
+
 /// How the daemon is to run.
 #[derive(Default)]
 pub struct Options {
     /// In the machine's own network, for a build that must fetch packages. It makes no networks then.
     pub host_network: bool,
-    /// State folder on a file system of this many MiB.
-    pub disk: Option<u32>,
+    /// State folder on a file system of its own.
+    pub disk: Option<Disk>,
     /// State folder on this device, which is given a file system if it has none. What is on it stays until it is deleted
     /// through the API, and its place is always the same.
     pub device: Option<PathBuf>,
@@ -98,10 +130,8 @@ impl Daemon {
         }
         quiet_lxc(&daemon.home());
         let mut daemon = daemon;
-        if let Some(size) = options.disk {
-            let (size, at) = (format!("size={size}m,mode=0711"), daemon.folder());
-            let at = at.to_string_lossy();
-            crate::host(&["mount", "-t", "tmpfs", "-o", &size, "microcloud-lab", &at]).ok();
+        if let Some(disk) = options.disk {
+            disk.mount(&daemon.folder());
         }
         if let Some(device) = &options.device {
             let (device, at) = (device.to_string_lossy(), daemon.folder());
@@ -277,6 +307,18 @@ impl Daemon {
     /// Lets it go on.
     pub fn go_on(&self) {
         self.send(Signal::CONT);
+    }
+
+    /// Has its disk stand still: whoever writes waits. It must be [`Disk::Ext4`]; [`Daemon::thaw_disk`] ends that.
+    #[track_caller]
+    pub fn freeze_disk(&self) {
+        crate::host(&["fsfreeze", "--freeze", &self.folder().to_string_lossy()]).ok();
+    }
+
+    /// Has its disk go on.
+    #[track_caller]
+    pub fn thaw_disk(&self) {
+        crate::host(&["fsfreeze", "--unfreeze", &self.folder().to_string_lossy()]).ok();
     }
 
     /// Asks it to end and waits for that.

@@ -40,7 +40,7 @@ pub mod volumes;
 mod wait;
 
 pub use client::{Background, Client, Run, host, program};
-pub use daemon::{Daemon, Options, binary};
+pub use daemon::{Daemon, Disk, Options, binary};
 pub use dice::Dice;
 pub use http::Reply;
 pub use leaks::running;

@@ -43,6 +43,46 @@ fn launch_looks_up_builds_and_starts() {
 }
 
 #[test]
+fn what_makes_a_day_easier() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("web");
+    daemon.cli(["wait", "web", "ipv4", "--timeout", "20"]).ok();
+    daemon.cli(["wait", "web", "status=stopped", "--timeout", "1"]).fails_with("not so after 1 s");
+    daemon.cli(["wait", "nobody"]).fails_with("not found");
+    let top = daemon.cli(["top", "--interval", "1"]).text();
+    assert!(top.starts_with("NAME") && top.contains("web "), "{top}");
+
+    daemon.cli(["alias", "add", "name-of", "exec", "@ARGS@", "--", "hostname"]).ok();
+    assert_eq!(daemon.cli(["name-of", "web"]).text(), "web");
+    daemon.cli(["alias", "add", "list", "exec"]).fails_with("a command of that name");
+    daemon.cli(["alias", "rename", "name-of", "who"]).ok();
+    assert!(daemon.cli(["alias", "list"]).text().contains("exec @ARGS@ -- hostname"));
+    daemon.cli(["alias", "remove", "who"]).ok();
+    daemon.cli(["who", "web"]).fails();
+
+    // As a shell asks: fish.
+    let complete = |words: &[&str]| {
+        let mut command = daemon.command(Client::Cli);
+        command.env("COMPLETE", "fish").args(["--", "microcloud"]).args(words);
+        let told = command.output().unwrap_or_else(|e| panic!("{e}"));
+        String::from_utf8_lossy(&told.stdout).into_owned()
+    };
+    assert_eq!(complete(&["exec", "w"]).trim(), "web");
+    assert!(complete(&["config", "set", "web", "boot.autos"]).contains("boot.autostart.priority"));
+    assert_eq!(complete(&["network", "show", "mc"]).trim(), "mcbr0");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(daemon.cli(["completion", shell]).text().contains("COMPLETE"), "{shell}");
+    }
+    let pages = daemon.scratch().join("man1");
+    daemon.cli(["manual", &pages.to_string_lossy()]).ok();
+    let page = std::fs::read_to_string(pages.join("microcloud-launch.1"));
+    assert!(page.is_ok_and(|page| page.contains("Make an instance and start it")));
+    let doctor = daemon.run(Client::Cli, &["doctor"]).stdout;
+    assert!(String::from_utf8_lossy(&doctor).contains("answers"));
+    daemon.cli(["delete", "web", "--force"]).ok();
+}
+
+#[test]
 fn the_life_of_an_instance_with_both_clients() {
     let Some(daemon) = Daemon::ready() else { return };
     for client in Client::BOTH {

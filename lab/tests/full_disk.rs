@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use lab::{Client, Daemon, Options, images::pack};
+use lab::{Client, Daemon, Disk, Options, images::pack};
 
 /// MiB of the daemon's disk.
-const DISK: u32 = 64;
+const DISK: Disk = Disk::Memory(64);
 
 /// Fills a disk up to its last byte.
 fn fill(file: &std::path::Path) {
@@ -92,6 +92,18 @@ fn leave(file: &std::path::Path, room: u64) {
     cut.unwrap_or_else(|e| panic!("{e}"));
 }
 
+/// Waits until nothing is worked on; a daemon that ends for want of room, perhaps only now, is started again.
+fn idle_again(daemon: &mut Daemon) {
+    lab::until("no operation runs", || {
+        if daemon.ended().is_some() {
+            daemon.launch();
+        }
+        let asked = daemon.try_request("GET", "/1.0/operations", &[], b"").ok()?;
+        let all = asked.ok();
+        (all["running"].as_array().map_or(0, Vec::len) == 0).then_some(())
+    });
+}
+
 /// Tries a change with ever more room, until it comes through without a word; each time it is done
 /// or not at all, and comes through once there is room. `back` takes it back.
 fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
@@ -102,10 +114,7 @@ fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
         leave(&filler, room * 1024);
         let run = daemon.run(Client::Cli, words);
         fs::remove_file(&filler).unwrap_or_else(|e| panic!("{e}"));
-        if daemon.ended().is_some() {
-            daemon.launch();
-        }
-        daemon.await_idle();
+        idle_again(daemon);
         let with = format!("{words:?} with {room} KiB: {run}");
         if run.status != 0 {
             assert!(!run.stderr.contains("panicked") && !run.stderr.is_empty(), "{with}");

@@ -135,6 +135,10 @@ command! {
     Shutdown(commands::shutdown::Shutdown),
     /// Show the versions of client and server
     Version(commands::version::Version),
-    /// Print a completion script for a shell
+    /// Words that stand for others
+    Alias(commands::alias::Alias),
+    /// Print what a shell needs to complete commands and names: source <(microcloud completion bash)
     Completion(commands::completion::Completion),
+    /// Write manual pages
+    Manual(commands::completion::Manual),
 }

@@ -13,10 +13,7 @@ use wire::{
 };
 
 use crate::{
-    arguments::Global,
-    error::Result,
-    output::progress::Progress,
-    remotes::{self, Remotes},
+    arguments::Global, error::Result, output::progress::Progress, remotes::Remotes, settings,
 };
 
 /// Where the daemon keeps its socket when nothing else is said.
@@ -92,7 +89,7 @@ pub(crate) fn local_folder() -> PathBuf {
 
 /// The file that remembers `project switch`.
 pub(crate) fn project_file() -> Option<PathBuf> {
-    Some(remotes::folder()?.join("project"))
+    Some(settings::folder()?.join("project"))
 }
 
 fn switched_project() -> Option<String> {

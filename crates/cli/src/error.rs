@@ -37,6 +37,9 @@ pub(crate) enum Error {
     /// A server that was given no name.
     #[error("there is no server {0:?}: see \"microcloud remote list\"")]
     NoRemote(String),
+    /// A word that stands for nothing.
+    #[error("there is no alias {0:?}: see \"microcloud alias list\"")]
+    NoAlias(String),
     /// YAML that cannot be read.
     #[error("cannot understand the YAML")]
     Parse(#[source] serde_saphyr::Error),

@@ -10,7 +10,9 @@
 #[macro_use]
 mod stdout;
 
+mod aliases;
 mod arguments;
+mod candidates;
 mod commands;
 mod context;
 mod edit;
@@ -20,6 +22,7 @@ mod pairs;
 mod question;
 mod remotes;
 mod secret;
+mod settings;
 mod terminal;
 mod thing;
 mod verbs;
@@ -28,13 +31,16 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{arguments::Arguments, context::Context, remotes::Remotes};
+use crate::{aliases::Aliases, arguments::Arguments, context::Context, remotes::Remotes};
 
 /// Runs the command in `args`, of which the first is the program's name. Returns its exit status: that of the program
 /// for `exec`, 1 for an error, 2 for words that make no sense.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let chosen = Remotes::load()
-        .and_then(|known| Ok((remotes::choose(args.into_iter().collect(), &known)?, known)));
+    candidates::answer();
+    let chosen = Aliases::load().and_then(|aliases| {
+        let (words, known) = (aliases.expand(args.into_iter().collect()), Remotes::load()?);
+        Ok((remotes::choose(words, &known)?, known))
+    });
     let ((words, server), known) = match chosen {
         Ok(chosen) => chosen,
         Err(error) => {

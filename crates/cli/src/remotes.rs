@@ -4,10 +4,7 @@
 //! A word `NAME:rest` of the command line is of the server NAME; it is taken off before the words are parsed
 //! ([`choose`]), so that it works with every command. `local` is the daemon of this machine.
 
-use std::{
-    collections::BTreeMap, env, ffi::OsString, fs, io, os::unix::fs::DirBuilderExt, path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, env, ffi::OsString, sync::Arc};
 
 use clap::{Arg, Command, CommandFactory};
 use client::{Client, Network};
@@ -17,8 +14,11 @@ use tls::{Identity, Pin, Purpose};
 use crate::{
     arguments::Arguments,
     error::{Error, Result},
+    settings,
 };
 
+/// Where they are remembered.
+const FILE: &str = "remotes.yml";
 /// The daemon of this machine.
 pub(crate) const LOCAL: &str = "local";
 /// The port of a server when none is named.
@@ -45,40 +45,15 @@ pub(crate) struct Remote {
     pub(crate) fingerprint: String,
 }
 
-/// Where the user's settings are.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let config = config.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")))?;
-    Some(config.join("microcloud"))
-}
-
-fn needed_folder() -> Result<PathBuf> {
-    let folder = folder().ok_or(Error::Usage("HOME is not set: servers cannot be remembered"))?;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    made.map_err(|source| Error::File { path: folder.clone(), source })?;
-    Ok(folder)
-}
-
 impl Remotes {
     /// Reads them; there are none where there is no file.
     pub(crate) fn load() -> Result<Remotes> {
-        let Some(path) = folder().map(|folder| folder.join("remotes.yml")) else {
-            return Ok(Remotes::default());
-        };
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_saphyr::from_str(&text).map_err(Error::Parse),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Remotes::default()),
-            Err(source) => Err(Error::File { path, source }),
-        }
+        settings::load(FILE)
     }
 
     /// Writes them, in place or not at all.
     pub(crate) fn store(&self) -> Result<()> {
-        let folder = needed_folder()?;
-        let (path, new) = (folder.join("remotes.yml"), folder.join("remotes.yml.new"));
-        let text = serde_saphyr::to_string(self).map_err(Error::Yaml)?;
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
-        written.map_err(|source| Error::File { path, source })
+        settings::store(FILE, self)
     }
 
     /// The one that is meant when none is named.
@@ -112,7 +87,7 @@ impl Remote {
 
 /// The certificate that servers know this user by; made when it is first needed.
 pub(crate) fn identity() -> Result<Arc<Identity>> {
-    let folder = needed_folder()?;
+    let folder = settings::needed_folder()?;
     let (certificate, key) = (folder.join("client.crt"), folder.join("client.key"));
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = env::var("USER").unwrap_or_else(|_| String::from("root"));

@@ -11,7 +11,7 @@ enum Fault {
     Kill,
     /// Its daemon is told to end.
     Term,
-    /// Its daemon stands still, as behind a disk that answers nothing.
+    /// Its daemon stands still.
     Freeze,
     /// Its machine loses its power.
     Power,
@@ -25,9 +25,11 @@ enum Fault {
     Slow,
     /// Its disk is full.
     Full,
+    /// Its disk answers nothing, while all that needs none goes on.
+    Stall,
 }
 
-const ALL: [Fault; 9] = [
+const ALL: [Fault; 10] = [
     Fault::Kill,
     Fault::Term,
     Fault::Freeze,
@@ -37,6 +39,7 @@ const ALL: [Fault; 9] = [
     Fault::Mute,
     Fault::Slow,
     Fault::Full,
+    Fault::Stall,
 ];
 
 impl fmt::Display for Fault {
@@ -62,6 +65,7 @@ fn begin(fault: Fault, cluster: &mut Cluster, member: usize) {
         Fault::Kill => daemon.kill9(),
         Fault::Term => daemon.stop(),
         Fault::Freeze => daemon.hold(),
+        Fault::Stall => daemon.freeze_disk(),
         Fault::Power => daemon.cut_power(),
         Fault::Cable => cluster.unplug(member),
         Fault::Deaf => drop_packets(daemon, "input", "iifname"),
@@ -84,6 +88,7 @@ fn end(fault: Fault, cluster: &mut Cluster, member: usize) {
     match fault {
         Fault::Kill | Fault::Term | Fault::Power => daemon.launch(),
         Fault::Freeze => daemon.go_on(),
+        Fault::Stall => daemon.thaw_disk(),
         Fault::Cable => cluster.plug(member),
         Fault::Deaf | Fault::Mute => {
             daemon.netns().run(&["nft", "delete", "table", "inet", "lab"]).ok();

@@ -24,13 +24,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{Dice, cluster::Cluster};
+use lab::{Dice, Disk, cluster::Cluster};
 
 use load::{Load, Story};
 
 const MEMBERS: usize = 3;
-/// MiB of a member's disk: what comes from others leaves 256 free.
-const DISK: u32 = 512;
+/// What comes from others leaves 256 MiB of a member's disk free. It can be made to stand still.
+const DISK: Disk = Disk::Ext4(640);
 /// How long a run's load lasts.
 const LOAD: Duration = Duration::from_secs(12);
 const WORKERS: u64 = 3;

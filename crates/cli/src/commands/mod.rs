@@ -1,5 +1,6 @@
 //! The commands, one file a noun or verb.
 
+pub(crate) mod alias;
 pub(crate) mod backup;
 pub(crate) mod bucket;
 pub(crate) mod cluster;

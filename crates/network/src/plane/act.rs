@@ -100,8 +100,12 @@ pub(super) async fn nft(network: &str, document: Value) -> Result<()> {
     done.map_err(|source| Error::Firewall { network: network.to_owned(), source })
 }
 
-/// Runs away from the runtime's own threads; a panic goes on in the caller.
+/// Runs away from the runtime's own threads; a panic goes on in the caller. In a daemon that ends it may never begin:
+/// then it has no end either.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    match tokio::task::spawn_blocking(work).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => std::future::pending().await,
+    }
 }

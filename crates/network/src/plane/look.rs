@@ -81,8 +81,7 @@ fn route(message: &RouteMessage) -> Option<RouteFact> {
 const LOCAL: u8 = 255;
 
 async fn firewall() -> Result<Firewall> {
-    let rules = tokio::task::spawn_blocking(exec::nft::ruleset).await;
-    let rules = rules.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    let rules = super::act::blocking(exec::nft::ruleset).await;
     let rules = rules.map_err(|source| Error::Firewall { network: "(all)".into(), source })?;
     let mut out = firewall::read(&rules);
     // The thread's own namespace; /proc/net is that of the process.
