@@ -35,6 +35,7 @@ pub mod machines;
 mod netns;
 mod person;
 pub mod s3;
+pub mod sftp;
 pub mod tarball;
 pub mod volumes;
 mod wait;

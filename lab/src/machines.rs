@@ -150,11 +150,15 @@ fn tiny(daemon: &Daemon, kernel: &Path) {
         let copied = fs::copy(kernel.join(name), boot.join(name));
         copied.unwrap_or_else(|e| panic!("cannot copy {name}: {e}"));
     }
-    let metadata = "architecture: x86_64\ncreation_date: 1\nproperties:\n  description: tiny\n";
-    let at = tree.join("metadata.yaml");
-    fs::write(&at, metadata).unwrap_or_else(|e| panic!("cannot write {at:?}: {e}"));
+    let metadata = "architecture: x86_64\ncreation_date: 1\nproperties:\n  description: tiny\n\
+        templates:\n  /etc/made/name:\n    when: [start]\n    template: name.tpl\n    mode: \"0600\"\n";
+    let template = tree.join("templates/name.tpl");
+    let made = fs::create_dir_all(tree.join("templates"));
+    let made = made.and_then(|()| fs::write(tree.join("metadata.yaml"), metadata));
+    let made = made.and_then(|()| fs::write(template, "{{ instance.name }} {{ instance.type }}\n"));
+    made.unwrap_or_else(|e| panic!("cannot write into {tree:?}: {e}"));
     let (main, disk) = (daemon.scratch().join("tiny.tar"), daemon.scratch().join("tiny.qcow2"));
-    images::pack(&tree, &["metadata.yaml", "boot"], "--no-same-owner", &main);
+    images::pack(&tree, &["metadata.yaml", "boot", "templates"], "--no-same-owner", &main);
     let (main, disk) = (main.to_string_lossy(), disk.to_string_lossy());
     host(&["qemu-img", "create", "-q", "-f", "qcow2", &disk, "16M"]).ok();
     daemon.lxc(["image", "import", &main, &disk, "--alias", "tiny"]).ok();

@@ -1,14 +1,58 @@
 //! The console: attach, type, leave; and what it said before.
 
-use std::{io::Write, process::Stdio, time::Duration};
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Child, ExitStatus, Stdio},
+    time::Duration,
+};
 
 use lab::{Client, Daemon, until};
 
+/// Somebody at a terminal of his own.
+struct Person {
+    script: Child,
+    log: PathBuf,
+}
+
+impl Person {
+    fn shown(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until he is attached: both clients say how to leave.
+    fn attached(self) -> Person {
+        until("the client is attached", || self.shown().contains("a q").then_some(()));
+        self
+    }
+
+    fn ended(mut self) -> (ExitStatus, String) {
+        let status = until("the client leaves", || self.script.try_wait().ok().flatten());
+        (status, self.shown())
+    }
+}
+
 /// Attaches with a client on a terminal of its own, types, leaves; what it showed.
 fn attach(daemon: &Daemon, client: Client, keys: &[&str]) -> String {
+    let mut person = begin(daemon, client, "").attached();
+    let mut input = person.script.stdin.take();
+    for keys in keys {
+        if let Some(input) = &mut input {
+            // A client that is gone shows as a missing answer.
+            let _ = input.write_all(keys.as_bytes()).and_then(|()| input.flush());
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let (status, shown) = person.ended();
+    assert!(status.success(), "{client:?}: {status}: {shown}");
+    shown
+}
+
+fn begin(daemon: &Daemon, client: Client, option: &str) -> Person {
     let program = daemon.command(client).get_program().to_string_lossy().into_owned();
-    let line = format!("stty sane; {program} console x");
-    let log = daemon.scratch().join(format!("{client:?}.typescript"));
+    let line = format!("stty sane; {program} console x {option}");
+    let log = daemon.scratch().join(format!("{client:?}{option}.typescript"));
     let log_path = log.to_string_lossy().into_owned();
     let words = ["script", "--quiet", "--flush", "--return", "--command", &line, &log_path];
     let mut command = lab::program(&words);
@@ -20,22 +64,10 @@ fn attach(daemon: &Daemon, client: Client, keys: &[&str]) -> String {
     }
     command.env("TERM", "xterm").env("SHELL", "/bin/sh");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut script = command.spawn().unwrap_or_else(|e| panic!("script: {e}"));
-    let shown = || std::fs::read(&log).map(|b| String::from_utf8_lossy(&b).into_owned());
-    // Both say how to leave.
-    let greets = |text: String| text.contains("a q").then_some(());
-    until("the client is attached", || greets(shown().ok()?));
-    let mut input = script.stdin.take();
-    for keys in keys {
-        if let Some(input) = &mut input {
-            // A client that is gone shows as a missing answer.
-            let _ = input.write_all(keys.as_bytes()).and_then(|()| input.flush());
-        }
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let ended = until("the client leaves", || script.try_wait().ok().flatten());
-    assert!(ended.success(), "{client:?}: {ended}: {:?}", shown());
-    shown().unwrap_or_default()
+    // What is there of an earlier one is no greeting of this one.
+    let _ = std::fs::remove_file(&log);
+    let script = command.spawn().unwrap_or_else(|e| panic!("script: {e}"));
+    Person { script, log }
 }
 
 #[test]
@@ -48,6 +80,16 @@ fn people_type_on_the_console() {
     }
     let log = daemon.cli(["console", "x", "--show-log"]).text();
     assert!(log.contains("a42b"), "{log}");
+    // Who is attached is so alone, until somebody takes it by force.
+    let first = begin(&daemon, Client::Lxc, "").attached();
+    let (status, shown) = begin(&daemon, Client::Cli, "").ended();
+    assert!(!status.success() && shown.contains("--force"), "{status}: {shown}");
+    let mut second = begin(&daemon, Client::Cli, "--force").attached();
+    first.ended();
+    if let Some(mut input) = second.script.stdin.take() {
+        input.write_all(b"\x01q").unwrap_or_else(|e| panic!("{e}"));
+    }
+    assert!(second.ended().0.success());
     // The console outlives the daemon.
     daemon.kill9();
     daemon.launch();

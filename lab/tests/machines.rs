@@ -203,6 +203,20 @@ fn programs_run_and_files_are_reached_through_the_agent() {
         run(&["file", "delete", "v/tmp/noise"]).ok();
         run(&["file", "pull", "v/tmp/noise", &back.to_string_lossy()]).fails_with("not found");
     }
+    // What its image's template makes was there before the agent answered.
+    let made = daemon.sh("v", "cat /etc/made/name; stat -c %a /etc/made/name").text();
+    assert_eq!(made, "v virtual-machine\n600");
+    if lab::installed("sftp") {
+        let (door, file) = (lab::sftp::door(&daemon, "v"), daemon.scratch().join("noise"));
+        let (file, back) = (file.display(), daemon.scratch().join("back"));
+        let lines = format!(
+            "put {file} /tmp/n\nchmod 600 /tmp/n\nrename /tmp/n /tmp/m\nls -l /tmp/m\nget /tmp/m {}\nrm /tmp/m\n",
+            back.display()
+        );
+        let said = lab::sftp::sftp(&["-D", &door.to_string_lossy()], &lines).text();
+        assert!(said.contains("-rw-------"), "{said}");
+        assert!(std::fs::read(back).is_ok_and(|got| got == lab::noise(3 << 20)));
+    }
     // What its cloud-init is told is on a disc by the label that it looks for, and on the drive.
     let label = "dd if=/dev/sr1 bs=1 skip=32808 count=6 2>/dev/null";
     assert_eq!(daemon.sh("v", label).text(), "cidata");

@@ -62,6 +62,9 @@ fn serve(port: Option<PathBuf>) -> ExitCode {
         .max_blocking_threads(32)
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .build();
+    for wrong in agent::templates::apply() {
+        say(&format!("microcloud-agent: {wrong}"), ExitCode::SUCCESS);
+    }
     match runtime {
         Ok(runtime) => {
             ready();

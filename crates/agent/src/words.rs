@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use runtime::ExecSpec;
+use runtime::{ExecSpec, files::Made};
 use serde::{Deserialize, Serialize};
 use wire::{InstanceStateCpu, InstanceStateMemory, InstanceStateNetwork};
 
@@ -90,6 +90,21 @@ pub struct Share {
     pub path: PathBuf,
     /// Whether it is mounted to be read only.
     pub readonly: bool,
+}
+
+/// What is on the drive for the guest's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Templates {
+    /// Which start of the machine it is.
+    pub generation: u64,
+    /// The files.
+    pub files: Vec<Made>,
+}
+
+impl Templates {
+    /// Its name on the drive.
+    pub const FILE: &str = "templates.json";
 }
 
 /// The clock is to be set.

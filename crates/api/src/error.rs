@@ -95,6 +95,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         | E::Timeout { .. }
         | E::NoMachine { .. }
         | E::Memory { .. }
+        | E::Module { .. }
         | E::Away { .. }
         | E::Beside { .. }
         | E::Machine(

@@ -38,6 +38,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .raw::<InstanceFileHead, _>(|call| head(instance, call))
         .raw::<InstanceFilePut, _>(|call| put(instance, call))
         .sync::<InstanceFileDelete, _>(|call| delete(instance, call))
+        .raw::<InstanceSftp, _>(crate::sftp::get)
         .raw::<VolumeFileGet, _>(|call| get(volume, call))
         .raw::<VolumeFileHead, _>(|call| head(volume, call))
         .raw::<VolumeFilePut, _>(|call| put(volume, call))

@@ -39,6 +39,7 @@ mod recover;
 mod routes;
 mod server;
 mod session;
+mod sftp;
 mod sockets;
 mod storage;
 mod upload;

@@ -40,21 +40,36 @@ pub(crate) async fn on_terminal<T: DeserializeOwned>(
     text: &str,
     store: impl AsyncFn(T) -> Result<()>,
 ) -> Result<()> {
+    let nothing = |new: &str| new == text || says_nothing(new);
+    rounds(cx, (".yaml", text), nothing, async |new: &str| store(parse(new)?).await).await
+}
+
+/// The same with a text that is no YAML; `ending` is how the name of such files ends.
+pub(crate) async fn text_on_terminal(
+    cx: &Context,
+    (ending, text): (&str, &str),
+    store: impl AsyncFn(&str) -> Result<()>,
+) -> Result<()> {
+    rounds(cx, (ending, text), |new| new == text, store).await
+}
+
+async fn rounds(
+    cx: &Context,
+    (ending, text): (&str, &str),
+    nothing: impl Fn(&str) -> bool,
+    store: impl AsyncFn(&str) -> Result<()>,
+) -> Result<()> {
     // From now on ctrl-c is a key of the editor, and no end of this program.
     let _mine = signal(SignalKind::interrupt()).map_err(Error::Terminal)?;
-    let file = draft(text)?;
+    let file = draft(ending, text)?;
     loop {
         open(file.path()).await?;
         let new = read(file.path())?;
-        if new == text || says_nothing(&new) {
+        if nothing(&new) {
             cx.say("Nothing was changed");
             return Ok(());
         }
-        let stored = match parse(&new) {
-            Ok(put) => store(put).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = stored else { return Ok(()) };
+        let Err(error) = store(&new).await else { return Ok(()) };
         if is_final(&error) || !again(&error).await? {
             let path = kept(file)?;
             eprintln!("Your text is in {}", path.display());
@@ -64,8 +79,8 @@ pub(crate) async fn on_terminal<T: DeserializeOwned>(
 }
 
 /// The text in a file that editors know by its ending, and only its user can read.
-fn draft(text: &str) -> Result<NamedTempFile> {
-    let made = tempfile::Builder::new().prefix("microcloud-").suffix(".yaml").tempfile();
+fn draft(ending: &str, text: &str) -> Result<NamedTempFile> {
+    let made = tempfile::Builder::new().prefix("microcloud-").suffix(ending).tempfile();
     let failed = |source| Error::File { path: std::env::temp_dir(), source };
     let mut file = made.map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;

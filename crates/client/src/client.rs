@@ -12,7 +12,7 @@ use wire::{Empty, Endpoint};
 
 use crate::{
     Error, Request, Result, Socket, answer,
-    transport::{self, Body, Connection, Network, Place},
+    transport::{self, Body, Connection, Duplex, Network, Place},
 };
 
 /// A client of one daemon. Cheap to make: it connects with the first request.
@@ -101,6 +101,21 @@ impl Client {
         Ok((status, answer::collect(method, target, response).await?))
     }
 
+    /// A connection of its own, which the daemon makes one of another protocol.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn upgrade<E: Endpoint>(
+        &self,
+        path: &[&str],
+        query: &E::Query,
+        protocol: &str,
+    ) -> Result<Box<dyn Duplex>> {
+        let request = self.request::<E>(path).query(query)?;
+        let request = request.header("connection", "upgrade").header("upgrade", protocol);
+        request.upgraded(&self.place).await
+    }
+
     /// Opens the websocket at this path.
     ///
     /// # Errors
@@ -147,7 +162,7 @@ impl Client {
     }
 }
 
-fn build(
+pub(crate) fn build(
     method: &'static str,
     target: &str,
     headers: Vec<(&'static str, String)>,

@@ -33,7 +33,7 @@ pub use self::{
     received::{Content, Form, Received},
     request::{Answer, Request},
     socket::{Receiver, Sender, Socket},
-    transport::Network,
+    transport::{Duplex, Network},
     upload::Upload,
 };
 

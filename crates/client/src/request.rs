@@ -2,13 +2,15 @@
 
 use std::marker::PhantomData;
 
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
 use wire::{Endpoint, endpoints};
 
 use crate::{
     Client, Content, Error, Received, Result, Upload, answer,
-    client::Outgoing,
-    transport::{self, Body},
+    client::{Outgoing, build},
+    transport::{self, Body, Duplex, Place},
     upload,
 };
 
@@ -133,6 +135,25 @@ impl<'a, E: Endpoint> Request<'a, E> {
         let target = outgoing.target.clone();
         let response = client.send(outgoing).await?;
         answer::file(E::METHOD.as_str(), &target, response, into).await
+    }
+
+    /// Sends it on a connection of its own, which becomes one of another protocol.
+    pub(crate) async fn upgraded(self, place: &Place) -> Result<Box<dyn Duplex>> {
+        let (_, Outgoing { method, target, headers, body }) = self.outgoing();
+        let path = target.clone();
+        let request = build(method, &target, headers, body).map_err(|source| Error::Invalid {
+            method,
+            path,
+            source,
+        })?;
+        let broken = |source| Error::Broken { method, path: target.clone(), source };
+        let stream = TokioIo::new(place.stream().await?);
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;
+        // An error here also reaches the request that waits for its answer.
+        tokio::spawn(connection.with_upgrades());
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = Received::checked(method, target.clone(), response).await?.response;
+        Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await.map_err(broken)?)))
     }
 
     fn outgoing(self) -> (&'a Client, Outgoing) {

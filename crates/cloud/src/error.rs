@@ -85,6 +85,14 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A module of the kernel that an instance needs.
+    #[error("linux.kernel_modules: this server's kernel cannot load \"{module}\"")]
+    Module {
+        /// Its name.
+        module: String,
+        /// Why.
+        source: exec::Error,
+    },
     /// Nothing that is plugged in is what is wanted.
     #[error("no device with {wanted} is plugged into this server, and it is required")]
     NoDevice {

@@ -106,6 +106,12 @@ pub enum Error {
         /// Where and what.
         reason: String,
     },
+    /// A template that cannot be rendered.
+    #[error("{why}")]
+    Template {
+        /// Where and what.
+        why: String,
+    },
     /// No such recipe.
     #[error("there is no recipe {name}; known are {known}")]
     UnknownRecipe {

@@ -25,6 +25,7 @@ mod inspect;
 mod limits;
 mod metadata;
 mod pack;
+pub mod templates;
 mod unpack;
 
 pub use build::{Built, RECIPES, Recipe, RecipeInfo, build, unpack_machine_image};

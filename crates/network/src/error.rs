@@ -88,6 +88,16 @@ pub enum Error {
     /// The bridge of a port is not there.
     #[error("link {0} does not exist")]
     NoLink(String),
+    /// A bridge that is not ours and does not tell VLANs apart.
+    #[error(
+        "bridge {0} does not tell VLANs apart: turn it on there (ip link set {0} type bridge vlan_filtering 1)"
+    )]
+    NoVlans(String),
+    /// A kernel without them.
+    #[error(
+        "bridge {0}: this server's kernel does not tell VLANs apart (CONFIG_BRIDGE_VLAN_FILTERING)"
+    )]
+    NoVlanKernel(String),
     /// The servers of the bridge.
     #[error("start the servers of network {network}")]
     Service {

@@ -57,6 +57,6 @@ pub use interface::{Address, Counters, Interface, Medium};
 pub use leases::{DnsMode, Host, Lease, LeaseKind, MacAddr, ParseMacError, Range};
 pub use limit::PortLimits;
 pub use pick::{pick_ipv4, pick_ipv6};
-pub use plane::{Applied, Inside, Plane, PortSpec};
+pub use plane::{Applied, Inside, Plane, PortSpec, PortVlans, Untagged};
 pub use spec::{Kind, NetworkSpec};
 pub use warning::Warning;

@@ -16,7 +16,7 @@ use rtnetlink::{
     },
 };
 
-use crate::{Error, Interface, Result, interface};
+use crate::{Error, Interface, Result, interface, plane::of_bridge};
 
 /// Opens a connection in the network namespace of this thread; its driver ends with the handle.
 pub(crate) fn connect() -> io::Result<Handle> {
@@ -152,6 +152,30 @@ fn route(index: u32, net: IpNet) -> RouteMessage {
     }
 }
 
+/// A route to a port of an instance: the reconciler of its network leaves it alone, as it is another's (`boot`).
+pub(crate) async fn add_port_route(handle: &Handle, index: u32, net: IpNet) -> Result<()> {
+    let done = handle.route().add(of_port(route(index, net))).replace().execute().await;
+    done.map_err(failed("add route", net.to_string()))
+}
+
+pub(crate) async fn remove_port_route(handle: &Handle, index: u32, net: IpNet) -> Result<()> {
+    let done = handle.route().del(of_port(route(index, net))).execute().await;
+    done.map_err(failed("remove route", net.to_string())).or_else(ignore_absent)
+}
+
+fn of_port(mut route: RouteMessage) -> RouteMessage {
+    route.header.protocol = RouteProtocol::Boot;
+    route
+}
+
+/// Whether a bridge tells VLANs apart, and in which its ports are usually.
+pub(crate) async fn bridge_vlans(handle: &Handle, bridge: &str) -> Result<(bool, u16)> {
+    let found = collect(handle.link().get().match_name(bridge).execute()).await;
+    let found = found.map_err(failed("look at link", bridge))?;
+    let bridge = found.first().ok_or_else(|| Error::NoLink(bridge.to_owned()))?;
+    Ok(of_bridge(&bridge.attributes))
+}
+
 /// Whether the kernel says that there is no such thing.
 pub(crate) fn absent(error: &Error) -> bool {
     let Error::Netlink { source, .. } = error else { return false };
@@ -159,6 +183,6 @@ pub(crate) fn absent(error: &Error) -> bool {
     source.raw_os_error().is_some_and(|code| gone.iter().any(|errno| errno.raw_os_error() == code))
 }
 
-fn ignore_absent(error: Error) -> Result<()> {
+pub(crate) fn ignore_absent(error: Error) -> Result<()> {
     if absent(&error) { Ok(()) } else { Err(error) }
 }

@@ -65,8 +65,8 @@ pub use values::{
     AbsolutePath, Algorithm, Arguments, BitRate, Bounded, Compression, CpuAllowance, CpuLimit,
     CpuSet, Cron, DeviceId, DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide,
     InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac,
-    MemoryLimit, OrNone, PciAddress, Protocol, ProxyAddress, Retention, Setting, Size,
-    SnapshotPattern, UplinkSubnet, Url, Value, Weight,
+    MemoryLimit, ModuleName, OrNone, PciAddress, Protocol, ProxyAddress, Retention, SeccompProfile,
+    Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Vlan, Vlans, Weight,
 };
 
 mod changes;

@@ -142,6 +142,9 @@ pub struct Seccomp {
     pub deny_compat: bool,
     /// Refuse the calls that no container should make (module loading, kexec, ...).
     pub deny_default: bool,
+    /// Refuse to unmount with force, where the calls that no container should make are not refused anyway.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_forced_umount: bool,
 }
 
 impl Default for Seccomp {
@@ -152,6 +155,7 @@ impl Default for Seccomp {
             deny: Vec::new(),
             deny_compat: false,
             deny_default: true,
+            no_forced_umount: false,
         }
     }
 }

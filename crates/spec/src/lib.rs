@@ -16,7 +16,7 @@ pub use instance::{InstanceSpec, Seccomp};
 pub use limits::{CpuLimit, Limits};
 pub use process::{Process, Rlimit};
 pub use proxy::{End, ProxySpec, SocketOwner};
-pub use root::{DeviceKind, DeviceNode, IdMap, MappedIds, Mount, Root};
+pub use root::{DeviceKind, DeviceNode, IdMap, MappedIds, Mount, MountFlags, Root};
 pub use traffic::DiskTraffic;
 
 /// The version of the specification this build writes.

@@ -83,6 +83,37 @@ pub struct Mount {
     pub recursive: bool,
     /// A missing source is no error.
     pub optional: bool,
+    /// What the host mounts beneath `source` later appears inside, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
+    /// What else cannot be done there.
+    #[serde(skip_serializing_if = "MountFlags::is_empty")]
+    pub flags: MountFlags,
+}
+
+/// Flags of a mount beside `readonly`; locked as that is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountFlags {
+    /// Programs do not become others by their files.
+    pub nosuid: bool,
+    /// Device nodes open nothing.
+    pub nodev: bool,
+    /// No program is started from there.
+    pub noexec: bool,
+    /// No link is followed.
+    pub nosymfollow: bool,
+    /// When files were read is not noted.
+    pub noatime: bool,
+    /// When folders were read is not noted.
+    pub nodiratime: bool,
+}
+
+impl MountFlags {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == MountFlags::default()
+    }
 }
 
 impl Mount {

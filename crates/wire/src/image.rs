@@ -210,6 +210,15 @@ api! {
         pub template: String,
         /// Values for the template.
         pub properties: ConfigMap,
+        /// Owner of the file; one that is there keeps its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub uid: Option<String>,
+        /// Group of the file.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub gid: Option<String>,
+        /// Permissions of the file, in octal digits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub mode: Option<String>,
     }
 }
 

@@ -29,7 +29,7 @@ macro_rules! projects {
     )* };
 }
 
-projects!(FileQuery ProjectQuery ListQuery ThingQuery EventsQuery TargetQuery ImageQuery);
+projects!(FileQuery TemplateQuery ProjectQuery ListQuery ThingQuery EventsQuery TargetQuery ImageQuery);
 
 queries! {
     /// Nothing.
@@ -90,6 +90,15 @@ queries! {
         #[serde(skip_serializing_if = "Option::is_none")]
         pub project: Option<String>,
         /// Where it is, from the instance's root on.
+        pub path: String,
+    }
+
+    /// A template of an instance.
+    pub struct TemplateQuery {
+        /// Project.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub project: Option<String>,
+        /// Its name; all of them where it is empty.
         pub path: String,
     }
 

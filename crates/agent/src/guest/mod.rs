@@ -10,6 +10,7 @@ mod reply;
 mod route;
 mod shares;
 mod state;
+pub mod templates;
 mod visitors;
 pub(crate) mod vsock;
 

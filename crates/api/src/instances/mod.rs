@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod backups;
+mod metadata;
 mod snapshots;
 mod state;
 mod streams;
@@ -32,7 +33,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .background::<InstanceRename, _>(rename)
         .background::<InstanceRebuild, _>(rebuild)
         .background::<InstanceDelete, _>(delete);
-    backups::routes(snapshots::routes(streams::routes(state::routes(uefi::routes(routes)))))
+    let routes = metadata::routes(uefi::routes(routes));
+    backups::routes(snapshots::routes(streams::routes(state::routes(routes))))
 }
 
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {

@@ -10,7 +10,9 @@ use wire::{
     },
 };
 
-use super::{OK, device::Device, snapshot, trust::Trust, uefi::Uefi};
+use super::{
+    OK, device::Device, metadata::Metadata, snapshot, template::Template, trust::Trust, uefi::Uefi,
+};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -67,6 +69,12 @@ enum Verb {
     /// Clients that may use the server over the network
     #[command(subcommand)]
     Trust(Trust),
+    /// What an instance's image said of itself
+    #[command(subcommand)]
+    Metadata(Metadata),
+    /// Templates of an instance's files
+    #[command(subcommand)]
+    Template(Template),
     /// Variables of a virtual machine's UEFI firmware
     #[command(subcommand)]
     Uefi(Uefi),
@@ -119,6 +127,8 @@ impl Config {
             Verb::Edit { instance: None } => thing::edit::<TheServer>(cx, "").await?,
             Verb::Device(device) => return device.run::<Instances>(cx).await,
             Verb::Trust(trust) => return trust.run(cx).await,
+            Verb::Metadata(metadata) => return metadata.run(cx).await,
+            Verb::Template(template) => return template.run(cx).await,
             Verb::Uefi(uefi) => return uefi.run(cx).await,
         }
         Ok(OK)

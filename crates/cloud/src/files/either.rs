@@ -4,7 +4,7 @@ use std::path::Path;
 
 use runtime::{
     Result,
-    files::{Entry, File, FileKind, Owner, Seen, Writing},
+    files::{Change, Entry, File, FileKind, Owner, Seen, Writing},
 };
 
 /// Who is asked. Each verb blocks.
@@ -56,6 +56,19 @@ impl Files {
 
     pub(super) fn make_link(&self, path: &Path, target: &Path, owner: Owner) -> Result<()> {
         ask!(self, files => files.make_link(path, target, owner))
+    }
+
+    /// A path in order: no `.`, no `..`.
+    pub(super) fn resolve(&self, path: &Path) -> Result<String> {
+        ask!(self, files => files.resolve(path))
+    }
+
+    pub(super) fn rename(&self, from: &Path, to: &Path, replace: bool) -> Result<()> {
+        ask!(self, files => files.rename(from, to, replace))
+    }
+
+    pub(super) fn change(&self, path: &Path, change: &Change) -> Result<()> {
+        ask!(self, files => files.change(path, change))
     }
 
     pub(super) fn remove(&self, path: &Path, kind: Option<FileKind>) -> Result<()> {

@@ -25,6 +25,7 @@ use crate::{Caller, Error, Result, World, url, volumes::Key};
 
 mod either;
 mod session;
+pub mod sftp;
 
 /// Whose files they are.
 #[derive(Clone, Debug)]

@@ -41,8 +41,26 @@ impl Session {
         &self,
         what: impl FnOnce(&Files) -> runtime::Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.ask_plainly(what).await.map_err(explain)
+    }
+
+    /// The same, with the number of what went wrong.
+    pub(super) async fn ask_plainly<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&Files) -> runtime::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let files = self.files.clone();
-        blocking("access to files", move || what(&files)).await.map_err(explain)
+        blocking("access to files", move || what(&files)).await
+    }
+
+    /// Whether what is written waits until it is committed, and only one file does.
+    pub(super) fn holds_one_file(&self) -> bool {
+        matches!(*self.files, Files::Agent(_))
+    }
+
+    /// Whether it holds a volume that others may want for themselves.
+    pub(super) fn holds_volume(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// Ends the access; after it the instance may be started.

@@ -13,10 +13,11 @@ use super::{
     Kind, delegate,
     guests::{Guest, Phase},
     machine::{self, memory::Frame},
-    nodes,
+    modules, nodes,
     options::Typed,
     proxies,
     spec::{Given, resolve},
+    templates::{Trigger, apply::Applying},
     volatile,
 };
 use crate::{
@@ -44,6 +45,8 @@ pub(crate) struct Starting<'a> {
     pub(crate) expanded: &'a Expanded,
     /// How a machine is built that comes from another server, and goes on here.
     pub(crate) arrives: Option<&'a Frame>,
+    /// What its templates are to be told, where its row does not say so, as it was just made.
+    pub(crate) fresh: Option<Trigger>,
 }
 
 impl<'a> Starting<'a> {
@@ -53,7 +56,7 @@ impl<'a> Starting<'a> {
         instance: &'a Instance,
         expanded: &'a Expanded,
     ) -> Starting<'a> {
-        Starting { world, instance, expanded, arrives: None }
+        Starting { world, instance, expanded, arrives: None, fresh: None }
     }
 
     fn id(&self) -> String {
@@ -83,11 +86,20 @@ impl<'a> Starting<'a> {
         let pool = world.pools.open(world, typed.root_pool()?).await?;
         let volume = self.instance.root()?;
         let root = blocking("attach root", move || pool.attach(&volume)).await?;
+        let (instance, expanded, fresh) = (self.instance, self.expanded, self.fresh);
+        let templates = Applying { instance, expanded, typed: &typed, fresh };
         let spec = match self.instance.kind() {
-            Kind::Container => self.container(&typed, root, notes.generation).await?,
+            Kind::Container => {
+                modules::load(&typed).await?;
+                templates.to_root(world, &root).await?;
+                self.container(&typed, root, notes.generation).await?
+            }
             Kind::VirtualMachine => {
                 machine::check(Kind::VirtualMachine, &world.host, &typed)?;
-                let given = (notes.generation, self.arrives);
+                // One that goes on with its memory does not boot.
+                let boots = self.arrives.is_none() && !instance.stateful;
+                let made = if boots { templates.rendered(world).await? } else { Vec::new() };
+                let given = (notes.generation, self.arrives, made);
                 machine::spec::resolve(world, self.instance, &typed, given).await?
             }
         };

@@ -25,6 +25,13 @@ pub fn attach(
     if let Some(socket) = screen {
         machine::screen::check(world, &guest, socket)?;
     }
+    let turn = match screen {
+        Some(_) => None,
+        None => Some(guest.take_console(post.force).ok_or_else(|| {
+            let (is, hint) = ("attached to a console already", "--force takes it over");
+            Error::State { name: name.to_owned(), is, hint }
+        })?),
+    };
     let request = Request::new("Showing console")
         .project(project)
         .class(OperationClass::Websocket)
@@ -33,9 +40,14 @@ pub fn attach(
         .uncancellable();
     let (world, size) = (world.clone(), (post.width, post.height));
     let operations = world.operations.clone();
-    let work = async move |operation: Operation| match screen {
-        Some(socket) => machine::screen::show(&world, &guest, socket, &operation).await,
-        None => session(&guest, size, &operation).await,
+    let work = async move |operation: Operation| match (screen, turn) {
+        (Some(socket), _) => machine::screen::show(&world, &guest, socket, &operation).await,
+        (None, Some(turn)) => tokio::select! {
+            done = session(&guest, size, &operation) => done,
+            // Another has it now.
+            _ = turn => Ok(()),
+        },
+        (None, None) => Ok(()),
     };
     Ok(operations.spawn(request, work)?)
 }

@@ -14,7 +14,7 @@ use std::{
 use options::device::Usb;
 use runtime::Monitor;
 use spec::{InstanceSpec, ProxySpec};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{machine::trouble::Trouble, nodes::Wanted};
 use crate::{devlxd::GuestSide, names};
@@ -68,6 +68,8 @@ struct Inner {
     proxies: Mutex<BTreeMap<String, ProxySpec>>,
     trouble: Mutex<Option<Trouble>>,
     devlxd: GuestSide,
+    /// Ends the session of who is attached to the console.
+    console: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Guest {
@@ -95,7 +97,24 @@ impl Guest {
             proxies: Mutex::default(),
             trouble: Mutex::default(),
             devlxd: GuestSide::default(),
+            console: Mutex::default(),
         }))
+    }
+
+    /// Gives somebody the console: it is his until what is returned is dropped, or says that another has it. None while
+    /// somebody has it; he loses it where that is taken by force.
+    pub(crate) fn take_console(&self, force: bool) -> Option<oneshot::Receiver<()>> {
+        let mut held = self.0.console.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = held.take_if(|other| force || other.is_closed()) {
+            // He may have gone meanwhile.
+            let _ = other.send(());
+        }
+        if held.is_some() {
+            return None;
+        }
+        let (holder, turn) = oneshot::channel();
+        *held = Some(holder);
+        Some(turn)
     }
 
     /// Its project.

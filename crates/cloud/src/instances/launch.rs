@@ -11,6 +11,7 @@ use super::{
     boot::{self, Starting},
     options::Typed,
     root::NewRoot,
+    templates::{self, Trigger},
     volatile,
 };
 use crate::{
@@ -295,6 +296,8 @@ fn complete(
     if start {
         new.last_used_at = new.created_at;
         volatile::set_power(&mut new.config, options::instance::PowerState::Running);
+    } else {
+        templates::defer(&mut new.config, Trigger::Create);
     }
     Ok(())
 }
@@ -321,13 +324,11 @@ async fn delete_row(cx: &mut Cx<Launch>) -> Result<()> {
 }
 
 fn starting(cx: &Cx<Launch>) -> Starting<'_> {
-    match &cx.notes.instance {
-        Some(instance) => Starting::new(&cx.world, instance, &cx.notes.expanded),
-        None => {
-            let (instance, expanded) = (&cx.input.instance, &cx.input.expanded);
-            Starting::new(&cx.world, instance, expanded)
-        }
-    }
+    let (instance, expanded) = match &cx.notes.instance {
+        Some(instance) => (instance, &cx.notes.expanded),
+        None => (&cx.input.instance, &cx.input.expanded),
+    };
+    Starting { fresh: Some(Trigger::Create), ..Starting::new(&cx.world, instance, expanded) }
 }
 
 async fn monitor(cx: &mut Cx<Launch>) -> Result<()> {

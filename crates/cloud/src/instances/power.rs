@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use store::Read;
 use tokio::sync::watch;
 
-use super::volatile;
+use super::{templates, volatile};
 use crate::{
     Error, Result, World,
     blocking::blocking,
@@ -235,6 +235,9 @@ fn set(
         Power::Stopped => PowerState::Stopped,
     };
     volatile::set_power(&mut row.config, word);
+    if power == Power::Running && !row.stateful {
+        templates::done(&mut row.config);
+    }
     rows::set_config(db, row.id, &row.config)?;
     if power == Power::Running {
         rows::set_stateful(db, row.id, false)?;

@@ -11,7 +11,12 @@ use storage::VolumeId;
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceRebuildPost;
 
-use super::{guests::Phase, options::Typed, root::NewRoot};
+use super::{
+    guests::Phase,
+    options::Typed,
+    root::NewRoot,
+    templates::{self, Trigger},
+};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -249,6 +254,7 @@ async fn row(cx: &mut Cx<Rebuild>) -> Result<()> {
         new.config.set(BASE, image.fingerprint.clone());
         new.architecture.clone_from(&image.architecture);
     }
+    templates::defer(&mut new.config, Trigger::Create);
     put(cx, &new, &cx.input.root.config).await
 }
 

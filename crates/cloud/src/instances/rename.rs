@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::{Kind, options::Typed};
+use super::{
+    Kind,
+    options::Typed,
+    templates::{self, Trigger},
+};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -21,6 +25,9 @@ pub(crate) struct Rename {
     pool: String,
     #[serde(default)]
     kind: Kind,
+    /// Whether its templates are yet to be told of something before.
+    #[serde(default)]
+    pending: bool,
 }
 
 impl Task for Rename {
@@ -48,16 +55,18 @@ impl Rename {
         to: &str,
     ) -> Result<Rename> {
         options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
-        let (pool, kind) = world.store.read(|db| {
+        let (pool, kind, pending) = world.store.read(|db| {
             let row = super::find(db, project, from)?;
             if rows::get(db, project, to)?.is_some() {
                 return Err(Error::exists("instance", to));
             }
             let typed = Typed::parse(&expand::expand(db, &row)?)?;
-            Ok((typed.root_pool()?.to_owned(), row.kind()))
+            let pending = row.config.keys().any(templates::is_pending);
+            Ok((typed.root_pool()?.to_owned(), row.kind(), pending))
         })?;
         let (caller, project) = (caller.clone(), project.to_owned());
-        Ok(Rename { caller, project, from: from.to_owned(), to: to.to_owned(), pool, kind })
+        let (from, to) = (from.to_owned(), to.to_owned());
+        Ok(Rename { caller, project, from, to, pool, kind, pending })
     }
 }
 
@@ -124,6 +133,13 @@ async fn move_row(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
                 volumes::rename(db, volume.id, to)?;
             }
             if let Some(row) = rows::get(db, project, from)? {
+                let mut config = row.config.clone();
+                match to == cx.input.to {
+                    true => templates::defer(&mut config, Trigger::Rename),
+                    false if !cx.input.pending => templates::done(&mut config),
+                    false => {}
+                }
+                rows::set_config(db, row.id, &config)?;
                 rows::rename(db, row.id, to)?;
             }
             Ok::<_, Error>(())

@@ -168,12 +168,23 @@ fn rlimits(options: &LimitOptions) -> Vec<Rlimit> {
 
 fn seccomp(options: &InstanceOptions) -> Seccomp {
     let calls = &options.security.syscalls;
+    if let Some(profile) = &options.overrides.seccomp {
+        let none = Vec::new();
+        let (allow, deny) = match profile.allows {
+            true => (profile.calls.clone(), none),
+            false => (none, profile.calls.clone()),
+        };
+        let no_forced_umount = profile.no_forced_umount;
+        let (deny_compat, deny_default) = (false, false);
+        return Seccomp { enabled: true, allow, deny, deny_compat, deny_default, no_forced_umount };
+    }
     Seccomp {
         enabled: true,
         allow: calls.allow.as_ref().map(|lines| lines.0.clone()).unwrap_or_default(),
         deny: calls.deny.as_ref().map(|lines| lines.0.clone()).unwrap_or_default(),
         deny_compat: calls.deny_compat,
         deny_default: calls.deny_default,
+        no_forced_umount: false,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use leases::MacAddr;
-use network::{Inside, PortFilter, PortLimits, PortSpec};
+use network::{Inside, PortFilter, PortLimits, PortSpec, PortVlans, Untagged};
 use options::{
     Raw,
     device::{Device, Nic},
@@ -77,7 +77,8 @@ impl<'a> Port<'a> {
         let nic = |port: &Port<'_>| {
             let nic = port.nic;
             let bridge = nic.bridge().map(str::to_owned);
-            (bridge, nic.mtu(), nic.queue_length(), nic.isolated())
+            let vlans = nic.vlans().map(|(untagged, tagged, _)| (untagged, tagged.to_vec()));
+            (bridge, nic.mtu(), nic.queue_length(), nic.isolated(), vlans, nic.routes())
         };
         (&self.host_name, self.hwaddr, &self.name) == (&other.host_name, other.hwaddr, &other.name)
             && nic(self) == nic(other)
@@ -139,6 +140,16 @@ impl<'a> Port<'a> {
             mtu: self.nic.mtu(),
             queue_length: self.nic.queue_length(),
             isolated: self.nic.isolated(),
+            vlans: self.nic.vlans().map(|(untagged, tagged, managed)| PortVlans {
+                untagged: match untagged {
+                    None => Untagged::Usual,
+                    Some(None) => Untagged::None,
+                    Some(Some(id)) => Untagged::Is(id),
+                },
+                tagged: tagged.to_vec(),
+                managed,
+            }),
+            routes: self.nic.routes(),
         }
     }
 
@@ -163,8 +174,8 @@ impl<'a> Port<'a> {
         let filter = PortFilter {
             host_name: self.host_name.clone(),
             hwaddr: self.hwaddr,
-            ipv4: wanted.ipv4.map(|all| all.into_iter().map(Into::into).collect()),
-            ipv6: wanted.ipv6.map(|all| all.into_iter().map(Into::into).collect()),
+            ipv4: wanted.ipv4,
+            ipv6: wanted.ipv6,
         };
         Ok(world.plane.filter_port(&filter).await?)
     }
@@ -193,7 +204,7 @@ impl<'a> Port<'a> {
     pub(crate) async fn repair(&self, world: &World) -> Result<()> {
         self.filter(world).await?;
         if let Some(bridge) = self.nic.bridge() {
-            world.plane.rejoin_port(&self.host_name, bridge, self.nic.isolated()).await?;
+            world.plane.rejoin_port(&self.spec(), bridge).await?;
             self.reflect(world).await?;
         }
         self.limit(world).await
@@ -207,6 +218,9 @@ pub(crate) async fn unplug(world: &World, id: &str, device: &str, nic: &Nic) -> 
 
 async fn remove(world: &World, host_name: &str, nic: &Nic) -> Result<()> {
     let gone = world.plane.detach_port(host_name).await;
+    if let Some(bridge) = nic.bridge() {
+        world.plane.unroute(bridge, &nic.routes()).await?;
+    }
     if nic.filters().is_some() {
         world.plane.unfilter_port(host_name).await?;
     }

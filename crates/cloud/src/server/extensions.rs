@@ -17,6 +17,7 @@ pub const EXTENSIONS: &[&str] = &[
     "file_symlinks",
     "directory_manipulation",
     "container_cpu_time",
+    "container_edit_metadata",
     "storage",
     "network",
     "profile_usedby",

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use options::device::{Device, Devices, Disk, DiskSource};
-use spec::Mount;
+use options::device::{Device, Devices, Disk, DiskSource, MountFlag};
+use spec::{Mount, MountFlags};
 use storage::Attached;
 use store::Read;
 use tasks::Claim;
@@ -18,6 +18,7 @@ use super::{Key, users};
 use crate::{
     Error, Result, World,
     blocking::blocking,
+    db::volume_snapshots as snapshots,
     instances::Kind,
     projects::rules::{self, Above},
 };
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) mount: Mount,
     /// The pool and the volume behind it, and the path within it; `None` is a path of the host.
     volume: Option<(String, String, Option<String>)>,
+    /// The snapshot of the volume that is meant.
+    snapshot: Option<String>,
 }
 
 impl Plan {
@@ -47,12 +50,16 @@ impl Plan {
             source,
             beneath: None,
             target: disk.path.as_ref()?.as_path().to_owned(),
-            readonly: disk.readonly,
+            readonly: disk.readonly
+                || disk.source_snapshot.is_some()
+                || disk.flags().contains(&MountFlag::ReadOnly),
             shift: disk.shift,
+            follow: disk.follows(),
+            flags: flags(disk),
             recursive: disk.recursive,
             optional: !disk.required,
         };
-        Some(Plan { mount, volume })
+        Some(Plan { mount, volume, snapshot: disk.source_snapshot.clone() })
     }
 
     /// The mount of a disk of an instance in `project`.
@@ -71,7 +78,13 @@ impl Plan {
         check_files(&row.content, name)?;
         let options = super::typed(&row.config)?;
         let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
-        match blocking("attach volume", move || open.attach(&id)).await? {
+        let snapshot = self.snapshot.clone();
+        let attach = move || match (&snapshot, open.snapshots()) {
+            (None, _) => open.attach(&id),
+            (Some(name), Some(snapshots)) => snapshots.attach(&id, name),
+            (Some(_), None) => Err(storage::Error::Unsupported { what: "snapshot", volume: id }),
+        };
+        match blocking("attach volume", attach).await? {
             Attached::Path(folder) => {
                 let shift = !options.security_unmapped;
                 let (source, beneath) = match path {
@@ -103,6 +116,19 @@ impl Plan {
     fn absent(&self, name: &str) -> Mount {
         let source = format!("/proc/self/no-such-volume/{name}").into();
         Mount { source, ..self.mount.clone() }
+    }
+}
+
+/// What the options say of its mount.
+fn flags(disk: &Disk) -> MountFlags {
+    let has = |flag| disk.flags().contains(&flag);
+    MountFlags {
+        nosuid: has(MountFlag::NoSuid),
+        nodev: has(MountFlag::NoDev),
+        noexec: has(MountFlag::NoExec),
+        nosymfollow: has(MountFlag::NoSymFollow),
+        noatime: has(MountFlag::NoAtime),
+        nodiratime: has(MountFlag::NoDirAtime),
     }
 }
 
@@ -177,6 +203,12 @@ fn check_one(
         };
     }
     check_files(&row.content, volume)?;
+    if let Some(name) = &disk.source_snapshot
+        && snapshots::get(db, row.id, name)?.is_none()
+        && disk.required
+    {
+        return Err(Error::not_found("storage volume snapshot", name));
+    }
     match disk.path {
         Some(_) => Ok(()),
         None => Err(Error::invalid("path", "it is missing: where the volume is to be mounted")),

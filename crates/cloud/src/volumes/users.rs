@@ -58,9 +58,12 @@ impl User {
     }
 }
 
-/// All volumes that somebody names, and who.
+/// All volumes that somebody names, and who; and of snapshots of volumes.
 #[derive(Default)]
-pub(crate) struct Uses(BTreeMap<Key, Vec<User>>);
+pub(crate) struct Uses {
+    volumes: BTreeMap<Key, Vec<User>>,
+    snapshots: BTreeMap<(Key, String), Vec<User>>,
+}
 
 impl Uses {
     /// Looks at every instance and profile.
@@ -97,7 +100,11 @@ impl Uses {
         for device in devices.0.values() {
             let Some((pool, name)) = named_by(device) else { continue };
             let key = Key { pool: pool.into(), project: home.into(), name: name.into() };
-            let users = self.0.entry(key).or_default();
+            if let Some(snapshot) = device.get("source.snapshot") {
+                let of = (key.clone(), snapshot.to_owned());
+                self.snapshots.entry(of).or_default().push(user.clone());
+            }
+            let users = self.volumes.entry(key).or_default();
             if !users.contains(user) {
                 users.push(user.clone());
             }
@@ -106,7 +113,17 @@ impl Uses {
 
     /// Who names a volume: instances, then profiles.
     pub(crate) fn of(&self, volume: &Key) -> &[User] {
-        self.0.get(volume).map_or(&[], Vec::as_slice)
+        self.volumes.get(volume).map_or(&[], Vec::as_slice)
+    }
+
+    /// Fails when somebody names a snapshot of it.
+    pub(crate) fn check_snapshot_free(&self, volume: &Key, snapshot: &str) -> Result<()> {
+        let Some(users) = self.snapshots.get(&(volume.clone(), snapshot.to_owned())) else {
+            return Ok(());
+        };
+        let (what, name) = ("storage volume snapshot", format!("{}/{snapshot}", volume.name));
+        let by: Vec<String> = users.iter().map(User::words).collect();
+        Err(Error::InUse { what, name, by: by.join(", ") })
     }
 
     /// Fails when somebody names it.

@@ -138,11 +138,12 @@ fn a_guest_comes_back_when_its_bridge_does() {
         let before = guest.dhcp(dir.path()).await;
         netlink::delete_link(&netlink::connect().unwrap(), "br0").await.unwrap();
         plane.apply(&spec).await.unwrap();
-        plane.rejoin_port("veth1", "br0", false).await.unwrap();
-        plane.rejoin_port("veth1", "br0", false).await.unwrap();
+        plane.rejoin_port(&guest.port(Some("br0"), "veth1"), "br0").await.unwrap();
+        plane.rejoin_port(&guest.port(Some("br0"), "veth1"), "br0").await.unwrap();
         let got = |text: &str| text.lines().find(|line| line.starts_with("got")).map(str::to_owned);
         assert_eq!(got(&guest.dhcp(dir.path()).await), got(&before), "the servers moved over too");
-        assert!(plane.rejoin_port("veth9", "br0", false).await.is_err());
+        let none = guest.port(Some("br0"), "veth9");
+        assert!(plane.rejoin_port(&none, "br0").await.is_err());
     });
 }
 

@@ -74,6 +74,8 @@ impl Guest {
             mtu: None,
             queue_length: None,
             isolated: false,
+            vlans: None,
+            routes: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ mod look;
 mod ports;
 mod sysctl;
 mod teardown;
+mod vlans;
 
 use std::{
     collections::HashMap,
@@ -24,6 +25,8 @@ use tokio::sync::Mutex as Turn;
 
 pub use apply::Applied;
 pub use ports::{Inside, PortSpec};
+pub(crate) use vlans::of_bridge;
+pub use vlans::{PortVlans, Untagged};
 
 use crate::{Error, Facts, Interface, Result, Warning, netlink};
 

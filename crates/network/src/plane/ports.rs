@@ -3,13 +3,14 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
+use ipnet::IpNet;
 use leases::MacAddr;
 use rtnetlink::{
     LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
     packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage},
 };
 
-use super::{Plane, sysctl};
+use super::{Plane, PortVlans, sysctl};
 use crate::{Counters, Error, Result, bridge::check_name, netlink};
 
 /// What a link has if nobody says otherwise.
@@ -32,6 +33,10 @@ pub struct PortSpec<'a> {
     pub queue_length: Option<u32>,
     /// May not talk to other isolated ports.
     pub isolated: bool,
+    /// In which VLANs of the bridge it is, if not in the usual one.
+    pub vlans: Option<PortVlans>,
+    /// What is sent to it.
+    pub routes: Vec<IpNet>,
 }
 
 /// The end of a port that is a container's.
@@ -96,11 +101,17 @@ impl Plane {
 
     /// What is left to do once a port is on its bridge.
     async fn settle(&self, port: &PortSpec<'_>) -> Result<()> {
-        if port.bridge.is_none() {
-            return Ok(());
+        if let Some(bridge) = port.bridge {
+            // The machine speaks by the bridge; an address of its own on the port would only be noise.
+            sysctl::quiet(port.host_name);
+            self.place(port, bridge).await?;
         }
-        // The machine speaks by the bridge; an address of its own on the port would only be noise.
-        sysctl::quiet(port.host_name);
+        self.set_routes(port).await
+    }
+
+    /// Makes a port on a bridge what it is to be there.
+    async fn place(&self, port: &PortSpec<'_>, bridge: &str) -> Result<()> {
+        self.set_vlans(port, bridge).await?;
         if port.isolated { self.isolate(port.host_name).await } else { Ok(()) }
     }
 
@@ -117,17 +128,18 @@ impl Plane {
     ///
     /// # Errors
     /// The port or the bridge does not exist.
-    pub async fn rejoin_port(&self, host_name: &str, bridge: &str, isolated: bool) -> Result<()> {
+    pub async fn rejoin_port(&self, port: &PortSpec<'_>, bridge: &str) -> Result<()> {
         let (index, _) = self.bridge(bridge).await?;
-        let port = netlink::link(&self.handle, host_name).await?;
-        let port = port.ok_or_else(|| Error::NoLink(host_name.to_owned()))?;
-        if port.master == Some(index) && port.enabled {
-            return Ok(());
+        let host_name = port.host_name;
+        let link = netlink::link(&self.handle, host_name).await?;
+        let link = link.ok_or_else(|| Error::NoLink(host_name.to_owned()))?;
+        if link.master != Some(index) || !link.enabled {
+            let message = LinkMessageBuilder::<LinkUnspec>::new().name(host_name);
+            let message = message.controller(index).up().build();
+            netlink::set_link(&self.handle, host_name, message).await?;
+            self.place(port, bridge).await?;
         }
-        let message =
-            LinkMessageBuilder::<LinkUnspec>::new().name(host_name).controller(index).up().build();
-        netlink::set_link(&self.handle, host_name, message).await?;
-        if isolated { self.isolate(host_name).await } else { Ok(()) }
+        self.set_routes(port).await
     }
 
     /// Lets a port have back what it sends to itself by an address of this machine's, or not.

@@ -78,8 +78,8 @@ fn what_is_missing_is_named() {
         r#"invalid value "macvlan" for "nictype": not supported yet; supported are bridged or p2p"#
     );
     assert_eq!(
-        wrong(&[("type", "disk"), ("path", "/"), ("pool", "p"), ("propagation", "private")]),
-        r#"key "propagation" is not supported yet"#
+        wrong(&[("type", "disk"), ("path", "/"), ("pool", "p"), ("ceph.user_name", "u")]),
+        r#"key "ceph.user_name" is not supported yet"#
     );
     assert_eq!(
         wrong(&[("type", "nic"), ("network", "n"), ("nictype", "bridged")]),

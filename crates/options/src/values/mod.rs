@@ -24,15 +24,18 @@ pub use list::{Lines, List};
 pub use listen::ListenAddress;
 pub use mac::Mac;
 pub use memory::MemoryLimit;
+pub use module_name::ModuleName;
 pub use path::AbsolutePath;
 pub use proxy_address::{Protocol, ProxyAddress};
 pub use ranges::{Ipv4Range, Ipv6Range};
 pub use retention::Retention;
+pub use seccomp::SeccompProfile;
 pub use setting::{OrNone, Setting};
 pub use size::Size;
 pub use snapshot_pattern::SnapshotPattern;
 pub use uplink_subnet::UplinkSubnet;
 pub use url::Url;
+pub use vlans::{Vlan, Vlans};
 
 mod arguments;
 mod bitrate;
@@ -56,16 +59,19 @@ mod list;
 mod listen;
 mod mac;
 mod memory;
+mod module_name;
 mod path;
 mod proxy_address;
 mod ranges;
 mod retention;
+mod seccomp;
 mod setting;
 mod size;
 mod snapshot_pattern;
 mod text;
 mod uplink_subnet;
 mod url;
+mod vlans;
 
 #[cfg(test)]
 mod tests;

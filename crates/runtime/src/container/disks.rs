@@ -1,6 +1,7 @@
 //! Disks: folders and files of the host, bound into the root.
 
 use std::{
+    collections::BTreeMap,
     io::{self, ErrorKind},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use rustix::{
     fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2},
     io::Errno,
 };
-use spec::Mount;
+use spec::{Mount, MountFlags};
 use sys::FsIds;
 
 use super::{
@@ -26,22 +27,64 @@ pub(super) struct Detached {
     pub(super) kind: Kind,
 }
 
-/// Takes the source; `None` if it is missing and optional.
-pub(super) fn take(disk: &Mount, userns: Option<BorrowedFd>) -> Result<Option<Detached>> {
+/// Copies the source; `None` if it is missing and optional. Where it is to follow the host, this is done in its
+/// namespace.
+pub(super) fn open(disk: &Mount) -> Result<Option<OwnedFd>> {
     let place = match open_source(disk) {
         Err(error) if error.kind() == ErrorKind::NotFound && disk.optional => return Ok(None),
         result => result.at("find", &disk.source)?,
     };
-    let what = FileType::from_raw_mode(fstat(&place).at("find", &disk.source)?.st_mode);
     let mount = copy_at(place.as_fd(), disk.recursive).at("open", &disk.source)?;
+    if disk.follow {
+        sys::set_slave_mount(mount.as_fd()).at("follow mounts of", &disk.source)?;
+    }
+    Ok(Some(mount))
+}
+
+/// Those that are to follow the host, by their targets.
+pub(super) fn early<'a>(
+    disks: impl Iterator<Item = &'a Mount>,
+) -> Result<BTreeMap<PathBuf, OwnedFd>> {
+    let mut early = BTreeMap::new();
+    for disk in disks.filter(|disk| disk.follow) {
+        early.extend(open(disk)?.map(|mount| (disk.target.clone(), mount)));
+    }
+    Ok(early)
+}
+
+/// Takes the source, which may have been opened before; `None` if it is missing and optional.
+pub(super) fn take(
+    disk: &Mount,
+    userns: Option<BorrowedFd>,
+    early: Option<OwnedFd>,
+) -> Result<Option<Detached>> {
+    let opened = if early.is_some() { early } else { open(disk)? };
+    let Some(mount) = opened else { return Ok(None) };
+    let what = FileType::from_raw_mode(fstat(&mount).at("find", &disk.source)?.st_mode);
     if let (true, Some(userns)) = (disk.shift, userns) {
         map_ids(mount.as_fd(), userns, disk.recursive).at("map ids of", &disk.source)?;
     }
     if disk.readonly {
         sys::set_readonly_mount(mount.as_fd()).at("make read-only", &disk.source)?;
     }
+    if !disk.flags.is_empty() {
+        let flags = attributes(disk.flags);
+        sys::restrict_mount(mount.as_fd(), flags).at("restrict", &disk.source)?;
+    }
     let kind = if what.is_dir() { Kind::Folder } else { Kind::File };
     Ok(Some(Detached { mount, target: disk.target.clone(), kind }))
+}
+
+fn attributes(flags: MountFlags) -> u64 {
+    let all = [
+        (flags.nosuid, libc::MOUNT_ATTR_NOSUID),
+        (flags.nodev, libc::MOUNT_ATTR_NODEV),
+        (flags.noexec, libc::MOUNT_ATTR_NOEXEC),
+        (flags.nosymfollow, libc::MOUNT_ATTR_NOSYMFOLLOW),
+        (flags.noatime, libc::MOUNT_ATTR_NOATIME),
+        (flags.nodiratime, libc::MOUNT_ATTR_NODIRATIME),
+    ];
+    all.iter().filter(|(set, _)| *set).fold(0, |sum, (_, flag)| sum | flag)
 }
 
 /// Opens the source. From a folder that is nobody's to trust no link, device or other mount is taken.

@@ -42,7 +42,7 @@ pub(crate) fn mount(spec: &InstanceSpec, pid: i32, disk: &Mount) -> Result<()> {
     let mounts = namespace(pid, "mnt")?;
     let userns = if spec.privileged() { None } else { Some(namespace(pid, "user")?) };
     let userns = userns.as_ref().map(File::as_fd);
-    let Some(detached) = disks::take(disk, userns)? else { return Ok(()) };
+    let Some(detached) = disks::take(disk, userns, None)? else { return Ok(()) };
     in_child(|| {
         let mount = match userns {
             None => detached.mount.try_clone().at("open", &disk.source)?,

@@ -7,6 +7,7 @@
 //! namespace, so that it holds no volume of others busy.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
@@ -82,6 +83,8 @@ pub(crate) fn spawn(
 ) -> Result<Spawned> {
     let home = File::open("/proc/self/ns/mnt").at("open", "/proc/self/ns/mnt")?;
     sys::unshare(libc::CLONE_NEWNS).at("make", "mount namespace")?;
+    // Once all is private nothing follows the host any more.
+    let early = disks::early(plan.disks.iter().chain(&plan.late_disks))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).at("make private", "/")?;
     let (ours, theirs) = gate::links()?;
@@ -107,7 +110,7 @@ pub(crate) fn spawn(
     // Its end of the gate is the child's only.
     drop(inheritance);
     let link = ours.take().ok_or(Error::Gone)?;
-    let (root, dev) = prepare(spec, plan, between.pid, link.first.as_fd())?;
+    let (root, dev) = prepare(spec, plan, (between.pid, early), link.first.as_fd())?;
     meanwhile()?;
     let pid = link.born()?;
     waitid(WaitId::PidFd(between.pidfd.as_fd()), WaitIdOptions::EXITED).at("wait for", "child")?;
@@ -130,7 +133,7 @@ pub(super) fn open_pidfd(pid: i32) -> Result<OwnedFd> {
 fn prepare(
     spec: &InstanceSpec,
     plan: &Plan,
-    between: i32,
+    (between, mut early): (i32, BTreeMap<PathBuf, OwnedFd>),
     gate: BorrowedFd,
 ) -> Result<(OwnedFd, OwnedFd)> {
     let userns = map_ids(plan, between)?;
@@ -144,14 +147,16 @@ fn prepare(
     };
     mounts::attach(dev.as_fd(), place.as_fd()).at("mount", "/dev")?;
     for disk in &plan.disks {
-        if let Some(disk) = disks::take(disk, userns)? {
+        let opened = early.remove(&disk.target);
+        if let Some(disk) = disks::take(disk, userns, opened)? {
             disks::bind(root.as_fd(), &disk, plan.root_id)?;
         }
     }
     let mut late = Vec::new();
     let mut mounts = Vec::new();
     for (index, disk) in plan.late_disks.iter().enumerate() {
-        if let Some(disk) = disks::take(disk, userns)? {
+        let opened = early.remove(&disk.target);
+        if let Some(disk) = disks::take(disk, userns, opened)? {
             late.push((index, disk.kind == path::Kind::Folder));
             mounts.push(disk.mount);
         }

@@ -13,6 +13,7 @@
 
 pub(crate) mod child;
 mod client;
+mod made;
 mod place;
 mod serve;
 mod tree;
@@ -20,6 +21,7 @@ mod words;
 mod write;
 
 pub use client::{File, Files};
+pub use made::Made;
 pub use serve::{Server, serve};
 pub use words::{Ask, Change, Entry, FileKind, Owner, Seen, Told, Writing};
 

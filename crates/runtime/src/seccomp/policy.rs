@@ -53,6 +53,9 @@ fn parse_all(lines: &[String]) -> Result<Vec<Line<'_>>, Error> {
 
 fn abi_rules(policy: &Seccomp, allow: &[Line<'_>], deny: &[Line<'_>], abi: Abi) -> AbiRules {
     let mut rules = listed(deny, Action::REFUSE, abi);
+    if policy.no_forced_umount {
+        rules.extend(forced_umounts(abi));
+    }
     if allow.is_empty() {
         if policy.deny_default {
             rules.extend(default_rules(abi));
@@ -75,8 +78,12 @@ fn all_ways(name: &str, action: Action, abi: Abi) -> Vec<Rule> {
 fn default_rules(abi: Abi) -> Vec<Rule> {
     let mut rules: Vec<Rule> =
         DEFAULT.iter().flat_map(|name| all_ways(name, Action::REFUSE, abi)).collect();
-    rules.extend(calls("umount2", abi).into_iter().map(|call| forced_umount(call.number)));
+    rules.extend(forced_umounts(abi));
     rules
+}
+
+fn forced_umounts(abi: Abi) -> impl Iterator<Item = Rule> {
+    calls("umount2", abi).into_iter().map(|call| forced_umount(call.number))
 }
 
 /// A forced unmount of a network file system would abort the requests of its other users too.

@@ -11,7 +11,7 @@ use crate::{
         Permission::Can,
         Verb::{Edit, Operate},
     },
-    query::FileQuery,
+    query::{FileQuery, ProjectQuery},
 };
 
 endpoints! {
@@ -30,6 +30,10 @@ endpoints! {
     /// Deletes a file, a link or an empty folder.
     InstanceFileDelete: Delete "/1.0/instances/{name}/files" since "file_delete", needs Can(Operate, AnInstance),
         Sync, FileQuery, Empty => Empty;
+
+    /// Becomes an SFTP connection to the files.
+    InstanceSftp: Get "/1.0/instances/{name}/sftp" since "instance_sftp", needs Can(Operate, AnInstance),
+        Raw, ProjectQuery, Empty => String;
 
     /// Sends a file of a custom volume, where a link leads, or the names in a folder.
     VolumeFileGet: Get "/internal/storage-pools/{pool}/volumes/{type}/{volumeName}/files" since "",

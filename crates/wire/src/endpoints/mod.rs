@@ -19,6 +19,7 @@ pub mod cluster;
 pub mod files;
 pub mod images;
 pub mod instance_backups;
+pub mod instance_metadata;
 pub mod instance_snapshots;
 pub mod instances;
 pub mod networks;
@@ -182,7 +183,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 21] = [
+const GROUPS: [&[Info]; 22] = [
     server::LIST,
     certificates::LIST,
     cluster::LIST,
@@ -190,6 +191,7 @@ const GROUPS: [&[Info]; 21] = [
     operations::LIST,
     instances::LIST,
     instance_backups::LIST,
+    instance_metadata::LIST,
     instance_snapshots::LIST,
     files::LIST,
     images::LIST,

@@ -10,13 +10,15 @@ use wire::{
     query::FileQuery,
 };
 
-use self::{pull::Pull, push::Push};
+use self::{mount::Mount, pull::Pull, push::Push};
 use super::OK;
 use crate::{
     context::Context,
+    edit,
     error::{Error, Result},
 };
 
+mod mount;
 pub(super) mod pull;
 mod push;
 
@@ -33,6 +35,8 @@ enum Verb {
     Push(Push),
     /// Get files out of it
     Pull(Pull),
+    /// Have the files in a folder of this machine (needs sshfs)
+    Mount(Mount),
     /// Delete files, links and empty folders
     #[command(visible_alias = "rm")]
     Delete {
@@ -40,7 +44,7 @@ enum Verb {
         #[arg(required = true, value_name = "INSIDE")]
         files: Vec<String>,
     },
-    /// Replace the contents of a file by standard input; owner and mode stay
+    /// Change a file in an editor, or replace it by standard input; owner and mode stay
     Edit {
         /// File
         #[arg(value_name = "INSIDE")]
@@ -59,13 +63,14 @@ impl File {
         match self.verb {
             Verb::Push(push) => push.run(cx, form).await?,
             Verb::Pull(pull) => pull.run(cx, form).await?,
+            Verb::Mount(mount) => mount.run(cx, form).await?,
             Verb::Delete { files } => {
                 for file in &files {
                     form.parse(file)?.delete(cx).await?;
                 }
             }
             Verb::Edit { file } => {
-                form.parse(&file)?.put(cx, &Headers::default(), push::stdin()?).await?;
+                form.parse(&file)?.edit(cx).await?;
             }
         }
         Ok(())
@@ -204,6 +209,21 @@ impl Inside {
         }
         request.query(&self.query(cx))?.content(content).await?.send().await?;
         Ok(())
+    }
+
+    async fn edit(&self, cx: &Context) -> Result<()> {
+        if !edit::has_person() {
+            return self.put(cx, &Headers::default(), push::stdin()?).await;
+        }
+        let mut bytes = Vec::new();
+        self.get(cx).await?.copy_to(&mut bytes).await?;
+        let text = String::from_utf8(bytes);
+        let text = text.map_err(|_| Error::Usage("the file is no text: pull it and push it"))?;
+        let ending = self.name().rfind('.').map_or("", |dot| &self.name()[dot..]);
+        edit::text_on_terminal(cx, (ending, &text), async |new| {
+            self.put(cx, &Headers::default(), new.to_owned().into()).await
+        })
+        .await
     }
 
     async fn make_folder(&self, cx: &Context, mut headers: Headers) -> Result<()> {

@@ -14,7 +14,12 @@ use crate::{
         instances::{self as rows, Instance, Made},
     },
     expand,
-    instances::{options::Typed, root::NewRoot, volatile},
+    instances::{
+        options::Typed,
+        root::NewRoot,
+        templates::{self, Trigger},
+        volatile,
+    },
     projects::rules,
 };
 
@@ -98,6 +103,7 @@ fn draft(
             config.set(key, value.clone());
         }
     }
+    templates::defer(&mut config, Trigger::Copy);
     let mut devices = then.devices;
     devices.0.extend(db::devices_in(post.devices.clone()).0);
     let or = |given: &str, old: String| if given.is_empty() { old } else { given.to_owned() };
@@ -189,7 +195,8 @@ pub(in crate::instances) fn completed(
 /// A snapshot with what is the copy's own in place of what is the source's.
 pub(super) fn adapted(snapshot: &Snapshot, copy: &Instance) -> Snapshot {
     let mut config = common(&snapshot.config);
-    for key in copy.config.keys().filter(|key| key.starts_with("volatile.")) {
+    let own = |key: &&str| key.starts_with("volatile.") && !templates::is_pending(key);
+    for key in copy.config.keys().filter(own) {
         if let Some(value) = copy.config.get(key) {
             config.set_default(key, value);
         }

@@ -7,10 +7,12 @@
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use agent::Templates;
 use options::device::{Device, DiskSource, Drive};
+use runtime::files::Made;
 use vm::{
     Medium,
     drive::{self as on_drive, Seed},
@@ -55,6 +57,19 @@ pub(super) fn items(instance: &Instance, typed: &Typed) -> Vec<on_drive::Item> {
     on_drive::items(&seed(instance, typed), agent.as_deref())
 }
 
+/// Files for the guest that were made of templates.
+pub(super) fn templates(generation: u64, files: Vec<Made>) -> Option<on_drive::Item> {
+    let text = serde_json::to_string(&Templates { generation, files }).ok();
+    text.map(|text| on_drive::Item::text(Templates::FILE, &text))
+}
+
+/// The same as they are on the drive already.
+fn same_templates(folder: &Path) -> Option<on_drive::Item> {
+    let from = folder.join("drive").join(Templates::FILE);
+    let (path, executable) = (Templates::FILE.to_owned(), false);
+    from.exists().then(|| on_drive::Item { path, executable, body: on_drive::Body::Copy(from) })
+}
+
 /// Whether a machine has a disc for cloud-init.
 pub(super) fn has_seed(typed: &Typed) -> bool {
     is_told(typed) || asks(typed, Drive::CloudInit)
@@ -91,7 +106,11 @@ pub(super) async fn disc(world: &World, instance: &Instance, drive: Drive) -> Re
     let typed = &Typed::parse(&expanded)?;
     let folder = world.dirs.machine(&names::instance_id(&instance.project, &instance.name));
     let (label, items) = match drive {
-        Drive::Agent => (on_drive::LABEL, items(instance, typed)),
+        Drive::Agent => {
+            let mut items = items(instance, typed);
+            items.extend(same_templates(&folder));
+            (on_drive::LABEL, items)
+        }
         Drive::CloudInit => (on_drive::SEED_LABEL, seed(instance, typed).items()),
     };
     let made = blocking("make disc", move || {

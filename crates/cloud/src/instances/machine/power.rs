@@ -54,7 +54,7 @@ fn tells_of_end(error: &Error) -> bool {
 }
 
 async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
-    let Starting { world, instance, expanded, arrives } = *starting;
+    let Starting { world, instance, expanded, arrives, .. } = *starting;
     let typed = Typed::parse(expanded)?;
     let connected = async {
         tpm::connect(world, guest).await?;

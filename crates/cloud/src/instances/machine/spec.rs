@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runtime::files::Made;
 use spec::{CpuLimit, InstanceSpec, Limits, Mount, Process, Root};
 use vm::{Accel, Boot, Firmware, Folders, Loader, Machine, Screen};
 
@@ -36,12 +37,13 @@ pub(crate) async fn resolve(
     world: &World,
     instance: &Instance,
     typed: &Typed,
-    (generation, arrives): (u64, Option<&Frame>),
+    (generation, arrives, templates): (u64, Option<&Frame>, Vec<Made>),
 ) -> Result<InstanceSpec> {
     let id = names::instance_id(&instance.project, &instance.name);
     let pool = world.pools.open(world, typed.root_pool()?).await?;
     let (volume, own) = (instance.root()?, world.dirs.machine(&id));
-    let (machine, items) = (plan(world, instance, typed), super::drive::items(instance, typed));
+    let (machine, mut items) = (plan(world, instance, typed), super::drive::items(instance, typed));
+    items.extend(super::drive::templates(generation, templates));
     if machine.0.huge_pages {
         super::limits::check_huge_pages(machine.0.memory)?;
     }

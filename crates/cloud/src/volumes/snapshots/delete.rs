@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::super::Key;
+use super::super::{Key, users::Uses};
 use crate::{Caller, Error, Result, World, db::volume_snapshots as rows};
 
 /// What is done to delete a snapshot. It only goes forward: one without its files is no use.
@@ -27,7 +27,10 @@ impl Task for Delete {
 
 impl Delete {
     pub(crate) fn new(world: &World, caller: &Caller, key: &Key, name: &str) -> Result<Delete> {
-        world.store.read(|db| super::find(db, key, name))?;
+        world.store.read(|db| {
+            super::find(db, key, name)?;
+            Uses::read(db)?.check_snapshot_free(key, name)
+        })?;
         Ok(Delete { caller: caller.clone(), key: key.clone(), name: name.to_owned() })
     }
 }

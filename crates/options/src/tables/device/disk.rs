@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AbsolutePath, DiskRate, Options, Problem, Size, values::choice};
+use crate::{AbsolutePath, DiskRate, List, Options, Problem, Size, values::choice};
 
 choice! {
     /// What a disk of a virtual machine is plugged into.
@@ -11,6 +11,22 @@ choice! {
 choice! {
     /// What of this machine's memory stands before a disk of a virtual machine.
     pub enum DiskCache { None = "none", Writeback = "writeback", Unsafe = "unsafe" }
+}
+
+choice! {
+    /// Whether mounts of the host go on into a container.
+    pub enum Propagation {
+        Private = "private", Rprivate = "rprivate", Slave = "slave", Rslave = "rslave",
+        Shared = "shared", Rshared = "rshared",
+    }
+}
+choice! {
+    /// A flag of a mount (mount(8)).
+    pub enum MountFlag {
+        Defaults = "defaults", ReadOnly = "ro", Writable = "rw", NoSuid = "nosuid", Suid = "suid",
+        NoDev = "nodev", Dev = "dev", NoExec = "noexec", Exec = "exec", NoAtime = "noatime",
+        NoDirAtime = "nodiratime", RelAtime = "relatime", NoSymFollow = "nosymfollow",
+    }
 }
 
 /// Options of a disk: the root of an instance, a custom volume, or a path of the host.
@@ -43,6 +59,21 @@ pub struct Disk {
     /// Whether mounts beneath a path of the host come along.
     #[option(key = "recursive", default = "false")]
     pub recursive: bool,
+    /// Whether what the host mounts beneath a path later appears in a container, too.
+    ///
+    /// With `slave`, `rslave`, `shared` and `rshared` it does. What a container mounts never
+    /// appears on the host.
+    #[option(key = "propagation", default = "private", condition = "container")]
+    pub propagation: Propagation,
+    /// Flags that the mount has in a container.
+    ///
+    /// Such as `noexec,nosuid`. What is in a folder decides its file system, so options of one
+    /// are none here.
+    #[option(key = "raw.mount.options", condition = "container")]
+    pub raw_mount_options: Option<List<MountFlag>>,
+    /// Snapshot of the volume; it can be read only.
+    #[option(key = "source.snapshot", condition = "custom volume")]
+    pub source_snapshot: Option<String>,
     /// Whether the instance fails to start without it.
     #[option(key = "required", default = "true")]
     pub required: bool,
@@ -150,6 +181,16 @@ impl Disk {
         }
     }
 
+    /// Whether what the host mounts beneath it later appears inside, too.
+    pub fn follows(&self) -> bool {
+        !matches!(self.propagation, Propagation::Private | Propagation::Rprivate)
+    }
+
+    /// The flags of its mount.
+    pub fn flags(&self) -> &[MountFlag] {
+        self.raw_mount_options.as_ref().map_or(&[], |flags| &flags.0)
+    }
+
     fn is_on_slash(&self) -> bool {
         self.path.as_ref().is_some_and(|path| path.as_path() == "/")
     }
@@ -183,6 +224,14 @@ impl Disk {
                 problems.push(Problem::invalid("source", path, allowed));
             }
             Some(_) => {}
+        }
+        let of_volume = matches!(self.origin(), Some(DiskSource::Volume { .. }));
+        if self.source_snapshot.is_some() && !of_volume {
+            problems.push(Problem::conflict("source.snapshot", "needs a pool and a volume of it"));
+        }
+        if self.follows() && !matches!(self.origin(), Some(DiskSource::Host(_))) {
+            problems
+                .push(Problem::conflict("propagation", "can only be set on a path of the host"));
         }
         if self.is_on_slash() && self.source.is_some() {
             problems.push(Problem::conflict("source", "cannot be set on a disk whose path is /"));

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Options, Problem, Problems, Raw, names};
 
-pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive};
+pub use disk::{Disk, DiskBus, DiskCache, DiskSource, Drive, MountFlag, Propagation};
 pub use gpu::Gpu;
-pub use nic::{NicFilters, NicLimits};
+pub use nic::{NicFilters, NicLimits, NicVlans};
 pub use nic_bridged::{Mtu, NicBridged};
 pub use nic_p2p::NicP2p;
 pub use pci::Pci;

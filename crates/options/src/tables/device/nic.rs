@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use super::Nic;
 use crate::{BitRate, Mac};
 
@@ -9,11 +11,15 @@ use crate::{BitRate, Mac};
 /// `None` is any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NicFilters {
-    /// IPv4 addresses.
-    pub ipv4: Option<Vec<Ipv4Addr>>,
-    /// IPv6 addresses.
-    pub ipv6: Option<Vec<Ipv6Addr>>,
+    /// IPv4 addresses and subnets.
+    pub ipv4: Option<Vec<Ipv4Net>>,
+    /// IPv6 addresses and subnets.
+    pub ipv6: Option<Vec<Ipv6Net>>,
 }
+
+/// In which VLANs a card is: without a tag (`None` the bridge's usual one, `Some(None)` none), with tags, and whether
+/// the bridge is a network of the server.
+pub type NicVlans<'a> = (Option<Option<u16>>, &'a [(u16, u16)], bool);
 
 /// How much goes over a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +100,42 @@ impl Nic {
     pub fn filters(&self) -> Option<NicFilters> {
         let Nic::Bridged(nic) = self else { return None };
         let (ipv4, ipv6) = (nic.security_ipv4_filtering, nic.security_ipv6_filtering);
+        let routes = self.routes();
+        let v4 = routes.iter().filter_map(|net| match net {
+            IpNet::V4(net) => Some(*net),
+            IpNet::V6(_) => None,
+        });
+        let v6 = routes.iter().filter_map(|net| match net {
+            IpNet::V6(net) => Some(*net),
+            IpNet::V4(_) => None,
+        });
         (nic.security_mac_filtering || ipv4 || ipv6).then(|| NicFilters {
-            ipv4: ipv4.then(|| self.ipv4().into_iter().collect()),
-            ipv6: ipv6.then(|| self.ipv6().into_iter().collect()),
+            ipv4: ipv4.then(|| self.ipv4().map(Ipv4Net::from).into_iter().chain(v4).collect()),
+            ipv6: ipv6.then(|| self.ipv6().map(Ipv6Net::from).into_iter().chain(v6).collect()),
         })
+    }
+
+    /// In which VLANs of its bridge it is, if the options say.
+    pub fn vlans(&self) -> Option<NicVlans<'_>> {
+        let Nic::Bridged(nic) = self else { return None };
+        let untagged = nic
+            .vlan
+            .as_ref()
+            .map(|vlan| vlan.value().map(|id| u16::try_from(id.get()).unwrap_or_default()));
+        let tagged = nic.vlan_tagged.as_ref().map_or(&[][..], |vlans| &vlans.0);
+        let said = untagged.is_some() || !tagged.is_empty();
+        said.then_some((untagged, tagged, nic.network.is_some()))
+    }
+
+    /// Subnets that are sent to it.
+    pub fn routes(&self) -> Vec<IpNet> {
+        let (v4, v6) = match self {
+            Nic::Bridged(nic) => (&nic.ipv4_routes, &nic.ipv6_routes),
+            Nic::P2p(nic) => (&nic.ipv4_routes, &nic.ipv6_routes),
+        };
+        let v4 = v4.iter().flat_map(|list| list.iter()).map(|net| IpNet::V4(net.trunc()));
+        let v6 = v6.iter().flat_map(|list| list.iter()).map(|net| IpNet::V6(net.trunc()));
+        v4.chain(v6).collect()
     }
 
     /// How much goes over it, as far as that is limited.

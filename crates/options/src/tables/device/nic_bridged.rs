@@ -2,7 +2,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::{BitRate, Bounded, InterfaceName, Mac, Options, OrNone, Problem};
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use crate::{
+    BitRate, Bounded, InterfaceName, List, Mac, Options, OrNone, Problem,
+    values::{Vlan, Vlans},
+};
 
 /// Options of a network card on a bridge: a network of the server (`network`), or a bridge of the
 /// host (`parent`).
@@ -52,6 +57,21 @@ pub struct NicBridged {
     /// IPv6 address that DHCP gives the card.
     #[option(key = "ipv6.address", since = "network")]
     pub ipv6_address: Option<OrNone<Ipv6Addr>>,
+    /// IPv4 subnets that are sent to the card.
+    #[option(key = "ipv4.routes")]
+    pub ipv4_routes: Option<List<Ipv4Net>>,
+    /// IPv6 subnets that are sent to the card.
+    #[option(key = "ipv6.routes")]
+    pub ipv6_routes: Option<List<Ipv6Net>>,
+    /// VLAN that the card is in without a tag, or `none`.
+    ///
+    /// A network of the server tells VLANs apart from then on; a bridge of the host has to already
+    /// (`vlan_filtering`).
+    #[option(key = "vlan", default_text = "that of the bridge")]
+    pub vlan: Option<OrNone<Vlan>>,
+    /// VLANs that the card is in with a tag, also as ranges.
+    #[option(key = "vlan.tagged")]
+    pub vlan_tagged: Option<Vlans>,
     /// Whether the card is kept from other isolated cards on the bridge.
     #[option(key = "security.port_isolation", default = "false")]
     pub security_port_isolation: bool,

@@ -1,7 +1,9 @@
 //! Network cards with only the host at the other end.
 
+use ipnet::{Ipv4Net, Ipv6Net};
+
 use super::nic_bridged::Mtu;
-use crate::{BitRate, InterfaceName, Mac, Options};
+use crate::{BitRate, InterfaceName, List, Mac, Options};
 
 /// Options of a network card with only the host at the other end.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -37,4 +39,10 @@ pub struct NicP2p {
     /// The kernel's priority of what the instance sends, for queues that know some.
     #[option(key = "limits.priority")]
     pub limits_priority: Option<u32>,
+    /// IPv4 subnets that are sent to the card.
+    #[option(key = "ipv4.routes")]
+    pub ipv4_routes: Option<List<Ipv4Net>>,
+    /// IPv6 subnets that are sent to the card.
+    #[option(key = "ipv6.routes")]
+    pub ipv6_routes: Option<List<Ipv6Net>>,
 }

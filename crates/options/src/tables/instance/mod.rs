@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::values::choice;
-use crate::{Options, Problem, Problems, Raw};
+use crate::{List, ModuleName, Options, Problem, Problems, Raw};
 
 pub use boot::Boot;
 pub use cloud_init::CloudInit;
@@ -78,6 +78,17 @@ pub struct InstanceOptions {
     /// PID 1 gets it at the next start, commands run by `exec` at once.
     #[option(pattern = "environment.*")]
     pub environment: BTreeMap<String, String>,
+    /// Modules that the server's kernel loads before the container starts.
+    #[option(key = "linux.kernel_modules", apply = restart, condition = "container")]
+    pub kernel_modules: Option<List<ModuleName>>,
+    /// When they are loaded: `boot`, before the container starts.
+    #[option(
+        key = "linux.kernel_modules.load",
+        default = "boot",
+        apply = restart,
+        condition = "container"
+    )]
+    pub kernel_modules_load: LoadModules,
     /// Kernel parameter within the instance.
     ///
     /// Named as `sysctl` names it. Only parameters of a namespace that the instance has to itself
@@ -90,6 +101,11 @@ pub struct InstanceOptions {
     /// Property of the image that the instance was made from.
     #[option(pattern = "image.*", since = "container_image_properties")]
     pub image: BTreeMap<String, String>,
+}
+
+choice! {
+    /// When modules of the kernel are loaded.
+    pub enum LoadModules { Boot = "boot" }
 }
 
 choice! {

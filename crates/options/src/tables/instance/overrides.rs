@@ -1,6 +1,6 @@
 //! Overrides beneath the options.
 
-use crate::{Arguments, IdmapEntry, Lines, Options};
+use crate::{Arguments, IdmapEntry, Lines, Options, SeccompProfile};
 
 /// Overrides beneath the options (`raw.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -25,4 +25,9 @@ pub struct Overrides {
     /// Quoted as in a shell. QEMU stays confined: it sees no files but its own.
     #[option(key = "raw.qemu", apply = restart, condition = "virtual machine")]
     pub qemu: Option<Arguments>,
+    /// A whole seccomp profile, in place of `security.syscalls.*`.
+    ///
+    /// In liblxc's form, version 2, for all architectures, without arguments of calls.
+    #[option(key = "raw.seccomp", apply = restart, condition = "container")]
+    pub seccomp: Option<SeccompProfile>,
 }
