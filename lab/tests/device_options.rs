@@ -110,7 +110,8 @@ fn cards_are_in_vlans_and_have_routes() {
     up("c", &["ipv4.routes=10.99.1.0/24"]);
     // What is sent to a card's subnet arrives there.
     daemon.sh("c", "ip addr add 10.99.1.1/32 dev lo").ok();
-    daemon.netns().run(&["busybox", "ping", "-c", "1", "-W", "2", "10.99.1.1"]).ok();
+    let ping = ["busybox", "ping", "-c", "1", "-W", "1", "10.99.1.1"];
+    until("it arrives", || (daemon.netns().run(&ping).status == 0).then_some(()));
     let routes = || daemon.netns().run(&["ip", "route"]).text();
     assert!(routes().contains("10.99.1.0/24 dev mcbr0"), "{}", routes());
     daemon.cli(["network", "set", "mcbr0", "ipv4.nat", "false"]).ok();

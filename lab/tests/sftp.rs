@@ -34,7 +34,7 @@ fn a_round(daemon: &Daemon, how: &[&str]) {
     let secret = daemon.scratch().join("secret");
     fs::write(&secret, "outside").unwrap();
     let lines = format!("symlink {} /srv/out\nget /srv/out {back}\n", secret.display());
-    sftp(how, &lines).fails_with("not found");
+    sftp(how, &lines).fails_with("No such file");
     sftp(how, "rm /srv/out\nrm /srv/new/link\nrm /srv/new/two\nrmdir /srv/new\n").ok();
 }
 
@@ -92,6 +92,8 @@ fn stock(daemon: &Daemon, name: &str) -> (Child, u16) {
     let mut said = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
+    // It tells of who comes, and ends when nobody reads that.
+    std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
     let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
     (child, port.unwrap_or_else(|| panic!("no port: {line}")))
 }

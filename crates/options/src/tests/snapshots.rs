@@ -12,6 +12,7 @@ const HEAD: &str =
 
 /// Keys that LXD takes without listing them in its metadata.
 const BESIDE_THE_SURFACE: &[&str] = &[
+    "instance miscellaneous cluster.spread",
     "instance miscellaneous image.*",
     "instance resource-limits limits.kernel.*",
     "instance snapshots snapshots.retention",
