@@ -30,7 +30,7 @@ fn field(daemon: &Daemon, file: &str, key: &str) -> u64 {
     let pid = daemon.pid().unwrap_or_else(|| panic!("it does not run"));
     let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(key));
-    let number = line.and_then(|line| line.split_whitespace().nth(0)?.parse().ok());
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     number.unwrap_or_else(|| panic!("{file} has no {key}"))
 }
 

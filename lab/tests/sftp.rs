@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use lab::{
@@ -62,9 +62,8 @@ fn files_over_sftp_of_one_that_runs_and_of_one_that_does_not() {
     daemon.cli(["stop", "web", "--force"]).ok();
     a_round(&daemon, &how);
     // One that is open hinders no start, and goes on after it.
-    let mut open = Command::new("sftp");
-    open.args(["-q", "-b", "-", "-D"]).arg(&door).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut open = open.spawn().unwrap();
+    let mut open = lab::program(&["sftp", "-q", "-b", "-", how[0], how[1]]);
+    let mut open = open.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut input, output) = (open.stdin.take().unwrap(), open.stdout.take().unwrap());
     let mut output = BufReader::new(output).lines();
     let mut until = |words: &str| {

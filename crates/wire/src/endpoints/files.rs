@@ -32,7 +32,7 @@ endpoints! {
         Sync, FileQuery, Empty => Empty;
 
     /// Becomes an SFTP connection to the files.
-    InstanceSftp: Get "/1.0/instances/{name}/sftp" since "instance_sftp", needs Can(Operate, AnInstance),
+    InstanceSftp: Get "/1.0/instances/{name}/sftp" since "", needs Can(Operate, AnInstance),
         Raw, ProjectQuery, Empty => String;
 
     /// Sends a file of a custom volume, where a link leads, or the names in a folder.

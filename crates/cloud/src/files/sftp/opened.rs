@@ -22,19 +22,19 @@ impl Server {
             return Err(Refused::TooMany);
         }
         let opened = match flags & (open::WRITE | open::APPEND) {
-            0 => self.to_read(path).await?,
-            _ => self.to_write(path, flags, change).await?,
+            0 => self.for_reading(path).await?,
+            _ => self.for_writing(path, flags, change).await?,
         };
         Ok(handle(request, self.handles.add(Handle::File(opened))))
     }
 
-    async fn to_read(&mut self, path: PathBuf) -> Result<Opened, Refused> {
+    async fn for_reading(&mut self, path: PathBuf) -> Result<Opened, Refused> {
         let asked = path.clone();
         let file = self.access.ask(move |files| files.read(&asked)).await?;
         Ok(Opened { file: file.into(), path, writes: false, session: None })
     }
 
-    async fn to_write(
+    async fn for_writing(
         &mut self,
         path: PathBuf,
         flags: u32,

@@ -67,7 +67,8 @@ pub(super) fn templates(generation: u64, files: Vec<Made>) -> Option<on_drive::I
 fn same_templates(folder: &Path) -> Option<on_drive::Item> {
     let from = folder.join("drive").join(Templates::FILE);
     let (path, executable) = (Templates::FILE.to_owned(), false);
-    from.exists().then(|| on_drive::Item { path, executable, body: on_drive::Body::Copy(from) })
+    let there = from.exists();
+    there.then_some(on_drive::Item { path, executable, body: on_drive::Body::Copy(from) })
 }
 
 /// Whether a machine has a disc for cloud-init.
