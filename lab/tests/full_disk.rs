@@ -69,6 +69,9 @@ fn a_disk_that_is_full_to_the_last_byte() {
 /// Room that is left while a change is tried, in KiB.
 const ROOMS: [u64; 9] = [0, 4, 16, 64, 128, 256, 512, 1024, 4096];
 
+/// How often a daemon is looked at whose change failed.
+const LOOKS: u32 = 10;
+
 /// What is there, as a user sees it.
 fn seen(daemon: &Daemon) -> Vec<String> {
     let kinds = [
@@ -92,15 +95,19 @@ fn leave(file: &std::path::Path, room: u64) {
     cut.unwrap_or_else(|e| panic!("{e}"));
 }
 
-/// Waits until nothing is worked on; a daemon that ends for want of room, perhaps only now, is started again.
-fn idle_again(daemon: &mut Daemon) {
+/// Waits until nothing is worked on. A daemon that ends for want of room is started again; it may end a while after
+/// what failed, so then it is looked at for longer.
+fn idle_again(daemon: &mut Daemon, failed: bool) {
+    let (mut well, wanted) = (0, if failed { LOOKS } else { 1 });
     lab::until("no operation runs", || {
         if daemon.ended().is_some() {
             daemon.launch();
+            well = 0;
         }
         let asked = daemon.try_request("GET", "/1.0/operations", &[], b"").ok()?;
         let all = asked.ok();
-        (all["running"].as_array().map_or(0, Vec::len) == 0).then_some(())
+        well = if all["running"].as_array().map_or(0, Vec::len) == 0 { well + 1 } else { 0 };
+        (well >= wanted).then_some(())
     });
 }
 
@@ -114,7 +121,7 @@ fn with_little_room(daemon: &mut Daemon, words: &[&str], back: &[&str]) {
         leave(&filler, room * 1024);
         let run = daemon.run(Client::Cli, words);
         fs::remove_file(&filler).unwrap_or_else(|e| panic!("{e}"));
-        idle_again(daemon);
+        idle_again(daemon, run.status != 0);
         let with = format!("{words:?} with {room} KiB: {run}");
         if run.status != 0 {
             assert!(!run.stderr.contains("panicked") && !run.stderr.is_empty(), "{with}");

@@ -13,7 +13,7 @@ fn a_machine_comes_of_one_file_and_becomes_one() {
     {
         let run = |words: &[&str]| daemon.run(client, words);
         let file = scratch.join(format!("whole.{ending}"));
-        pack(&tree, &["metadata.yaml", "boot", "rootfs.img"], option, &file);
+        pack(&tree, &["metadata.yaml", "boot", "templates", "rootfs.img"], option, &file);
         run(&["image", "import", &file.to_string_lossy(), "--alias", "whole"]).ok();
         assert!(daemon.lxc(["image", "info", "whole"]).text().contains("Type: virtual-machine"));
         let image = if client == Client::Lxc { "whole" } else { "local:whole" };
