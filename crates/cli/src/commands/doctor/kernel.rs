@@ -59,7 +59,7 @@ fn version(machine: &Machine) -> Option<Finding> {
 fn groups(machine: &Machine) -> Option<Finding> {
     let topic = "control groups";
     let Some(found) = machine.read("/sys/fs/cgroup/cgroup.controllers") else {
-        let words = "version 1, or none: limits of disks and freezing of instances need version 2";
+        let words = "version 1, or none: instances run, but systemd from 258 on needs version 2";
         let option =
             "put systemd.unified_cgroup_hierarchy=1 on the kernel's command line, and restart";
         return Some(Finding::advice(topic, words).fix(option));
