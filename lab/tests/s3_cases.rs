@@ -1,4 +1,4 @@
-//! Cases of S3 in the groups of ceph's s3-tests, written anew: `cargo test -p lab --test s3_cases -- --nocapture`
+//! Cases of S3 in the groups of ceph's s3-tests, written anew: `cargo test -p lab --test suite -- --nocapture s3_cases`
 //! prints how many of them hold.
 
 use std::time::Duration;

@@ -1,8 +1,6 @@
-//! `test --faults [seed [runs]]`: a cluster under load while its members break, by seeds. See `lab/tests/faults/main.rs`.
+//! `test --faults [seed [runs]]`: a cluster under load while its members break, by seeds. See `lab/tests/faults/mod.rs`.
 
 use anyhow::{Context, Result};
-
-use crate::shell;
 
 const USUAL: [u64; 2] = [1, 10];
 
@@ -13,8 +11,7 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
     };
     let (seed, runs) = (number(0, "seed")?.to_string(), number(1, "runs")?.to_string());
     let env = [("FAULTS_SEED", &*seed), ("FAULTS_RUNS", &*runs)];
-    let well =
-        shell::cargo(&["test", "--package", "lab", "--test", "faults", "--", "--nocapture"], &env)?;
+    let well = super::lab("faults::nothing_is_lost_whatever_breaks", &env)?;
     println!(
         "{runs} runs from seed {seed} on: {}",
         if well { "all well" } else { "one of them is not" }

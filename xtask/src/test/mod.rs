@@ -68,6 +68,13 @@ fn build() -> Result<bool> {
         && agent::build()?)
 }
 
+/// Runs tests of the lab whose names hold `filter`, one after the other, their output on the terminal.
+fn lab(filter: &str, env: &[(&str, &str)]) -> Result<bool> {
+    let test = ["test", "--workspace", "--features", "testing", "--test", "suite"];
+    let run = ["--", "--nocapture", "--test-threads", "1", filter];
+    shell::cargo(&[&test[..], &run[..]].concat(), env)
+}
+
 fn suite(filters: &[String]) -> Result<Count> {
     if shell::installed("cargo-nextest") { nextest(filters) } else { cargo_test(filters) }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(rig: &Rig, words: &[String]) -> Result<bool> {
     let [of_pool, of_daemon] = MOMENTS;
     let of_pool = if rig.plug().is_empty() { of_pool } else { SLOWER };
     let (chosen, run, moments) = match daemon {
-        true => (rig::Chosen::file("plug"), "./plug --nocapture", of_daemon),
+        true => (rig::Chosen::file("plug"), "./suite --nocapture plug::", of_daemon),
         false => (rig::Chosen::storage("plug"), "./storage --nocapture plug::", of_pool),
     };
     let share = rig::share(rig, &chosen)?;

@@ -141,7 +141,8 @@ impl Chosen {
         let mut programs = Vec::new();
         if !self.files.is_empty() {
             programs.extend(rig.built(&["build", "--package", "microcloud"])?);
-            programs.extend(rig.built(&tests(&self.files))?);
+            let suite = ["test", "--package", "lab", "--no-run", "--test", "suite"];
+            programs.extend(rig.built(&suite)?);
         }
         let storage = self.storage.is_some().then_some("storage");
         for name in storage.iter().chain(self.crates) {
@@ -171,7 +172,7 @@ impl Chosen {
         }
         for file in &self.files {
             text += &format!(
-                "echo 'test file {file}'; ./{file} --test-threads=1 --nocapture || status=1\n"
+                "echo 'test file {file}'; ./suite --test-threads=1 --nocapture {file}:: || status=1\n"
             );
         }
         text + "exit $status\n"
@@ -315,10 +316,4 @@ impl Rig {
         }
         Ok(())
     }
-}
-
-/// What builds files of the lab.
-fn tests(files: &[String]) -> Vec<&str> {
-    let words = ["test", "--package", "lab", "--no-run"].into_iter();
-    words.chain(files.iter().flat_map(|file| ["--test", file.as_str()])).collect()
 }

@@ -2,8 +2,6 @@
 
 use anyhow::{Context, Result};
 
-use crate::shell;
-
 const USUAL: [&str; 2] = ["50", "10000"];
 
 pub(super) fn run(words: &[String]) -> Result<bool> {
@@ -12,6 +10,5 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
         text.parse::<usize>().map(|_| text).with_context(|| format!("\"{text}\" is no number"))
     };
     let env = [("SCALE_MEMBERS", number(0)?), ("SCALE_INSTANCES", number(1)?)];
-    let test = ["test", "--package", "lab", "--test", "scale", "--", "--nocapture"];
-    shell::cargo(&[&test[..], &["--test-threads", "1"]].concat(), &env)
+    super::lab("scale::", &env)
 }

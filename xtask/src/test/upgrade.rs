@@ -11,8 +11,7 @@ pub(super) fn run(words: &[String]) -> Result<bool> {
     let revision = words.first().context("which revision? test --upgrade REVISION")?;
     let before = built(revision)?;
     let env = [("UPGRADE_FROM", &*before.to_string_lossy())];
-    let test = ["test", "--package", "lab", "--test", "faults", "--", "--nocapture", "upgraded"];
-    let well = shell::cargo(&test, &env)?;
+    let well = super::lab("faults::nothing_is_lost_while_members_are_upgraded", &env)?;
     println!("upgraded from {revision}: {}", if well { "all well" } else { "not well" });
     Ok(well)
 }

@@ -5,6 +5,7 @@ mod folders;
 mod heads;
 mod layers;
 mod manifests;
+mod modules;
 mod sizes;
 pub(crate) mod source;
 
@@ -31,6 +32,7 @@ pub(crate) fn run() -> Result<bool> {
     problems.extend(sizes::check(&sources));
     problems.extend(heads::check(&sources));
     problems.extend(folders::check(&sources));
+    problems.extend(modules::check(&sources));
     problems.extend(bans::check(&sources, &layers));
     for Problem(text) in &problems {
         println!("{text}");

@@ -77,8 +77,11 @@ pub(crate) fn all() -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn module_name(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub(crate) ").or(line.strip_prefix("pub ")).unwrap_or(line);
+pub(crate) fn module_name(line: &str) -> Option<&str> {
+    let line = ["pub(crate) ", "pub(super) ", "pub "]
+        .iter()
+        .find_map(|word| line.strip_prefix(word))
+        .unwrap_or(line);
     line.strip_prefix("mod ")?.strip_suffix(';')
 }
 

@@ -260,5 +260,4 @@ fn both_short(number: u16) -> [u8; 4] {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -6,12 +6,12 @@
 //! watch    no instance has processes at two members, at no time ────────────────────────┘
 //! ```
 //! The verdict: nothing that was acknowledged is lost, all members agree, each has on its disk just what it should, and
-//! everything can be deleted. `cargo xtask faults --seed 7 --runs 200` does it with 200 seeds, on one cluster;
+//! everything can be deleted. `cargo xtask test --faults 7 200` does it with 200 seeds, on one cluster;
 //! `FAULTS_STORY=1` tells each request.
 
 #![allow(clippy::print_stderr, reason = "rounds of this test tell people what they found")]
 
-mod faults;
+mod breaks;
 mod load;
 mod upgrade;
 mod verdict;
@@ -74,7 +74,7 @@ fn run(cluster: &mut Cluster, seed: u64) {
         let (begun, mut dice) = (Instant::now(), Dice::new(seed));
         let mut done = Vec::new();
         while begun.elapsed() < LOAD {
-            done.push(faults::one(cluster, &mut dice));
+            done.push(breaks::one(cluster, &mut dice));
         }
         done
     });
