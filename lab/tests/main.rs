@@ -53,6 +53,7 @@ mod s3_cases;
 mod scale;
 mod screen;
 mod security;
+mod servers;
 mod setup;
 mod sftp;
 mod shutdown;

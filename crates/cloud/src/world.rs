@@ -23,6 +23,7 @@ use crate::{
     cluster::{Cluster, Links},
     db::members,
     devlxd::{self, Desk},
+    images::Catalogs,
     instances::{
         guests::{Guest, Guests},
         power::Powers,
@@ -72,6 +73,8 @@ pub struct World {
     pub began: Instant,
     /// What goes to other servers, or comes from them.
     pub(crate) voyages: Voyages,
+    /// What servers of images have.
+    pub(crate) catalogs: Catalogs,
     runner: OnceLock<Runner<World>>,
     doors: OnceLock<Doors>,
     desk: OnceLock<Desk>,
@@ -139,6 +142,7 @@ impl World {
             requests: Requests::default(),
             began: Instant::now(),
             voyages: Voyages::default(),
+            catalogs: Catalogs::default(),
             runner: OnceLock::new(),
             doors: OnceLock::new(),
             desk: OnceLock::new(),

@@ -136,6 +136,48 @@ pub enum Error {
         /// The package that has it.
         package: &'static str,
     },
+    /// A server does not give a file.
+    #[error("cannot fetch {url}")]
+    Web {
+        /// The file.
+        url: String,
+        /// Why.
+        source: Box<ureq::Error>,
+    },
+    /// A list of images is none.
+    #[error("{url} is not a list of images as simplestreams has them")]
+    List {
+        /// The list.
+        url: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A file that was fetched is not what was announced.
+    #[error("{url} is not what its list announces: its SHA-256 is {found}, not {wanted}")]
+    Another {
+        /// The file.
+        url: String,
+        /// What the list says.
+        wanted: String,
+        /// What came.
+        found: String,
+    },
+    /// A file that was fetched has another length than was announced.
+    #[error("{url} is not what its list announces: {found} bytes came of {wanted}")]
+    Length {
+        /// The file.
+        url: String,
+        /// What the list says.
+        wanted: u64,
+        /// What came until then.
+        found: u64,
+    },
+    /// The start of a fingerprint that several images have.
+    #[error("several images have a fingerprint that begins with {start}: give more of it")]
+    Ambiguous {
+        /// What was given.
+        start: String,
+    },
     /// A program failed.
     #[error(transparent)]
     Exec(exec::Error),
@@ -158,6 +200,29 @@ pub enum Error {
 impl From<exec::Error> for Error {
     fn from(error: exec::Error) -> Error {
         if error.is_cancelled() { Error::Cancelled(exec::Cancelled) } else { Error::Exec(error) }
+    }
+}
+
+impl Error {
+    /// What fails with that address.
+    pub(crate) fn web(url: &str) -> impl Fn(ureq::Error) -> Error {
+        |source| Error::Web { url: url.to_owned(), source: Box::new(source) }
+    }
+
+    /// Whether the same may succeed a little later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Error::Web { source, .. } => match **source {
+                ureq::Error::StatusCode(code) => code == 429 || code >= 500,
+                ureq::Error::Io(_)
+                | ureq::Error::Timeout(_)
+                | ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed => true,
+                _ => false,
+            },
+            Error::Length { wanted, found, .. } => found < wanted,
+            _ => false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Images: what is in a file somebody gives us, its files on disk, and images of our own making.
 //!
 //! ```text
+//! server  --streams--> what it has, and its files
 //! file(s) --inspect--> fingerprint, metadata      (read once, hashed while read)
 //! file(s) --unpack---> rootfs/ metadata.yaml templates/   (nothing gets out of that folder)
 //! disk    --adopt----> an image of two files
@@ -10,7 +11,7 @@
 //! ```
 //!
 //! Everything here blocks, reports and can be cancelled through a [`exec::Control`]. Where images are
-//! fetched from, kept and listed is the cloud's matter.
+//! kept and listed is the cloud's matter.
 
 pub mod adopt;
 mod archive;
@@ -25,6 +26,7 @@ mod inspect;
 mod limits;
 mod metadata;
 mod pack;
+pub mod streams;
 pub mod templates;
 mod unpack;
 

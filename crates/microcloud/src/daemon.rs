@@ -184,6 +184,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(instances::Proxies::default());
     reconcilers.start(storage::Everywhere::default());
     reconcilers.start(images::Replicas);
+    reconcilers.start(images::Follow::default());
     let reconcilers = Arc::new(reconcilers);
     let waking = tokio::spawn(wake(world.clone(), reconcilers.clone()));
     let listener = api::bind(&world.dirs.socket(), group)

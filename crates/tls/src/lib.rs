@@ -21,6 +21,11 @@ pub mod words;
 pub use rustls::pki_types::CertificateDer;
 pub use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream as ClientStream};
 
+/// What encrypts, for others that speak TLS.
+pub fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
+    std::sync::Arc::new(rustls::crypto::ring::default_provider())
+}
+
 pub use self::{
     certificate::{fingerprint, from_text, is_valid_now, to_pem},
     client::{Pin, connect},

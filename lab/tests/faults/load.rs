@@ -3,16 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lab::Dice;
 use serde_json::{Value, json};
 
+use super::history::{Event, What};
+
 /// How many instances a worker has at most.
 const MOST: usize = 3;
 /// Seconds that a client waits for an operation.
 const PATIENCE: u32 = 30;
+const COUNTER: &str = "/1.0/profiles/counter";
 
 /// What is known of an instance; `None` where an answer did not come, or said that it failed.
 #[derive(Clone, Debug, Default)]
@@ -29,10 +32,8 @@ pub(super) struct Thing {
 #[derive(Debug, Default)]
 pub(super) struct Story {
     pub(super) things: BTreeMap<String, Thing>,
-    /// What the counter was raised to, for certain.
-    pub(super) raised: Vec<u64>,
-    /// What it may have been raised to.
-    pub(super) perhaps: BTreeSet<u64>,
+    /// Of the counter.
+    pub(super) events: Vec<Event>,
     pub(super) log: Vec<String>,
     done: u32,
     failed: u32,
@@ -44,8 +45,7 @@ impl Story {
         let mut all = Story::default();
         for story in stories {
             all.things.extend(story.things);
-            all.raised.extend(story.raised);
-            all.perhaps.extend(story.perhaps);
+            all.events.extend(story.events);
             all.log.extend(story.log);
             all.done += story.done;
             all.failed += story.failed;
@@ -56,7 +56,10 @@ impl Story {
 
     /// In few words.
     pub(super) fn words(&self) -> String {
-        format!("{} acknowledged, {} not, counted to {}", self.done, self.failed, self.raised.len())
+        let raised = self.events.iter().filter(|event| matches!(event.what, What::Raised(_)));
+        let (raised, all) = (raised.count(), self.events.len());
+        let (done, failed) = (self.done, self.failed);
+        format!("{done} acknowledged, {failed} not, counted to {raised} in a history of {all}")
     }
 }
 
@@ -71,9 +74,9 @@ pub(super) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(seed: u64, worker: u64, folders: &'a [PathBuf]) -> Load<'a> {
-        let dice = Dice::new(seed * 100 + worker);
-        let (begun, story) = (Instant::now(), Story::default());
+    /// `begun` is the same of all, so that their times can be compared.
+    pub(super) fn new(seed: u64, worker: u64, folders: &'a [PathBuf], begun: Instant) -> Load<'a> {
+        let (dice, story) = (Dice::new(seed * 100 + worker), Story::default());
         Load { worker, dice, folders, begun, made: 0, story }
     }
 
@@ -185,25 +188,40 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Raises the counter by one, if nobody else did meanwhile.
-    fn count(&mut self) {
-        let path = "/1.0/profiles/counter";
-        let folder = self.dice.one(self.folders).clone();
-        let Ok(now) = lab::http::send(&socket(&folder), "GET", path, &[], b"") else { return };
-        let count = now.body["metadata"]["config"]["user.count"].as_str();
-        let (Some(count), Some(etag)) = (count.and_then(|it| it.parse::<u64>().ok()), now.etag)
-        else {
-            return;
-        };
+    /// Reads the counter, and raises it by one if nobody else did meanwhile.
+    pub(super) fn count(&mut self) {
+        let Some((count, etag)) = self.read() else { return };
         let next = count + 1;
         let body = json!({ "config": { "user.count": next.to_string() } }).to_string();
         let headers = [("If-Match", &*etag)];
-        let said = lab::http::send(&socket(&folder), "PUT", path, &headers, body.as_bytes());
-        match said.map(|said| said.status) {
-            Ok(200) => self.story.raised.push(next),
-            Ok(412) => {}
-            _ => drop(self.story.perhaps.insert(next)),
-        }
+        let (member, begun) = (self.dice.below(self.folders.len()), self.begun.elapsed());
+        let said = lab::http::send(
+            &socket(&self.folders[member]),
+            "PUT",
+            COUNTER,
+            &headers,
+            body.as_bytes(),
+        );
+        let what = match said.map(|said| said.status) {
+            Ok(200) => What::Raised(next),
+            Ok(412) => What::Refused(next),
+            _ => What::Unknown(next),
+        };
+        self.happened(member, begun, what);
+    }
+
+    /// The counter at some member, and its `ETag`.
+    fn read(&mut self) -> Option<(u64, String)> {
+        let (member, begun) = (self.dice.below(self.folders.len()), self.begun.elapsed());
+        let now = lab::http::send(&socket(&self.folders[member]), "GET", COUNTER, &[], b"").ok()?;
+        let count = now.body["metadata"]["config"]["user.count"].as_str()?.parse().ok()?;
+        self.happened(member, begun, What::Read(count));
+        Some((count, now.etag?))
+    }
+
+    fn happened(&mut self, member: usize, begun: Duration, what: What) {
+        let ended = self.begun.elapsed();
+        self.story.events.push(Event { member, begun, ended, what });
     }
 
     /// Asks some member, and waits; whether it is acknowledged.

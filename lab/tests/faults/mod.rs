@@ -5,13 +5,14 @@
 //! faults   one after the other, of any member ───────────────────────────────────────────┤─> healed ─> verdict
 //! watch    no instance has processes at two members, at no time ────────────────────────┘
 //! ```
-//! The verdict: nothing that was acknowledged is lost, all members agree, each has on its disk just what it should, and
+//! The verdict: the counter's history is that of one register (`history.rs`), nothing that was acknowledged is lost, all members agree, each has on its disk just what it should, and
 //! everything can be deleted. `cargo xtask test --faults 7 200` does it with 200 seeds, on one cluster;
 //! `FAULTS_STORY=1` tells each request.
 
 #![allow(clippy::print_stderr, reason = "rounds of this test tell people what they found")]
 
 mod breaks;
+mod history;
 mod load;
 mod upgrade;
 mod verdict;
@@ -34,6 +35,8 @@ const DISK: Disk = Disk::Ext4(640);
 /// How long a run's load lasts.
 const LOAD: Duration = Duration::from_secs(12);
 const WORKERS: u64 = 3;
+/// One more, that does nothing but count: the more it does, the more would be found in its history.
+const COUNTS: u64 = 0;
 
 #[test]
 fn nothing_is_lost_whatever_breaks() {
@@ -94,13 +97,17 @@ fn under_load(
     let (mut done, mut stories, mut twice) = (Vec::new(), Vec::new(), BTreeSet::new());
     thread::scope(|scope| {
         let watch = scope.spawn(|| watch(&folders, &over));
-        let workers: Vec<_> = (1..=WORKERS)
-            .map(|worker| Load::new(seed, worker, &folders))
-            .map(|mut load| {
+        let begun = Instant::now();
+        let workers: Vec<_> = (0..=WORKERS)
+            .map(|worker| (worker, Load::new(seed, worker, &folders, begun)))
+            .map(|(worker, mut load)| {
                 let enough = &enough;
                 scope.spawn(move || {
                     while !enough.load(Ordering::Relaxed) {
-                        load.step();
+                        match worker {
+                            COUNTS => load.count(),
+                            _ => load.step(),
+                        }
                     }
                     load.story
                 })

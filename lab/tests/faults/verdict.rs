@@ -9,7 +9,10 @@ use std::{
 use lab::{Daemon, cluster::Cluster, until};
 use serde_json::Value;
 
-use super::load::{self, Story};
+use super::{
+    history,
+    load::{self, Story},
+};
 
 /// How long what was under way may take to come to its end, one way or the other.
 const SETTLED: Duration = Duration::from_secs(90);
@@ -142,26 +145,8 @@ pub(super) fn judge(cluster: &Cluster, known: &Story) -> Vec<String> {
     }
     let strange = view.keys().filter(|name| !known.things.contains_key(*name));
     wrong.extend(strange.map(|name| format!("nobody asked for {name}")));
-    wrong.extend(counted(cluster, known));
-    wrong
-}
-
-/// The counter went up by one each time: nobody overwrote what another had written.
-fn counted(cluster: &Cluster, known: &Story) -> Vec<String> {
-    let mut wrong = Vec::new();
     let last = counts(&cluster.members).last().copied().unwrap_or_default();
-    let mut seen = BTreeSet::new();
-    for count in &known.raised {
-        if !seen.insert(*count) {
-            wrong.push(format!("two raised the counter to {count}"));
-        }
-        if *count > last {
-            wrong.push(format!("the counter is {last}, and was acknowledged as {count}"));
-        }
-    }
-    let first = seen.iter().chain(&known.perhaps).min().copied().unwrap_or(last + 1);
-    let missing = (first..=last).filter(|it| !seen.contains(it) && !known.perhaps.contains(it));
-    wrong.extend(missing.map(|count| format!("nobody raised the counter to {count}")));
+    wrong.extend(history::wrong(&known.events, last));
     wrong
 }
 

@@ -22,7 +22,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<ImageReplace, _>(replace)
         .sync::<ImagePatch, _>(patch)
         .background::<ImageDelete, _>(delete)
-        .raw::<ImageExport, _>(export);
+        .raw::<ImageExport, _>(export)
+        .background::<ImageSecret, _>(secret)
+        .background::<ImageRefresh, _>(refresh);
     aliases::routes(routes)
 }
 
@@ -52,7 +54,6 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
     let Some(source) = &post.source else {
         return Err(error::Error::bad("body", "the source is missing"));
     };
-    let unsupported = |what| Err(error::Error::Cloud(Error::Unsupported(what)));
     match (source.r#type.as_str(), source.protocol.as_str()) {
         ("" | "image", images::BUILD_PROTOCOL) => {
             let recipe = source.alias.clone();
@@ -62,8 +63,15 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
         ("instance" | "container" | "virtual-machine" | "snapshot", _) => {
             Ok(images::publish(&call.world, &call.caller, call.query.project(), post)?)
         }
-        ("url", _) => unsupported("an image of an address"),
-        _ => unsupported("an image of a remote server"),
+        ("url", _) => Err(error::Error::Cloud(Error::Unsupported("an image of an address"))),
+        ("" | "image", _) if !source.server.is_empty() => {
+            Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
+        }
+        ("" | "image", _) => Err(error::Error::bad("body", "the source names no server")),
+        (other, _) => {
+            let why = format!("\"{other}\": image, instance or snapshot");
+            Err(Error::invalid("source type", why).into())
+        }
     }
 }
 
@@ -74,10 +82,24 @@ fn seen<E: wire::Endpoint<Query = ImageQuery>>(call: &Call<E>) -> Result<Image> 
     if call.caller.rights.within(project) {
         return Ok(found?);
     }
+    let secret = call.query.secret.as_deref();
+    let told = |image: &Image| {
+        secret.is_some_and(|it| images::secret::check(&call.world, &image.fingerprint, it).is_ok())
+    };
     match found {
-        Ok(image) if image.public => Ok(image),
+        Ok(image) if image.public || told(&image) => Ok(image),
         _ => Err(Error::not_found("image", fingerprint).into()),
     }
+}
+
+async fn secret(call: Call<ImageSecret>) -> Result<Operation> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    Ok(images::secret::make(&call.world, &call.caller, project, fingerprint)?)
+}
+
+async fn refresh(call: Call<ImageRefresh>) -> Result<Operation> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    Ok(images::refresh(&call.world, &call.caller, project, fingerprint)?)
 }
 
 async fn get(call: Call<ImageGet>) -> Result<Tagged<Image>> {
@@ -109,7 +131,13 @@ async fn delete(call: Call<ImageDelete>) -> Result<Operation> {
 
 async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> {
     let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
-    seen(&call)?;
+    let image = seen(&call)?;
+    if let Some(secret) = call.query.secret.as_deref()
+        && !image.public
+        && !call.caller.rights.within(project)
+    {
+        images::secret::spend(&call.world, &image.fingerprint, secret)?;
+    }
     let found = images::export::export(&call.world, project, fingerprint)?;
     let Some(rootfs) = found.rootfs else { return raw::file(&found.main, &found.filename).await };
     let disk = rootfs.filename.ends_with(".qcow2");

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Names that images are built by, which a server of that name would hide.
-const TAKEN: [&str; 3] = [LOCAL, "debian", "ubuntu"];
+const TAKEN: [&str; 4] = [LOCAL, "debian", "images", "ubuntu"];
 
 /// Servers.
 #[derive(Debug, clap::Args)]

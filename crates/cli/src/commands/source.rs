@@ -1,9 +1,15 @@
-//! Names of images: built by the daemon, a fingerprint, or an alias.
+//! Names of images: built by the daemon, of a public server, a fingerprint, or an alias.
 
 use wire::{ImagesPostSource, InstanceSource};
 
 /// How the daemon knows that it builds the image itself.
 const BUILD: &str = "microcloud-build";
+
+/// What stands before the names of images of [`IMAGES`].
+const OF_IMAGES: &str = "images:";
+
+/// Images of many distributions, made anew every day for servers with LXD's API.
+const IMAGES: &str = "https://images.lxd.canonical.com";
 
 /// Images without a release.
 const BUILT: [&str; 1] = ["busybox"];
@@ -17,11 +23,16 @@ enum Name {
     Fingerprint(String),
     /// An alias on the server.
     Alias(String),
+    /// An alias on [`IMAGES`].
+    OfImages(String),
 }
 
 fn parse(name: &str) -> Name {
     if let Some(alias) = name.strip_prefix("local:") {
         return Name::Alias(alias.to_owned());
+    }
+    if let Some(alias) = name.strip_prefix(OF_IMAGES) {
+        return Name::OfImages(alias.to_owned());
     }
     if BUILT.contains(&name) || name.contains(':') {
         return Name::Built(name.replacen(':', "/", 1));
@@ -41,6 +52,12 @@ pub(crate) fn of_instance(image: &str) -> InstanceSource {
         Name::Built(alias) => {
             source.alias = alias;
             source.protocol = BUILD.into();
+            source.mode = "pull".into();
+        }
+        Name::OfImages(alias) => {
+            source.alias = alias;
+            source.server = IMAGES.into();
+            source.protocol = "simplestreams".into();
             source.mode = "pull".into();
         }
     }
@@ -74,6 +91,13 @@ mod tests {
         assert_eq!(json!(of_build("debian:12", false)), want);
         assert_eq!(json!(of_instance("busybox"))["protocol"], BUILD);
         assert_eq!(json!(of_instance("ubuntu:24.04"))["alias"], "ubuntu/24.04");
+    }
+
+    #[test]
+    fn images_of_the_public_server_are_fetched() {
+        let want = json!({ "type": "image", "alias": "alpine/3.22", "server": IMAGES,
+            "protocol": "simplestreams", "mode": "pull" });
+        assert_eq!(json!(of_instance("images:alpine/3.22")), want);
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub(crate) fn make(world: &World, token: Token<'_>) -> Result<Operation> {
 
 /// Uses up the token of a kind (the key that tells it) with this secret.
 pub(crate) fn spend(world: &World, kind: &str, secret: &str) -> Result<Operation> {
+    // Whoever spends it first has it.
+    Some(find(world, kind, secret)?).filter(Operation::spend).ok_or(Error::Forbidden)
+}
+
+/// The token of a kind with this secret, if it can still be used.
+pub(crate) fn find(world: &World, kind: &str, secret: &str) -> Result<Operation> {
     let open = |operation: &Operation| {
         operation.request().class == OperationClass::Token && !operation.status().is_final()
     };
@@ -65,9 +71,8 @@ pub(crate) fn spend(world: &World, kind: &str, secret: &str) -> Result<Operation
                 .metadata("secret")
                 .is_some_and(|kept| matches_secret(kept.as_str(), secret))
     };
-    let found = world.operations.list(None).into_iter().find(|one| open(one) && same(one));
-    // Whoever spends it first has it.
-    found.filter(Operation::spend).ok_or(Error::Forbidden)
+    let mut all = world.operations.list(None).into_iter();
+    all.find(|one| open(one) && same(one)).ok_or(Error::Forbidden)
 }
 
 /// Compares in a time that tells nothing of where two secrets part.

@@ -63,8 +63,9 @@ async fn settle(world: &World) -> Result<usize> {
     let voters = status.members.iter().filter(|(_, votes)| *votes).map(|(one, _)| one.id);
     let voters: BTreeSet<MemberId> = voters.collect();
     let patience = Duration::from_secs(options.offline_threshold.get().unsigned_abs());
-    let mut able = BTreeMap::new();
-    for member in members.iter().filter(|member| member.part != Part::Joining) {
+    // All at once: one that is silent is waited for two seconds.
+    let known = members.iter().filter(|member| member.part != Part::Joining);
+    let asked = known.map(async |member| {
         let place = world.cluster.links.by_id(member.id);
         let there = member.id == status.me
             || super::members::answers_at_all(world, place.as_ref()).await.is_ok();
@@ -72,10 +73,9 @@ async fn settle(world: &World) -> Result<usize> {
         let silent = world.cluster.links.silent_for(member.id);
         let lately = voters.contains(&member.id) && silent.is_some_and(|time| time < patience);
         let follows = status.members.iter().any(|(one, _)| one.id == member.id);
-        if (there || lately) && follows {
-            able.insert(member.id, member.failure_domain.as_str());
-        }
-    }
+        ((there || lately) && follows).then_some((member.id, member.failure_domain.as_str()))
+    });
+    let able = futures_util::future::join_all(asked).await.into_iter().flatten().collect();
     let wanted = wanted(&voters, &able, status.me, options.max_voters as usize);
     if wanted == voters {
         return Ok(0);

@@ -10,10 +10,16 @@ use super::{from_json, instances::Made, json};
 /// Where an image came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Source {
-    /// `microcloud-build`, or empty for an upload.
+    /// `microcloud-build`, `lxd`, `simplestreams`, or empty for an upload.
     pub protocol: String,
     /// What was asked for, such as `debian/12`.
     pub alias: String,
+    /// Address of the server that had it.
+    #[serde(default)]
+    pub server: String,
+    /// Certificate of that, PEM; empty where others vouch for it.
+    #[serde(default)]
+    pub certificate: String,
     /// The task that wrote the row, so that it knows its own again.
     #[serde(default)]
     pub task: String,
@@ -181,14 +187,16 @@ pub fn insert(db: &mut Write<'_>, new: &Image) -> store::Result<()> {
 /// Puts an image's editable part in place.
 pub fn update(db: &mut Write<'_>, new: &Image) -> store::Result<()> {
     db.execute(
-        "UPDATE images SET public = ?2, auto_update = ?3, properties = ?4, expires_at = ?5
+        "UPDATE images SET public = ?2, auto_update = ?3, properties = ?4, expires_at = ?5,
+             cached = ?6
          WHERE id = ?1",
         params![
             new.id,
             i64::from(new.public),
             i64::from(new.auto_update),
             json(&new.properties),
-            new.expires_at.to_rfc3339()
+            new.expires_at.to_rfc3339(),
+            i64::from(new.cached)
         ],
     )?;
     Ok(())

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Request, Step, Task, step};
 use wire::ImagesPost;
 
-use super::{BUILD_PROTOCOL, files, import::write_row};
+use super::{
+    BUILD_PROTOCOL, files,
+    import::{write_row, written},
+};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
@@ -21,7 +24,6 @@ use crate::{
         instances::Made,
     },
     instances::Kind,
-    url,
 };
 
 /// What is done to build an image that a user asks for by itself.
@@ -99,6 +101,8 @@ async fn make(cx: &mut Cx<Build>) -> Result<()> {
     let _guard = alone(world, what, &cx.control).await?;
     let mut image = make_in_work(world, &input.project, what, &cx.control).await?;
     image.source.task = cx.id.to_string();
+    // It was asked for by itself, and stays although it is not used.
+    image.cached = false;
     cx.notes.known = world
         .store
         .read(|db| Ok::<_, Error>(rows::get(db, &image.project, &image.fingerprint)?.is_some()))?;
@@ -121,14 +125,8 @@ async fn drop_files(cx: &mut Cx<Build>) -> Result<()> {
 async fn row(cx: &mut Cx<Build>) -> Result<()> {
     let Some(image) = &cx.notes.image else { return Ok(()) };
     let (world, input) = (&cx.world, &cx.input);
-    let aliases = input.post.aliases.iter().map(|a| (a.name.clone(), a.description.clone()));
-    write_row(world, image, aliases).await?;
-    name_after_recipe(world, image, &input.recipe).await?;
-    cx.operation.set_metadata("fingerprint", image.fingerprint.clone());
-    cx.operation.set_metadata("size", image.size.to_string());
-    let source = url::of("images", &image.fingerprint, &image.project);
-    world.tell(&input.caller, &image.project, "image-created", source);
-    Ok(())
+    written(world, &cx.operation, (&input.caller, &input.post), image).await?;
+    name_after_recipe(world, image, &input.recipe).await
 }
 
 async fn drop_row(cx: &mut Cx<Build>) -> Result<()> {

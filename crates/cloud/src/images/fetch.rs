@@ -1,5 +1,8 @@
 //! Gets the files of an image from another member, when they are not on this one.
 
+use std::path::Path;
+
+use client::Request;
 use images::{Digest, Files};
 use tokio::{
     fs::File,
@@ -27,8 +30,7 @@ pub(super) async fn ensure(world: &World, image: &Image) -> Result<()> {
     for place in world.cluster.links.others() {
         let folder = tempfile::tempdir_in(world.dirs.cache())
             .map_err(Error::file("make a folder in", &world.dirs.cache()))?;
-        let files = Files { main: folder.path().join("main"), rootfs: None };
-        match fetch(world, &place, image, files).await {
+        match fetch(world, &place, image, folder.path()).await {
             Ok(files) => return files::keep(world, files, &image.fingerprint).await,
             Err(error) => last = error,
         }
@@ -36,13 +38,20 @@ pub(super) async fn ensure(world: &World, image: &Image) -> Result<()> {
     Err(last)
 }
 
-async fn fetch(world: &World, place: &Place, image: &Image, mut files: Files) -> Result<Files> {
+async fn fetch(world: &World, place: &Place, image: &Image, folder: &Path) -> Result<Files> {
     let client = cluster::client(world, place)?;
     let query = ImageQuery { project: Some(image.project.clone()), secret: None };
     let request = client.request::<ImageExport>(&[&image.fingerprint]).query(&query)?;
-    let received = request.header(CALLER, cluster::itself()).receive().await?;
-    let create =
-        async |path: &std::path::Path| File::create(path).await.map_err(Error::file("write", path));
+    let files = receive(request.header(CALLER, cluster::itself()), folder).await?;
+    check(&files, image).await?;
+    Ok(files)
+}
+
+/// Writes what a server sends of an image: one file, or both as a form.
+pub(super) async fn receive(request: Request<'_, ImageExport>, folder: &Path) -> Result<Files> {
+    let received = request.receive().await?;
+    let mut files = Files { main: folder.join("main"), rootfs: None };
+    let create = async |path: &Path| File::create(path).await.map_err(Error::file("write", path));
     match received.form() {
         Err(one) => {
             let mut main = create(&files.main).await?;
@@ -58,7 +67,6 @@ async fn fetch(world: &World, place: &Place, image: &Image, mut files: Files) ->
             files.rootfs = Some(rootfs);
         }
     }
-    check(&files, image).await?;
     Ok(files)
 }
 

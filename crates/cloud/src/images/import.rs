@@ -70,12 +70,16 @@ impl Import {
         upload: Upload,
         post: ImagesPost,
     ) -> Result<Import> {
-        for alias in &post.aliases {
-            check_alias(&alias.name).map_err(|why| Error::invalid("alias", why))?;
-        }
+        check_aliases(&post)?;
         let home = world.store.read(|db| super::home(db, project))?;
         Ok(Import { caller: caller.clone(), home, upload, post })
     }
+}
+
+/// Fails where a name is none.
+pub(super) fn check_aliases(post: &ImagesPost) -> Result<()> {
+    let check = |name: &str| check_alias(name).map_err(|why| Error::invalid("alias", why));
+    post.aliases.iter().try_for_each(|alias| check(&alias.name))
 }
 
 /// Takes in an image.
@@ -194,13 +198,23 @@ async fn drop_files(cx: &mut Cx<Import>) -> Result<()> {
 
 async fn row(cx: &mut Cx<Import>) -> Result<()> {
     let Some(image) = cx.notes.image.clone() else { return Ok(()) };
-    let aliases = cx.input.post.aliases.clone();
-    write_row(&cx.world, &image, aliases.into_iter().map(|a| (a.name, a.description))).await?;
-    drop_upload(cx).await?;
-    cx.operation.set_metadata("fingerprint", image.fingerprint.clone());
-    cx.operation.set_metadata("size", image.size.to_string());
+    written(&cx.world, &cx.operation, (&cx.input.caller, &cx.input.post), &image).await?;
+    drop_upload(cx).await
+}
+
+/// Writes the row of an image that a user asked for, with its names, and tells of it.
+pub(super) async fn written(
+    world: &World,
+    operation: &Operation,
+    (caller, post): (&Caller, &ImagesPost),
+    image: &Image,
+) -> Result<()> {
+    let aliases = post.aliases.iter().map(|a| (a.name.clone(), a.description.clone()));
+    write_row(world, image, aliases).await?;
+    operation.set_metadata("fingerprint", image.fingerprint.clone());
+    operation.set_metadata("size", image.size.to_string());
     let source = url::of("images", &image.fingerprint, &image.project);
-    cx.world.tell(&cx.input.caller, &image.project, "image-created", source);
+    world.tell(caller, &image.project, "image-created", source);
     Ok(())
 }
 

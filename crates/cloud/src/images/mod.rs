@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! upload ──import──┐                                       ┌─> root of an instance (a clone)
-//!                  ├─> images/<fingerprint>[.rootfs] + row ─┤
+//! server ──remote──┼─> images/<fingerprint>[.rootfs] + row ─┤
 //! recipe ──build───┘                                       └─> volume in a pool, made at first use
 //! ```
 //! An image lives in the home of `features.images` of its project: the project itself or
@@ -28,7 +28,9 @@ mod files;
 mod import;
 mod provide;
 mod publish;
+mod remote;
 mod replicas;
+pub mod secret;
 mod update;
 pub(crate) mod volume;
 
@@ -40,12 +42,14 @@ pub(crate) use self::{
     import::Import,
     provide::{Wanted, provide},
     publish::Publish,
+    remote::{Catalogs, Download, Refresh},
 };
 pub use self::{
     build::build,
     delete::delete,
     import::{Upload, import},
     publish::publish,
+    remote::{Follow, download, refresh},
     replicas::Replicas,
     update::update,
 };
@@ -101,9 +105,10 @@ fn render(row: rows::Image, aliases: &[Alias]) -> Image {
     };
     let update_source = (!row.source.protocol.is_empty()).then(|| ImageSource {
         alias: row.source.alias.clone(),
+        certificate: row.source.certificate.clone(),
+        server: row.source.server.clone(),
         protocol: row.source.protocol.clone(),
         image_type: row.kind.clone(),
-        ..ImageSource::default()
     });
     Image {
         aliases: aliases.iter().filter(own).map(alias).collect(),

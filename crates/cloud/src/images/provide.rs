@@ -1,9 +1,12 @@
-//! Finds the image that an instance is to be made of, and builds it if need be.
+//! Finds the image that an instance is to be made of, and builds or fetches it if need be.
 
 use serde::{Deserialize, Serialize};
 use wire::InstanceSource;
 
-use super::{BUILD_PROTOCOL, build};
+use super::{
+    BUILD_PROTOCOL, build,
+    remote::{self, Origin, Said},
+};
 use crate::{
     Error, Result, World,
     db::{images as rows, images::Image, instances::Made},
@@ -26,6 +29,7 @@ enum By {
     Fingerprint(String),
     Properties(wire::ConfigMap),
     Recipe(String),
+    Origin(Origin),
 }
 
 impl Wanted {
@@ -38,7 +42,15 @@ impl Wanted {
         let by = if source.protocol == BUILD_PROTOCOL {
             By::Recipe(source.alias.clone())
         } else if !source.server.is_empty() {
-            return Err(Error::Unsupported("an image of a remote server"));
+            By::Origin(Origin::new(&Said {
+                server: &source.server,
+                protocol: &source.protocol,
+                certificate: &source.certificate,
+                secret: &source.secret,
+                project: &source.project,
+                alias: &source.alias,
+                fingerprint: &source.fingerprint,
+            })?)
         } else if !source.fingerprint.is_empty() {
             By::Fingerprint(source.fingerprint.clone())
         } else if !source.alias.is_empty() {
@@ -55,12 +67,14 @@ impl Wanted {
     pub(crate) fn check(&self, db: &store::Read<'_>) -> Result<()> {
         match &self.by {
             By::Recipe(recipe) => build::check(recipe, self.kind),
+            // What it has is asked when the work begins.
+            By::Origin(_) => Ok(()),
             _ => find(db, self).map(drop),
         }
     }
 }
 
-/// The row of the image, which is built first if it is to be and is not there yet.
+/// The row of the image, which is built or fetched first if it is to be and is not there yet.
 pub(crate) async fn provide(
     world: &World,
     wanted: &Wanted,
@@ -69,6 +83,9 @@ pub(crate) async fn provide(
     let (project, kind) = (&wanted.project, wanted.kind);
     if let By::Recipe(recipe) = &wanted.by {
         return build::provide(world, project, (recipe, kind), control).await;
+    }
+    if let By::Origin(origin) = &wanted.by {
+        return remote::provide(world, project, (origin, kind), control).await;
     }
     let image = world.store.read(|db| find(db, wanted))?;
     let recipe = &image.source.alias;
@@ -92,7 +109,7 @@ fn find(db: &store::Read<'_>, wanted: &Wanted) -> Result<Image> {
         }
         By::Fingerprint(fingerprint) => super::find(db, &wanted.project, fingerprint),
         By::Properties(properties) => newest(db, &wanted.project, properties),
-        By::Recipe(recipe) => Err(Error::not_found("image", recipe)),
+        By::Recipe(_) | By::Origin(_) => Err(Error::not_found("image", "of another server")),
     }
 }
 

@@ -24,6 +24,8 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
             let store = fence.clone();
             async move { store.fence().await }
         })
+        .register::<images::Download>()
+        .register::<images::Refresh>()
         .register::<instances::launch::Launch>()
         .register::<instances::start::Start>()
         .register::<instances::resume::Resume>()

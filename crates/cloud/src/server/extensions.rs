@@ -30,6 +30,7 @@ pub const EXTENSIONS: &[&str] = &[
     "network_description",
     "network_dhcp_gateway",
     "image_create_aliases",
+    "image_force_refresh",
     "image_compression_algorithm",
     "console",
     "container_backup",

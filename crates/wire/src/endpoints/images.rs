@@ -37,6 +37,14 @@ endpoints! {
     /// Sends the file of an image, or both files of a split one as multipart.
     ImageExport: Get "/1.0/images/{fingerprint}/export" since "", needs Untrusted, Raw, ImageQuery, Empty => String;
 
+    /// Makes a secret that lets anybody fetch a private image, once.
+    ImageSecret: Post "/1.0/images/{fingerprint}/secret" since "", needs Can(Edit, AnImage),
+        Async, ProjectQuery, Empty => Operation;
+
+    /// Has an image be what its server has by that name now.
+    ImageRefresh: Post "/1.0/images/{fingerprint}/refresh" since "image_force_refresh", needs Can(Edit, AnImage),
+        Async, ProjectQuery, Empty => Operation;
+
     /// Lists aliases.
     ImageAliasesList: Get "/1.0/images/aliases" since "", needs Untrusted,
         Sync, ListQuery, Empty => Listing<ImageAliasesEntry>;
