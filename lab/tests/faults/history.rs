@@ -105,12 +105,18 @@ fn lost(events: &[Event], first: u64, last: u64) -> Vec<String> {
     wrong
 }
 
-/// What is told that nobody had begun to write by then.
+/// What is told that nobody had begun to write by then. A refusal may come of a member that does not yet have what
+/// the client saw at another.
 fn from_nowhere(events: &[Event], first: u64, event: &Event) -> Option<&'static str> {
+    let had = |count| {
+        let mut before =
+            events.iter().filter(|other| other.member == event.member && other.ended < event.begun);
+        before.any(|other| other.held().is_some_and(|held| held >= count))
+    };
     let (count, why) = match event.what {
         What::Read(count) => (count, "reads what nobody had begun to write"),
-        What::Refused(count) => (count, "is refused, and nobody had changed it"),
-        What::Raised(_) | What::Unknown(_) => return None,
+        What::Refused(count) if had(count - 1) => (count, "is refused, and nobody had changed it"),
+        What::Refused(_) | What::Raised(_) | What::Unknown(_) => return None,
     };
     let begun = |other: &Event| {
         other.begun <= event.ended && other.wrote().is_some_and(|wrote| wrote >= count)
@@ -170,7 +176,8 @@ mod tests {
             // It came after all, and was read.
             (1, 10, 20, What::Unknown(9)),
             (2, 30, 31, What::Read(9)),
-            // Another member is behind.
+            // Another member is behind, and refuses what was seen elsewhere.
+            (0, 32, 33, What::Refused(10)),
             (1, 40, 41, What::Read(8)),
             (0, 50, 51, What::Raised(10)),
         ];
