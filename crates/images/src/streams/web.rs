@@ -263,7 +263,7 @@ mod tests {
         let server =
             Server::start(vec!["HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned()]);
         let (done, _) = server.download(&abc());
-        let said = done.unwrap_err().to_string();
-        assert!(said.contains("404") && said.contains(&server.url), "{said}");
+        let Err(Error::Web { url, source }) = done else { panic!("{done:?}") };
+        assert!(url == server.url && matches!(*source, ureq::Error::StatusCode(404)), "{source}");
     }
 }

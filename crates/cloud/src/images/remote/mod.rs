@@ -172,7 +172,7 @@ struct Located {
 }
 
 enum Listing {
-    Streams(images::streams::Listed),
+    Streams(Box<images::streams::Listed>),
     Server(Box<wire::Image>),
 }
 

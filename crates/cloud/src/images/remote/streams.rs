@@ -65,7 +65,7 @@ pub(super) async fn locate(
     };
     let listed = listed.ok_or_else(|| origin.not_there())?.clone();
     let fingerprint = listed.fingerprint.clone();
-    Ok(Located { fingerprint, listing: Listing::Streams(listed) })
+    Ok(Located { fingerprint, listing: Listing::Streams(Box::new(listed)) })
 }
 
 /// Whether it can be the start of one; a name that short could be a name.
