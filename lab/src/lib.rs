@@ -53,6 +53,15 @@ pub fn skip(why: &str) {
     eprintln!("SKIP: {why}");
 }
 
+/// Whether a test that takes minutes, and whose like runs always, is to be left out: unless `LAB_LONG=1` is set.
+pub fn too_long() -> bool {
+    let left_out = std::env::var_os("LAB_LONG").is_none();
+    if left_out {
+        skip("takes two minutes, and its like runs: LAB_LONG=1 cargo xtask test has it run");
+    }
+    left_out
+}
+
 /// Why nothing of the lab can run here, if so.
 fn unable() -> Option<String> {
     if !rustix::process::geteuid().is_root() {

@@ -257,12 +257,16 @@ fn machines_go(drivers: [&str; 2]) {
 
 #[test]
 fn machines_go_from_folders_to_folders() {
-    machines_go(["dir", "dir"]);
+    if !lab::too_long() {
+        machines_go(["dir", "dir"]);
+    }
 }
 
 #[test]
 fn machines_go_between_pools_of_one_driver() {
-    machines_go(["btrfs", "btrfs"]);
+    if !lab::too_long() {
+        machines_go(["btrfs", "btrfs"]);
+    }
 }
 
 #[test]
@@ -355,12 +359,16 @@ fn live(drivers: [&str; 2]) {
 
 #[test]
 fn a_machine_that_runs_goes_between_folders() {
-    live(["dir", "dir"]);
+    if !lab::too_long() {
+        live(["dir", "dir"]);
+    }
 }
 
 #[test]
 fn a_machine_that_runs_goes_between_unlike_pools() {
-    live(["btrfs", "dir"]);
+    if !lab::too_long() {
+        live(["btrfs", "dir"]);
+    }
 }
 
 #[test]
