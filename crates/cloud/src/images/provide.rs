@@ -109,7 +109,8 @@ fn find(db: &store::Read<'_>, wanted: &Wanted) -> Result<Image> {
         }
         By::Fingerprint(fingerprint) => super::find(db, &wanted.project, fingerprint),
         By::Properties(properties) => newest(db, &wanted.project, properties),
-        By::Recipe(_) | By::Origin(_) => Err(Error::not_found("image", "of another server")),
+        By::Recipe(recipe) => Err(Error::not_found("image", recipe)),
+        By::Origin(origin) => Err(origin.not_there()),
     }
 }
 

@@ -128,7 +128,7 @@ impl Origin {
         if self.fingerprint.is_empty() { &self.alias } else { &self.fingerprint }
     }
 
-    fn not_there(&self) -> Error {
+    pub(super) fn not_there(&self) -> Error {
         Error::not_found("image", &format!("{} of {}", self.wanted(), self.server))
     }
 }
