@@ -11,21 +11,25 @@ use crate::shell;
 
 const NAME: &str = "microcloud-agent";
 
-/// False if the build failed.
+/// Beside the one that tests and the demo use. False if the build failed.
 pub(crate) fn build() -> Result<bool> {
+    build_beside(&shell::microcloud()?)
+}
+
+/// The same beside that one.
+pub(crate) fn build_beside(program: &Path) -> Result<bool> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let beside = shell::microcloud()?;
-    let debug = beside.parent().context("cargo names no target folder")?;
-    let own = debug.with_file_name("agent");
+    let folder = program.parent().context("the program is in no folder")?;
+    let own = folder.with_file_name("agent");
     let words = ["build", "--package", "agent", "--bin", NAME, "--features", "program"];
     let target = ["--profile", "agent", "--target", &triple, "--target-dir", &shown(&own)];
     let flags = [("RUSTFLAGS", "-C target-feature=+crt-static")];
     if !shell::cargo(&[&words[..], &target].concat(), &flags)? {
         return Ok(false);
     }
-    fs::create_dir_all(debug).with_context(|| format!("make {}", debug.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     // One that runs is not written into: it is replaced.
-    let (to, part) = (debug.join(NAME), debug.join(format!("{NAME}.part")));
+    let (to, part) = (folder.join(NAME), folder.join(format!("{NAME}.part")));
     fs::copy(own.join(triple).join("agent").join(NAME), &part).context("copy the agent")?;
     fs::rename(&part, &to).context("put the agent beside microcloud")?;
     Ok(true)

@@ -6,6 +6,6 @@ use crate::{shell, stale};
 
 pub(crate) fn run() -> Result<bool> {
     let formatted = shell::cargo(&["fmt", "--all"], &[])?;
-    let written = stale::run(stale::Mode::Write)?;
+    let written = stale::write()?;
     Ok(formatted && written)
 }

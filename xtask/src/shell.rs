@@ -65,11 +65,16 @@ pub(crate) fn installed(program: &str) -> bool {
 
 /// The program that `cargo build -p microcloud` makes.
 pub(crate) fn microcloud() -> Result<PathBuf> {
+    built("debug")
+}
+
+/// The same of a profile, by its folder.
+pub(crate) fn built(profile: &str) -> Result<PathBuf> {
     let args = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
     let metadata: serde_json::Value =
         serde_json::from_str(&output(&cargo_path(), &args)?).context("read cargo metadata")?;
     let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
-    Ok(Path::new(folder).join("debug/microcloud"))
+    Ok(Path::new(folder).join(profile).join("microcloud"))
 }
 
 /// The root of the repository.

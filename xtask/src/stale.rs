@@ -1,8 +1,8 @@
 //! Generated files that are committed: API documents, lists of gaps, golden plans.
 //!
-//! A test makes each of them anew and compares; with `UPDATE_EXPECT=1` it writes instead. Those tests
-//! are found by that word: the tests beneath the module that has it, or the whole crate where it
-//! stands in a helper.
+//! A test makes each of them anew and compares, with the rest of the suite; with `UPDATE_EXPECT=1` it writes
+//! instead. Those tests are found by that word: the tests beneath the module that has it, or the whole crate where
+//! it stands in a helper.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,31 +14,18 @@ use crate::tidy::source::{self, Source};
 
 const VARIABLE: &str = "UPDATE_EXPECT";
 
-/// What to do with a file that is not as generated.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Report it.
-    Compare,
-    /// Write it.
-    Write,
-}
-
-pub(crate) fn run(mode: Mode) -> Result<bool> {
+/// Writes all of them.
+pub(crate) fn write() -> Result<bool> {
     let sources = source::all()?;
     let found = sources.iter().filter(|source| source.text.contains(VARIABLE));
     let filters: BTreeSet<(String, String)> = found.filter_map(filter).collect();
     let mut well = true;
     for (package, module) in &filters {
-        well &= tests(package, module, mode)
+        let args = ["test", "--quiet", "--package", package, "--lib", "--", module];
+        well &= shell::cargo(&args, &[(VARIABLE, "1")])
             .with_context(|| format!("generated files of {package}"))?;
     }
     Ok(well)
-}
-
-fn tests(package: &str, module: &str, mode: Mode) -> Result<bool> {
-    let env: &[_] = if mode == Mode::Write { &[(VARIABLE, "1")] } else { &[] };
-    let args = ["test", "--quiet", "--package", package, "--lib", "--", module];
-    shell::cargo(&args, env)
 }
 
 /// The crate and the module whose tests compare.

@@ -14,6 +14,7 @@ use wire::ImagesPost;
 
 use super::{
     BUILD_PROTOCOL, files,
+    got::Got,
     import::{write_row, written},
 };
 use crate::{
@@ -37,18 +38,10 @@ pub(crate) struct Build {
     post: ImagesPost,
 }
 
-/// What the steps learn.
-#[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Notes {
-    image: Option<Image>,
-    /// The project had the very same image before.
-    known: bool,
-}
-
 impl Task for Build {
     const KIND: &'static str = "image-build";
     type World = World;
-    type Notes = Notes;
+    type Notes = Got;
     type Error = Error;
 
     fn steps() -> Vec<Step<Build>> {
@@ -110,16 +103,10 @@ async fn make(cx: &mut Cx<Build>) -> Result<()> {
     Ok(())
 }
 
-/// Without notes there may be files without a row; the next start removes those.
 async fn drop_files(cx: &mut Cx<Build>) -> Result<()> {
     let work = work_folder(&cx.world, (&cx.input.recipe, cx.input.kind));
     blocking("clean up", move || remove(&work)).await?;
-    match &cx.notes.image {
-        Some(image) if !cx.notes.known => {
-            super::delete::drop_all(&cx.world, &image.fingerprint).await
-        }
-        _ => Ok(()),
-    }
+    cx.notes.drop_files(&cx.world).await
 }
 
 async fn row(cx: &mut Cx<Build>) -> Result<()> {

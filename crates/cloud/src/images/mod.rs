@@ -25,6 +25,7 @@ mod delete;
 pub mod export;
 mod fetch;
 mod files;
+mod got;
 mod import;
 mod provide;
 mod publish;

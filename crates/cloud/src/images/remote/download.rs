@@ -7,9 +7,10 @@ use wire::ImagesPost;
 use super::{Age, Origin, Said, alone, fetch, known, locate};
 use crate::{
     Caller, Error, Result, World,
-    db::images::{self as rows, Image},
+    db::images as rows,
     images::{
-        delete::{drop_all, take_back},
+        delete::take_back,
+        got::Got,
         import::{check_aliases, written},
     },
     instances::Kind,
@@ -26,18 +27,10 @@ pub(crate) struct Download {
     post: ImagesPost,
 }
 
-/// What the steps learn.
-#[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Notes {
-    image: Option<Image>,
-    /// The project had the very same image before.
-    known: bool,
-}
-
 impl Task for Download {
     const KIND: &'static str = "image-download";
     type World = World;
-    type Notes = Notes;
+    type Notes = Got;
     type Error = Error;
 
     fn steps() -> Vec<Step<Download>> {
@@ -108,12 +101,8 @@ async fn get(cx: &mut Cx<Download>) -> Result<()> {
     Ok(())
 }
 
-/// Without notes there may be files without a row; the next start removes those.
 async fn drop_files(cx: &mut Cx<Download>) -> Result<()> {
-    match &cx.notes.image {
-        Some(image) if !cx.notes.known => drop_all(&cx.world, &image.fingerprint).await,
-        _ => Ok(()),
-    }
+    cx.notes.drop_files(&cx.world).await
 }
 
 async fn row(cx: &mut Cx<Download>) -> Result<()> {

@@ -7,7 +7,7 @@ use super::{Age, Origin, alone, fetch, known, locate};
 use crate::{
     Caller, Error, Result, World,
     db::images::{self as rows, Image},
-    images::delete::drop_all,
+    images::{delete::drop_all, got::Got},
     instances::Kind,
     url,
 };
@@ -20,19 +20,11 @@ pub(crate) struct Refresh {
     origin: Origin,
 }
 
-/// What the steps learn.
-#[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Notes {
-    /// The newer one, if there is one.
-    image: Option<Image>,
-    /// The project had that before.
-    known: bool,
-}
-
+/// Its notes hold the newer one, if there is one.
 impl Task for Refresh {
     const KIND: &'static str = "image-refresh";
     type World = World;
-    type Notes = Notes;
+    type Notes = Got;
     type Error = Error;
 
     fn steps() -> Vec<Step<Refresh>> {
@@ -99,12 +91,8 @@ async fn get(cx: &mut Cx<Refresh>) -> Result<()> {
     Ok(())
 }
 
-/// Without notes there may be files without a row; the next start removes those.
 async fn drop_files(cx: &mut Cx<Refresh>) -> Result<()> {
-    match &cx.notes.image {
-        Some(image) if !cx.notes.known => drop_all(&cx.world, &image.fingerprint).await,
-        _ => Ok(()),
-    }
+    cx.notes.drop_files(&cx.world).await
 }
 
 /// The new one takes the place of the old one, with all its names, at once.
