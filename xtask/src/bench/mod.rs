@@ -131,7 +131,7 @@ fn binary() -> Result<PathBuf> {
     // As it is given to people: tests and the demo have one that is built quickly.
     let built = shell::built("release")?;
     let well = shell::cargo(&["build", "--release", "--package", "microcloud"], &[])?;
-    if !well || !agent::build_beside(&built)? {
+    if !well || !crate::agent::build_beside(&built)? {
         bail!("the build failed");
     }
     Ok(built)
