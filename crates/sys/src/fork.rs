@@ -18,7 +18,7 @@ pub(crate) const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP;
 
 /// `CLONE_INTO_CGROUP` of `linux/sched.h`, which `libc` has as an `int` that overflows.
-const INTO_CGROUP: u64 = 0x2_0000_0000;
+pub(crate) const INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// How to fork.
 #[derive(Default)]
@@ -66,7 +66,7 @@ pub fn fork(how: &Fork<'_>, work: impl FnOnce() -> i32) -> io::Result<Child> {
 ///
 /// # Safety
 /// With threads about, the child may only make async-signal-safe calls.
-pub(crate) unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd>) -> io::Result<Option<Child>> {
+unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd>) -> io::Result<Option<Child>> {
     let mut pidfd: libc::c_int = -1;
     // SAFETY: plain integers; zero means "not used".
     let mut args: libc::clone_args = unsafe { mem::zeroed() };

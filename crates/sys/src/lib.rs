@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod attach;
+mod beside;
 mod btrfs;
 mod call;
 mod clock;

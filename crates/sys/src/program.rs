@@ -2,16 +2,11 @@
 
 use std::{
     ffi::CStr,
-    io::{self, Read},
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
-use crate::{
-    call::check,
-    exec::Image,
-    fork::{Child, clone3},
-    signals,
-};
+use crate::{beside::spawn_beside, call::check, exec::Image, fork::Child, signals};
 
 /// Descriptors beneath this number are the program's own.
 const STANDARD: i32 = 3;
@@ -51,35 +46,28 @@ pub enum Step {
     Execute,
 }
 
-const STEPS: [Step; 5] = [Step::Start, Step::Connect, Step::Enter, Step::Become, Step::Execute];
-
 /// Starts a program in its own session; returns when it was executed.
 pub fn spawn_program(program: &Program<'_>) -> Result<Child, (Step, io::Error)> {
-    start(program).unwrap_or_else(|error| Err((Step::Start, error)))
-}
-
-fn start(program: &Program<'_>) -> io::Result<Result<Child, (Step, io::Error)>> {
-    let (mut failure, low) = io::pipe()?;
-    let report = above(low.as_fd())?;
-    drop(low);
+    let at_start = |error| (Step::Start, error);
     let [input, output, error] = program.stdio.map(above);
-    let stdio = [input?, output?, error?];
-    let child = signals::with_all_blocked(|| {
-        // SAFETY: the child only makes system calls on what was prepared here, then ends.
-        match unsafe { clone3(0, None)? } {
-            Some(child) => Ok::<_, io::Error>(child),
-            // SAFETY: this is the child; it allocates nothing.
-            None => unsafe { become_program(program, &stdio, &report) },
+    let stdio = [input.map_err(at_start)?, output.map_err(at_start)?, error.map_err(at_start)?];
+    let mut failure = None;
+    let mut work = || {
+        // SAFETY: this is the child. (What is written here holds no memory but its own.)
+        failure = Some(match unsafe { prepare(program, &stdio) } {
+            Err(failed) => failed,
+            Ok(()) => (Step::Execute, program.image.execute()),
+        });
+    };
+    // SAFETY: the child only makes system calls on what was prepared here.
+    let child = unsafe { spawn_beside(None, &mut work) }.map_err(at_start)?;
+    match failure {
+        None => Ok(child),
+        Some(failed) => {
+            reap(&child);
+            Err(failed)
         }
-    })?;
-    drop((report, stdio));
-    let mut told = [0; 5];
-    let len = failure.read(&mut told)?;
-    let (Some((step, errno)), 5) = (told.split_first(), len) else { return Ok(Ok(child)) };
-    let errno = errno.try_into().map_or(libc::EIO, i32::from_ne_bytes);
-    let step = STEPS.get(usize::from(*step)).copied().unwrap_or(Step::Start);
-    reap(&child);
-    Ok(Err((step, io::Error::from_raw_os_error(errno))))
+    }
 }
 
 /// A copy whose number is above those the program gets.
@@ -88,33 +76,16 @@ fn above(fd: BorrowedFd) -> io::Result<OwnedFd> {
 }
 
 /// One that failed leaves nothing behind.
-fn reap(child: &Child) {
+pub(crate) fn reap(child: &Child) {
     use rustix::process::{WaitId, WaitIdOptions, waitid};
     // It has told of its failure, so it ends; nobody else waits for it.
     let _ = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED);
 }
 
-/// The child's part.
+/// The child's part, up to the program itself.
 ///
 /// # Safety
-/// Only for a freshly forked child; never returns. Makes no call that allocates or locks.
-unsafe fn become_program(program: &Program<'_>, stdio: &[OwnedFd; 3], report: &OwnedFd) -> ! {
-    // SAFETY: as this function's.
-    let (step, error) = match unsafe { prepare(program, stdio) } {
-        Err(failed) => failed,
-        Ok(()) => (Step::Execute, program.image.execute()),
-    };
-    let errno = error.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
-    let bytes = [step as u8, errno[0], errno[1], errno[2], errno[3]];
-    // SAFETY: plain system calls; the bytes live on this stack.
-    unsafe {
-        libc::write(report.as_raw_fd(), bytes.as_ptr().cast(), bytes.len());
-        libc::_exit(127)
-    }
-}
-
-/// # Safety
-/// As of [`become_program`].
+/// Only for a child that is just born; makes no call that allocates or locks.
 unsafe fn prepare(program: &Program<'_>, stdio: &[OwnedFd; 3]) -> Result<(), (Step, io::Error)> {
     let at = |step| move |error| (step, error);
     // SAFETY: system calls on open descriptors, null-terminated strings and arrays of the length
@@ -148,7 +119,7 @@ unsafe fn prepare(program: &Program<'_>, stdio: &[OwnedFd; 3]) -> Result<(), (St
 }
 
 /// # Safety
-/// As of [`become_program`].
+/// As of [`prepare`].
 unsafe fn enter(folders: &[&CStr]) -> io::Result<()> {
     let mut result = Ok(());
     for folder in folders {
@@ -164,7 +135,7 @@ unsafe fn enter(folders: &[&CStr]) -> io::Result<()> {
 /// Not to be protected like the caller is no reason to fail.
 ///
 /// # Safety
-/// As of [`become_program`].
+/// As of [`prepare`].
 unsafe fn set_oom_score(score: &CStr) {
     if score.is_empty() {
         return;
@@ -183,7 +154,7 @@ unsafe fn set_oom_score(score: &CStr) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
+    use std::{io::Read, os::fd::OwnedFd};
 
     use super::*;
 
@@ -221,5 +192,24 @@ mod tests {
         assert_eq!(run(&["no-such-program"], &[c"/"]), Err((Step::Execute, libc::ENOENT)));
         assert_eq!(run(&["/etc/passwd"], &[c"/"]), Err((Step::Execute, libc::EACCES)));
         assert_eq!(run(&["true"], &[c"/nowhere"]), Err((Step::Enter, libc::ENOENT)));
+    }
+
+    #[test]
+    fn many_start_at_once_and_none_disturbs_another() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIP: needs root");
+            return;
+        }
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || {
+                    for round in 0..20 {
+                        let said = format!("{thread} {round}");
+                        assert_eq!(run(&["echo", &said], &[c"/"]).unwrap(), said + "\n");
+                        assert_eq!(run(&["none"], &[c"/"]), Err((Step::Execute, libc::ENOENT)));
+                    }
+                });
+            }
+        });
     }
 }

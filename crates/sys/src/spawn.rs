@@ -1,15 +1,12 @@
 //! Starting a detached program from a process that may have threads.
 
 use std::{
-    io::{self, Read},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    io,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
 use crate::{
-    call::check,
-    exec::Strings,
-    fork::{Child, clone3},
-    signals,
+    beside::spawn_beside, call::check, exec::Strings, fork::Child, program::reap, signals,
 };
 
 /// What to start.
@@ -28,28 +25,23 @@ pub struct Detached<'a> {
 pub fn spawn_detached(program: &Detached<'_>) -> io::Result<Child> {
     let argv = Strings::new(program.argv.iter().copied())?;
     let env = Strings::new(std::iter::empty())?;
-    let (mut failure, low) = io::pipe()?;
-    let report = above(program.descriptors.len(), low.as_fd())?;
-    drop(low);
     let sources = program
         .descriptors
         .iter()
         .map(|fd| above(program.descriptors.len(), *fd))
         .collect::<io::Result<Vec<_>>>()?;
     let file = above(program.descriptors.len(), program.file)?;
-    let child = signals::with_all_blocked(|| {
-        // SAFETY: the child only makes system calls on what was prepared here, then ends.
-        match unsafe { clone3(0, program.cgroup)? } {
-            Some(child) => Ok::<_, io::Error>(child),
-            // SAFETY: this is the child; it allocates nothing.
-            None => unsafe { become_program(&file, &argv, &env, &sources, &report) },
+    let mut failure = None;
+    // SAFETY: this is the child. (What is written here holds no memory but its own.)
+    let mut work = || failure = Some(unsafe { execute(&file, &argv, &env, &sources) });
+    // SAFETY: the child only makes system calls on what was prepared here.
+    let child = unsafe { spawn_beside(program.cgroup, &mut work) }?;
+    match failure {
+        None => Ok(child),
+        Some(error) => {
+            reap(&child);
+            Err(error)
         }
-    })?;
-    drop(report);
-    let mut errno = [0; 4];
-    match failure.read(&mut errno)? {
-        4 => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
-        _ => Ok(child),
     }
 }
 
@@ -58,46 +50,30 @@ fn above(count: usize, fd: BorrowedFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(fd, count as RawFd + 3)?)
 }
 
-/// The child's part.
+/// The child's part; returns only on failure.
 ///
 /// # Safety
-/// Only for a freshly forked child; never returns. Makes no call that allocates or locks.
-unsafe fn become_program(
-    file: &OwnedFd,
-    argv: &Strings,
-    env: &Strings,
-    sources: &[OwnedFd],
-    report: &OwnedFd,
-) -> ! {
+/// Only for a child that is just born; makes no call that allocates or locks.
+unsafe fn execute(file: &OwnedFd, argv: &Strings, env: &Strings, sources: &[OwnedFd]) -> io::Error {
     // SAFETY: plain system calls on open descriptors and prepared, null-terminated strings.
-    unsafe {
-        let prepare = || {
-            libc::setsid();
-            for (target, source) in sources.iter().enumerate() {
-                check(libc::dup2(source.as_raw_fd(), target as RawFd).into())?;
-            }
-            let first = sources.len() as libc::c_uint;
-            let close = libc::CLOSE_RANGE_CLOEXEC;
-            check(libc::syscall(libc::SYS_close_range, first, u32::MAX, close))?;
-            signals::unblock();
-            let empty = c"".as_ptr();
-            let flags = libc::AT_EMPTY_PATH;
-            let file = file.as_raw_fd();
-            check(libc::syscall(
-                libc::SYS_execveat,
-                file,
-                empty,
-                argv.as_ptr(),
-                env.as_ptr(),
-                flags,
-            ))
-        };
-        let errno = match prepare() {
-            Ok(_) => 0,
-            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
-        };
-        let bytes = errno.to_ne_bytes();
-        libc::write(report.as_raw_fd(), bytes.as_ptr().cast(), bytes.len());
-        libc::_exit(127)
-    }
+    let done = unsafe {
+        libc::setsid();
+        sources
+            .iter()
+            .enumerate()
+            .try_for_each(|(target, source)| {
+                check(libc::dup2(source.as_raw_fd(), target as RawFd).into()).map(drop)
+            })
+            .and_then(|()| {
+                let first = sources.len() as libc::c_uint;
+                let close = libc::CLOSE_RANGE_CLOEXEC;
+                check(libc::syscall(libc::SYS_close_range, first, u32::MAX, close))?;
+                signals::unblock();
+                let (empty, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+                let file = file.as_raw_fd();
+                let (argv, env) = (argv.as_ptr(), env.as_ptr());
+                check(libc::syscall(libc::SYS_execveat, file, empty, argv, env, flags))
+            })
+    };
+    done.err().unwrap_or_else(|| io::Error::from_raw_os_error(libc::EIO))
 }
