@@ -118,7 +118,12 @@ impl Streams {
 
     /// The stock client, which must reach the server, too.
     fn lxc(&self, words: &[&str]) -> Run {
-        let client = self.daemon.command(Client::Lxc);
+        self.run(Client::Lxc, words)
+    }
+
+    /// A client beside the server, which trusts the authority.
+    fn run(&self, client: Client, words: &[&str]) -> Run {
+        let client = self.daemon.command(client);
         let mut command = self.daemon.netns().command("env");
         for (name, value) in client.get_envs() {
             match value {
@@ -128,7 +133,8 @@ impl Streams {
                 None => command.arg(format!("--unset={}", name.to_string_lossy())),
             };
         }
-        command.arg(format!("SSL_CERT_FILE={}", self.authority)).arg("lxc").args(words);
+        command.arg(format!("SSL_CERT_FILE={}", self.authority)).arg(client.get_program());
+        command.args(words);
         Background::start(command, Vec::new()).wait()
     }
 
@@ -184,6 +190,23 @@ fn images_of_simplestreams_are_launched_copied_and_refreshed() {
     // Taken in by itself: it is the user's own.
     streams.lxc(&["image", "copy", "site:busy/1", "local:", "--alias", "mine"]).ok();
     assert_eq!(streams.daemon.get(&format!("/1.0/images/{first}"))["cached"], false);
+    // The same by our client, which shows what the server has.
+    let own = |words: &[&str]| streams.run(Client::Cli, words);
+    own(&["remote", "add", "site", SERVER, "--protocol", "simplestreams"]).ok();
+    let listed = own(&["image", "list", "site:", "--format", "csv"]).text();
+    assert!(listed.starts_with(&format!("busy/1,{},yes,", &first[..12])), "{listed}");
+    assert_eq!(own(&["image", "list", "site:none", "--format", "csv"]).text(), "");
+    let info = own(&["image", "info", "site:busy/1"]).text();
+    assert!(info.contains(&first) && info.contains(&words), "{info}");
+    assert!(own(&["image", "info", "site:busy/2"]).fails().contains("busy/2"));
+    own(&["launch", "site:busy/1", "c0"]).ok();
+    assert_eq!(streams.serial("c0"), "20261101_05:00");
+    own(&["image", "copy", "site:busy/1", "--alias", "ours", "--copy-aliases"]).ok();
+    for alias in ["ours", "busy%2F1"] {
+        let found = streams.daemon.get(&format!("/1.0/images/aliases/{alias}"));
+        assert_eq!(found["target"], *first);
+    }
+    assert!(own(&["list", "site:"]).fails().contains("server of images"));
     // There is a newer one.
     let second = streams.publish("20261102_05:00");
     streams.lxc(&["image", "refresh", "mine"]).ok();
@@ -243,6 +266,24 @@ fn a_private_image_goes_to_another_server() {
     assert_eq!(there["target"], here["target"]);
     // The secret was good for once: no token is left.
     assert!(a.get("/1.0/operations")["running"].is_null());
+    b.lxc(["image", "delete", "came"]).ok();
+    // The same by our client, from a server that has a name and from the one it is at.
+    let token = a.cli(["config", "trust", "add", "--name", "own", "-q"]).text();
+    let own = |daemon: &Daemon, words: &[&str]| {
+        let mut command = a.netns().command("env");
+        command.arg(format!("HOME={}", home.display()));
+        command.arg(format!("MICROCLOUD_DIR={}", daemon.folder().display()));
+        command.arg(daemon.command(Client::Cli).get_program()).args(words);
+        Background::start(command, Vec::new()).wait()
+    };
+    own(&b, &["remote", "add", "a", &token]).ok();
+    own(&b, &["image", "copy", "a:busybox", "--alias", "came"]).ok();
+    assert_eq!(b.get("/1.0/images/aliases/came")["target"], there["target"]);
+    b.lxc(["image", "delete", "came"]).ok();
+    let token = b.cli(["config", "trust", "add", "--name", "own", "-q"]).text();
+    own(&a, &["remote", "add", "b", &token]).ok();
+    own(&a, &["image", "copy", "busybox", "b:", "--alias", "came"]).ok();
+    assert_eq!(b.get("/1.0/images/aliases/came")["target"], there["target"]);
     b.lxc(["image", "delete", "came"]).ok();
     // An instance is made of an image of the other server.
     lxc(&["launch", "a:busybox", "b:c1"]).ok();

@@ -94,7 +94,8 @@ fn candidates(kind: Kind) -> Vec<CompletionCandidate> {
 /// What there is of a kind; nothing if nobody tells.
 fn ask(kind: Kind) -> Option<BTreeSet<OsString>> {
     let remotes = Remotes::load().ok()?;
-    let cx = Context::new(&Global::default(), &remotes, remotes.default_name()).ok()?;
+    let server = remotes.default_name().to_owned();
+    let cx = Context::new(&Global::default(), remotes, &server).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, all(&cx, kind)).await });
     Some(found.ok()?.ok()?.into_iter().map(OsString::from).collect())

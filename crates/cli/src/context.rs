@@ -26,20 +26,27 @@ pub(crate) struct Context {
     pub(crate) project: Option<String>,
     /// Whether to tell nothing but results.
     pub(crate) quiet: bool,
+    /// Servers that have names.
+    pub(crate) remotes: Remotes,
 }
 
 impl Context {
     /// For the server of that name.
-    pub(crate) fn new(global: &Global, remotes: &Remotes, server: &str) -> Result<Self> {
+    pub(crate) fn new(global: &Global, remotes: Remotes, server: &str) -> Result<Self> {
         let client = match remotes.find(server)? {
             Some(remote) => remote.client()?,
-            None => Client::new(local_folder().join("unix.socket")),
+            None => Self::local(),
         };
         let project = global.project.clone();
         let project =
             project.or_else(|| env::var("MICROCLOUD_PROJECT").ok().filter(|name| !name.is_empty()));
         let project = project.or_else(switched_project);
-        Ok(Self { client, project, quiet: global.quiet })
+        Ok(Self { client, project, quiet: global.quiet, remotes })
+    }
+
+    /// The daemon of this machine.
+    pub(crate) fn local() -> Client {
+        Client::new(local_folder().join("unix.socket"))
     }
 
     pub(crate) fn query(&self) -> ProjectQuery {

@@ -34,6 +34,15 @@ pub(crate) enum Error {
     /// A member waits no more for machines that join.
     #[error("it waits no more: {0}")]
     Ended(String),
+    /// A server of images.
+    #[error("cannot ask a server of images")]
+    Images(#[source] images::Error),
+    /// A name of nothing there.
+    #[error("there is no image {name:?} of {server}")]
+    NoSuchImage { name: String, server: String },
+    /// A server that holds images and nothing else.
+    #[error("{0:?} is a server of images: launch, image list, image info and image copy know it")]
+    OfImages(String),
     /// A server that was given no name.
     #[error("there is no server {0:?}: see \"microcloud remote list\"")]
     NoRemote(String),

@@ -58,7 +58,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = match Context::new(&arguments.global, &known, &server) {
+            let outcome = match Context::new(&arguments.global, known, &server) {
                 Ok(cx) => runtime.block_on(arguments.command.run(&cx)),
                 Err(error) => Err(error),
             };

@@ -23,6 +23,11 @@ const FILE: &str = "remotes.yml";
 pub(crate) const LOCAL: &str = "local";
 /// The port of a server when none is named.
 const PORT: u16 = 8443;
+/// A server of images that has a name from the start: images of many distributions, made anew every day for servers
+/// with LXD's API.
+pub(crate) const IMAGES: (&str, &str) = ("images", "https://images.lxd.canonical.com");
+/// What servers of images speak.
+pub(crate) const SIMPLESTREAMS: &str = "simplestreams";
 
 /// Servers that have names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,8 +46,22 @@ pub(crate) struct Remotes {
 pub(crate) struct Remote {
     /// `https://host:port`.
     pub(crate) url: String,
-    /// SHA-256 of its certificate, in hexadecimal.
+    /// SHA-256 of its certificate, in hexadecimal; empty for a server of images, whose certificate an authority vouches
+    /// for.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) fingerprint: String,
+    /// What it speaks: nothing said is our API.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) protocol: String,
+}
+
+/// The name of an image on a server of images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ImageName<'a> {
+    /// The address of the server.
+    pub(crate) server: &'a str,
+    /// Alias or fingerprint; empty means none.
+    pub(crate) rest: &'a str,
 }
 
 impl Remotes {
@@ -61,15 +80,27 @@ impl Remotes {
         if self.default.is_empty() { LOCAL } else { &self.default }
     }
 
-    /// Whether a server has that name.
+    /// Whether a server has that name, of images or not.
     pub(crate) fn has(&self, name: &str) -> bool {
-        name == LOCAL || self.remotes.contains_key(name)
+        name == LOCAL || name == IMAGES.0 || self.remotes.contains_key(name)
+    }
+
+    /// What a word means that names an image of a server of images.
+    pub(crate) fn image<'a>(&'a self, word: &'a str) -> Option<ImageName<'a>> {
+        let (name, rest) = word.split_once(':')?;
+        let server = match self.remotes.get(name) {
+            Some(remote) => remote.is_of_images().then_some(remote.url.as_str())?,
+            None if name == IMAGES.0 => IMAGES.1,
+            None => return None,
+        };
+        Some(ImageName { server, rest })
     }
 
     /// The server of that name; `None` is the daemon of this machine.
     pub(crate) fn find(&self, name: &str) -> Result<Option<&Remote>> {
         match self.remotes.get(name) {
             None if name == LOCAL => Ok(None),
+            None if name == IMAGES.0 => Err(Error::OfImages(name.to_owned())),
             None => Err(Error::NoRemote(name.to_owned())),
             found => Ok(found),
         }
@@ -77,8 +108,16 @@ impl Remotes {
 }
 
 impl Remote {
+    /// Whether it holds images and nothing else.
+    pub(crate) fn is_of_images(&self) -> bool {
+        self.protocol == SIMPLESTREAMS
+    }
+
     /// A client of it.
     pub(crate) fn client(&self) -> Result<Client> {
+        if self.is_of_images() {
+            return Err(Error::OfImages(self.url.clone()));
+        }
         let (host, port) = place(&self.url)?;
         let pin = Pin::Fingerprint(self.fingerprint.clone());
         Ok(Client::remote(Network { host, port, pin, identity: Some(identity()?) }))
@@ -123,8 +162,11 @@ pub(crate) fn place(url: &str) -> Result<(String, u16)> {
 /// Names of images keep one, as `local:`: so an image of the server is told from one that it would build.
 pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsString>, String)> {
     let split = |word: &OsString| {
-        let (name, rest) = word.to_str()?.split_once(':')?;
-        remotes.has(name).then(|| (name.to_owned(), rest.to_owned()))
+        let word = word.to_str()?;
+        let (name, rest) = word.split_once(':')?;
+        // What is of a server of images, the command finds out.
+        (remotes.has(name) && remotes.image(word).is_none())
+            .then(|| (name.to_owned(), rest.to_owned()))
     };
     let usual = remotes.default_name().to_owned();
     if !words.iter().any(|word| split(word).is_some()) {
@@ -199,6 +241,10 @@ impl<'a> Place<'a> {
             return Meant::Other;
         }
         self.things += 1;
+        if self.is_below("image", "copy") {
+            // It is of another server than the one that is meant.
+            return if self.things == 1 { Meant::Other } else { Meant::Thing };
+        }
         // What comes behind the instance is of the program that runs there; `remote` speaks of names alone.
         match (self.verbs, self.command.get_name(), self.things) {
             (1, "launch" | "create" | "rebuild", 1) => Meant::Image,
@@ -206,6 +252,12 @@ impl<'a> Place<'a> {
             _ if self.is_about_remotes() => Meant::Other,
             _ => Meant::Thing,
         }
+    }
+
+    fn is_below(&self, noun: &str, verb: &str) -> bool {
+        let noun = self.root.find_subcommand(noun);
+        let found = noun.and_then(|noun| noun.find_subcommand(verb));
+        found.is_some_and(|found| std::ptr::eq(found, self.command))
     }
 
     fn is_about_remotes(&self) -> bool {
@@ -232,8 +284,10 @@ mod tests {
     use super::*;
 
     fn some() -> Remotes {
-        let one = Remote { url: "https://pi:8443".into(), fingerprint: "ab".into() };
-        let remotes = ["pi", "nas"].map(|name| (name.to_owned(), one.clone())).into();
+        let one = Remote { url: "https://pi:8443".into(), ..Remote::default() };
+        let streams = Remote { protocol: SIMPLESTREAMS.into(), ..one.clone() };
+        let all = [("pi", one.clone()), ("nas", one), ("site", streams)];
+        let remotes = all.map(|(name, remote)| (name.to_owned(), remote)).into();
         Remotes { default: String::new(), remotes }
     }
 
@@ -256,6 +310,11 @@ mod tests {
             ("mc file push a:b pi:web/root/x", "mc file push a:b web/root/x", "pi"),
             ("mc copy pi:web nas:web", "", ""),
             ("mc remote remove pi:", "mc remote remove pi:", "local"),
+            ("mc launch site:a/1 pi:web", "mc launch site:a/1 web", "pi"),
+            ("mc image list images:debian", "mc image list images:debian", "local"),
+            ("mc image copy pi:base", "mc image copy pi:base", "local"),
+            ("mc image copy pi:base nas:", "mc image copy pi:base", "nas"),
+            ("mc image copy base nas:", "mc image copy base", "nas"),
             ("mc delete local:web", "mc delete web", "local"),
             ("mc launch local:busybox x", "mc launch local:busybox x", "local"),
             ("mc launch -c a=b pi:base pi:web", "mc launch -c a=b local:base web", "pi"),

@@ -63,12 +63,11 @@ impl Requests {
         call: &'static str,
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Incoming>>> + Send + use<> {
-        let mut sender = self.sender.clone();
-        let answer = sender.send_request(request);
+        let answer = self.sender.clone().send_request(request);
         async move {
-            let answer = answer.await.map_err(|_| match sender.is_closed() {
-                true => Error::Gone,
-                false => Error::Nonsense { call },
+            let answer = answer.await.map_err(|error| match is_of_request(&error) {
+                true => Error::Nonsense { call },
+                false => Error::Gone,
             })?;
             match answer.status() {
                 StatusCode::OK => Ok(answer),
@@ -127,6 +126,12 @@ impl Requests {
         let answer = async { read(call, self.send(call, request).await?, bounds.size).await };
         timeout(bounds.time, answer).await.map_err(|_| Error::Late { call })?
     }
+}
+
+/// Whether it is about one request, and not about the whole connection.
+fn is_of_request(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.and_then(|cause| cause.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_reset)
 }
 
 pub(super) async fn read(

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     output::human::name_of,
     pairs,
+    remotes::Remotes,
 };
 
 /// What a new instance is made of.
@@ -81,7 +82,7 @@ impl Create {
 
     async fn make(self, cx: &Context, start: bool) -> Result<u8> {
         let profiles = self.profiles_needed(&cx.client, cx).await?;
-        let request = self.request(start, &profiles)?;
+        let request = self.request(start, &profiles, &cx.remotes)?;
         let word = if start { "Launching" } else { "Creating" };
         cx.say(format!(
             "{word} {}",
@@ -112,7 +113,12 @@ impl Create {
         (self.no_profiles || !self.profile.is_empty()).then(|| self.profile.clone())
     }
 
-    fn request(&self, start: bool, profiles: &[Profile]) -> Result<InstancesPost> {
+    fn request(
+        &self,
+        start: bool,
+        profiles: &[Profile],
+        remotes: &Remotes,
+    ) -> Result<InstancesPost> {
         // With --empty there is no image, so the first word is the name.
         let (image, name) = match self.empty {
             true if self.name.is_some() => {
@@ -123,7 +129,7 @@ impl Create {
         };
         Ok(InstancesPost {
             name: name.clone().unwrap_or_default(),
-            source: image.map_or_else(no_image, source::of_instance),
+            source: image.map_or_else(no_image, |image| source::of_instance(image, remotes)),
             r#type: if self.vm { InstanceType::VirtualMachine } else { InstanceType::Container },
             start,
             instance_type: self.instance_type.clone().unwrap_or_default(),
@@ -209,7 +215,9 @@ mod tests {
     fn request(words: &str, profiles: &[Profile]) -> Value {
         let words = ["microcloud", "launch"].into_iter().chain(words.split(' '));
         match Arguments::try_parse_from(words).unwrap().command {
-            Command::Launch(launch) => json!(launch.create.request(true, profiles).unwrap()),
+            Command::Launch(launch) => {
+                json!(launch.create.request(true, profiles, &Remotes::default()).unwrap())
+            }
             other => panic!("{other:?}"),
         }
     }

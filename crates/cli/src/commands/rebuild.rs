@@ -25,7 +25,7 @@ impl Rebuild {
             [name] if self.empty => {
                 (InstanceSource { r#type: "none".into(), ..InstanceSource::default() }, name)
             }
-            [image, name] if !self.empty => (source::of_instance(image), name),
+            [image, name] if !self.empty => (source::of_instance(image, &cx.remotes), name),
             _ => return Err(Error::Usage("an image and an instance, or --empty and an instance")),
         };
         let request = InstanceRebuildPost { source };

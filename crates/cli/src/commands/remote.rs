@@ -16,12 +16,12 @@ use crate::{
     context::Context,
     error::{Error, Result},
     output::{FormatArg, Table, human},
-    remotes::{self, LOCAL, Remote as Server, Remotes},
+    remotes::{self, IMAGES, LOCAL, Remote as Server, Remotes, SIMPLESTREAMS},
     secret,
 };
 
 /// Names that images are built by, which a server of that name would hide.
-const TAKEN: [&str; 4] = [LOCAL, "debian", "images", "ubuntu"];
+const TAKEN: [&str; 2] = ["debian", "ubuntu"];
 
 /// Servers.
 #[derive(Debug, clap::Args)]
@@ -44,6 +44,9 @@ enum Verb {
         /// Take the server's certificate unseen
         #[arg(long)]
         accept_certificate: bool,
+        /// What it speaks: lxd, or simplestreams for a server of images
+        #[arg(long, value_parser = ["lxd", SIMPLESTREAMS], default_value = "lxd")]
+        protocol: String,
     },
     /// List servers
     #[command(visible_alias = "ls")]
@@ -82,9 +85,12 @@ impl Remote {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         let mut known = Remotes::load()?;
         match self.verb {
-            Verb::Add { name, server, token, accept_certificate } => {
+            Verb::Add { name, server, token, accept_certificate, protocol } => {
                 free(&known, &name)?;
-                let added = add(cx, &server, token, accept_certificate).await?;
+                let added = match protocol == SIMPLESTREAMS {
+                    true => of_images(&server, protocol)?,
+                    false => add(cx, &server, token, accept_certificate).await?,
+                };
                 known.remotes.insert(name.clone(), added);
                 known.store()?;
                 cx.say(format!("Server {name} added"));
@@ -114,13 +120,18 @@ impl Remote {
                 known.store()?;
             }
             Verb::Switch { name } => {
-                known.find(&name)?;
+                if known.find(&name)?.is_some_and(Server::is_of_images) {
+                    return Err(Error::OfImages(name));
+                }
                 known.default = name;
                 known.store()?;
             }
             Verb::SetUrl { name, url } => {
-                remotes::place(&url)?;
-                known.find(&name)?.ok_or(Error::Usage("local is always there"))?;
+                let old = known.find(&name)?.ok_or(Error::Usage("local is always there"))?;
+                match old.is_of_images() {
+                    true => drop(of_images(&url, SIMPLESTREAMS.to_owned())?),
+                    false => drop(remotes::place(&url)?),
+                }
                 known.remotes.entry(name).and_modify(|server| server.url = url);
                 known.store()?;
             }
@@ -138,6 +149,18 @@ fn free(known: &Remotes, name: &str) -> Result<()> {
     match known.has(name) || TAKEN.contains(&name) {
         true => Err(Error::Usage("that name means something already")),
         false => Ok(()),
+    }
+}
+
+/// A server of images; whether one is there is seen when it is used.
+fn of_images(url: &str, protocol: String) -> Result<Server> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => {
+            let url = url.trim_end_matches('/').to_owned();
+            Ok(Server { url, fingerprint: String::new(), protocol })
+        }
+        _ => Err(Error::Form { word: url.to_owned(), form: "https://HOST or https://HOST/FOLDER" }),
     }
 }
 
@@ -160,7 +183,7 @@ async fn add(cx: &Context, server: &str, token: Option<String>, accept: bool) ->
         None if accept => {}
         None => agree(&fingerprint)?,
     }
-    let found = Server { url, fingerprint };
+    let found = Server { url, fingerprint, protocol: String::new() };
     let client = found.client()?;
     let target = TargetQuery::default();
     if client.get::<ServerGet>(&[], &target).await?.auth != "trusted" {
@@ -221,17 +244,24 @@ fn agree(fingerprint: &str) -> Result<()> {
 struct Listed {
     name: String,
     url: String,
+    protocol: String,
     fingerprint: String,
     default: bool,
 }
 
 fn listed(known: &Remotes) -> Vec<Listed> {
-    let local = Server { url: String::from("unix://"), fingerprint: String::new() };
-    let all = std::iter::once((LOCAL, &local));
+    let own = |url: &str, protocol: &str| Server {
+        url: url.to_owned(),
+        protocol: protocol.to_owned(),
+        fingerprint: String::new(),
+    };
+    let (local, images) = (own("unix://", ""), own(IMAGES.1, SIMPLESTREAMS));
+    let all = [(LOCAL, &local), (IMAGES.0, &images)].into_iter();
     let all = all.chain(known.remotes.iter().map(|(name, server)| (name.as_str(), server)));
     let one = |(name, server): (&str, &Server)| Listed {
         name: name.to_owned(),
         url: server.url.clone(),
+        protocol: if server.protocol.is_empty() { "lxd".into() } else { server.protocol.clone() },
         fingerprint: server.fingerprint.clone(),
         default: name == known.default_name(),
     };
@@ -239,11 +269,12 @@ fn listed(known: &Remotes) -> Vec<Listed> {
 }
 
 fn table(servers: &[Listed]) -> Table {
-    let mut table = Table::new(["NAME", "URL", "FINGERPRINT", "DEFAULT"]);
+    let mut table = Table::new(["NAME", "URL", "PROTOCOL", "FINGERPRINT", "DEFAULT"]);
     for one in servers {
         table.row([
             one.name.clone(),
             one.url.clone(),
+            one.protocol.clone(),
             one.fingerprint.chars().take(12).collect(),
             human::yes(one.default).to_owned(),
         ]);

@@ -2,14 +2,10 @@
 
 use wire::{ImagesPostSource, InstanceSource};
 
+use crate::remotes::{ImageName, Remotes};
+
 /// How the daemon knows that it builds the image itself.
 const BUILD: &str = "microcloud-build";
-
-/// What stands before the names of images of [`IMAGES`].
-const OF_IMAGES: &str = "images:";
-
-/// Images of many distributions, made anew every day for servers with LXD's API.
-const IMAGES: &str = "https://images.lxd.canonical.com";
 
 /// Images without a release.
 const BUILT: [&str; 1] = ["busybox"];
@@ -23,16 +19,16 @@ enum Name {
     Fingerprint(String),
     /// An alias on the server.
     Alias(String),
-    /// An alias on [`IMAGES`].
-    OfImages(String),
+    /// An alias on a server of images.
+    Elsewhere { server: String, alias: String },
 }
 
-fn parse(name: &str) -> Name {
+fn parse(name: &str, remotes: &Remotes) -> Name {
     if let Some(alias) = name.strip_prefix("local:") {
         return Name::Alias(alias.to_owned());
     }
-    if let Some(alias) = name.strip_prefix(OF_IMAGES) {
-        return Name::OfImages(alias.to_owned());
+    if let Some(ImageName { server, rest }) = remotes.image(name) {
+        return Name::Elsewhere { server: server.to_owned(), alias: rest.to_owned() };
     }
     if BUILT.contains(&name) || name.contains(':') {
         return Name::Built(name.replacen(':', "/", 1));
@@ -44,9 +40,9 @@ fn parse(name: &str) -> Name {
 }
 
 /// Where a new instance comes from.
-pub(crate) fn of_instance(image: &str) -> InstanceSource {
+pub(crate) fn of_instance(image: &str, remotes: &Remotes) -> InstanceSource {
     let mut source = InstanceSource { r#type: "image".into(), ..InstanceSource::default() };
-    match parse(image) {
+    match parse(image, remotes) {
         Name::Fingerprint(fingerprint) => source.fingerprint = fingerprint,
         Name::Alias(alias) => source.alias = alias,
         Name::Built(alias) => {
@@ -54,9 +50,9 @@ pub(crate) fn of_instance(image: &str) -> InstanceSource {
             source.protocol = BUILD.into();
             source.mode = "pull".into();
         }
-        Name::OfImages(alias) => {
+        Name::Elsewhere { server, alias } => {
             source.alias = alias;
-            source.server = IMAGES.into();
+            source.server = server;
             source.protocol = "simplestreams".into();
             source.mode = "pull".into();
         }
@@ -83,6 +79,10 @@ mod tests {
 
     use super::*;
 
+    fn of_instance(image: &str) -> InstanceSource {
+        super::of_instance(image, &Remotes::default())
+    }
+
     #[test]
     fn distributions_are_built() {
         let want =
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn images_of_the_public_server_are_fetched() {
-        let want = json!({ "type": "image", "alias": "alpine/3.22", "server": IMAGES,
+        let want = json!({ "type": "image", "alias": "alpine/3.22", "server": crate::remotes::IMAGES.1,
             "protocol": "simplestreams", "mode": "pull" });
         assert_eq!(json!(of_instance("images:alpine/3.22")), want);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use exec::{Control, Progress};
 
 use super::{
@@ -108,6 +109,16 @@ impl Catalog {
 }
 
 impl Listed {
+    /// When it was made, where its serial says it.
+    pub fn made_at(&self) -> Option<DateTime<Utc>> {
+        moment(&self.serial)
+    }
+
+    /// When its maker looks after it no more, where the list says it.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        moment(self.until.as_deref()?)
+    }
+
     /// Bytes of both files.
     pub fn size(&self) -> u64 {
         self.metadata.size + self.root.size
@@ -122,6 +133,15 @@ impl Listed {
         // A name may end with a processor's of its own.
         here && self.aliases.iter().any(|other| other == name || other == alias)
     }
+}
+
+/// A day, with a time or without: `20261120`, `20261120_05:24`, `20261120.1`, `2027-06-01`.
+fn moment(serial: &str) -> Option<DateTime<Utc>> {
+    let (day, time) = serial.split_once('_').unwrap_or((serial, "00:00"));
+    let day = day.split('.').next().unwrap_or(day).replace('-', "");
+    let day = NaiveDate::parse_from_str(&day, "%Y%m%d").ok()?;
+    let time = NaiveTime::parse_from_str(time, "%H:%M").unwrap_or_default();
+    Some(NaiveDateTime::new(day, time).and_utc())
 }
 
 /// The address of a file of a server.
@@ -259,6 +279,20 @@ mod tests {
         let all = catalog();
         let found = all.by_alias(alias, architecture, kind);
         assert_eq!(found.map(|image| image.fingerprint.as_str()), wanted, "{alias}");
+    }
+
+    #[test]
+    fn serials_are_days() {
+        for (serial, shown) in [
+            ("20261120_05:24", "2026-11-20 05:24"),
+            ("20261120", "2026-11-20 00:00"),
+            ("20261120.1", "2026-11-20 00:00"),
+            ("2027-06-01", "2027-06-01 00:00"),
+        ] {
+            let found = moment(serial).map(|at| at.format("%Y-%m-%d %H:%M").to_string());
+            assert_eq!(found.as_deref(), Some(shown), "{serial}");
+        }
+        assert_eq!(moment("newest"), None);
     }
 
     #[test]

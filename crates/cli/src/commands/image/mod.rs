@@ -7,12 +7,13 @@ use tokio::fs::File;
 use wire::{
     ConfigMap, Empty, Image as Shown, ImageAlias, ImagePut, ImagesPost, Operation,
     endpoints::images::{
-        ImageAliasGet, ImageCreate, ImageDelete, ImageExport, ImageGet, ImageReplace, ImagesList,
+        ImageAliasGet, ImageCreate, ImageDelete, ImageExport, ImageGet, ImageRefresh, ImageReplace,
+        ImagesList,
     },
     query::ImageQuery,
 };
 
-use self::{alias::AliasVerb, import::Import};
+use self::{alias::AliasVerb, copy::Copy, import::Import};
 use super::{OK, source};
 use crate::{
     context::Context,
@@ -22,6 +23,8 @@ use crate::{
 };
 
 mod alias;
+mod copy;
+mod elsewhere;
 mod import;
 
 /// Images.
@@ -33,7 +36,7 @@ pub(crate) struct Image {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// List images
+    /// List images, of another server by NAME:
     #[command(visible_alias = "ls")]
     List {
         /// Only those with an alias or fingerprint that begins like this
@@ -54,6 +57,15 @@ enum Verb {
         /// Let anybody fetch it
         #[arg(long)]
         public: bool,
+    },
+    /// Take an image of another server
+    #[command(visible_alias = "cp")]
+    Copy(Copy),
+    /// Have an image be what its server has by that name now
+    Refresh {
+        /// Aliases or fingerprints
+        #[arg(required = true)]
+        images: Vec<String>,
     },
     /// Take an image from files
     Import(Import),
@@ -121,10 +133,19 @@ impl Image {
                 let request = build_request(&image, vm, &alias, public);
                 build(cx, &image, &request).await?;
             }
+            Verb::Copy(copy) => copy.run(cx).await?,
+            Verb::Refresh { images } => {
+                for image in images {
+                    refresh(cx, &image).await?;
+                }
+            }
             Verb::Import(import) => import.run(cx).await?,
             Verb::Export { image, file } => export(cx, &image, file).await?,
             Verb::Info { image } => {
-                let image = Images::load(cx, &image).await?.reply;
+                let image = match cx.remotes.image(&image) {
+                    Some(name) => elsewhere::find(&name).await?,
+                    None => Images::load(cx, &image).await?.reply,
+                };
                 out!("{}", info(&image));
             }
             Verb::Show { image } => {
@@ -161,7 +182,11 @@ async fn fingerprint(cx: &Context, name: &str) -> Result<String> {
 }
 
 async fn list(cx: &Context, filter: Option<&str>, format: FormatArg) -> Result<()> {
-    let mut images = cx.client.get::<ImagesList>(&[], &cx.list()).await?.into_full();
+    let elsewhere = filter.and_then(|word| cx.remotes.image(word));
+    let (mut images, filter) = match elsewhere {
+        Some(name) => (elsewhere::all(name.server).await?, Some(name.rest)),
+        None => (cx.client.get::<ImagesList>(&[], &cx.list()).await?.into_full(), filter),
+    };
     if let Some(start) = filter {
         images.retain(|image| {
             image.fingerprint.starts_with(start)
@@ -221,6 +246,18 @@ fn build_request(image: &str, vm: bool, aliases: &[String], public: bool) -> Ima
         source: Some(source::of_build(image, vm)),
         ..ImagesPost::default()
     }
+}
+
+async fn refresh(cx: &Context, image: &str) -> Result<()> {
+    let fingerprint = fingerprint(cx, image).await?;
+    let operation = cx.client.call::<ImageRefresh>(&[&fingerprint], &cx.query(), &Empty {}).await?;
+    let operation = cx.finish(&operation).await?;
+    let newer = operation.metadata.as_ref().and_then(|all| all.get("refreshed")?.as_bool());
+    cx.say(match newer {
+        Some(true) => format!("Image {image} is a newer one now"),
+        _ => format!("Image {image} is the newest"),
+    });
+    Ok(())
 }
 
 /// The fingerprint that an operation tells.

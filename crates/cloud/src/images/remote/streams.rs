@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use exec::Control;
 use images::{
     Files,
@@ -126,40 +125,17 @@ pub(super) async fn download(
 /// Puts in what the list says beyond the image's own metadata.
 pub(super) fn describe(image: &mut Image, listed: &Listed) {
     image.properties.extend(listed.properties.clone());
-    if let Some(made) = moment(&listed.serial) {
+    if let Some(made) = listed.made_at() {
         image.created_at = made;
     }
-    if let Some(until) = listed.until.as_deref().and_then(moment) {
+    if let Some(until) = listed.expires_at() {
         image.expires_at = until;
     }
-}
-
-/// A day, with a time or without: `20261120`, `20261120_05:24`, `20261120.1`, `2027-06-01`.
-fn moment(serial: &str) -> Option<DateTime<Utc>> {
-    let (day, time) = serial.split_once('_').unwrap_or((serial, "00:00"));
-    let day = day.split('.').next().unwrap_or(day).replace('-', "");
-    let day = NaiveDate::parse_from_str(&day, "%Y%m%d").ok()?;
-    let time = NaiveTime::parse_from_str(time, "%H:%M").unwrap_or_default();
-    Some(NaiveDateTime::new(day, time).and_utc())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn serials_are_days() {
-        for (serial, shown) in [
-            ("20261120_05:24", "2026-11-20 05:24"),
-            ("20261120", "2026-11-20 00:00"),
-            ("20261120.1", "2026-11-20 00:00"),
-            ("2027-06-01", "2027-06-01 00:00"),
-        ] {
-            let found = moment(serial).map(|at| at.format("%Y-%m-%d %H:%M").to_string());
-            assert_eq!(found.as_deref(), Some(shown), "{serial}");
-        }
-        assert_eq!(moment("newest"), None);
-    }
 
     #[test]
     fn names_are_not_taken_for_fingerprints() {
