@@ -63,6 +63,15 @@ impl Two {
         self.lxc(&["stop", &at, "--force"]).ok();
     }
 
+    /// Our client beside the first server, which is `local:`; it knows the second as `b:`.
+    fn own(&self, words: &[&str]) -> Run {
+        let mut command = self.a.netns().command("env");
+        command.arg(format!("HOME={}", self.a.scratch().display()));
+        command.arg(format!("MICROCLOUD_DIR={}", self.a.folder().display()));
+        command.arg(self.a.command(lab::Client::Cli).get_program()).args(words);
+        Background::start(command, Vec::new()).wait()
+    }
+
     fn write(&self, at: &str, what: &str) {
         let script = format!("echo {what} > /root/word; chown 7:8 /root/word");
         self.lxc(&["exec", at, "--", "sh", "-c", &script]).ok();
@@ -138,6 +147,39 @@ fn copies_and_moves(drivers: [&str; 2]) {
     for name in ["pull", "push", "relay", "bare"] {
         two.lxc(&["delete", &format!("b:{name}")]).ok();
     }
+    two.nothing_left();
+}
+
+#[test]
+fn our_client_brings_two_servers_together() {
+    let Some(two) = Two::start(["dir", "dir"]) else { return };
+    two.instance("web");
+    let token = two.b.cli(["config", "trust", "add", "--name", "own", "-q"]).text();
+    two.own(&["remote", "add", "b", &token]).ok();
+    // The one that is reached by its socket connects to the other, whichever way it goes.
+    two.own(&["copy", "web", "b:there", "--config", "user.note=other"]).ok();
+    assert_eq!(two.word("b:there"), "second 7:8");
+    assert_eq!(two.lxc(&["config", "get", "b:there", "user.note"]).text(), "other");
+    two.own(&["copy", "b:there", "local:back", "--instance-only", "--start"]).ok();
+    two.lxc(&["info", "a:back/old"]).fails();
+    assert_eq!(two.lxc(&["exec", "a:back", "--", "cat", "/root/word"]).text(), "second");
+    let id = |at: &str| two.lxc(&["config", "get", at, "volatile.uuid"]).text();
+    assert_ne!(id("a:back"), id("b:there"));
+    let web = id("a:web");
+    two.own(&["move", "web", "b:"]).ok();
+    assert_eq!((two.names("a:").as_str(), id("b:web")), ("back", web.clone()));
+    two.own(&["move", "b:web", "again"]).ok();
+    assert_eq!((two.names("b:").as_str(), id("a:again")), ("there", web));
+    two.lxc(&["restore", "a:again", "old"]).ok();
+    assert_eq!(two.word("a:again"), "first 7:8");
+    // What cannot be is told, and leaves nothing.
+    assert!(two.own(&["copy", "b:there", "back"]).fails().contains("already exists"));
+    assert!(two.own(&["copy", "back", "b:"]).fails().contains("stop it first"));
+    assert!(two.own(&["copy", "b:none", "x"]).fails().contains("not found"));
+    assert!(two.own(&["copy", "b:there/old", "x"]).fails().contains("copy it there first"));
+    two.own(&["delete", "back", "again", "b:there", "--force"]).fails_with("one server");
+    two.own(&["delete", "back", "again", "--force"]).ok();
+    two.own(&["delete", "b:there"]).ok();
     two.nothing_left();
 }
 

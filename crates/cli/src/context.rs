@@ -22,6 +22,8 @@ const DEFAULT_FOLDER: &str = "/var/lib/microcloud";
 /// What a command runs with.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    /// The name of the server.
+    pub(crate) server: String,
     /// The project that was named; the server's default one otherwise.
     pub(crate) project: Option<String>,
     /// Whether to tell nothing but results.
@@ -41,7 +43,7 @@ impl Context {
         let project =
             project.or_else(|| env::var("MICROCLOUD_PROJECT").ok().filter(|name| !name.is_empty()));
         let project = project.or_else(switched_project);
-        Ok(Self { client, project, quiet: global.quiet, remotes })
+        Ok(Self { client, server: server.to_owned(), project, quiet: global.quiet, remotes })
     }
 
     /// The daemon of this machine.

@@ -159,7 +159,8 @@ pub(crate) fn place(url: &str) -> Result<(String, u16)> {
 
 /// The words without the names of servers, and the server that they are for.
 ///
-/// Names of images keep one, as `local:`: so an image of the server is told from one that it would build.
+/// Names of images keep one, as `local:`: so an image of the server is told from one that it would build. What is
+/// copied or moved from another server keeps the name of that one.
 pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsString>, String)> {
     let split = |word: &OsString| {
         let word = word.to_str()?;
@@ -176,8 +177,18 @@ pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsS
     let mut place = Place::new(&command);
     let mut chosen: Option<String> = None;
     let mut left = Vec::with_capacity(words.len());
+    let mut from: Option<(usize, String)> = None;
     for (at, word) in words.into_iter().enumerate() {
         let meant = place.next(at, word.to_str().unwrap_or_default());
+        if meant == Meant::Source {
+            let (name, rest) = split(&word).unwrap_or((usual.clone(), String::new()));
+            left.push(if rest.is_empty() { word } else { rest.into() });
+            from = Some((left.len() - 1, name));
+            continue;
+        }
+        if from.is_some() && meant == Meant::Thing && split(&word).is_none() {
+            chosen = Some(usual.clone());
+        }
         match split(&word).filter(|_| meant != Meant::Other) {
             Some((name, rest)) => {
                 if chosen.as_ref().is_some_and(|chosen| *chosen != name) {
@@ -194,7 +205,13 @@ pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsS
             None => left.push(word),
         }
     }
-    Ok((left, chosen.unwrap_or(usual)))
+    let chosen = chosen.or_else(|| Some(from.as_ref()?.1.clone())).unwrap_or(usual);
+    if let Some((at, name)) = from.filter(|(_, name)| *name != chosen) {
+        let mut word = OsString::from(format!("{name}:"));
+        word.push(&left[at]);
+        left[at] = word;
+    }
+    Ok((left, chosen))
 }
 
 /// What a word of a command line is.
@@ -204,6 +221,8 @@ enum Meant {
     Thing,
     /// An image on a server.
     Image,
+    /// What is to be copied or moved, perhaps from another server.
+    Source,
     /// An option, a verb, or a word of the program that `exec` runs.
     Other,
 }
@@ -248,6 +267,7 @@ impl<'a> Place<'a> {
         // What comes behind the instance is of the program that runs there; `remote` speaks of names alone.
         match (self.verbs, self.command.get_name(), self.things) {
             (1, "launch" | "create" | "rebuild", 1) => Meant::Image,
+            (1, "copy" | "move", 1) => Meant::Source,
             (1, "exec", 2..) => Meant::Other,
             _ if self.is_about_remotes() => Meant::Other,
             _ => Meant::Thing,
@@ -308,7 +328,12 @@ mod tests {
             ("mc exec pi:web echo nas:x", "mc exec web echo nas:x", "pi"),
             ("mc file push local:x pi:web/root/x", "", ""),
             ("mc file push a:b pi:web/root/x", "mc file push a:b web/root/x", "pi"),
-            ("mc copy pi:web nas:web", "", ""),
+            ("mc copy pi:web nas:web", "mc copy pi:web web", "nas"),
+            ("mc copy pi:web pi:db", "mc copy web db", "pi"),
+            ("mc copy pi:web db", "mc copy pi:web db", "local"),
+            ("mc copy web nas:", "mc copy local:web", "nas"),
+            ("mc move pi:web -s fast", "mc move web -s fast", "pi"),
+            ("mc move local:web nas:db", "mc move local:web db", "nas"),
             ("mc remote remove pi:", "mc remote remove pi:", "local"),
             ("mc launch site:a/1 pi:web", "mc launch site:a/1 web", "pi"),
             ("mc image list images:debian", "mc image list images:debian", "local"),

@@ -70,8 +70,8 @@ pub use self::{
         ImagesPostSource,
     },
     instance::{
-        Instance, InstanceFull, InstancePost, InstancePut, InstanceRebuildPost, InstanceType,
-        InstancesPost,
+        Instance, InstanceFull, InstancePost, InstancePostTarget, InstancePut, InstanceRebuildPost,
+        InstanceType, InstancesPost,
     },
     instance_requests::{
         ConsoleKind, ExecControl, ExecMetadata, InstanceConsolePost, InstanceExecPost,

@@ -1,12 +1,16 @@
 //! `copy`.
 
 use wire::{
-    InstanceSource, InstancesPost,
+    ConfigMap, DevicesMap, InstanceSource, InstancesPost, StateAction,
     endpoints::instances::{InstanceCreate, InstanceGet},
     query::{TargetQuery, ThingQuery},
 };
 
-use super::{OK, create};
+use super::{
+    OK,
+    between::{Away, Wish},
+    create, state,
+};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -16,7 +20,7 @@ use crate::{
 /// Copies an instance, or makes one from a snapshot. One that runs is paused meanwhile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Copy {
-    /// What to copy: INSTANCE or INSTANCE/SNAPSHOT
+    /// What to copy: INSTANCE or INSTANCE/SNAPSHOT, of another server with NAME: before it
     source: String,
     /// Name of the copy; the server finds one otherwise
     name: Option<String>,
@@ -54,16 +58,48 @@ pub(crate) struct Copy {
 
 impl Copy {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        if let Some(away) = Away::of(cx, &self.source)? {
+            return self.bring(cx, &away).await;
+        }
         let request = self.request(cx).await?;
-        let project = self.target_project.clone().or_else(|| cx.project.clone());
-        let query = TargetQuery { project, target: self.target };
-        let operation = cx.client.call::<InstanceCreate>(&[], &query, &request).await?;
+        let operation = cx.client.call::<InstanceCreate>(&[], &self.to(cx), &request).await?;
         cx.finish(&operation).await?;
         if request.name.is_empty() {
             let label = if cx.quiet { "" } else { "Instance name is: " };
             outln!("{label}{}", create::made(&operation));
         }
         Ok(OK)
+    }
+
+    /// From another server.
+    async fn bring(&self, cx: &Context, away: &Away<'_>) -> Result<u8> {
+        if self.refresh {
+            return Err(Error::Usage("--refresh works on one server"));
+        }
+        let wish = Wish {
+            name: self.name.as_deref(),
+            config: pairs::map(&self.config)?,
+            profiles: self.profiles(),
+            pool: self.storage.as_deref(),
+            ephemeral: self.ephemeral,
+            instance_only: self.instance_only,
+            moves: false,
+            to: self.to(cx),
+        };
+        let name = away.bring(cx, &wish).await?;
+        if self.start {
+            state::change(cx, &name, &state::request(StateAction::Start, None)).await?;
+        }
+        Ok(OK)
+    }
+
+    fn profiles(&self) -> Option<Vec<String>> {
+        (self.no_profiles || !self.profile.is_empty()).then(|| self.profile.clone())
+    }
+
+    fn to(&self, cx: &Context) -> TargetQuery {
+        let project = self.target_project.clone().or_else(|| cx.project.clone());
+        TargetQuery { project, target: self.target.clone() }
     }
 
     async fn request(&self, cx: &Context) -> Result<InstancesPost> {
@@ -75,14 +111,13 @@ impl Copy {
             refresh: self.refresh,
             ..InstanceSource::default()
         };
-        let profiles = self.no_profiles || !self.profile.is_empty();
         let mut request = InstancesPost {
             name: self.name.clone().unwrap_or_default(),
             source,
             config: pairs::map(&self.config)?,
             ephemeral: self.ephemeral,
             start: self.start,
-            profiles: profiles.then(|| self.profile.clone()),
+            profiles: self.profiles(),
             ..InstancesPost::default()
         };
         if let Some(pool) = &self.storage {
@@ -90,14 +125,21 @@ impl Copy {
             let instance = self.source.split('/').next().unwrap_or_default();
             let devices =
                 cx.client.get::<InstanceGet>(&[instance], &query).await?.instance.expanded_devices;
-            let root = devices.into_iter().find(|(_, device)| {
-                device.get("type").is_some_and(|kind| kind == "disk")
-                    && device.get("path").is_some_and(|path| path == "/")
-            });
-            let (name, mut device) = root.ok_or(Error::Usage("the source has no root disk"))?;
+            let (name, mut device) = root(&devices)?;
             device.insert("pool".into(), pool.clone());
             request.devices.insert(name, device);
         }
         Ok(request)
     }
+}
+
+/// The root disk among devices.
+pub(super) fn root(devices: &DevicesMap) -> Result<(String, ConfigMap)> {
+    let is = |device: &ConfigMap, key: &str, value: &str| {
+        device.get(key).is_some_and(|found| found == value)
+    };
+    let root = |device: &ConfigMap| is(device, "type", "disk") && is(device, "path", "/");
+    let found = devices.iter().find(|(_, device)| root(device));
+    let (name, device) = found.ok_or(Error::Usage("the source has no root disk"))?;
+    Ok((name.clone(), device.clone()))
 }

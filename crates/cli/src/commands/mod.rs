@@ -2,6 +2,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod backup;
+mod between;
 pub(crate) mod bucket;
 pub(crate) mod cluster;
 pub(crate) mod completion;

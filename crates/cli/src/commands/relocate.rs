@@ -2,16 +2,20 @@
 
 use wire::{InstancePost, endpoints::instances::InstanceRename, query::TargetQuery};
 
-use super::{OK, rename::Rename};
+use super::{
+    OK,
+    between::{Away, Wish},
+    rename::Rename,
+};
 use crate::{
     context::Context,
     error::{Error, Result},
 };
 
-/// Moves an instance: to another name, storage pool or project, or to another member of the cluster.
+/// Moves an instance: to another name, storage pool or project, to another member of the cluster or another server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Move {
-    /// Its name now; of a snapshot INSTANCE/SNAPSHOT, which can only be renamed
+    /// Its name now, on another server with NAME: before it; of a snapshot INSTANCE/SNAPSHOT, which can only be renamed
     name: String,
     /// Its new name
     new_name: Option<String>,
@@ -31,6 +35,19 @@ pub(crate) struct Move {
 
 impl Move {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
+        if let Some(away) = Away::of(cx, &self.name)? {
+            let project = self.target_project.clone().or_else(|| cx.project.clone());
+            let wish = Wish {
+                name: self.new_name.as_deref(),
+                pool: self.storage.as_deref(),
+                instance_only: self.instance_only,
+                moves: true,
+                to: TargetQuery { project, target: self.target.clone() },
+                ..Wish::default()
+            };
+            away.bring(cx, &wish).await?;
+            return Ok(OK);
+        }
         let places = [&self.storage, &self.target_project, &self.target];
         let new_name = match (self.new_name, places.into_iter().any(Option::is_some)) {
             (Some(new_name), false) => {

@@ -120,7 +120,7 @@ impl Resume {
     }
 }
 
-fn request(action: StateAction, how: Option<&How>) -> InstanceStatePut {
+pub(super) fn request(action: StateAction, how: Option<&How>) -> InstanceStatePut {
     InstanceStatePut {
         action,
         timeout: how.map_or(-1, |how| how.timeout),
