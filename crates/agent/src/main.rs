@@ -15,11 +15,15 @@ use std::{
     },
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 /// A machine that runs out of memory loses other programs first: without the agent nobody outside
 /// could help.
 const OOM_SCORE: &str = "-900";
+
+/// How long a thread that has nothing to do is kept: what people do by hand comes every few seconds.
+const IDLE: Duration = Duration::from_secs(60);
 
 const USAGE: &str = "microcloud-agent [--port PATH] [--version]";
 
@@ -60,7 +64,7 @@ fn serve(port: Option<PathBuf>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(32)
-        .thread_keep_alive(std::time::Duration::from_secs(5))
+        .thread_keep_alive(IDLE)
         .build();
     for wrong in agent::templates::apply() {
         say(&format!("microcloud-agent: {wrong}"), ExitCode::SUCCESS);
