@@ -194,7 +194,7 @@ fn images_of_simplestreams_are_launched_copied_and_refreshed() {
     let own = |words: &[&str]| streams.run(Client::Cli, words);
     own(&["remote", "add", "site", SERVER, "--protocol", "simplestreams"]).ok();
     let listed = own(&["image", "list", "site:", "--format", "csv"]).text();
-    assert!(listed.starts_with(&format!("busy/1,{},yes,", &first[..12])), "{listed}");
+    assert!(listed.starts_with("busy/1") && listed.contains(&first[..12]), "{listed}");
     assert_eq!(own(&["image", "list", "site:none", "--format", "csv"]).text(), "");
     let info = own(&["image", "info", "site:busy/1"]).text();
     assert!(info.contains(&first) && info.contains(&words), "{info}");

@@ -125,15 +125,17 @@ async fn rubbish_in_place_of_frames_ends_the_connection() {
     let agent = agent.unwrap();
     stream.write_all(&[0xff; 100_000]).await.unwrap();
     let begun = Instant::now();
-    assert!(matches!(agent.info().await, Err(Error::Gone)));
+    let answer = agent.info().await;
+    assert!(matches!(answer, Err(Error::Gone)), "{answer:?}");
     agent.closed().await;
     assert!(begun.elapsed() < Duration::from_secs(5));
     // So does the word of a new agent, in the middle of a frame even.
     let (agent, mut stream) = impostor(1).await;
     let agent = agent.unwrap();
     stream.write_all(&[0, 0x3f, 0xff, 0, 0, 0, 0, 0, 1]).await.unwrap();
-    stream.write_all(&vec![b'\n'; 16 * 1024 + 64]).await.unwrap();
-    stream.write_all(b"microcloud-agent started\n").await.unwrap();
+    // It may have hung up before the end of it.
+    let _ = stream.write_all(&vec![b'\n'; 16 * 1024 + 64]).await;
+    let _ = stream.write_all(b"microcloud-agent started\n").await;
     tokio::time::timeout(SOON, agent.closed()).await.unwrap();
 }
 

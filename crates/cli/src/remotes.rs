@@ -170,7 +170,9 @@ pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsS
             .then(|| (name.to_owned(), rest.to_owned()))
     };
     let usual = remotes.default_name().to_owned();
-    if !words.iter().any(|word| split(word).is_some()) {
+    let of_images =
+        |word: &OsString| word.to_str().is_some_and(|word| remotes.image(word).is_some());
+    if !words.iter().any(|word| split(word).is_some() || of_images(word)) {
         return Ok((words, usual));
     }
     let command = Arguments::command();
@@ -180,16 +182,24 @@ pub(crate) fn choose(words: Vec<OsString>, remotes: &Remotes) -> Result<(Vec<OsS
     let mut from: Option<(usize, String)> = None;
     for (at, word) in words.into_iter().enumerate() {
         let meant = place.next(at, word.to_str().unwrap_or_default());
+        if of_images(&word)
+            && !matches!(meant, Meant::Image | Meant::Other)
+            && !place.is_of("image")
+        {
+            let word = word.to_string_lossy();
+            return Err(Error::OfImages(word.split(':').next().unwrap_or_default().to_owned()));
+        }
         if meant == Meant::Source {
             let (name, rest) = split(&word).unwrap_or((usual.clone(), String::new()));
             left.push(if rest.is_empty() { word } else { rest.into() });
             from = Some((left.len() - 1, name));
             continue;
         }
-        if from.is_some() && meant == Meant::Thing && split(&word).is_none() {
-            chosen = Some(usual.clone());
-        }
-        match split(&word).filter(|_| meant != Meant::Other) {
+        let named = split(&word).filter(|_| meant != Meant::Other);
+        // A name without a server is on the one that is meant where none is named, not on that of its neighbour.
+        let own = meant == Meant::Instance || from.is_some() && meant == Meant::Thing;
+        let named = named.or_else(|| own.then(|| (usual.clone(), word.to_string_lossy().into())));
+        match named {
             Some((name, rest)) => {
                 if chosen.as_ref().is_some_and(|chosen| *chosen != name) {
                     return Err(Error::Usage("a command works on one server"));
@@ -223,6 +233,8 @@ enum Meant {
     Image,
     /// What is to be copied or moved, perhaps from another server.
     Source,
+    /// One of several instances.
+    Instance,
     /// An option, a verb, or a word of the program that `exec` runs.
     Other,
 }
@@ -268,8 +280,9 @@ impl<'a> Place<'a> {
         match (self.verbs, self.command.get_name(), self.things) {
             (1, "launch" | "create" | "rebuild", 1) => Meant::Image,
             (1, "copy" | "move", 1) => Meant::Source,
+            (1, "delete" | "pause" | "restart" | "resume" | "start" | "stop", _) => Meant::Instance,
             (1, "exec", 2..) => Meant::Other,
-            _ if self.is_about_remotes() => Meant::Other,
+            _ if self.is_of("remote") => Meant::Other,
             _ => Meant::Thing,
         }
     }
@@ -280,11 +293,12 @@ impl<'a> Place<'a> {
         found.is_some_and(|found| std::ptr::eq(found, self.command))
     }
 
-    fn is_about_remotes(&self) -> bool {
-        let remote = self.root.find_subcommand("remote");
+    /// Whether the verb is that noun, or one of it.
+    fn is_of(&self, noun: &str) -> bool {
+        let noun = self.root.find_subcommand(noun);
         let is = |one: &Command, other: &Command| std::ptr::eq(one, other);
-        remote.is_some_and(|remote| {
-            is(remote, self.command) || remote.get_subcommands().any(|verb| is(verb, self.command))
+        noun.is_some_and(|noun| {
+            is(noun, self.command) || noun.get_subcommands().any(|verb| is(verb, self.command))
         })
     }
 
@@ -332,6 +346,12 @@ mod tests {
             ("mc copy pi:web pi:db", "mc copy web db", "pi"),
             ("mc copy pi:web db", "mc copy pi:web db", "local"),
             ("mc copy web nas:", "mc copy local:web", "nas"),
+            ("mc delete pi:web pi:db", "mc delete web db", "pi"),
+            ("mc delete web pi:db", "", ""),
+            ("mc list site:", "", ""),
+            ("mc copy images:x web", "", ""),
+            ("mc image list site:", "mc image list site:", "local"),
+            ("mc stop pi:db web", "", ""),
             ("mc move pi:web -s fast", "mc move web -s fast", "pi"),
             ("mc move local:web nas:db", "mc move local:web db", "nas"),
             ("mc remote remove pi:", "mc remote remove pi:", "local"),
