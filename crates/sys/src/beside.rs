@@ -70,7 +70,6 @@ extern "C" fn run<F: FnMut()>(work: *mut c_void) -> ! {
 ///
 /// # Safety
 /// As of [`spawn_beside`]; `args` name a stack.
-#[cfg(target_arch = "x86_64")]
 unsafe fn clone_and_call(
     args: *mut libc::clone_args,
     run: extern "C" fn(*mut c_void) -> !,
@@ -79,6 +78,7 @@ unsafe fn clone_and_call(
     let result;
     // SAFETY: what the parent has in registers stays, but for those that a system call changes; the child changes
     // others, which are its own, and does not come to the end of this.
+    #[cfg(target_arch = "x86_64")]
     unsafe {
         asm!(
             "syscall",
@@ -98,21 +98,8 @@ unsafe fn clone_and_call(
             out("r11") _,
         );
     }
-    result
-}
-
-/// The same.
-///
-/// # Safety
-/// The same.
-#[cfg(target_arch = "aarch64")]
-unsafe fn clone_and_call(
-    args: *mut libc::clone_args,
-    run: extern "C" fn(*mut c_void) -> !,
-    work: *mut c_void,
-) -> i64 {
-    let result;
     // SAFETY: the same.
+    #[cfg(target_arch = "aarch64")]
     unsafe {
         asm!(
             "svc 0",
