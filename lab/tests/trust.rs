@@ -311,7 +311,8 @@ fn our_client_has_servers_by_name() {
     assert!(far(&["list", "--format", "csv"]).text().starts_with("web,"));
     far(&["remote", "rename", "pi", "berry"]).ok();
     far(&["stop", "berry:web", "--force"]).ok();
-    far(&["copy", "berry:web", "local:web"]).fails_with("one server");
+    far(&["stop", "berry:web", "local:web"]).fails_with("one server");
+    far(&["copy", "berry:web", "local:web"]).fails_with("/nowhere/unix.socket");
     far(&["remote", "set-url", "berry", "https://localhost:8443"]).ok();
     far(&["delete", "web"]).ok();
     // Another certificate there is another server.
