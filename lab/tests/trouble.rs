@@ -87,7 +87,8 @@ fn a_machine_waits_for_room_on_the_server() {
     let write =
         "dd if=/dev/urandom of=/dev/sda bs=1M seek=1 count=64 conv=fsync && touch /run/written";
     daemon.sh("v", &format!("({write}) > /dev/null 2>&1 &")).ok();
-    daemon.await_status("v", "Error");
+    // Noise is slowly made in an emulated machine.
+    within(BOOT, "it has no room", || (daemon.status("v") == "Error").then_some(()));
     std::fs::remove_file(&filler).unwrap_or_else(|e| panic!("{filler}: {e}"));
     within(BOOT, "what was to be written is", || {
         (daemon.sh("v", "test -e /run/written").status == 0).then_some(())
