@@ -2,8 +2,8 @@
 
 use wire::{
     ConfigMap, DevicesMap, InstanceSource, InstancesPost, StateAction,
-    endpoints::instances::{InstanceCreate, InstanceGet},
-    query::{TargetQuery, ThingQuery},
+    endpoints::instances::{InstanceCreate, InstanceGet, InstanceStateSet},
+    query::{ProjectQuery, TargetQuery, ThingQuery},
 };
 
 use super::{
@@ -88,7 +88,11 @@ impl Copy {
         };
         let name = away.bring(cx, &wish).await?;
         if self.start {
-            state::change(cx, &name, &state::request(StateAction::Start, None)).await?;
+            // In the project that it is in now.
+            let query = ProjectQuery { project: wish.to.project };
+            let put = state::request(StateAction::Start, None);
+            let started = cx.client.call::<InstanceStateSet>(&[&name], &query, &put).await?;
+            cx.finish(&started).await?;
         }
         Ok(OK)
     }

@@ -4,13 +4,13 @@ use client::Client;
 use wire::{
     Empty, Image, ImageAlias, ImagesPost, ImagesPostSource, InstanceType,
     endpoints::{
-        images::{ImageAliasGet, ImageCreate, ImageGet, ImageSecret},
+        images::{ImageCreate, ImageGet, ImageSecret},
         server::ServerGet,
     },
     query::{ImageQuery, TargetQuery},
 };
 
-use super::{elsewhere, made};
+use super::{elsewhere, fingerprint_at, made};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -148,11 +148,7 @@ async fn fetched(cx: &Context, post: &ImagesPost) -> Result<()> {
 
 /// An image of another server by its alias or the start of its fingerprint.
 async fn find(client: &Client, cx: &Context, name: &str) -> Result<Image> {
-    let fingerprint = match client.get::<ImageAliasGet>(&[name], &cx.query()).await {
-        Ok(alias) => alias.target,
-        Err(error) if error.code() == Some(404) => name.to_owned(),
-        Err(error) => return Err(error.into()),
-    };
+    let fingerprint = fingerprint_at(client, cx, name).await?;
     let query = ImageQuery { project: cx.project.clone(), secret: None };
     Ok(client.get::<ImageGet>(&[&fingerprint], &query).await?)
 }

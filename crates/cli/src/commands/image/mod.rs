@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use client::Answer;
+use client::{Answer, Client};
 use tokio::fs::File;
 use wire::{
     ConfigMap, Empty, Image as Shown, ImageAlias, ImagePut, ImagesPost, Operation,
@@ -174,7 +174,12 @@ impl Image {
 
 /// The fingerprint of an image that is named by an alias or by the start of its fingerprint.
 async fn fingerprint(cx: &Context, name: &str) -> Result<String> {
-    match cx.client.get::<ImageAliasGet>(&[name], &cx.query()).await {
+    fingerprint_at(&cx.client, cx, name).await
+}
+
+/// The same on another server.
+async fn fingerprint_at(client: &Client, cx: &Context, name: &str) -> Result<String> {
+    match client.get::<ImageAliasGet>(&[name], &cx.query()).await {
         Ok(alias) => Ok(alias.target),
         Err(error) if error.code() == Some(404) => Ok(name.to_owned()),
         Err(error) => Err(error.into()),
