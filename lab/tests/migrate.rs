@@ -163,6 +163,14 @@ fn our_client_brings_two_servers_together() {
     two.own(&["copy", "b:there", "local:back", "--instance-only", "--start"]).ok();
     two.lxc(&["info", "a:back/old"]).fails();
     assert_eq!(two.lxc(&["exec", "a:back", "--", "cat", "/root/word"]).text(), "second");
+    // Into another project, where it starts.
+    let shared = ["-c", "features.images=false", "-c", "features.profiles=false"];
+    two.lxc(&[&["project", "create", "a:other"][..], &shared].concat()).ok();
+    let to = ["--target-project", "other", "--start"];
+    two.own(&[&["copy", "b:there", "local:back"][..], &to].concat()).ok();
+    let states = ["list", "a:", "--project", "other", "--format", "csv", "-c", "ns"];
+    assert_eq!(two.lxc(&states).text(), "back,RUNNING");
+    two.lxc(&["delete", "a:back", "--project", "other", "--force"]).ok();
     let id = |at: &str| two.lxc(&["config", "get", at, "volatile.uuid"]).text();
     assert_ne!(id("a:back"), id("b:there"));
     let web = id("a:web");
