@@ -18,6 +18,7 @@ mod bucket_backups;
 mod buckets;
 mod certificates;
 mod cluster;
+mod database;
 mod devlxd;
 mod door;
 mod error;
@@ -107,6 +108,7 @@ fn routes() -> Routes {
         bucket_backups::routes,
         volumes::routes,
         recover::routes,
+        database::routes,
         warnings::routes,
     ];
     resources.into_iter().fold(Routes::default(), |routes, add| add(routes))

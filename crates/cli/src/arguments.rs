@@ -131,6 +131,8 @@ command! {
     Init(commands::init::Init),
     /// Take in what storage pools hold, after the database was lost
     Recover(commands::recover::Recover),
+    /// Copies and backups of the server's own database
+    Database(commands::database::Database),
     /// Stop all instances, then the server
     Shutdown(commands::shutdown::Shutdown),
     /// Show the versions of client and server

@@ -77,6 +77,11 @@ impl Dirs {
         self.root.join("recovering")
     }
 
+    /// A database and what belongs to it, which are about to take the place of those that are there.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.root.join("restoring")
+    }
+
     /// Which instances were started and stopped while no majority was there to note it.
     pub fn powers(&self) -> PathBuf {
         self.root.join("powers.json")

@@ -42,10 +42,14 @@ const LOG: &str = "info,openraft=error,openraft::replication=off,s3s=off";
 
 const USAGE: &str = "\
 Usage: microcloud daemon [--group NAME]
+       microcloud daemon --restore FILE
 
 Runs the server. Members of the group NAME may use its socket too; that is as good as being root.
 Its state is in $MICROCLOUD_DIR, else /var/lib/microcloud. What it logs says $MICROCLOUD_LOG: a
 level, and target=level for parts, with commas between.
+
+With --restore it makes all ready to begin with a backup (microcloud database backup) when it is
+started next, and ends.
 
 SIGTERM and SIGINT end the daemon; instances live on, unless the machine shuts down. SIGPWR stops
 the instances first, as `microcloud shutdown` does.
@@ -55,6 +59,8 @@ the instances first, as `microcloud shutdown` does.
 struct Arguments {
     folder: PathBuf,
     group: Option<String>,
+    /// A backup to begin with, next time.
+    restore: Option<PathBuf>,
 }
 
 /// Runs the daemon until it is told to end.
@@ -83,15 +89,20 @@ pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
 
 fn arguments(words: &[std::ffi::OsString]) -> Result<Arguments> {
     let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
-    let mut group = None;
+    let (mut group, mut restore) = (None, None);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--group" => group = Some(words.next().context("--group needs the name of a group")?),
+            "--restore" => {
+                let file = words.next().context("--restore needs the file of a backup")?;
+                restore = Some(PathBuf::from(file));
+            }
             other => bail!("unknown argument \"{other}\"; see: microcloud daemon --help"),
         }
     }
     let folder = std::env::var_os("MICROCLOUD_DIR").filter(|folder| !folder.is_empty());
-    Ok(Arguments { folder: folder.map_or_else(|| "/var/lib/microcloud".into(), Into::into), group })
+    let folder = folder.map_or_else(|| "/var/lib/microcloud".into(), Into::into);
+    Ok(Arguments { folder, group, restore })
 }
 
 /// Writes to the standard error what `$MICROCLOUD_LOG` asks for.
@@ -121,8 +132,15 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
     let group = arguments.group.as_deref().map(group_id).transpose()?;
     let dirs = Dirs::new(&arguments.folder);
+    if let Some(file) = arguments.restore {
+        server::database::stage(&dirs, &file).context("restore the server")?;
+        let said = "Ready. The server begins with it when it is started (again).";
+        return Ok(writeln!(std::io::stdout(), "{said}")?);
+    }
+    server::database::finish(&dirs).context("restore the server")?;
     cluster::finish_leave(&dirs).context("leave the cluster")?;
     cluster::finish_join(&dirs).context("join the cluster")?;
+    server::database::mend(&dirs).context("look whether the database can be read")?;
     cluster::go_on_alone(&dirs).context("go on without the members that were lost")?;
     dirs.make().with_context(|| format!("make the state folder {}", arguments.folder.display()))?;
     let links = Arc::new(Links::default());

@@ -11,7 +11,8 @@
 //! A folder holds `log.db` (the log and the vote; every append is on disk before it counts),
 //! `state.db` (the rows and what was applied, in one transaction; it may fall back to an earlier
 //! point in a power cut and is brought forward from the log), `snapshot.db` (a copy of the state
-//! from which the log may start) and `lock`.
+//! from which the log may start), `copies/` (of an hour, of a day: what is gone back to when the rest is damaged) and
+//! `lock`.
 //!
 //! A storage error stops the store rather than let members drift apart: [`Store::failed`].
 //! Things of one machine (pids, sockets, caches) do not belong here.
@@ -23,6 +24,7 @@ mod access;
 mod apply;
 mod changed;
 mod codec;
+mod copies;
 mod core;
 mod error;
 mod fault;
@@ -32,6 +34,7 @@ mod log;
 mod log_file;
 mod machine;
 mod members;
+mod mend;
 mod meta;
 mod migrate;
 mod open;
@@ -60,7 +63,9 @@ mod window;
 mod write;
 
 pub use changed::Changed;
+pub use copies::copies;
 pub use error::{Constraint, Error, Result};
+pub use mend::{Damage, Lost, Mended, mend};
 pub use options::{Kind, Member, MemberId, Migration, Options};
 pub use read::Read;
 pub use recover::{Recovered, recover, restore};

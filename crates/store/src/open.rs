@@ -21,7 +21,7 @@ use crate::machine::Machine;
 use crate::options::{Member, Options};
 use crate::peer::Network;
 use crate::raft::{Entry, LogId, Membership, Raft, Vote};
-use crate::{migrate, recover, ship, snapshot};
+use crate::{copies, migrate, recover, ship, snapshot};
 
 /// How often the space for a full disk is looked at.
 const LOOK: Duration = Duration::from_secs(60);
@@ -152,11 +152,13 @@ fn thread_main(
                 let raft = started.raft.clone();
                 let shipping = tokio::spawn(ship::run(core.clone(), started.leader.clone()));
                 let keeping = tokio::spawn(keep_reserve(core.clone()));
+                let copying = tokio::spawn(copies::keep(core.clone()));
                 let _ = ready.send(Ok(started));
                 // An error means that the last handle was dropped.
                 let _ = stopping.await;
                 shipping.abort();
                 keeping.abort();
+                copying.abort();
                 let _ = raft.shutdown().await;
             }
             Err(error) => {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::codec::encode;
 use crate::error::{BoxError, Error, Result};
-use crate::files::{self, Folder};
+use crate::files::Folder;
 use crate::log;
 use crate::log_file::{Identity, LogFile};
 use crate::meta::Meta;
@@ -41,7 +41,13 @@ pub fn recover(dir: &Path) -> Result<Recovered> {
     let work = || -> Result<Option<Recovered>, BoxError> {
         let file = log::open_file(&path)?;
         let Some(identity) = file.identity()? else { return Ok(None) };
-        Ok(Some(go_on_alone(&file, identity.me, &state.meta)?))
+        let done = go_on_alone(&file, identity.me, &state.meta)?;
+        let purged = file.purged()?;
+        // It must not be older than where the log begins. Another one is made of the state.
+        if snapshot::read_meta(&folder.snapshot()).is_ok_and(|it| it.applied < purged) {
+            snapshot::remove(&folder.snapshot())?;
+        }
+        Ok(Some(done))
     };
     let done = work().map_err(|e| Error::file("recover", &path, e))?;
     done.ok_or_else(|| folder.damaged("log.db does not say whose it is"))
@@ -97,13 +103,7 @@ pub fn restore(backup: &Path, dir: &Path, me: &Member) -> Result<()> {
         return Err(Error::file("read", backup, "there is no such file"));
     }
     let work = || -> Result<(), BoxError> {
-        let source = files::open_reader(backup)?;
-        let mut state = files::open_state(&folder.state())?;
-        snapshot::copy(&source, &mut state)?;
-        // The log that goes on after it must not be there without it.
-        state.pragma_update(None, "synchronous", "FULL")?;
-        state.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        let meta = Meta::load(&state)?;
+        let meta = snapshot::put_back(backup, &folder.state())?;
         begin_after(&folder, me, &meta)
     };
     work().map_err(|e| Error::file("restore", backup, e))

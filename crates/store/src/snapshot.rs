@@ -26,6 +26,16 @@ pub(crate) fn copy(from: &Connection, to: &mut Connection) -> Result<()> {
     }
 }
 
+/// Makes a state of a copy, on disk when this returns: the log that goes on after it must not be there without it.
+pub(crate) fn put_back(copy_of_state: &Path, path: &Path) -> Result<Meta> {
+    let source = files::open_reader(copy_of_state)?;
+    let mut state = files::open_state(path)?;
+    copy(&source, &mut state)?;
+    state.pragma_update(None, "synchronous", "FULL")?;
+    state.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Meta::load(&state)
+}
+
 /// What a copy of the state says of itself.
 pub(crate) fn read_meta(path: &Path) -> Result<Meta> {
     Meta::load(&files::open_reader(path)?)

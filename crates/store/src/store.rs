@@ -1,7 +1,7 @@
 //! The handle everybody holds.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -360,6 +360,13 @@ impl Store {
             core.write_copy(&new, &path).map_err(|e| Error::file("write", &path, e))
         });
         copy.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Keeps a copy of the state beside it now, as it does each hour by itself; nothing where nothing has changed since
+    /// the last.
+    pub async fn keep_copy(&self) -> Result<Option<PathBuf>> {
+        let core = self.core.clone();
+        tokio::task::spawn_blocking(move || core.keep_copy()).await.map_err(|_| Error::Closed)?
     }
 
     /// Stops the store; what was acknowledged is on disk. Other handles get [`Error::Closed`].

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::{
     Call, Error, Layout, Qmp, Result,
     command::PLACES,
-    memory::{at_disk, property},
+    memory::at_disk,
 };
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
@@ -121,18 +121,23 @@ pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
     let given = qmp.call_with(Call::new("add-fd").with("opaque", &*node), vec![disk.file]).await?;
     let set = given["fdset-id"].as_i64().unwrap_or_default();
     let driver = if disk.device { "host_device" } else { "file" };
-    let cache = disk.manner.cache;
-    let cache = json!({ "direct": cache == Cache::None, "no-flush": cache == Cache::Unsafe });
-    let file = json!({
-        "driver": driver, "filename": format!("/dev/fdset/{set}"), "aio": "threads", "cache": cache,
-    });
-    let block = Call::new("blockdev-add")
+    let mut file = json!({ "driver": driver, "filename": format!("/dev/fdset/{set}") });
+    let mut block = Call::new("blockdev-add")
         .with("driver", "raw")
         .with("node-name", &*node)
         .with("read-only", disk.readonly)
-        .with("discard", "unmap")
-        .with("cache", cache.clone())
-        .with("file", file);
+        .with("discard", "unmap");
+    let cache = match disk.manner.cache {
+        // QEMU reads a byte at a time: what it does by itself is not said.
+        Cache::Writeback => None,
+        Cache::None => Some(json!({ "direct": true, "no-flush": false })),
+        Cache::Unsafe => Some(json!({ "direct": false, "no-flush": true })),
+    };
+    if let Some(cache) = cache {
+        file["cache"] = cache.clone();
+        block = block.with("cache", cache);
+    }
+    let block = block.with("file", file);
     if let Err(error) = qmp.call(block).await {
         qmp.call(Call::new("remove-fd").with("fdset-id", set)).await?;
         return Err(error);
@@ -395,29 +400,22 @@ fn serial(name: &str, driver: &str) -> String {
 }
 
 /// The first port that no card is in. What QEMU tells of its bus (`query-pci`) is of no use before a firmware has
-/// counted it.
+/// counted it. QEMU reads a byte at a time: a port is asked by itself, as the first is free mostly.
 async fn free_place(qmp: &Qmp) -> Result<String> {
-    let list = Call::new("qom-list").with("path", "/machine/peripheral");
-    let all = qmp.call(list).await?;
-    let all = all.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
-    let (ports, others): (Vec<&str>, Vec<&str>) = all.partition(|name| is_port(name));
-    let mut taken = Vec::new();
-    for id in others {
-        match property(qmp, id, "parent_bus").await {
-            Ok(bus) => {
-                taken.extend(bus.as_str().and_then(|bus| Some(bus.rsplit_once('/')?.1.to_owned())))
-            }
-            // What is on no bus takes no port.
-            Err(Error::Refused { .. }) => {}
-            Err(error) => return Err(error),
+    for port in (0..PLACES).map(|place| format!("port{place}")) {
+        // The bus behind a port is called as it is.
+        let bus = format!("/machine/peripheral/{port}/{port}");
+        let inside = match qmp.call(Call::new("qom-list").with("path", bus)).await {
+            // A machine that was made with fewer of them.
+            Err(Error::Refused { .. }) => break,
+            inside => inside?,
+        };
+        let names = inside.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
+        if !names.into_iter().any(|name| name.starts_with("child[")) {
+            return Ok(port);
         }
     }
-    let free = ports.into_iter().filter(|port| taken.iter().all(|one| one != port));
-    free.min().map(str::to_owned).ok_or(Error::Full { places: PLACES })
-}
-
-fn is_port(name: &str) -> bool {
-    name.strip_prefix("port").is_some_and(|number| number.parse::<u32>().is_ok())
+    Err(Error::Full { places: PLACES })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod backup;
 pub mod bucket;
 pub mod certificate;
 mod cluster;
+mod database;
 pub mod endpoints;
 pub mod event;
 pub mod image;
@@ -62,6 +63,7 @@ pub use self::{
         ClusterMemberState, ClusterMemberStatePost, ClusterMemberSysInfo, ClusterMembersPost,
         ClusterPut, ClusterRecoverPost, JoinPost, Joined, JoinedMember, Pulse, Standing,
     },
+    database::{Database, DatabaseCopy, DatabaseRestorePost},
     endpoints::{Endpoint, Entity, Info, Kind, Method, Permission, Verb},
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
     image::{

@@ -37,7 +37,8 @@ async fn list(call: Call<ImagesList>) -> Result<Listing<Image>> {
 
 async fn create(RawCall { call, request }: RawCall<ImageCreate>) -> Result<Response> {
     let (world, caller, project) = (&call.world, &call.caller, call.query.project());
-    let operation = if upload::is_upload(&request) {
+    let (is_upload, request) = upload::is_upload(request).await?;
+    let operation = if is_upload {
         let received = upload::receive(&world.dirs.cache(), request).await?;
         let operation =
             images::import(world, caller, project, received.upload(), received.post.clone())?;

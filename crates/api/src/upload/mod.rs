@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use axum::body::Body;
 use bytes::Bytes;
 use cloud::images::Upload;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, Request, header::CONTENT_TYPE};
 use multer::Multipart;
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -21,6 +21,9 @@ use crate::{
 };
 
 const FORM: &str = "multipart/form-data";
+
+/// Pieces of a body that may be blank before it says what it is.
+const BLANKS: usize = 16;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -49,9 +52,28 @@ impl Received {
     }
 }
 
-/// Whether a request carries an image, and not JSON.
-pub(crate) fn is_upload(request: &Request<Body>) -> bool {
-    matches!(content_type(request).as_str(), "application/octet-stream" | FORM)
+/// Whether a request carries an image, and not JSON; and the request. Where the client does not say (pylxd), the first
+/// byte tells: no format of images begins as JSON does.
+pub(crate) async fn is_upload(request: Request<Body>) -> Result<(bool, Request<Body>)> {
+    let said = content_type(&request);
+    if !said.is_empty() {
+        return Ok((matches!(said.as_str(), "application/octet-stream" | FORM), request));
+    }
+    let (head, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    let (mut begun, mut first) = (Vec::new(), None);
+    while first.is_none()
+        && let Some(bytes) = body.next().await
+    {
+        let bytes = bytes.map_err(|error| Error::bad("body", error))?;
+        first = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        begun.push(Ok(bytes));
+        if begun.len() > BLANKS {
+            return Err(Error::bad("body", "it is neither an image nor JSON"));
+        }
+    }
+    let whole = Body::from_stream(stream::iter(begun).chain(body));
+    Ok((first.is_some_and(|byte| byte != b'{'), Request::from_parts(head, whole)))
 }
 
 /// A backup, or another file that becomes something, that has arrived.

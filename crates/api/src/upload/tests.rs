@@ -54,8 +54,8 @@ fn no_header_is_needed() {
 #[tokio::test]
 async fn one_file_is_the_body_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let sent = request("application/octet-stream", "an image");
-    assert!(is_upload(&sent));
+    let (upload, sent) = is_upload(request("application/octet-stream", "an image")).await.unwrap();
+    assert!(upload);
     let received = receive(folder.path(), sent).await.unwrap();
     let upload = received.upload();
     assert_eq!(std::fs::read_to_string(&upload.main).unwrap(), "an image");
@@ -68,8 +68,8 @@ async fn one_file_is_the_body_itself() {
 async fn two_files_are_a_form() {
     let folder = tempfile::tempdir().unwrap();
     let body = part("metadata", "meta") + &part("rootfs", "root") + "--xyz--\r\n";
-    let sent = request(FORM_TYPE, body);
-    assert!(is_upload(&sent));
+    let (upload, sent) = is_upload(request(FORM_TYPE, body)).await.unwrap();
+    assert!(upload);
     let received = receive(folder.path(), sent).await.unwrap();
     let upload = received.upload();
     assert_eq!(std::fs::read_to_string(upload.main).unwrap(), "meta");
@@ -118,8 +118,25 @@ async fn a_request_that_is_dropped_on_the_way_leaves_nothing() {
     assert!(names(folder.path()).is_empty());
 }
 
-#[test]
-fn json_is_no_upload() {
-    assert!(!is_upload(&request("application/json", "{}")));
-    assert!(!is_upload(&request("application/x-www-form-urlencoded", "{}")));
+#[tokio::test]
+async fn json_is_no_upload() {
+    for kind in ["application/json", "application/x-www-form-urlencoded"] {
+        assert!(!is_upload(request(kind, "{}")).await.unwrap().0);
+    }
+}
+
+/// pylxd says nothing of what it sends.
+#[tokio::test]
+async fn what_is_not_said_is_seen() {
+    let whole = async |text: &'static str| {
+        let mut sent = request("", text);
+        sent.headers_mut().remove(CONTENT_TYPE);
+        let (upload, sent) = is_upload(sent).await.unwrap();
+        let body = axum::body::to_bytes(sent.into_body(), 1 << 20).await.unwrap();
+        assert_eq!(body, text, "nothing is lost of it");
+        upload
+    };
+    assert!(whole("\u{1f}\u{8b} an image").await);
+    assert!(!whole(" \n{\"source\": {}}").await);
+    assert!(!whole("").await);
 }

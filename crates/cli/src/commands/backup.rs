@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, path::PathBuf};
 
 use client::{Content, Request};
-use tokio::{fs::File, io::AsyncWriteExt};
+use tokio::{fs::OpenOptions, io::AsyncWriteExt};
 use wire::{
     Empty, Endpoint, InstanceBackupsPost, Operation, Timestamp,
     endpoints::{
@@ -69,7 +69,11 @@ pub(super) fn kept() -> Timestamp {
 }
 
 /// Where a backup goes to.
-pub(super) struct Target(PathBuf);
+pub(super) struct Target {
+    path: PathBuf,
+    /// Who may read it, as far as the user's mask lets them.
+    mode: u32,
+}
 
 impl Target {
     /// The file that is named, else one called as what it is of.
@@ -78,7 +82,12 @@ impl Target {
         if path.as_os_str() == STDOUT && std::io::stdout().is_terminal() {
             return Err(Error::Usage("a backup is not written to a terminal: name a file"));
         }
-        Ok(Target(path))
+        Ok(Target { path, mode: 0o666 })
+    }
+
+    /// The same for a file that nobody else is to read.
+    pub(super) fn secret(file: PathBuf) -> Result<Target> {
+        Ok(Target { mode: 0o600, ..Target::of(Some(file), "")? })
     }
 
     /// Waits until the server has made it, and says what it is called there.
@@ -90,14 +99,16 @@ impl Target {
 
     /// Fetches it.
     pub(super) async fn fetch<E: Endpoint>(&self, request: Request<'_, E>) -> Result<()> {
-        let path = &self.0;
+        let path = &self.path;
         let failed = |source| Error::File { path: path.clone(), source };
         if path.as_os_str() == STDOUT {
             let mut out = pull::stdout()?;
             request.download(&mut out).await?;
             return out.flush().await.map_err(failed);
         }
-        let mut file = File::create(path).await.map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(self.mode);
+        let mut file = options.open(path).await.map_err(failed)?;
         let written = request.download(&mut file).await;
         if written.is_err() {
             // Half a backup is no backup; what is wrong is told.
@@ -115,10 +126,15 @@ impl Target {
     ) -> Result<()> {
         fetched?;
         cx.finish(&deleted).await?;
-        if self.0.as_os_str() != STDOUT {
-            cx.say(format!("Backup written to {}", self.0.display()));
-        }
+        self.told(cx);
         Ok(())
+    }
+
+    /// Says where it is.
+    pub(super) fn told(&self, cx: &Context) {
+        if self.path.as_os_str() != STDOUT {
+            cx.say(format!("Backup written to {}", self.path.display()));
+        }
     }
 }
 

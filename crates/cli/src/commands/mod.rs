@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod copy;
 pub(crate) mod create;
+pub(crate) mod database;
 pub(crate) mod delete;
 pub(crate) mod device;
 pub(crate) mod doctor;

@@ -138,7 +138,7 @@ impl Cluster {
         *self.unfit.lock().unwrap_or_else(PoisonError::into_inner) = unfit;
     }
 
-    fn begin_anew(&self) {
+    pub(crate) fn begin_anew(&self) {
         self.again.notify_one();
     }
 

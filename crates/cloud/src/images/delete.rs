@@ -58,7 +58,9 @@ pub fn delete(
         .project(project)
         .resource("images", url::of("images", &task.fingerprint, &task.home))
         .requestor(caller.requestor.clone())
-        .lock(format!("image/{}/{}", task.home, task.fingerprint));
+        .lock(format!("image/{}/{}", task.home, task.fingerprint))
+        // One that is deleted already, by a client that does not wait for it, is deleted all the same.
+        .wait_when_busy();
     world.submit(task, request)
 }
 

@@ -128,20 +128,21 @@ async fn connected(
     operation: &Operation,
 ) -> Result<()> {
     let names: &[&str] = if interactive { &["0", "control"] } else { &["0", "1", "2", "control"] };
-    let seats: Vec<Expected> = names.iter().map(|_| operation.seat()).collect();
+    let mut seats: Vec<Expected> = names.iter().map(|_| operation.seat()).collect();
     let fds = names
         .iter()
         .zip(&seats)
         .map(|(name, seat)| ((*name).to_owned(), Value::from(seat.secret.clone())));
     operation.set_metadata("fds", Value::Object(fds.collect()));
-    let mut sockets = arrive(seats).await?;
-    let control = sockets.pop();
+    // A client need not steer: some never connect that one (pylxd).
+    let control = seats.pop();
+    let sockets = arrive(seats).await?;
     let exec = Program::start(guest, spec, true).await;
     let mut exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let stdio = exec.take_stdio();
     let exec = Arc::new(Mutex::new(exec));
     let (done, over) = watch::channel(false);
-    let obey = control.map(|socket| tokio::spawn(obey(exec.clone(), socket.incoming)));
+    let obey = control.map(|seat| tokio::spawn(obey_once_there(exec.clone(), seat)));
     let streams = tokio::spawn(streams(stdio, sockets, over));
     let code = ended(&exec).await;
     done.send_replace(true);
@@ -214,6 +215,13 @@ async fn out(fd: std::os::fd::OwnedFd, socket: Socket, over: watch::Receiver<boo
 pub(super) async fn is_over(mut over: watch::Receiver<bool>) {
     // An error means that the sender is gone: over too.
     let _ = over.wait_for(|over| *over).await;
+}
+
+async fn obey_once_there(exec: Arc<Mutex<Program>>, seat: Expected) {
+    // An error means that the operation is over.
+    if let Ok(socket) = seat.arrived.await {
+        obey(exec, socket.incoming).await;
+    }
 }
 
 /// Does what the client says on the control websocket; a client that goes away hangs up.

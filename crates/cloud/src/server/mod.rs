@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod address;
+pub mod database;
 pub mod doors;
 mod extensions;
 mod resources;

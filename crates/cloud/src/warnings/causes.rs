@@ -31,6 +31,10 @@ pub(crate) fn now(world: &World) -> Troubles {
         let said = "instances are confined without AppArmor: the kernel has none, or apparmor_parser is missing";
         here(Kind::NoAppArmor, said.to_owned());
     }
+    let damaged = crate::server::database::damaged(&world.dirs);
+    if !damaged.is_empty() {
+        here(Kind::Database, damaged.join("; "));
+    }
     if let Some(said) = machines(&world.host.architecture, world.host.accel) {
         here(Kind::InstanceType, said);
     } else if vm::Virtiofsd::find().is_err() {

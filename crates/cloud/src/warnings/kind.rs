@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     NoAppArmor,
     /// Folders cannot be given to virtual machines.
     NoVirtiofsd,
+    /// A file of the database was damaged.
+    Database,
     /// Instances of a kind cannot run, or not as they should.
     InstanceType,
     /// A network is not as it should be.
@@ -30,7 +32,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Kind; 11] = [
+    pub(super) const ALL: [Kind; 12] = [
         Kind::NoBlkio,
         Kind::NoCpu,
         Kind::NoCpuset,
@@ -38,6 +40,7 @@ impl Kind {
         Kind::NoPids,
         Kind::NoAppArmor,
         Kind::NoVirtiofsd,
+        Kind::Database,
         Kind::InstanceType,
         Kind::Network,
         Kind::Pool,
@@ -54,6 +57,7 @@ impl Kind {
             Kind::NoPids => "Couldn't find the CGroup pids controller",
             Kind::NoAppArmor => "AppArmor support has been disabled",
             Kind::NoVirtiofsd => "Missing virtiofsd",
+            Kind::Database => "Database was damaged",
             Kind::InstanceType => "Instance type not operational",
             Kind::Network => "Network unavailable",
             Kind::Pool => "Storage pool unavailable",

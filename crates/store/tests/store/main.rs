@@ -6,6 +6,7 @@ mod basics;
 mod cluster;
 mod conflicts;
 mod crash;
+mod damage;
 mod disk;
 mod migrations;
 mod recovery;

@@ -8,7 +8,7 @@ mod iso;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -135,12 +135,15 @@ pub fn items(seed: &Seed<'_>, agent: Option<&Path>) -> Vec<Item> {
     items
 }
 
-/// Makes a folder of these files, in place of what is there. Only root can read it: there may be secrets.
+/// Makes a folder of these files, in place of what is there. Only root can read it: there may be secrets. A program
+/// that lay there already is not written again, which spares time and an SD card.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn write_folder(items: &[Item], folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+    let before = folder.with_extension("old");
+    remove(&before)?;
+    match fs::rename(folder, &before) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -150,11 +153,69 @@ pub fn write_folder(items: &[Item], folder: &Path) -> io::Result<()> {
         let path = folder.join(&item.path);
         path.parent().map_or(Ok(()), make)?;
         let mode = if item.executable { 0o700 } else { 0o600 };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+        let create = || OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         match &item.body {
-            Body::Bytes(bytes) => file.write_all(bytes)?,
-            Body::Copy(from) => drop(io::copy(&mut File::open(from)?, &mut file)?),
+            Body::Bytes(bytes) => create()?.write_all(bytes)?,
+            Body::Copy(from) => {
+                let mut from = File::open(from)?;
+                let (there, source) = (before.join(&item.path), from.metadata()?);
+                if same(&there, &source, mode) {
+                    fs::rename(&there, &path)?;
+                } else {
+                    let mut file = create()?;
+                    io::copy(&mut from, &mut file)?;
+                    // By this it is known again.
+                    file.set_modified(source.modified()?)?;
+                }
+            }
         }
     }
-    Ok(())
+    remove(&before)
+}
+
+/// Whether a file is a copy of the one that this is told of.
+fn same(file: &Path, source: &fs::Metadata, mode: u32) -> bool {
+    fs::symlink_metadata(file).is_ok_and(|file| {
+        file.is_file()
+            && file.len() == source.len()
+            && file.permissions().mode() & 0o7777 == mode
+            && file.modified().ok() == source.modified().ok()
+    })
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::MetadataExt, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_written_once_and_again_when_it_is_another() {
+        let place = tempfile::tempdir().unwrap();
+        let (agent, folder) = (place.path().join("agent"), place.path().join("drive"));
+        fs::write(&agent, "one").unwrap();
+        let write = |text: &str| {
+            let items = [Item::text("hostname", text), Item::program("agent", &agent)];
+            write_folder(&items, &folder).unwrap();
+            let file = fs::metadata(folder.join("agent")).unwrap();
+            (file.ino(), fs::read_to_string(folder.join("agent")).unwrap())
+        };
+        let (first, _) = write("a");
+        fs::write(folder.join("stale"), "x").unwrap();
+        assert_eq!(write("b").0, first);
+        assert_eq!(fs::read_to_string(folder.join("hostname")).unwrap(), "b");
+        assert!(!folder.join("stale").exists());
+        let later = fs::metadata(&agent).unwrap().modified().unwrap() + Duration::from_secs(1);
+        fs::write(&agent, "two").unwrap();
+        File::options().write(true).open(&agent).unwrap().set_modified(later).unwrap();
+        assert_eq!(write("c").1, "two");
+        assert!(!place.path().join("drive.old").exists());
+    }
 }

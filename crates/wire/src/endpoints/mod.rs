@@ -16,6 +16,7 @@ pub mod bucket_backups;
 pub mod buckets;
 pub mod certificates;
 pub mod cluster;
+pub mod database;
 pub mod files;
 pub mod images;
 pub mod instance_backups;
@@ -183,7 +184,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// The list of each resource.
-const GROUPS: [&[Info]; 22] = [
+const GROUPS: [&[Info]; 23] = [
     server::LIST,
     certificates::LIST,
     cluster::LIST,
@@ -204,6 +205,7 @@ const GROUPS: [&[Info]; 22] = [
     volumes::LIST,
     volume_backups::LIST,
     recover::LIST,
+    database::LIST,
     volume_snapshots::LIST,
     warnings::LIST,
 ];

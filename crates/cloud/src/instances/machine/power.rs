@@ -60,10 +60,21 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
         tpm::connect(world, guest).await?;
         connect(world, guest, LISTENING).await
     };
-    let qmp = tokio::select! {
-        qmp = connected => qmp?,
-        _ = exit::await_end(guest) => return Err(last_words(world, guest).await),
+    let connected = async {
+        tokio::select! {
+            qmp = connected => qmp,
+            _ = exit::await_end(guest) => Err(last_words(world, guest).await),
+        }
     };
+    // Written while QEMU comes up.
+    let discs = async {
+        let mut discs = Vec::new();
+        for (name, kind) in drive::unasked(instance, &typed) {
+            discs.push((name, drive::disc(world, instance, kind).await?));
+        }
+        Ok(discs)
+    };
+    let (qmp, discs) = tokio::try_join!(connected, discs)?;
     let frame = match arrives {
         Some(frame) => frame.clone(),
         None if instance.stateful => memory::Places::of(world, instance)
@@ -87,8 +98,7 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
         let plugged = shares::plug(world, guest, &qmp, (name, &folder)).await;
         plugged.map_err(|error| of_device(name, error))?;
     }
-    for (name, kind) in drive::unasked(instance, &typed) {
-        let disc = drive::disc(world, instance, kind).await?;
+    for (name, disc) in discs {
         plug(&qmp, name, disc, Manner::default(), At { boot: None, layout }).await?;
     }
     let id = names::instance_id(guest.project(), guest.name());
