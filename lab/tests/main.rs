@@ -13,6 +13,7 @@ mod cluster_members;
 mod console;
 mod copies;
 mod crash;
+mod database;
 mod debian;
 mod debian_machine;
 mod device_options;

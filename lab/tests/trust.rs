@@ -333,3 +333,28 @@ fn our_client_has_servers_by_name() {
     assert!(far(&["remote", "list"]).text().contains("desk2"));
     far(&["list", "desk2:"]).ok();
 }
+
+/// For clients that know no tokens.
+#[test]
+fn a_password_lets_a_client_in_and_is_shown_to_nobody() {
+    let Some(daemon) = Daemon::start() else { return };
+    daemon.lxc(["config", "set", "core.https_address", "127.0.0.1:8443"]).ok();
+    let add = |home: &str, password: &str| {
+        let words = ["remote", "add", "pi", "127.0.0.1", "--accept-certificate", "--password", password];
+        lxc(&daemon, home, &words)
+    };
+    add("early", "correct horse").fails();
+    daemon.lxc(["config", "set", "core.trust_password", "true"]).fails_with("none is");
+    daemon.lxc(["config", "set", "core.trust_password", "correct horse"]).ok();
+    assert_eq!(daemon.lxc(["config", "get", "core.trust_password"]).text(), "true");
+    add("wrong", "battery staple").fails();
+    add("mine", "correct horse").ok();
+    assert!(lxc(&daemon, "mine", &["config", "trust", "list", "pi:"]).text().contains("client"));
+    // What else is changed leaves it.
+    daemon.lxc(["config", "set", "core.remote_token_expiry", "1d"]).ok();
+    add("another", "correct horse").ok();
+    let stored = std::fs::read(daemon.folder().join("database/log.db")).unwrap();
+    assert!(!stored.windows(13).any(|part| part == b"correct horse"));
+    daemon.lxc(["config", "unset", "core.trust_password"]).ok();
+    add("late", "correct horse").fails();
+}

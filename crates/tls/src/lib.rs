@@ -15,6 +15,7 @@ mod client;
 mod door;
 mod exchange;
 mod identity;
+pub mod password;
 mod server;
 pub mod words;
 

@@ -1,5 +1,7 @@
 //! The server itself: what it is, what it can, its options.
 
+use std::sync::OnceLock;
+
 use options::{Options, Raw, server::ServerOptions};
 use store::Read;
 use wire::{Server, ServerEnvironment, ServerPut, ServerStorageDriver};
@@ -15,6 +17,7 @@ mod address;
 pub mod database;
 pub mod doors;
 mod extensions;
+pub(crate) mod password;
 mod resources;
 mod wear;
 
@@ -49,7 +52,7 @@ pub fn get(world: &World, caller: &Caller, project: &str) -> Result<Server> {
     })?;
     (server.auth_user_name, server.auth_user_method) = (requestor.username, requestor.protocol);
     server.environment = Some(environment(world, project, drivers)?);
-    server.config = (caller.rights == Rights::Everything).then_some(config.0);
+    server.config = (caller.rights == Rights::Everything).then(|| password::shown(&config));
     Ok(server)
 }
 
@@ -109,11 +112,20 @@ pub async fn update(
     change: impl Fn(ServerPut) -> Result<ServerPut> + Send + Sync,
 ) -> Result<()> {
     let _turn = turn(world).await;
-    let (before, after) = world.store.read(|db| changed(db, &seen, &change))?;
+    // Hashed once: it takes a while.
+    let hashed = OnceLock::<(String, String)>::new();
+    let hash = |password: &str| {
+        if let Some((_, hash)) = hashed.get().filter(|(of, _)| of == password) {
+            return Ok(hash.clone());
+        }
+        let hash = tls::password::hash(password).map_err(Error::file("read", "random numbers".as_ref()))?;
+        Ok(hashed.get_or_init(|| (password.to_owned(), hash)).1.clone())
+    };
+    let (before, after) = world.store.read(|db| changed(db, &seen, &change, &hash))?;
     let (before, after) = (parse(&before)?, parse(&after)?);
     doors::change(world, &before, &after).await?;
     let written = world.store.write(|db| {
-        let (_, new) = changed(db, &seen, &change)?;
+        let (_, new) = changed(db, &seen, &change, &hash)?;
         Ok::<_, Error>(rows::replace(db, &new)?)
     });
     if let Err(error) = written.await {
@@ -136,11 +148,14 @@ fn changed(
     db: &Read<'_>,
     seen: &IfMatch,
     change: &impl Fn(ServerPut) -> Result<ServerPut>,
+    hash: &impl Fn(&str) -> Result<String>,
 ) -> Result<(Raw, Raw)> {
     let before = rows::get(db)?;
-    let old = ServerPut { config: before.0.clone() };
+    let old = ServerPut { config: password::shown(&before) };
     etag::check(seen, &old, "server", "configuration")?;
-    let after: Raw = change(old)?.config.into();
+    let mut after = change(old)?.config;
+    password::keep(&before, &mut after, hash)?;
+    let after: Raw = after.into();
     parse(&after)?;
     Ok((before, after))
 }

@@ -54,6 +54,11 @@ pub struct ServerOptions {
     /// Without a port, on 8555.
     #[option(key = "core.storage_buckets_address", scope = local, since = "storage_buckets_local")]
     pub storage_buckets_address: Option<ListenAddress>,
+    /// A password that clients may bring in place of a token.
+    ///
+    /// Kept as a hash, and shown as `true`. A token is better: it is good once, for one client, and can be restricted.
+    #[option(key = "core.trust_password")]
+    pub trust_password: Option<String>,
     /// Minutes that running operations have to finish when the server stops.
     #[option(key = "core.shutdown_timeout", default = "5")]
     pub shutdown_timeout: u32,

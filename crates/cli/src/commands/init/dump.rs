@@ -53,12 +53,18 @@ pub(super) async fn print(cx: &Context) -> Result<()> {
         config: project.config,
     };
     output::yaml(&Dump {
-        config: server.config.unwrap_or_default(),
+        config: without_password(server.config.unwrap_or_default()),
         storage_pools: pools.into_iter().map(pool).collect(),
         networks: networks.into_iter().filter(|one| one.managed).map(network).collect(),
         profiles: profiles.into_iter().map(profile).collect(),
         projects: projects.into_iter().map(project).collect(),
     })
+}
+
+/// That a password is set is shown, not which.
+fn without_password(mut config: ConfigMap) -> ConfigMap {
+    config.remove("core.trust_password");
+    config
 }
 
 /// Where a pool is in the server's own folder, another server finds a place in its own.
