@@ -199,3 +199,24 @@ fn a_bridge_that_was_made_anew_gets_its_ports_back() {
         (daemon.sh("x", &format!("ping -c 1 -W 1 {gateway}")).status == 0).then_some(())
     });
 }
+
+#[test]
+fn a_network_gets_another_name_while_nothing_uses_it() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.lxc(["network", "create", "one0", "ipv4.address=10.77.0.1/24", "ipv6.address=none"]).ok();
+    let addresses = |link: &str| {
+        let shown = daemon.netns().run(&["ip", "-o", "-4", "address", "show", "dev", link]);
+        shown.shown()
+    };
+    daemon.lxc(["network", "rename", "one0", "mcbr0"]).fails_with("mcbr0");
+    daemon.lxc(["network", "rename", "one0", "../x"]).fails_with("network name");
+    daemon.lxc(["network", "rename", "mcbr0", "two0"]).fails_with("use");
+    daemon.lxc(["network", "rename", "one0", "two0"]).ok();
+    assert!(addresses("two0").contains("10.77.0.1/24"), "{}", addresses("two0"));
+    assert!(!addresses("one0").contains("10.77"), "{}", addresses("one0"));
+    daemon.lxc(["launch", "busybox", "web", "-n", "two0"]).ok();
+    assert!(daemon.address("web").to_string().starts_with("10.77.0."));
+    daemon.cli(["delete", "web", "--force"]).ok();
+    daemon.cli(["network", "rename", "two0", "one0"]).ok();
+    assert!(addresses("one0").contains("10.77.0.1/24"), "{}", addresses("one0"));
+}

@@ -22,9 +22,16 @@ use sha2::{Digest, Sha256};
 
 const SERVER: &str = "https://127.0.0.1:8444";
 
-/// A web server with files, for as long as this is there.
+/// A web server with files, for as long as this is there. What is asked for `/direct` gets the lines of that file as headers,
+/// if it says for which processor.
 const SERVE: &str = "import functools, http.server, ssl, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def end_headers(self):
+        if self.path == '/direct' and self.headers.get('LXD-Server-Architectures'):
+            for line in open(sys.argv[1] + '/direct').read().splitlines():
+                self.send_header(*line.split(': ', 1))
+        super().end_headers()
+handler = functools.partial(Handler, directory=sys.argv[1])
 server = http.server.ThreadingHTTPServer(('127.0.0.1', 8444), handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[2], sys.argv[3])
@@ -297,4 +304,34 @@ fn a_private_image_goes_to_another_server() {
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         assert!(said.contains("not found"), "{said}");
     }
+}
+
+/// As LXD has it: an address whose server says in headers which image is for whom.
+#[test]
+fn an_image_at_an_address() {
+    let Some(streams) = Streams::start() else { return };
+    let Streams { daemon, site, tree, .. } = &streams;
+    let image = site.join("image.tar.gz");
+    pack(tree, &["metadata.yaml", "rootfs"], "--gzip", &image);
+    let right = hash(&[&image]);
+    let say = |hash: &str| {
+        let text = format!("LXD-Image-Hash: {hash}\nLXD-Image-URL: {SERVER}/image.tar.gz\n");
+        fs::write(site.join("direct"), text).unwrap();
+    };
+    let address = format!("{SERVER}/direct");
+    say("nonsense");
+    daemon.lxc(["image", "import", &address]).fails_with("LXD-Image-Hash");
+    say(&"0".repeat(64));
+    daemon.lxc(["image", "import", &address]).fails();
+    assert_eq!(daemon.lxc(["image", "list", "--format", "csv"]).text(), "", "nothing is left");
+    say(&right);
+    daemon.lxc(["image", "import", &address, "--alias", "mine"]).ok();
+    let got = daemon.get(&format!("/1.0/images/{right}"));
+    assert_eq!(got["update_source"]["protocol"], "direct", "{got}");
+    daemon.lxc(["launch", "mine", "c1"]).ok();
+    daemon.cli(["delete", "c1", "--force"]).ok();
+    daemon.lxc(["image", "delete", "mine"]).ok();
+    let imported = daemon.cli(["image", "import", &address, "os=Busy", "--alias", "again"]).text();
+    assert!(imported.contains(&right), "{imported}");
+    assert_eq!(daemon.lxc(["image", "get-property", "again", "os"]).text(), "Busy");
 }

@@ -5,7 +5,7 @@ use wire::{Empty, Listing, Network, NetworkLease, NetworkState, endpoints::netwo
 
 use crate::{
     access,
-    error::{Error, Result},
+    error::Result,
     listing,
     routes::{Call, Routes, Tagged},
 };
@@ -67,8 +67,10 @@ async fn patch(call: Call<NetworkPatch>) -> Result<Empty> {
     Ok(Empty {})
 }
 
-async fn rename(_: Call<NetworkRename>) -> Result<Empty> {
-    Err(Error::Cloud(cloud::Error::Unsupported("a new name for a network")))
+async fn rename(call: Call<NetworkRename>) -> Result<Empty> {
+    let (project, name, to) = (call.query.project(), call.path("name"), &call.body.name);
+    networks::rename(&call.world, &call.caller, project, name, to).await?;
+    Ok(Empty {})
 }
 
 async fn delete(call: Call<NetworkDelete>) -> Result<Empty> {

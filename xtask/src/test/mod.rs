@@ -8,6 +8,7 @@ mod count;
 mod faults;
 mod junit;
 mod plug;
+mod pylxd;
 mod rig;
 mod scale;
 mod upgrade;
@@ -33,6 +34,9 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     }
     if let Some(words) = filters.strip_prefix(&[String::from("--upgrade")]) {
         return Ok(build()? && upgrade::run(words)?);
+    }
+    if filters == ["--pylxd"] {
+        return Ok(build()? && pylxd::run()?);
     }
     if let Some(words) = filters.strip_prefix(&[String::from("--scale")]) {
         return Ok(build()? && scale::run(words)?);

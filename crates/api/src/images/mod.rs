@@ -64,13 +64,15 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
         ("instance" | "container" | "virtual-machine" | "snapshot", _) => {
             Ok(images::publish(&call.world, &call.caller, call.query.project(), post)?)
         }
-        ("url", _) => Err(error::Error::Cloud(Error::Unsupported("an image of an address"))),
+        ("url", _) => {
+            Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
+        }
         ("" | "image", _) if !source.server.is_empty() => {
             Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
         }
         ("" | "image", _) => Err(error::Error::bad("body", "the source names no server")),
         (other, _) => {
-            let why = format!("\"{other}\": image, instance or snapshot");
+            let why = format!("\"{other}\": image, instance, snapshot or url");
             Err(Error::invalid("source type", why).into())
         }
     }

@@ -33,7 +33,7 @@ async fn every_refusal_is_an_envelope_with_the_fitting_status() {
         ("POST", "/1.0/profiles", Some(json!({ "name": "default" })), 409),
         ("DELETE", "/1.0/projects/default", None, 403),
         ("POST", "/1.0/images", Some(remote), 400),
-        ("POST", "/1.0/networks/none", Some(json!({ "name": "some" })), 501),
+        ("POST", "/1.0/networks/none", Some(json!({ "name": "some" })), 404),
         ("POST", "/1.0/profiles", Some(json!({ "description": "x".repeat(5 << 20) })), 413),
     ] {
         let (status, reply) = door.ask(method, target, body).await;

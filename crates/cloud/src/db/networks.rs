@@ -147,6 +147,12 @@ pub fn set_made(db: &mut Write<'_>, project: &str, name: &str, made: Made) -> st
     Ok(())
 }
 
+/// Gives a network another name.
+pub fn rename(db: &mut Write<'_>, id: i64, name: &str) -> store::Result<()> {
+    db.execute("UPDATE networks SET name = ?2 WHERE id = ?1", params![id, name])?;
+    Ok(())
+}
+
 /// Deletes the row; an absent one is Ok.
 pub fn delete(db: &mut Write<'_>, project: &str, name: &str) -> store::Result<()> {
     db.execute(

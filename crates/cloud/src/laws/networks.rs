@@ -6,7 +6,7 @@ use wire::NetworksPost;
 use super::scene::{observe, play};
 use crate::{
     Caller,
-    networks::{self as verbs, Create, Delete},
+    networks::{self as verbs, Create, Delete, Rename},
 };
 
 fn post() -> NetworksPost {
@@ -47,6 +47,27 @@ fn delete_is_all_or_nothing() {
                 world.clone()
             },
             || Delete::new(&world, "default", "lawbr1").unwrap(),
+            observe,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn rename_is_all_or_nothing() {
+    play(async |world| {
+        let caller = Caller::default();
+        laws::check::<Rename, _>(
+            async || {
+                if verbs::get(&world, "default", "lawbr2").await.is_ok() {
+                    verbs::delete(&world, &caller, "default", "lawbr2").await.unwrap();
+                }
+                if verbs::get(&world, "default", "lawbr1").await.is_err() {
+                    verbs::create(&world, &caller, "default", post()).await.unwrap();
+                }
+                world.clone()
+            },
+            || Rename::new(&world, "default", "lawbr1", "lawbr2").unwrap(),
             observe,
         )
         .await;

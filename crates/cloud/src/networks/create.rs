@@ -68,7 +68,7 @@ impl Create {
 }
 
 /// The link carries the network's name, whatever the project.
-fn check_free(db: &Read<'_>, name: &str) -> Result<()> {
+pub(super) fn check_free(db: &Read<'_>, name: &str) -> Result<()> {
     match rows::all(db)?.iter().any(|row| row.name == name) {
         true => Err(Error::exists("network", name)),
         false => Ok(()),

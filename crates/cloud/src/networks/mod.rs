@@ -23,6 +23,7 @@ mod delete;
 mod leases;
 pub(crate) mod port;
 pub(crate) mod ports;
+mod rename;
 pub(crate) mod spec;
 mod state;
 mod update;
@@ -30,11 +31,13 @@ mod update;
 pub(crate) use self::{
     create::Create,
     delete::{Delete, remove_folder},
+    rename::Rename,
 };
 pub use self::{
     create::{create, promise},
     delete::delete,
     leases::leases,
+    rename::rename,
     state::state,
     update::update,
 };

@@ -54,6 +54,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<images::Delete>()
         .register::<networks::Create>()
         .register::<networks::Delete>()
+        .register::<networks::Rename>()
         .register::<storage::Create>()
         .register::<storage::Delete>()
         .register::<storage::buckets::Create>()

@@ -11,7 +11,7 @@ use std::{
 use exec::{Control, Progress};
 use ureq::{
     Agent, Proxy,
-    http::{Response, StatusCode, header},
+    http::{HeaderMap, Response, StatusCode, header},
     tls::{RootCerts, TlsConfig},
 };
 
@@ -65,6 +65,18 @@ impl Web {
     pub fn text(&self, url: &str) -> Result<String> {
         let mut answer = self.agent.get(url).call().map_err(Error::web(url))?;
         answer.body_mut().with_config().limit(LIST).read_to_string().map_err(Error::web(url))
+    }
+
+    /// What a server says of an address without sending what is there.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or has nothing there.
+    pub fn head(&self, url: &str, told: &[(&str, String)]) -> Result<HeaderMap> {
+        let mut request = self.agent.head(url);
+        for (name, value) in told {
+            request = request.header(*name, value);
+        }
+        Ok(request.call().map_err(Error::web(url))?.headers().clone())
     }
 
     /// A file into a file that is made, whole and as `part` says it is.

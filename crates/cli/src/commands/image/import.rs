@@ -6,7 +6,7 @@ use std::{
 };
 
 use client::Upload;
-use wire::endpoints::images::ImageCreate;
+use wire::{ImagesPost, ImagesPostSource, endpoints::images::ImageCreate};
 
 use super::{alias, made};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// Files of an image.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
-    /// The image, its metadata file, or a folder with both files of a split image
+    /// The image, its metadata file, a folder with both files of a split image, or the address of one
     file: PathBuf,
     /// The root file system or disk of a split image; then properties
     #[arg(value_name = "ROOTFS | KEY=VALUE")]
@@ -33,16 +33,40 @@ pub(crate) struct Import {
 
 impl Import {
     pub(super) async fn run(self, cx: &Context) -> Result<()> {
-        let upload = self.upload()?;
-        cx.say("Importing the image");
         let request = cx.client.request::<ImageCreate>(&[]).query(&cx.query())?;
-        let operation = request.upload(upload).await?.send().await?.reply;
+        let request = match self.address() {
+            Some(url) => request.body(&self.of_address(url)?)?,
+            None => request.upload(self.upload()?).await?,
+        };
+        cx.say("Importing the image");
+        let operation = request.send().await?.reply;
         let fingerprint = made(&cx.finish(&operation).await?);
         for name in self.alias {
             alias::create(cx, name, fingerprint.clone(), String::new()).await?;
         }
         outln!("Image imported with fingerprint: {fingerprint}");
         Ok(())
+    }
+
+    /// The address of a web server, if it is one: the server fetches it.
+    fn address(&self) -> Option<&str> {
+        let word = self.file.to_str()?;
+        ["https://", "http://"].iter().any(|scheme| word.starts_with(scheme)).then_some(word)
+    }
+
+    fn of_address(&self, url: &str) -> Result<ImagesPost> {
+        let properties = self.more.iter().map(|word| pairs::pair(word));
+        Ok(ImagesPost {
+            public: self.public,
+            properties: properties.collect::<Result<_>>()?,
+            source: Some(ImagesPostSource {
+                r#type: String::from("url"),
+                mode: String::from("pull"),
+                url: url.to_owned(),
+                ..ImagesPostSource::default()
+            }),
+            ..ImagesPost::default()
+        })
     }
 
     fn upload(&self) -> Result<Upload> {

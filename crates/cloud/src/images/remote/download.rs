@@ -50,15 +50,18 @@ impl Download {
         if source.mode == "push" {
             return Err(Error::Unsupported("an image that another server sends"));
         }
-        let origin = Origin::new(&Said {
-            server: &source.server,
-            protocol: &source.protocol,
-            certificate: &source.certificate,
-            secret: &source.secret,
-            project: &source.project,
-            alias: &source.alias,
-            fingerprint: &source.fingerprint,
-        })?;
+        let origin = match source.r#type.as_str() {
+            "url" => Origin::at(&source.url)?,
+            _ => Origin::new(&Said {
+                server: &source.server,
+                protocol: &source.protocol,
+                certificate: &source.certificate,
+                secret: &source.secret,
+                project: &source.project,
+                alias: &source.alias,
+                fingerprint: &source.fingerprint,
+            })?,
+        };
         let home = world.store.read(|db| crate::images::home(db, project))?;
         let (caller, project) = (caller.clone(), project.to_owned());
         Ok(Download { caller, project, home, origin, kind: Kind::of(&source.image_type), post })

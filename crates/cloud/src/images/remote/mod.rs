@@ -9,6 +9,7 @@
 //! ```
 //! A server of images is not believed: what came must have the fingerprint that was announced.
 
+mod direct;
 mod download;
 mod follow;
 mod refresh;
@@ -44,6 +45,8 @@ pub(crate) enum Protocol {
     Lxd,
     /// Lists and files of a web server.
     Simplestreams,
+    /// An image at an address.
+    Direct,
 }
 
 /// An image of another server, as a client names it.
@@ -98,6 +101,21 @@ impl Origin {
         })
     }
 
+    /// The image at an address.
+    pub(crate) fn at(url: &str) -> Result<Origin> {
+        check_address(url, Protocol::Direct)?;
+        Ok(Origin {
+            server: url.to_owned(),
+            protocol: Protocol::Direct,
+            certificate: String::new(),
+            secret: String::new(),
+            project: String::new(),
+            // It is not looked for again.
+            alias: String::new(),
+            fingerprint: String::new(),
+        })
+    }
+
     /// Where an image came from, if that is another server and it has a name there.
     fn of_row(image: &Image) -> Option<Origin> {
         let Source { server, protocol, certificate, alias, .. } = &image.source;
@@ -147,12 +165,13 @@ impl Protocol {
         match self {
             Protocol::Lxd => "lxd",
             Protocol::Simplestreams => "simplestreams",
+            Protocol::Direct => "direct",
         }
     }
 }
 
 fn check_address(server: &str, protocol: Protocol) -> Result<()> {
-    let plain = (protocol == Protocol::Simplestreams).then(|| server.strip_prefix("http://"));
+    let plain = (protocol != Protocol::Lxd).then(|| server.strip_prefix("http://"));
     let rest = server.strip_prefix("https://").or(plain.flatten());
     let host = rest.and_then(|rest| rest.split('/').next()).filter(|host| !host.is_empty());
     let clean = !server.contains(|c: char| c.is_whitespace() || c.is_control());
@@ -174,6 +193,7 @@ struct Located {
 enum Listing {
     Streams(Box<images::streams::Listed>),
     Server(Box<wire::Image>),
+    Direct(images::streams::Part),
 }
 
 /// How old may be what a server said that it has.
@@ -195,6 +215,7 @@ async fn locate(
     match origin.protocol {
         Protocol::Simplestreams => streams::locate(world, origin, (kind, age), control).await,
         Protocol::Lxd => server::locate(origin, kind).await,
+        Protocol::Direct => direct::locate(world, origin).await,
     }
 }
 
@@ -223,6 +244,7 @@ async fn fetch(
     match &located.listing {
         Listing::Streams(listed) => streams::describe(&mut image, listed),
         Listing::Server(there) => server::describe(&mut image, there),
+        Listing::Direct(_) => {}
     }
     if new {
         files::keep(world, came, &image.fingerprint).await?;
@@ -244,6 +266,7 @@ async fn files_of(
             control.report(exec::Progress::stage("download image"));
             server::download(origin, &located.fingerprint, folder).await
         }
+        Listing::Direct(part) => direct::download(world, part, folder, control).await,
     }
 }
 

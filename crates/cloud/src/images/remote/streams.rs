@@ -86,7 +86,7 @@ async fn catalog(world: &World, server: &str, age: Age, control: &Control) -> Re
 }
 
 /// Who is asked for what is elsewhere, if the server's options say it.
-fn proxy(world: &World, server: &str) -> Result<Option<String>> {
+pub(super) fn proxy(world: &World, server: &str) -> Result<Option<String>> {
     let options = world
         .store
         .read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server_row::get(db)?)?))?;
