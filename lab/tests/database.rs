@@ -86,17 +86,31 @@ fn a_backup_is_gone_back_to_while_instances_run() {
     daemon.lxc(["delete", "web", "--force"]).ok();
 }
 
+/// As where a disk was replaced, or a machine.
 #[test]
-fn a_new_server_begins_with_the_backup_of_another() {
-    let Some(old) = Daemon::ready() else { return };
-    old.lxc(["profile", "create", "mine"]).ok();
-    let file = old.scratch().join("server.tar");
+fn a_server_that_lost_its_own_begins_with_a_backup() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    daemon.lxc(["profile", "create", "mine"]).ok();
+    daemon.lxc(["launch", "busybox", "web"]).ok();
+    daemon.sh("web", "echo kept > /root/file && sync").ok();
+    daemon.lxc(["config", "set", "core.https_address", "127.0.0.1:8443"]).ok();
+    let certificate = fs::read(daemon.folder().join("server.crt")).unwrap();
+    let file = daemon.scratch().join("server.tar");
     let path = file.to_string_lossy().into_owned();
-    old.cli(["database", "backup", &path]).ok();
-    let Some(mut new) = Daemon::start() else { return };
-    new.stop();
-    let run = new.daemon_command().args(["--restore", &path]).output().unwrap();
+    daemon.cli(["database", "backup", &path]).ok();
+    daemon.lxc(["stop", "web", "--force"]).ok();
+    daemon.stop();
+    fs::remove_dir_all(daemon.folder().join("database")).unwrap();
+    for name in ["local.db", "server.crt", "server.key"] {
+        fs::remove_file(daemon.folder().join(name)).unwrap();
+    }
+    let run = daemon.daemon_command().args(["--restore", &path]).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    new.launch();
-    assert!(new.cli(["profile", "list"]).text().contains("mine"));
+    daemon.launch();
+    assert!(daemon.cli(["profile", "list"]).text().contains("mine"));
+    assert_eq!(fs::read(daemon.folder().join("server.crt")).unwrap(), certificate);
+    // It ran when the backup was made; whether it runs now is seen.
+    let _ = daemon.lxc(["stop", "web", "--force"]);
+    daemon.lxc(["start", "web"]).ok();
+    assert_eq!(daemon.sh("web", "cat /root/file").text(), "kept");
 }
