@@ -1,5 +1,7 @@
 //! The server's own database: damaged, backed up, gone back to.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::{
     fs::{self, File},
     os::unix::fs::{FileExt, PermissionsExt},

@@ -203,7 +203,9 @@ fn a_bridge_that_was_made_anew_gets_its_ports_back() {
 #[test]
 fn a_network_gets_another_name_while_nothing_uses_it() {
     let Some(daemon) = Daemon::ready() else { return };
-    daemon.lxc(["network", "create", "one0", "ipv4.address=10.77.0.1/24", "ipv6.address=none"]).ok();
+    daemon
+        .lxc(["network", "create", "one0", "ipv4.address=10.77.0.1/24", "ipv6.address=none"])
+        .ok();
     let addresses = |link: &str| {
         let shown = daemon.netns().run(&["ip", "-o", "-4", "address", "show", "dev", link]);
         shown.shown()

@@ -340,7 +340,8 @@ fn a_password_lets_a_client_in_and_is_shown_to_nobody() {
     let Some(daemon) = Daemon::start() else { return };
     daemon.lxc(["config", "set", "core.https_address", "127.0.0.1:8443"]).ok();
     let add = |home: &str, password: &str| {
-        let words = ["remote", "add", "pi", "127.0.0.1", "--accept-certificate", "--password", password];
+        let words =
+            ["remote", "add", "pi", "127.0.0.1", "--accept-certificate", "--password", password];
         lxc(&daemon, home, &words)
     };
     add("early", "correct horse").fails();

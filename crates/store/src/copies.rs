@@ -78,10 +78,10 @@ pub(crate) async fn keep(core: Arc<Core>) {
     tokio::time::sleep(FIRST).await;
     loop {
         let of_it = core.clone();
-        match tokio::task::spawn_blocking(move || of_it.keep_copy()).await {
-            Ok(Err(Error::File { source, .. })) => tracing::warn!(%source, "no copy of the database"),
-            // It was closed, or has failed, which is told elsewhere.
-            Ok(_) | Err(_) => {}
+        let kept = tokio::task::spawn_blocking(move || of_it.keep_copy()).await;
+        // Other errors are that it was closed, or has failed, which is told elsewhere.
+        if let Ok(Err(Error::File { source, .. })) = kept {
+            tracing::warn!(%source, "no copy of the database");
         }
         tokio::time::sleep(EVERY).await;
     }
@@ -135,7 +135,9 @@ mod tests {
         // One an hour, for ten days.
         let hours = (0..240_u64).rev().map(|hour| hour * 60 * 60);
         let all: Vec<_> = hours
-            .map(|seconds| (PathBuf::from(seconds.to_string()), UNIX_EPOCH + Duration::from_secs(seconds)))
+            .map(|seconds| {
+                (PathBuf::from(seconds.to_string()), UNIX_EPOCH + Duration::from_secs(seconds))
+            })
             .collect();
         let spare = spare(&all);
         let kept = all.iter().map(|(path, _)| path.as_path()).filter(|path| !spare.contains(path));

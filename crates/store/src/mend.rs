@@ -73,7 +73,8 @@ pub fn mend(dir: &Path) -> Result<Option<Mended>> {
         return Ok(None);
     }
     let mut damaged: Vec<Damage> = Vec::new();
-    if let Some(error) = copies::read(&folder.snapshot()).err().filter(|_| folder.snapshot().exists())
+    if let Some(error) =
+        copies::read(&folder.snapshot()).err().filter(|_| folder.snapshot().exists())
     {
         damaged.push((SNAPSHOT, error.to_string()));
     }

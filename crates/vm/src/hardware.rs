@@ -8,11 +8,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{
-    Call, Error, Layout, Qmp, Result,
-    command::PLACES,
-    memory::at_disk,
-};
+use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, memory::at_disk};
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
 const LETTING_GO: Duration = Duration::from_secs(15);

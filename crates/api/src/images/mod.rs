@@ -64,9 +64,7 @@ fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
         ("instance" | "container" | "virtual-machine" | "snapshot", _) => {
             Ok(images::publish(&call.world, &call.caller, call.query.project(), post)?)
         }
-        ("url", _) => {
-            Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
-        }
+        ("url", _) => Ok(images::download(&call.world, &call.caller, call.query.project(), post)?),
         ("" | "image", _) if !source.server.is_empty() => {
             Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
         }

@@ -118,7 +118,8 @@ pub async fn update(
         if let Some((_, hash)) = hashed.get().filter(|(of, _)| of == password) {
             return Ok(hash.clone());
         }
-        let hash = tls::password::hash(password).map_err(Error::file("read", "random numbers".as_ref()))?;
+        let hash = tls::password::hash(password)
+            .map_err(Error::file("read", "random numbers".as_ref()))?;
         Ok(hashed.get_or_init(|| (password.to_owned(), hash)).1.clone())
     };
     let (before, after) = world.store.read(|db| changed(db, &seen, &change, &hash))?;

@@ -26,10 +26,8 @@ const PLACE: &str = "LXD-Image-URL";
 
 pub(super) async fn locate(world: &World, origin: &Origin) -> Result<Located> {
     let (proxy, url) = (proxy(world, &origin.server)?, origin.server.clone());
-    let told = [
-        (ARCHITECTURES, world.host.architecture.clone()),
-        (VERSION, server::VERSION.to_owned()),
-    ];
+    let told =
+        [(ARCHITECTURES, world.host.architecture.clone()), (VERSION, server::VERSION.to_owned())];
     let part = blocking("ask for an image", move || {
         let web = Web::new(proxy.as_deref())?;
         let said = web.head(&url, &told)?;
@@ -41,8 +39,13 @@ pub(super) async fn locate(world: &World, origin: &Origin) -> Result<Located> {
         }
         let path = header(PLACE).unwrap_or(&url).to_owned();
         super::check_address(&path, super::Protocol::Direct)?;
-        let size = web.head(&path, &[])?.get("content-length").and_then(|it| it.to_str().ok()?.parse().ok());
-        let size = size.ok_or_else(|| Error::invalid("source", format!("{path} does not say how large it is")))?;
+        let size = web
+            .head(&path, &[])?
+            .get("content-length")
+            .and_then(|it| it.to_str().ok()?.parse().ok());
+        let size = size.ok_or_else(|| {
+            Error::invalid("source", format!("{path} does not say how large it is"))
+        })?;
         Ok::<_, Error>(Part { path, sha256, size })
     });
     let part = part.await?;

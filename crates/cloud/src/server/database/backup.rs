@@ -118,10 +118,8 @@ pub async fn restore_copy(world: &World, caller: &Caller, name: &str) -> Result<
     let status = world.store.status();
     let me = status.members.into_iter().map(|(one, _)| one).find(|one| one.id == status.me);
     let me = me.ok_or(Error::Broken("the list of members"))?;
-    go_back(world, caller, move |dirs| {
-        fresh(&dirs).and_then(|new| ready(&dirs, &new, &copy, &me))
-    })
-    .await
+    go_back(world, caller, move |dirs| fresh(&dirs).and_then(|new| ready(&dirs, &new, &copy, &me)))
+        .await
 }
 
 async fn go_back(
@@ -195,7 +193,9 @@ fn unpack(file: &Path, into: &Path) -> Result<Head> {
                 .map_err(|error| none(format!("{HEAD}: {error}")))?;
             if read.format > FORMAT {
                 let (found, program) = (read.format, read.program);
-                return Err(none(format!("it has format {found}, of microcloud {program}; {FORMAT} is known here")));
+                return Err(none(format!(
+                    "it has format {found}, of microcloud {program}; {FORMAT} is known here"
+                )));
             }
             head = Some(read);
         } else if entry.header().entry_type().is_file() && is_ours(&path) {
@@ -203,7 +203,11 @@ fn unpack(file: &Path, into: &Path) -> Result<Head> {
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
             }
-            let mut out = File::options().write(true).create_new(true).mode(0o600).open(&to)
+            let mut out = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&to)
                 .map_err(Error::file("write", &to))?;
             io::copy(&mut entry, &mut out).map_err(Error::file("write", &to))?;
             out.sync_all().map_err(Error::file("write", &to))?;
@@ -257,7 +261,10 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
     let name = from.join(BEFORE);
     let before = fs::read_to_string(&name).map_err(Error::file("read", &name))?;
     let before = dirs.root().join(before.trim());
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&before)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&before)
         .map_err(Error::file("make", &before))?;
     for name in STALE {
         away(&dirs.root().join(name), &before.join(name))?;
@@ -287,7 +294,10 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
 fn add_keys(dirs: &Dirs, new: &Path) -> Result<()> {
     let keys = dirs.keys();
     for key in fs::read_dir(new).into_iter().flatten().flatten() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&keys)
             .map_err(Error::file("make", &keys))?;
         let place = keys.join(key.file_name());
         if !place.exists() {

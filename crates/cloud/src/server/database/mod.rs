@@ -41,15 +41,20 @@ fn said(mended: &Mended) -> String {
         mended.damaged.iter().map(|(file, why)| format!("{file} ({why})")).collect();
     let lost = match mended.lost {
         Lost::Nothing => String::from("nothing is lost"),
-        Lost::Newest => String::from(
-            "what was changed in the moment before the server ended may be lost",
-        ),
+        Lost::Newest => {
+            String::from("what was changed in the moment before the server ended may be lost")
+        }
         Lost::Since(time) => {
-            format!("what was changed after {} is lost; volumes of it: microcloud recover", when(time))
+            format!(
+                "what was changed after {} is lost; volumes of it: microcloud recover",
+                when(time)
+            )
         }
     };
     let (files, aside) = (files.join(", "), mended.aside.display());
-    format!("the database was damaged, look at the disk: {files}; {lost}. It lies in {aside}, until you delete it")
+    format!(
+        "the database was damaged, look at the disk: {files}; {lost}. It lies in {aside}, until you delete it"
+    )
 }
 
 fn when(time: SystemTime) -> String {
@@ -63,7 +68,8 @@ pub(crate) fn damaged(dirs: &Dirs) -> Vec<String> {
     let mut found: Vec<String> = asides
         .map(|entry| {
             // A power cut came between the two.
-            let unsaid = |_| format!("damaged files of the database lie in {}", entry.path().display());
+            let unsaid =
+                |_| format!("damaged files of the database lie in {}", entry.path().display());
             fs::read_to_string(entry.path().join(SAID)).unwrap_or_else(unsaid)
         })
         .collect();

@@ -20,8 +20,7 @@ fn tarball(file: &Path, entries: &[(&str, &str)]) {
     tarball.finish().unwrap();
 }
 
-const HEAD: &str =
-    r#"{"format":1,"program":"0","made":"2026-01-01T00:00:00Z","member":1,"name":"a","address":""}"#;
+const HEAD: &str = r#"{"format":1,"program":"0","made":"2026-01-01T00:00:00Z","member":1,"name":"a","address":""}"#;
 
 #[test]
 fn what_is_no_backup_changes_nothing() {
@@ -99,11 +98,16 @@ async fn a_backup_takes_the_place_of_what_is_there_and_keys_stay() {
     }
     let read = |path: PathBuf| fs::read_to_string(path).unwrap();
     assert_eq!(read(dirs.root().join("server.crt")), "new");
-    assert_eq!((read(dirs.keys().join("one")), read(dirs.keys().join("two"))), ("old".into(), "new".into()));
+    assert_eq!(
+        (read(dirs.keys().join("one")), read(dirs.keys().join("two"))),
+        ("old".into(), "new".into())
+    );
     assert!(!dirs.powers().exists() && dirs.recovering().exists());
     let names = fs::read_dir(dirs.root()).unwrap().flatten();
-    let before: Vec<_> =
-        names.map(|one| one.path()).filter(|path| path.display().to_string().contains("before-")).collect();
+    let before: Vec<_> = names
+        .map(|one| one.path())
+        .filter(|path| path.display().to_string().contains("before-"))
+        .collect();
     assert_eq!(read(before[0].join("database/log.db")), "old");
     assert_eq!(read(before[0].join("server.crt")), "old");
     store::mend(&dirs.database()).unwrap();
