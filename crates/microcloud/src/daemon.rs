@@ -133,7 +133,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let group = arguments.group.as_deref().map(group_id).transpose()?;
     let dirs = Dirs::new(&arguments.folder);
     if let Some(file) = arguments.restore {
-        server::database::stage(&dirs, &file).context("restore the server")?;
+        server::database::stage(&dirs, &file, schema::known()?).context("restore the server")?;
         let said = "Ready. The server begins with it when it is started (again).";
         return Ok(writeln!(std::io::stdout(), "{said}")?);
     }

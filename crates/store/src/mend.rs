@@ -222,9 +222,8 @@ fn hopeless(folder: &Folder, damaged: &[Damage], why: &str) -> Error {
 
 /// Moves files that are there, with what SQLite keeps beside them, into a folder of their own.
 fn set_aside(folder: &Folder, names: &[&str]) -> Result<PathBuf> {
-    let aside = folder.path().join(format!("damaged-{}", copies::stamp(SystemTime::now())));
-    let moved = || -> std::io::Result<()> {
-        fs::create_dir_all(&aside)?;
+    let moved = || -> std::io::Result<PathBuf> {
+        let aside = new_folder(folder.path())?;
         for name in names {
             for suffix in ["", "-wal", "-shm"] {
                 let file = format!("{name}{suffix}");
@@ -235,10 +234,23 @@ fn set_aside(folder: &Folder, names: &[&str]) -> Result<PathBuf> {
             }
         }
         files::sync_folder(&aside)?;
-        files::sync_folder(folder.path())
+        files::sync_folder(folder.path())?;
+        Ok(aside)
     };
-    moved().map_err(|e| Error::file("set aside", folder.path(), e))?;
-    Ok(aside)
+    moved().map_err(|e| Error::file("set aside", folder.path(), e))
+}
+
+/// One of its own, also for the second time in a second.
+fn new_folder(dir: &Path) -> std::io::Result<PathBuf> {
+    let stamp = copies::stamp(SystemTime::now());
+    let mut count = 1;
+    loop {
+        let aside = dir.join(format!("damaged-{stamp}-{count}"));
+        match fs::create_dir(&aside) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
+            made => return made.map(|()| aside),
+        }
+    }
 }
 
 fn put_state(folder: &Folder, copy: &Path) -> Result<()> {

@@ -14,9 +14,9 @@ use crate::log;
 use crate::log_file::{Identity, LogFile};
 use crate::meta::Meta;
 use crate::open::sole_member;
-use crate::options::{Member, MemberId};
+use crate::options::{Member, MemberId, Migration};
 use crate::raft::{LogId, Vote};
-use crate::{snapshot, state::State};
+use crate::{copies, migrate, snapshot, state::State};
 
 /// What a recovery found and did.
 #[derive(Clone, Debug)]
@@ -94,7 +94,10 @@ pub(crate) fn found_after(
 }
 
 /// Makes a store from a backup, in a folder that has none, with this one member.
-pub fn restore(backup: &Path, dir: &Path, me: &Member) -> Result<()> {
+///
+/// # Errors
+/// It cannot be read, or needs a program that knows more steps of the schema than `schema` has.
+pub fn restore(backup: &Path, dir: &Path, me: &Member, schema: &'static [Migration]) -> Result<()> {
     let folder = Folder::lock(dir)?;
     if folder.log().exists() || folder.state().exists() {
         return Err(Error::file("restore into", dir, "there is a database already"));
@@ -102,11 +105,18 @@ pub fn restore(backup: &Path, dir: &Path, me: &Member) -> Result<()> {
     if !backup.exists() {
         return Err(Error::file("read", backup, "there is no such file"));
     }
+    let failed = |e: BoxError| Error::file("restore", backup, e);
+    let meta = copies::read(backup).map_err(failed)?;
+    let known = schema.last().map_or(0, |step| step.level);
+    let found = meta.needs.unwrap_or_else(|| migrate::needs(schema, meta.level));
+    if found > known {
+        return Err(Error::NewerSchema { found, known });
+    }
     let work = || -> Result<(), BoxError> {
         let meta = snapshot::put_back(backup, &folder.state())?;
         begin_after(&folder, me, &meta)
     };
-    work().map_err(|e| Error::file("restore", backup, e))
+    work().map_err(failed)
 }
 
 /// Gives a state a log that begins after it.

@@ -92,7 +92,11 @@ async fn remake(cx: &mut Cx<Rename>) -> Result<()> {
 async fn write(cx: &mut Cx<Rename>) -> Result<()> {
     let (world, Rename { home, from, to }) = (cx.world.clone(), &*cx.input.clone());
     let written = world.store.write(|db| {
-        let Some(row) = rows::get(db, home, from)? else { return Ok(None) };
+        let Some(row) = rows::get(db, home, from)? else {
+            // It was written before a crash.
+            let row = rows::get(db, home, to)?;
+            return Ok(row.map(|row| Network { name: from.clone(), ..row }));
+        };
         rows::rename(db, row.id, to)?;
         Ok::<_, Error>(Some(row))
     });

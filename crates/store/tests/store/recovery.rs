@@ -21,7 +21,7 @@ async fn a_backup_becomes_a_store_of_its_own() {
     store.backup(&backup).await.unwrap();
     note(&store, "later").await.unwrap();
     let into = new.path().join("restored");
-    store::restore(&backup, &into, &member(7)).unwrap();
+    store::restore(&backup, &into, &member(7), SCHEMA).unwrap();
     let restored = open(&into).await;
     assert_eq!(count(&restored, "notes"), 50);
     assert_eq!(restored.status().me, 7);
@@ -38,10 +38,14 @@ async fn a_restore_overwrites_nothing_and_wants_a_backup() {
     let backup = dir.path().join("backup.db");
     store.backup(&backup).await.unwrap();
     store.close().await.unwrap();
-    let result = store::restore(&backup, dir.path(), &member(1));
+    let result = store::restore(&backup, dir.path(), &member(1), SCHEMA);
     assert!(matches!(result, Err(Error::File { .. })), "{result:?}");
-    let none = store::restore(&dir.path().join("none"), &dir.path().join("new"), &member(1));
+    let none =
+        store::restore(&dir.path().join("none"), &dir.path().join("new"), &member(1), SCHEMA);
     assert!(matches!(none, Err(Error::File { .. })), "{none:?}");
+    // Of a program that knows more than this one.
+    let newer = store::restore(&backup, &dir.path().join("older"), &member(1), &[]);
+    assert!(matches!(newer, Err(Error::NewerSchema { found: 1, known: 0 })), "{newer:?}");
 }
 
 #[tokio::test]
@@ -58,7 +62,7 @@ async fn a_backup_goes_on_beside_writes() {
         let backup = dir.path().join(format!("backup-{n}"));
         store.backup(&backup).await.unwrap();
         let into = dir.path().join(format!("restored-{n}"));
-        store::restore(&backup, &into, &member(1)).unwrap();
+        store::restore(&backup, &into, &member(1), SCHEMA).unwrap();
         let restored = open(&into).await;
         let bodies: Vec<i64> = restored
             .read(|r| {

@@ -9,14 +9,14 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Component, Path, PathBuf},
 };
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use store::Member;
+use store::{Member, Migration};
 
 use crate::{Caller, Dirs, Error, Result, World, blocking::blocking, names::DEFAULT_PROJECT};
 
@@ -103,10 +103,10 @@ fn write(dirs: &Dirs, head: &Head, file: &Path, state: &Path) -> io::Result<()> 
 /// Has the server begin anew with a backup.
 ///
 /// # Errors
-/// It is none, or of a newer program; or the server is in a cluster with others. Then nothing was changed.
+/// It is none, or needs a newer program; or the server is in a cluster with others. Then nothing was changed.
 pub async fn restore(world: &World, caller: &Caller, file: &Path) -> Result<()> {
-    let file = file.to_owned();
-    go_back(world, caller, move |dirs| stage(&dirs, &file)).await
+    let (file, schema) = (file.to_owned(), world.store.schema());
+    go_back(world, caller, move |dirs| stage(&dirs, &file, schema)).await
 }
 
 /// Has it begin anew with one of the copies that it keeps itself.
@@ -118,8 +118,11 @@ pub async fn restore_copy(world: &World, caller: &Caller, name: &str) -> Result<
     let status = world.store.status();
     let me = status.members.into_iter().map(|(one, _)| one).find(|one| one.id == status.me);
     let me = me.ok_or(Error::Broken("the list of members"))?;
-    go_back(world, caller, move |dirs| fresh(&dirs).and_then(|new| ready(&dirs, &new, &copy, &me)))
-        .await
+    let schema = world.store.schema();
+    go_back(world, caller, move |dirs| {
+        fresh(&dirs).and_then(|new| ready(&dirs, &new, &copy, (&me, schema)))
+    })
+    .await
 }
 
 async fn go_back(
@@ -138,15 +141,15 @@ async fn go_back(
     Ok(())
 }
 
-/// Makes all ready for [`finish`] from a backup; the daemon need not run, but must not have the folder in hand.
+/// Makes all ready for [`finish`] from a backup, whether or not a daemon runs. `schema` is what this program knows.
 ///
 /// # Errors
-/// It is no backup, or of a newer program. Then nothing was changed.
-pub fn stage(dirs: &Dirs, file: &Path) -> Result<()> {
+/// It is no backup, or needs a newer program. Then nothing was changed.
+pub fn stage(dirs: &Dirs, file: &Path, schema: &'static [Migration]) -> Result<()> {
     let new = fresh(dirs)?;
     let done = unpack(file, &new).and_then(|head| {
         let me = Member { id: head.member, name: head.name, address: head.address };
-        ready(dirs, &new, &new.join(STATE), &me)
+        ready(dirs, &new, &new.join(STATE), (&me, schema))
     });
     if done.is_err() {
         let _ = fs::remove_dir_all(&new);
@@ -229,13 +232,24 @@ fn is_ours(path: &Path) -> bool {
 }
 
 /// Makes a database of a copy, for this member alone, and says that all is there.
-fn ready(dirs: &Dirs, new: &Path, state: &Path, me: &Member) -> Result<()> {
-    store::restore(state, &new.join("database"), me)?;
+fn ready(
+    dirs: &Dirs,
+    new: &Path,
+    state: &Path,
+    (me, schema): (&Member, &'static [Migration]),
+) -> Result<()> {
+    store::restore(state, &new.join("database"), me, schema)?;
+    // It is in there now; whether it stays makes no difference.
     let _ = fs::remove_file(new.join(STATE));
-    let before = format!("before-restore-{}", Utc::now().format("%Y%m%dT%H%M%S"));
+    let before = format!("before-restore-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
     let path = new.join(BEFORE);
-    fs::write(&path, before).map_err(Error::file("write", &path))?;
-    for folder in [&new.join("database"), new] {
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(before.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(Error::file("write", &path))?;
+    let keys = new.join(KEYS);
+    for folder in [&new.join("database"), &keys, new].into_iter().filter(|one| one.exists()) {
         sync(folder)?;
     }
     // Another one that was never finished.
@@ -259,7 +273,11 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
         return Ok(());
     }
     let name = from.join(BEFORE);
-    let before = fs::read_to_string(&name).map_err(Error::file("read", &name))?;
+    let before = match fs::read_to_string(&name) {
+        // All of it was done, but for the last step.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return remove(&from),
+        read => read.map_err(Error::file("read", &name))?,
+    };
     let before = dirs.root().join(before.trim());
     fs::DirBuilder::new()
         .recursive(true)

@@ -33,7 +33,11 @@ pub fn mend(dirs: &Dirs) -> Result<()> {
         file.write_all(said.as_bytes())?;
         file.sync_all()
     });
-    written.map_err(Error::file("write", &file))
+    if let Err(error) = written {
+        // The disk is full, or worse: no reason not to start.
+        tracing::error!(file = %file.display(), %error, "what was mended is not noted");
+    }
+    Ok(())
 }
 
 fn said(mended: &Mended) -> String {

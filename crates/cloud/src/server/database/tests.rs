@@ -37,12 +37,12 @@ fn what_is_no_backup_changes_nothing() {
         (&[("backup.json", HEAD), ("state.db", "text")], "restore"),
     ] {
         tarball(&file, entries);
-        let error = tasks::chain(&stage(&dirs, &file).unwrap_err()).to_string();
+        let error = tasks::chain(&stage(&dirs, &file, &[]).unwrap_err()).to_string();
         assert!(error.contains(wanted), "{error}");
         finish(&dirs).unwrap();
     }
     fs::write(&file, "no tarball").unwrap();
-    stage(&dirs, &file).unwrap_err();
+    stage(&dirs, &file, &[]).unwrap_err();
     assert!(!dirs.recovering().exists() && dirs.database().exists());
 }
 
@@ -54,7 +54,7 @@ fn a_backup_writes_nowhere_else() {
     let names = ["../escaped", "storage-keys/../../escaped", "/tmp/escaped", "unix.socket"];
     let hostile = names.map(|name| (name, "x"));
     tarball(&file, &[&hostile[..], &[("backup.json", HEAD)]].concat());
-    stage(&dirs, &file).unwrap_err();
+    stage(&dirs, &file, &[]).unwrap_err();
     assert!(!folder.path().join("escaped").exists() && !dirs.socket().exists());
 }
 
@@ -91,11 +91,13 @@ async fn a_backup_takes_the_place_of_what_is_there_and_keys_stay() {
     }
     made.append_path_with_name(&copy, "state.db").unwrap();
     made.finish().unwrap();
-    stage(&dirs, &file).unwrap();
+    stage(&dirs, &file, &[]).unwrap();
     assert_eq!(fs::read_to_string(dirs.root().join("server.crt")).unwrap(), "old", "not yet");
-    for _ in 0..2 {
-        finish(&dirs).unwrap();
-    }
+    finish(&dirs).unwrap();
+    // A power cut while the last of it went.
+    fs::create_dir(dirs.restoring()).unwrap();
+    finish(&dirs).unwrap();
+    assert!(!dirs.restoring().exists());
     let read = |path: PathBuf| fs::read_to_string(path).unwrap();
     assert_eq!(read(dirs.root().join("server.crt")), "new");
     assert_eq!(
