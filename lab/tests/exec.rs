@@ -195,3 +195,41 @@ fn what_runs_outlives_the_daemon() {
         (daemon.sh("x", "test -e /tmp/Cli-done -a -e /tmp/Lxc-done").status == 0).then_some(())
     });
 }
+
+/// A client of the kind that opens no control socket, as pylxd: it takes the output of a program, and its status.
+const STEERLESS: &str = r#"
+import base64, json, os, socket, sys
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    return s
+def ask(method, path, body=''):
+    s = connect()
+    s.sendall(f'{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}'.encode())
+    said = s.makefile('rb').read().split(b'\r\n\r\n', 1)[1]
+    return json.loads(said)
+command = ['sh', '-c', 'echo said; exit 3']
+begun = ask('POST', '/1.0/instances/x/exec', json.dumps({'command': command, 'wait-for-websocket': True}))
+fds, heard = begun['metadata']['metadata']['fds'], []
+for name in '012':
+    s = connect()
+    key = base64.b64encode(os.urandom(16)).decode()
+    upgrade = f'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}'
+    s.sendall(f'GET {begun["operation"]}/websocket?secret={fds[name]} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n\r\n'.encode())
+    heard.append(s)
+done = ask('GET', begun['operation'] + '/wait?timeout=10')
+heard[1].settimeout(10)
+said = b''
+while b'said\n' not in said:
+    said += heard[1].recv(4096)
+print(done['metadata']['metadata'].get('return'))
+"#;
+
+#[test]
+fn a_client_need_not_steer() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    let socket = daemon.folder().join("unix.socket");
+    let command = lab::program(&["python3", "-c", STEERLESS, &socket.to_string_lossy()]);
+    assert_eq!(lab::Background::start(command, Vec::new()).wait().text(), "3");
+}

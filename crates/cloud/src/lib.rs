@@ -14,6 +14,7 @@ mod copies;
 pub mod db;
 pub mod devlxd;
 mod dirs;
+mod disk;
 mod error;
 pub mod etag;
 mod expand;

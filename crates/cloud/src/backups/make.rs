@@ -246,8 +246,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     owner.write(&cx.world, job).await?;
     blocking("keep backup", move || {
         std::fs::rename(&part, &path).map_err(Error::file("keep", &path))?;
-        let synced = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
-        synced.map_err(Error::file("sync", &folder))
+        crate::disk::sync(&folder)
     })
     .await
 }

@@ -30,6 +30,7 @@ use crate::{
         backups::{Backup, Table},
         instances::Made,
     },
+    disk::absent_is_done,
 };
 
 mod contents;
@@ -202,13 +203,4 @@ pub(crate) async fn remove_all(folder: &Path) -> Result<()> {
 /// Moves a file, or the files of all backups along with their owner; none is Ok.
 pub(crate) async fn follow(from: &Path, to: &Path) -> Result<()> {
     absent_is_done(tokio::fs::rename(from, to).await, "move", from)
-}
-
-fn absent_is_done(done: std::io::Result<()>, verb: &'static str, path: &Path) -> Result<()> {
-    match done {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file(verb, path)(error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -20,7 +20,7 @@ use storage::{
 };
 
 use super::{Contents, Job, Out, Unpack, limits};
-use crate::{Error, Result, blocking::blocking};
+use crate::{Error, Result, blocking::blocking, disk::remove_file as remove};
 
 /// A state that goes into the file under that name.
 type Named<'a> = (String, Box<dyn Outgoing + 'a>);
@@ -103,10 +103,6 @@ fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".stream");
     name.into()
-}
-
-fn remove(file: &Path) -> Result<()> {
-    super::absent_is_done(fs::remove_file(file), "remove", file)
 }
 
 /// A file beside another that goes with whoever has it open.

@@ -6,7 +6,7 @@
 //!    a crash before [ready]: the folder goes, and the server is as before        the daemon begins anew
 //! ```
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client::{Client, Network};
@@ -27,6 +27,7 @@ use crate::{
     Caller, Dirs, Error, Result, World,
     blocking::blocking,
     db::{images, instances, members as rows, networks, pools, projects, server},
+    disk,
 };
 
 /// For the database to arrive, once the cluster has begun to send it.
@@ -216,7 +217,7 @@ async fn ask_in(
 
 async fn open(world: &World, joined: &Joined, put: &ClusterPut, address: &str) -> Result<Store> {
     let folder = world.dirs.joining_database();
-    remove(&folder)?;
+    disk::remove_folder(&folder)?;
     let cluster = joined.cluster.parse().map_err(|_| Error::BrokenOff)?;
     let me =
         store::Member { id: joined.id, name: put.server_name.clone(), address: address.to_owned() };
@@ -237,30 +238,17 @@ const READY: &str = "ready";
 pub fn finish(dirs: &Dirs) -> Result<()> {
     let (new, now, old) = (dirs.joining_database(), dirs.database(), dirs.alone_database());
     if !new.join(READY).exists() {
-        return remove(&new);
+        return disk::remove_folder(&new);
     }
     if !old.exists() {
         fs::rename(&now, &old).map_err(Error::file("rename", &now))?;
     } else {
         // The renaming was done, and then it broke off; or `now` is a new, empty folder.
-        remove(&now)?;
+        disk::remove_folder(&now)?;
     }
     fs::rename(&new, &now).map_err(Error::file("rename", &new))?;
-    sync(dirs.root())?;
+    disk::sync(dirs.root())?;
     let ready = now.join(READY);
     fs::remove_file(&ready).map_err(Error::file("remove", &ready))?;
-    remove(&old)
-}
-
-fn sync(folder: &Path) -> Result<()> {
-    fs::File::open(folder).and_then(|file| file.sync_all()).map_err(Error::file("sync", folder))
-}
-
-pub(super) fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
+    disk::remove_folder(&old)
 }

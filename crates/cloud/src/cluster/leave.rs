@@ -160,7 +160,7 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
     if !mark.exists() {
         return Ok(());
     }
-    super::join::remove(&dirs.database())?;
+    crate::disk::remove_folder(&dirs.database())?;
     for path in
         [dirs.cluster_certificate(), dirs.cluster_key(), dirs.local_db(), dirs.powers(), mark]
     {

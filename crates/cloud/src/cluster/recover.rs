@@ -44,8 +44,7 @@ pub async fn recover(world: &Arc<World>, caller: &Caller, force: bool) -> Result
     let of_it = world.clone();
     let work = async move |_| {
         let mark = of_it.dirs.recovering();
-        let made = fs::File::create(&mark).and_then(|file| file.sync_all());
-        made.map_err(Error::file("write", &mark))?;
+        crate::disk::write(&mark, b"")?;
         of_it.cluster.begin_anew();
         Ok::<_, Error>(())
     };

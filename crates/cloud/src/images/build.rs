@@ -24,6 +24,7 @@ use crate::{
         images::{self as rows, Image, Source},
         instances::Made,
     },
+    disk,
     instances::Kind,
 };
 
@@ -105,7 +106,7 @@ async fn make(cx: &mut Cx<Build>) -> Result<()> {
 
 async fn drop_files(cx: &mut Cx<Build>) -> Result<()> {
     let work = work_folder(&cx.world, (&cx.input.recipe, cx.input.kind));
-    blocking("clean up", move || remove(&work)).await?;
+    blocking("clean up", move || disk::remove_folder(&work)).await?;
     cx.notes.drop_files(&cx.world).await
 }
 
@@ -158,7 +159,7 @@ async fn make_in_work(
 ) -> Result<Image> {
     let work = work_folder(world, what);
     let result = make_in(world, project, what, &work, control).await;
-    blocking("clean up", move || remove(&work)).await?;
+    blocking("clean up", move || disk::remove_folder(&work)).await?;
     result
 }
 
@@ -173,7 +174,7 @@ async fn make_in(
     let plan = Recipe::of(what.0, what.1.of_image())?;
     let (folder, watched) = (work.to_owned(), control.clone());
     let built = blocking("build image", move || {
-        remove(&folder)?;
+        disk::remove_folder(&folder)?;
         fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
         Ok::<_, Error>(images::build(&plan, &folder, &watched)?)
     })
@@ -255,13 +256,4 @@ fn work_folder(world: &World, what: What<'_>) -> PathBuf {
 
 fn folder_of((recipe, kind): What<'_>) -> String {
     format!("{}-{}", recipe.replace('/', "-"), kind.word())
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
 }

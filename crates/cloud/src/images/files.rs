@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
-    io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +15,7 @@ use crate::{
         images::{self as rows, Image, Source},
         instances::Made,
     },
+    disk,
 };
 
 /// Where the files of an image are.
@@ -34,7 +34,7 @@ pub(super) async fn keep(world: &World, from: Files, fingerprint: &str) -> Resul
             place(rootfs, &folder.join(format!("{fingerprint}.rootfs")))?;
         }
         place(&from.main, &folder.join(&fingerprint))?;
-        sync(&folder)
+        disk::sync(&folder)
     })
     .await
 }
@@ -43,12 +43,8 @@ fn place(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Ok(());
     }
-    sync(from)?;
+    disk::sync(from)?;
     fs::rename(from, to).map_err(Error::file("keep", to))
-}
-
-fn sync(path: &Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
 }
 
 /// Removes the files of an image that no project has any more.
@@ -61,18 +57,9 @@ pub(super) async fn drop_unused(world: &World, fingerprint: &str) -> Result<()> 
     }
     let files = of(world, fingerprint);
     for path in std::iter::once(files.main).chain(files.rootfs) {
-        remove(&path)?;
+        disk::remove_file(&path)?;
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Removes what a crash left: uploads under way, and files without a row.
@@ -89,7 +76,7 @@ pub(crate) fn clean(world: &World) -> Result<()> {
     for path in entries(&world.dirs.images())? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !known.contains(name.trim_end_matches(".rootfs")) {
-            remove(&path)?;
+            disk::remove_file(&path)?;
         }
     }
     Ok(())

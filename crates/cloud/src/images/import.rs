@@ -13,6 +13,7 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     db::images::{self as rows, Image, Source},
+    disk::absent_is_done,
     projects::rules,
     url,
 };
@@ -169,12 +170,7 @@ async fn drop_upload(cx: &mut Cx<Import>) -> Result<()> {
     let made = beside(upload);
     let given = std::iter::once(&upload.main).chain(&upload.rootfs);
     for path in given.chain(std::iter::once(&made.main)).chain(&made.rootfs) {
-        match tokio::fs::remove_file(path).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::file("remove", path)(error));
-            }
-            _ => {}
-        }
+        absent_is_done(tokio::fs::remove_file(path).await, "remove", path)?;
     }
     Ok(())
 }

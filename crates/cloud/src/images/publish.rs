@@ -4,7 +4,7 @@ use std::{
     fs,
     fs::File,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use exec::Control;
@@ -21,6 +21,7 @@ use crate::{
     blocking::blocking,
     compression::{Purpose, Wanted},
     db::images::{self as rows, Image, Source},
+    disk::remove_file,
     instances::{self, guests::Phase, snapshots},
     storage::OpenPool,
     url,
@@ -219,7 +220,7 @@ impl Reading {
             }
         };
         let (fingerprint, size) = packed.map(|packed| (packed.fingerprint, packed.size))?;
-        remove(&self.disk)?;
+        remove_file(&self.disk)?;
         Ok(Found { fingerprint, size, metadata, kind })
     }
 }
@@ -248,17 +249,8 @@ async fn pack(cx: &mut Cx<Publish>) -> Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 async fn drop_packed(cx: &mut Cx<Publish>) -> Result<()> {
-    remove(&disk(cx)).and(remove(&work(cx)))
+    remove_file(&disk(cx)).and(remove_file(&work(cx)))
 }
 
 async fn keep(cx: &mut Cx<Publish>) -> Result<()> {

@@ -7,7 +7,7 @@ use tasks::{Message, Operation, Request, Socket};
 use wire::{ExecControl, InstanceConsolePost, OperationClass};
 
 use super::{guests::Guest, machine, streams::Stream};
-use crate::{Caller, Error, Result, World, blocking::blocking, names, url};
+use crate::{Caller, Error, Result, World, blocking::blocking, disk::absent_is_done, names, url};
 
 /// How long a client may take to open its websockets.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
@@ -119,10 +119,5 @@ pub async fn log(world: &World, project: &str, name: &str) -> Result<Vec<u8>> {
 pub async fn clear(world: &World, project: &str, name: &str) -> Result<()> {
     world.store.read(|db| super::find(db, project, name))?;
     let file = world.dirs.log(&names::instance_id(project, name)).join("console.log");
-    match tokio::fs::remove_file(&file).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &file)(error))
-        }
-        _ => Ok(()),
-    }
+    absent_is_done(tokio::fs::remove_file(&file).await, "remove", &file)
 }

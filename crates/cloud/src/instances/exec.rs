@@ -127,30 +127,26 @@ async fn connected(
     interactive: bool,
     operation: &Operation,
 ) -> Result<()> {
-    let names: &[&str] = if interactive { &["0", "control"] } else { &["0", "1", "2", "control"] };
-    let mut seats: Vec<Expected> = names.iter().map(|_| operation.seat()).collect();
-    let fds = names
-        .iter()
-        .zip(&seats)
-        .map(|(name, seat)| ((*name).to_owned(), Value::from(seat.secret.clone())));
-    operation.set_metadata("fds", Value::Object(fds.collect()));
+    let names: &[&str] = if interactive { &["0"] } else { &["0", "1", "2"] };
+    let seats: Vec<Expected> = names.iter().map(|_| operation.seat()).collect();
     // A client need not steer: some never connect that one (pylxd).
-    let control = seats.pop();
+    let control = operation.optional_seat();
+    let fds = names.iter().zip(&seats).chain([(&"control", &control)]);
+    let fds = fds.map(|(name, seat)| ((*name).to_owned(), Value::from(seat.secret.clone())));
+    operation.set_metadata("fds", Value::Object(fds.collect()));
     let sockets = arrive(seats).await?;
     let exec = Program::start(guest, spec, true).await;
     let mut exec = exec.inspect_err(|error| tell_code(error, operation))?;
     let stdio = exec.take_stdio();
     let exec = Arc::new(Mutex::new(exec));
     let (done, over) = watch::channel(false);
-    let obey = control.map(|seat| tokio::spawn(obey_once_there(exec.clone(), seat)));
+    let obey = tokio::spawn(obey_once_there(exec.clone(), control));
     let streams = tokio::spawn(streams(stdio, sockets, over));
     let code = ended(&exec).await;
     done.send_replace(true);
     // A panic there has lost output at worst; the exit code is known.
     let _ = streams.await;
-    if let Some(obey) = obey {
-        obey.abort();
-    }
+    obey.abort();
     operation.set_metadata("return", code?);
     Ok(())
 }

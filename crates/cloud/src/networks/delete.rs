@@ -5,7 +5,10 @@ use store::Read;
 use tasks::{Cx, Request, Step, Task, step};
 
 use super::spec;
-use crate::{Caller, Error, Result, World, db::networks as rows, names::DEFAULT_PROJECT, url};
+use crate::{
+    Caller, Error, Result, World, db::networks as rows, disk::absent_is_done,
+    names::DEFAULT_PROJECT, url,
+};
 
 /// What is done to delete a network. It only goes forward.
 #[derive(Serialize, Deserialize)]
@@ -69,12 +72,7 @@ async fn unmake(cx: &mut Cx<Delete>) -> Result<()> {
 /// Removes what this server kept of a network: its leases.
 pub(crate) async fn remove_folder(world: &World, name: &str) -> Result<()> {
     let folder = world.dirs.network(name);
-    match tokio::fs::remove_dir_all(&folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &folder)(error))
-        }
-        _ => Ok(()),
-    }
+    absent_is_done(tokio::fs::remove_dir_all(&folder).await, "remove", &folder)
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {

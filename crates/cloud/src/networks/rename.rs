@@ -7,6 +7,7 @@ use super::spec;
 use crate::{
     Caller, Error, Result, World,
     db::networks::{self as rows, Network},
+    disk::absent_is_done,
     url,
 };
 
@@ -109,12 +110,7 @@ async fn write(cx: &mut Cx<Rename>) -> Result<()> {
 async fn make(cx: &mut Cx<Rename>) -> Result<()> {
     let (world, Rename { from, to, .. }) = (cx.world.clone(), &*cx.input.clone());
     let (before, after) = (world.dirs.network(from), world.dirs.network(to));
-    match tokio::fs::rename(&before, &after).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::file("rename", &before)(error));
-        }
-        _ => {}
-    }
+    absent_is_done(tokio::fs::rename(&before, &after).await, "move", &before)?;
     let Some(row) = row(cx, to)? else { return Ok(()) };
     let _turn = super::repairing(&world, to).await;
     Ok(world.plane.apply(&spec::of(&world, &row)?).await.map(drop)?)

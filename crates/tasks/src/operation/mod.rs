@@ -223,6 +223,12 @@ impl Operation {
         self.seats().seat()
     }
 
+    /// The same for one that the work goes on without. A client that comes late, as the work is quickly over, is no
+    /// stranger: its connection is closed.
+    pub fn optional_seat(&self) -> Expected {
+        self.seats().optional()
+    }
+
     /// Makes a place for any number of websockets, each claimed with the secret.
     pub fn door(&self) -> Door {
         self.seats().door()

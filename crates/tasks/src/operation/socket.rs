@@ -56,7 +56,7 @@ impl Seat {
     /// Hands the connection to the work; false if the work has gone away.
     pub fn fill(self, socket: Socket) -> bool {
         match self.0 {
-            Place::Once(place) => place.send(socket).is_ok(),
+            Place::Once(place) | Place::Optional(place) => place.send(socket).is_ok(),
             Place::Door(place) => place.try_send(socket).is_ok(),
         }
     }
@@ -66,6 +66,8 @@ impl Seat {
 #[derive(Debug)]
 pub(super) enum Place {
     Once(oneshot::Sender<Socket>),
+    /// One that the work does not wait for: who comes when it is over finds a connection that is closed at once.
+    Optional(oneshot::Sender<Socket>),
     Door(mpsc::Sender<Socket>),
 }
 
@@ -76,9 +78,18 @@ pub(super) struct Places(HashMap<String, Place>);
 impl Places {
     /// A place for one connection.
     pub(super) fn seat(&mut self) -> Expected {
+        self.one(Place::Once)
+    }
+
+    /// One that need not come, and may come when all is over.
+    pub(super) fn optional(&mut self) -> Expected {
+        self.one(Place::Optional)
+    }
+
+    fn one(&mut self, place: impl FnOnce(oneshot::Sender<Socket>) -> Place) -> Expected {
         let (sender, arrived) = oneshot::channel();
         let secret = secret();
-        self.0.insert(secret.clone(), Place::Once(sender));
+        self.0.insert(secret.clone(), place(sender));
         Expected { secret, arrived }
     }
 
@@ -101,8 +112,9 @@ impl Places {
         }
     }
 
+    /// Nobody waits any more.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.0.retain(|_, place| matches!(place, Place::Optional(_)));
     }
 }
 

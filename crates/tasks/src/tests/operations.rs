@@ -125,6 +125,27 @@ async fn a_seat_is_claimed_once_and_carries_messages_both_ways() {
     assert_eq!(operation.wait().await, Status::Success);
 }
 
+/// As of a client that steers a program which is over before it is there.
+#[tokio::test]
+async fn who_comes_too_late_for_what_nobody_waits_for_is_no_stranger() {
+    let operations = toy::operations();
+    let request = Request::new("Executing").class(wire::OperationClass::Websocket);
+    let operation = operations
+        .spawn(request, async |operation: crate::Operation| {
+            operation.set_metadata("needed", operation.seat().secret);
+            operation.set_metadata("optional", operation.optional_seat().secret);
+            Ok::<(), Cancelled>(())
+        })
+        .unwrap();
+    assert_eq!(operation.wait().await, Status::Success);
+    let secret = |key| operation.metadata(key).unwrap().as_str().unwrap().to_owned();
+    assert!(matches!(operation.claim(&secret("needed")), Err(Error::BadSecret(_))));
+    let (mut client, server) = Socket::pair();
+    assert!(!operation.claim(&secret("optional")).unwrap().fill(server), "nobody is there");
+    assert_eq!(client.incoming.recv().await, None, "it is closed");
+    assert!(matches!(operation.claim(&secret("optional")), Err(Error::BadSecret(_))), "once");
+}
+
 #[tokio::test]
 async fn a_door_lets_in_as_many_as_come_until_the_work_ends() {
     let operations = toy::operations();

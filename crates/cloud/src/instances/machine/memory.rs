@@ -23,6 +23,7 @@ use crate::{
     Error, Result, World,
     blocking::blocking,
     db::instances::{self as rows, Instance},
+    disk,
 };
 
 /// What QEMU that never ran the machine answers within.
@@ -86,33 +87,20 @@ impl Places {
         let mut any = false;
         for folder in [self.now(), self.half(), self.used()] {
             any |= folder.exists();
-            remove(&folder)?;
+            disk::remove_folder(&folder)?;
         }
         if any { self.sync() } else { Ok(()) }
     }
 
     fn sync(&self) -> Result<()> {
-        sync(&self.folder)
+        disk::sync(&self.folder)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        remove(to)?;
+        disk::remove_folder(to)?;
         fs::rename(from, to).map_err(Error::file("rename", from))?;
         self.sync()
     }
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn sync(path: &Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
 }
 
 /// Keeps the memory of a machine that runs, which stands still from then on; where that fails it is as before.
@@ -148,12 +136,11 @@ async fn write(qmp: &Qmp, places: Places, frame: &Frame, limit: Option<u64>) -> 
         let new = places.half();
         let (machine, memory) = (new.join("machine.json"), new.join("memory"));
         fs::create_dir(&new).map_err(Error::file("make", &new))?;
-        fs::write(&machine, &text).map_err(Error::file("write", &machine))?;
+        disk::write(&machine, &text)?;
         let file = File::create_new(&memory).map_err(Error::file("create", &memory))?;
         pump(reader.into(), &file, limit).map_err(Error::file("write", &memory))?;
         file.sync_all().map_err(Error::file("sync", &memory))?;
-        sync(&machine)?;
-        sync(&new)?;
+        disk::sync(&new)?;
         Ok::<_, Error>(places)
     });
     let (saved, kept) = tokio::join!(vm::save(qmp, writer), pump);

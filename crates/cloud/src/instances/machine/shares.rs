@@ -17,6 +17,7 @@ use super::{super::guests::Guest, beside::Beside, kit, power::LOOK};
 use crate::{
     Error, Result, World,
     blocking::blocking,
+    disk::absent_is_done,
     names,
     volumes::attach::{Plan, plans},
 };
@@ -108,12 +109,7 @@ pub(super) async fn unplug(world: &World, guest: &Guest, qmp: &Qmp, device: &str
     blocking("unmount folder", move || held.monitor().remove_mount(&place)).await?;
     let id = names::instance_id(guest.project(), guest.name());
     let socket = world.dirs.machine(&id).join("io").join(vm::share_socket(device));
-    match tokio::fs::remove_file(&socket).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &socket)(error))
-        }
-        _ => Ok(()),
-    }
+    absent_is_done(tokio::fs::remove_file(&socket).await, "remove", &socket)
 }
 
 /// Has the guest mount all it has, after its boot.

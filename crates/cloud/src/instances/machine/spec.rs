@@ -20,7 +20,7 @@ use crate::{
     Error, Result, World,
     blocking::blocking,
     db::instances::{self as rows, Instance},
-    names,
+    disk, names,
 };
 
 /// The kernel's command line of an image that brings a kernel and none.
@@ -180,12 +180,7 @@ fn on_disk(
     let (root, io) = (own.join("root"), own.join("io"));
     make(&root, 0o755)?;
     // Sockets of an earlier start are in the way.
-    match fs::remove_dir_all(&io) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::file("remove", &io)(error));
-        }
-        _ => {}
-    }
+    disk::remove_folder(&io)?;
     make(&io, 0o700)?;
     // Of an earlier run; there is none mostly.
     let _ = fs::remove_file(own.join(super::trouble::NOTE));
@@ -251,10 +246,9 @@ fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
         make(&own, 0o700)?;
         let new = own.join(".new");
         fs::copy(from, &new).map_err(Error::file("copy", from))?;
-        let synced = fs::File::open(&new).and_then(|new| new.sync_all());
-        synced.map_err(Error::file("write", &new))?;
+        disk::sync(&new)?;
         fs::rename(&new, &file).map_err(Error::file("rename", &new))?;
-        fs::File::open(&own).and_then(|own| own.sync_all()).map_err(Error::file("sync", &own))?;
+        disk::sync(&own)?;
     }
     Ok(file)
 }

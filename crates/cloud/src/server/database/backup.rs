@@ -9,7 +9,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Component, Path, PathBuf},
 };
@@ -18,7 +18,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use store::{Member, Migration};
 
-use crate::{Caller, Dirs, Error, Result, World, blocking::blocking, names::DEFAULT_PROJECT};
+use crate::{Caller, Dirs, Error, Result, World, blocking::blocking, disk, names::DEFAULT_PROJECT};
 
 /// The version of what is in the tarball.
 const FORMAT: u32 = 1;
@@ -163,19 +163,10 @@ fn new_folder(dirs: &Dirs) -> PathBuf {
 
 fn fresh(dirs: &Dirs) -> Result<PathBuf> {
     let new = new_folder(dirs);
-    remove(&new)?;
+    disk::remove_folder(&new)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&new);
     made.map_err(Error::file("make", &new))?;
     Ok(new)
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Takes out of the tarball what belongs into it, and nothing else.
@@ -242,24 +233,15 @@ fn ready(
     // It is in there now; whether it stays makes no difference.
     let _ = fs::remove_file(new.join(STATE));
     let before = format!("before-restore-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
-    let path = new.join(BEFORE);
-    let written = File::create(&path).and_then(|mut file| {
-        file.write_all(before.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(Error::file("write", &path))?;
+    disk::write(&new.join(BEFORE), before.as_bytes())?;
     let keys = new.join(KEYS);
     for folder in [&new.join("database"), &keys, new].into_iter().filter(|one| one.exists()) {
-        sync(folder)?;
+        disk::sync(folder)?;
     }
     // Another one that was never finished.
-    remove(&dirs.restoring())?;
+    disk::remove_folder(&dirs.restoring())?;
     fs::rename(new, dirs.restoring()).map_err(Error::file("rename", new))?;
-    sync(dirs.root())
-}
-
-fn sync(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(Error::file("sync", folder))
+    disk::sync(dirs.root())
 }
 
 /// Puts what was made ready in its place, at start, before the database is opened. Done twice, it is done.
@@ -268,14 +250,14 @@ fn sync(folder: &Path) -> Result<()> {
 /// When the disk does not let it.
 pub fn finish(dirs: &Dirs) -> Result<()> {
     let from = dirs.restoring();
-    remove(&new_folder(dirs))?;
+    disk::remove_folder(&new_folder(dirs))?;
     if !from.exists() {
         return Ok(());
     }
     let name = from.join(BEFORE);
     let before = match fs::read_to_string(&name) {
         // All of it was done, but for the last step.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return remove(&from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return disk::remove_folder(&from),
         read => read.map_err(Error::file("read", &name))?,
     };
     let before = dirs.root().join(before.trim());
@@ -285,7 +267,7 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
         .create(&before)
         .map_err(Error::file("make", &before))?;
     for name in STALE {
-        away(&dirs.root().join(name), &before.join(name))?;
+        disk::rename(&dirs.root().join(name), &before.join(name))?;
     }
     add_keys(dirs, &from.join(KEYS))?;
     for name in FILES.iter().chain(&["database"]) {
@@ -294,16 +276,15 @@ pub fn finish(dirs: &Dirs) -> Result<()> {
             continue;
         }
         let place = dirs.root().join(name);
-        away(&place, &before.join(name))?;
+        disk::rename(&place, &before.join(name))?;
         fs::rename(&new, &place).map_err(Error::file("rename", &new))?;
     }
     // The others, if there were any, are not there.
-    let mark = dirs.recovering();
-    File::create(&mark).and_then(|file| file.sync_all()).map_err(Error::file("write", &mark))?;
+    disk::write(&dirs.recovering(), b"")?;
     for folder in [&before, dirs.root()] {
-        sync(folder)?;
+        disk::sync(folder)?;
     }
-    remove(&from)?;
+    disk::remove_folder(&from)?;
     tracing::warn!(before = %before.display(), "the database was restored; what was there before is kept");
     Ok(())
 }
@@ -322,14 +303,5 @@ fn add_keys(dirs: &Dirs, new: &Path) -> Result<()> {
             fs::rename(key.path(), &place).map_err(Error::file("rename", &place))?;
         }
     }
-    if keys.exists() { sync(&keys) } else { Ok(()) }
-}
-
-fn away(file: &Path, to: &Path) -> Result<()> {
-    match fs::rename(file, to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file("rename", file)(error))
-        }
-        _ => Ok(()),
-    }
+    if keys.exists() { disk::sync(&keys) } else { Ok(()) }
 }

@@ -5,7 +5,6 @@ mod backup;
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -15,7 +14,7 @@ use store::{Lost, Mended};
 use wire::{Database, DatabaseCopy};
 
 pub use self::backup::{backup, finish, restore, restore_copy, stage};
-use crate::{Dirs, Error, Result, World};
+use crate::{Dirs, Error, Result, World, disk};
 
 /// In a folder of files that were set aside: why, for people.
 const SAID: &str = "what.txt";
@@ -29,13 +28,9 @@ pub fn mend(dirs: &Dirs) -> Result<()> {
     let said = said(&mended);
     tracing::error!("{said}");
     let file = mended.aside.join(SAID);
-    let written = fs::File::create(&file).and_then(|mut file| {
-        file.write_all(said.as_bytes())?;
-        file.sync_all()
-    });
-    if let Err(error) = written {
+    if let Err(error) = disk::write(&file, said.as_bytes()) {
         // The disk is full, or worse: no reason not to start.
-        tracing::error!(file = %file.display(), %error, "what was mended is not noted");
+        tracing::error!(error = %tasks::chain(&error), "what was mended is not noted");
     }
     Ok(())
 }
