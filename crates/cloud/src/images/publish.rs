@@ -1,11 +1,6 @@
 //! Makes an image of an instance that is stopped, or of a snapshot.
 
-use std::{
-    fs,
-    fs::File,
-    io,
-    path::PathBuf,
-};
+use std::{fs, fs::File, io, path::PathBuf};
 
 use exec::Control;
 use images::{Contents, Files, Found, Kind, Metadata, Packing, Root};
