@@ -11,6 +11,9 @@ use crate::{
     routes::{Call, Routes, Tagged},
 };
 
+/// A change of one row is over before this; who asked need not ask again.
+const SOON: std::time::Duration = std::time::Duration::from_millis(500);
+
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .sync::<ProjectsList, _>(list)
@@ -72,7 +75,10 @@ async fn rename(call: Call<ProjectRename>) -> Result<tasks::Operation> {
     let operations = call.world.operations.clone();
     let work =
         async move |_| projects::rename(&call.world, &call.caller, &name, &call.body.name).await;
-    Ok(operations.spawn(request, work)?)
+    let operation = operations.spawn(request, work)?;
+    // pylxd asks by the new name at once.
+    let _ = tokio::time::timeout(SOON, operation.wait()).await;
+    Ok(operation)
 }
 
 async fn delete(call: Call<ProjectDelete>) -> Result<Empty> {
