@@ -1,6 +1,6 @@
 //! What an instance may and may not, as its user sees it.
 
-use lab::{Daemon, skip};
+use lab::{Client, Daemon, skip};
 
 /// The first host id of an instance's root.
 fn base(daemon: &Daemon, name: &str) -> String {
@@ -75,6 +75,30 @@ fn containers_inside_of_it() {
     let inner = "unshare --fork --pid --mount --uts --ipc --net --user --map-root-user \
         sh -c 'mount -t proc proc /proc && echo $$'";
     assert_eq!(daemon.sh("x", inner).text(), "1");
+}
+
+/// What it may do more, and what it may do no more, from its next start on.
+#[test]
+fn system_calls_are_done_in_its_stead() {
+    let Some(mut daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    daemon.sh("x", "mknod /tmp/null c 1 3").fails();
+    let lxc = |words: &[&str]| daemon.run(Client::Lxc, words);
+    lxc(&["config", "set", "x", "security.syscalls.intercept.mknod=true"]).ok();
+    lxc(&["config", "set", "x", "security.syscalls.intercept.mount=true"]).ok();
+    let key = "security.syscalls.intercept.mount.allowed";
+    lxc(&["config", "set", "x", key, "ext4,xfs"]).ok();
+    lxc(&["restart", "x", "--force"]).ok();
+    daemon.sh("x", "mknod -m 666 /tmp/null c 1 3 && echo gone > /tmp/null").ok();
+    daemon.sh("x", "mknod /tmp/disk b 254 0").fails();
+    daemon.sh("x", "mount -t tmpfs none /mnt && mknod /mnt/zero c 1 5 && head -c 1 /mnt/zero").ok();
+    // A daemon that starts anew finds all of it at work still.
+    daemon.restart();
+    daemon.sh("x", "mknod /tmp/zero c 1 5").ok();
+    let wrong = daemon.cli(["config", "set", "x", &format!("{key}=ext4,../x")]);
+    wrong.fails_with("a file system such as ext4");
+    let both = "security.syscalls.intercept.mount.fuse=ext4=fuse2fs";
+    daemon.cli(["config", "set", "x", both]).fails_with("names ext4 as well as");
 }
 
 #[test]

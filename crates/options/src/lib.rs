@@ -63,10 +63,11 @@ pub use tables::{
 };
 pub use values::{
     AbsolutePath, Algorithm, Arguments, BitRate, Bounded, Compression, CpuAllowance, CpuLimit,
-    CpuSet, Cron, DeviceId, DiskRate, Domain, Expiry, FileMode, IdRange, IdmapEntry, IdmapSide,
-    InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime, Lines, List, ListenAddress, Mac,
-    MemoryLimit, ModuleName, OrNone, PciAddress, Protocol, ProxyAddress, Retention, SeccompProfile,
-    Setting, Size, SnapshotPattern, UplinkSubnet, Url, Value, Vlan, Vlans, Weight,
+    CpuSet, Cron, DeviceId, DiskRate, Domain, Expiry, FileMode, FileSystemName, FuseProgram,
+    IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime,
+    Lines, List, ListenAddress, Mac, MemoryLimit, ModuleName, OrNone, PciAddress, Protocol,
+    ProxyAddress, Retention, SeccompProfile, Setting, Size, SnapshotPattern, UplinkSubnet, Url,
+    Value, Vlan, Vlans, Weight,
 };
 
 mod changes;

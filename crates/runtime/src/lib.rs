@@ -25,6 +25,7 @@ pub mod devfilter;
 mod error;
 pub mod files;
 pub mod idmap;
+mod intercept;
 pub mod lxcfs;
 mod metrics;
 mod monitor;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceNode, IdMap, Limits, MappedIds, Mount, Process, Rlimit, Root, VERSION};
+use crate::{
+    DeviceNode, IdMap, Intercept, Limits, MappedIds, Mount, Process, Rlimit, Root, VERSION,
+};
 
 /// Everything a monitor needs to know to run one container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +128,11 @@ impl InstanceSpec {
     pub fn privileged(&self) -> bool {
         self.idmap.is_none()
     }
+
+    /// Is it told which devices it may open? Otherwise it has no nodes but those it was given.
+    pub fn filters_devices(&self) -> bool {
+        self.privileged() || self.seccomp.intercept.brings_nodes()
+    }
 }
 
 /// Which system calls are refused.
@@ -145,6 +152,13 @@ pub struct Seccomp {
     /// Refuse to unmount with force, where the calls that no container should make are not refused anyway.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_forced_umount: bool,
+    /// Calls that are done in the container's stead.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub intercept: Intercept,
+}
+
+fn is_nothing(intercept: &Intercept) -> bool {
+    !intercept.any()
 }
 
 impl Default for Seccomp {
@@ -156,6 +170,7 @@ impl Default for Seccomp {
             deny_compat: false,
             deny_default: true,
             no_forced_umount: false,
+            intercept: Intercept::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! No behaviour lives here, only data and small constructors; and what is counted of an instance, whatever runs it.
 
 mod instance;
+mod intercept;
 mod limits;
 mod process;
 mod proxy;
@@ -13,6 +14,7 @@ mod root;
 mod traffic;
 
 pub use instance::{InstanceSpec, Seccomp};
+pub use intercept::{Intercept, InterceptMount};
 pub use limits::{CpuLimit, Limits};
 pub use process::{Process, Rlimit};
 pub use proxy::{End, ProxySpec, SocketOwner};

@@ -1,8 +1,9 @@
 //! Attaching a device filter to a control group (version 2).
 
 use std::{
+    ffi::CStr,
     io, mem,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
 use crate::call::check;
@@ -10,6 +11,7 @@ use crate::call::check;
 /// Commands, kinds and flags of `linux/bpf.h`.
 const PROG_LOAD: libc::c_long = 5;
 const PROG_ATTACH: libc::c_long = 8;
+const PROG_DETACH: libc::c_long = 9;
 const TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_CGROUP_DEVICE: u32 = 6;
 const ALLOW_MULTI: u32 = 2;
@@ -49,28 +51,56 @@ pub fn attach_device_filter(
     instructions: &[u64],
     last: Option<BorrowedFd>,
 ) -> io::Result<OwnedFd> {
+    let program = load_device_filter(instructions, c"Apache-2.0")?;
+    attach_loaded_filter(cgroup, program.as_fd(), ALLOW_MULTI, last)?;
+    Ok(program)
+}
+
+/// Loads eBPF instructions as a device filter. The kernel verifies them.
+pub fn load_device_filter(instructions: &[u64], license: &CStr) -> io::Result<OwnedFd> {
     let load = Load {
         kind: TYPE_CGROUP_DEVICE,
         count: instructions.len() as u32,
         instructions: instructions.as_ptr() as u64,
-        license: c"Apache-2.0".as_ptr() as u64,
+        license: license.as_ptr() as u64,
         ..Load::default()
     };
     // SAFETY: the kernel reads `count` instructions and the license; the result is a new fd.
-    let program = unsafe {
+    unsafe {
         let fd = bpf(PROG_LOAD, &load)?;
-        OwnedFd::from_raw_fd(fd as i32)
-    };
+        Ok(OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+/// Attaches a device filter to a control group: `flags` are `BPF_F_ALLOW_*` of `linux/bpf.h`.
+pub fn attach_loaded_filter(
+    cgroup: BorrowedFd,
+    program: BorrowedFd,
+    flags: u32,
+    last: Option<BorrowedFd>,
+) -> io::Result<()> {
     let attach = Attach {
+        flags: flags | if last.is_some() { REPLACE } else { 0 },
+        replaced: last.map_or(0, |last| last.as_raw_fd() as u32),
+        ..attached(cgroup, program)
+    };
+    // SAFETY: plain integers.
+    unsafe { bpf(PROG_ATTACH, &attach) }.map(drop)
+}
+
+/// Takes a device filter off a control group.
+pub fn detach_device_filter(cgroup: BorrowedFd, program: BorrowedFd) -> io::Result<()> {
+    // SAFETY: plain integers.
+    unsafe { bpf(PROG_DETACH, &attached(cgroup, program)) }.map(drop)
+}
+
+fn attached(cgroup: BorrowedFd, program: BorrowedFd) -> Attach {
+    Attach {
         target: cgroup.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
         kind: ATTACH_CGROUP_DEVICE,
-        flags: ALLOW_MULTI | if last.is_some() { REPLACE } else { 0 },
-        replaced: last.map_or(0, |last| last.as_raw_fd() as u32),
-    };
-    // SAFETY: plain integers.
-    unsafe { bpf(PROG_ATTACH, &attach)? };
-    Ok(program)
+        ..Attach::default()
+    }
 }
 
 /// # Safety

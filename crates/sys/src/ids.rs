@@ -18,7 +18,12 @@ pub struct FsIds {
 impl FsIds {
     /// Acts as user and group `id` of the host from now on.
     pub fn act_as(id: u32) -> io::Result<FsIds> {
-        set(id);
+        FsIds::act_as_user(id, id)
+    }
+
+    /// Acts as user `uid` and group `gid` of the host from now on.
+    pub fn act_as_user(uid: u32, gid: u32) -> io::Result<FsIds> {
+        set(uid, gid);
         let guard = FsIds { _private: () };
         // Leaving user 0 has cleared the capabilities over files; they are still permitted.
         let mut sets = capabilities(None)?;
@@ -33,16 +38,16 @@ impl FsIds {
 
 impl Drop for FsIds {
     fn drop(&mut self) {
-        set(0);
+        set(0, 0);
     }
 }
 
-fn set(id: u32) {
+fn set(uid: u32, gid: u32) {
     // SAFETY: both calls take plain integers and change only this thread's credentials. They
     // report no errors; `act_as` checks the effect that matters.
     unsafe {
-        libc::syscall(libc::SYS_setfsgid, id);
-        libc::syscall(libc::SYS_setfsuid, id);
+        libc::syscall(libc::SYS_setfsgid, gid);
+        libc::syscall(libc::SYS_setfsuid, uid);
     }
 }
 

@@ -23,6 +23,7 @@ mod mount;
 mod program;
 mod quota;
 mod reaper;
+mod sched;
 mod seccomp;
 mod signals;
 mod spawn;
@@ -31,7 +32,9 @@ mod still;
 mod tap;
 mod vsock;
 
-pub use attach::attach_device_filter;
+pub use attach::{
+    attach_device_filter, attach_loaded_filter, detach_device_filter, load_device_filter,
+};
 pub use btrfs::{
     BlockRange, SUBVOLUME_INODE, Scrubbed, Subvolume, cancel_scrub, create_subvolume,
     delete_subvolume, enable_subvolume_quotas, folders_with_subvolumes, freeze_subvolume,
@@ -51,7 +54,11 @@ pub use mount::{idmap_mount, restrict_mount, set_readonly_mount, set_slave_mount
 pub use program::{Program, Step, spawn_program};
 pub use quota::{ProjectUsage, limit_project, project, project_usage, set_project};
 pub use reaper::run_below_reaper;
-pub use seccomp::install_filter;
+pub use sched::set_scheduler;
+pub use seccomp::{
+    Answer, Asked, answer, answer_with, install_asking_filter, install_filter, next_asked,
+    still_waits,
+};
 pub use signals::{default_signals, signal_process};
 pub use spawn::{Detached, spawn_detached};
 pub use splice::splice;

@@ -7,8 +7,8 @@ use options::{
     instance::{InstanceOptions, Limits as LimitOptions, MemoryEnforce},
 };
 use spec::{
-    CpuLimit, DeviceNode, IdMap, InstanceSpec, Limits, MappedIds, Mount, Process, Rlimit, Root,
-    Seccomp,
+    CpuLimit, DeviceNode, IdMap, InstanceSpec, Intercept, InterceptMount, Limits, MappedIds, Mount,
+    Process, Rlimit, Root, Seccomp,
 };
 use storage::Attached;
 
@@ -176,7 +176,16 @@ fn seccomp(options: &InstanceOptions) -> Seccomp {
         };
         let no_forced_umount = profile.no_forced_umount;
         let (deny_compat, deny_default) = (false, false);
-        return Seccomp { enabled: true, allow, deny, deny_compat, deny_default, no_forced_umount };
+        let intercept = Intercept::default();
+        return Seccomp {
+            enabled: true,
+            allow,
+            deny,
+            deny_compat,
+            deny_default,
+            no_forced_umount,
+            intercept,
+        };
     }
     Seccomp {
         enabled: true,
@@ -185,6 +194,33 @@ fn seccomp(options: &InstanceOptions) -> Seccomp {
         deny_compat: calls.deny_compat,
         deny_default: calls.deny_default,
         no_forced_umount: false,
+        intercept: intercept(&calls.intercept),
+    }
+}
+
+fn intercept(options: &options::instance::Intercept) -> Intercept {
+    let mount = || InterceptMount {
+        allowed: options
+            .mount_allowed
+            .iter()
+            .flat_map(|list| list.iter())
+            .map(|name| name.to_string())
+            .collect(),
+        fuse: options
+            .mount_fuse
+            .iter()
+            .flat_map(|list| list.iter())
+            .map(|fuse| (fuse.file_system.to_string(), fuse.program.clone()))
+            .collect(),
+        shift: options.mount_shift,
+    };
+    Intercept {
+        mknod: options.mknod,
+        setxattr: options.setxattr,
+        sysinfo: options.sysinfo,
+        sched_setscheduler: options.sched_setscheduler,
+        device_filters: options.bpf && options.bpf_devices,
+        mount: options.mount.then(mount),
     }
 }
 

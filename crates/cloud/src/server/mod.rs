@@ -27,6 +27,11 @@ pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources, wear:
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What clients ask about the kernel. Without them no container would start here: id-mapped mounts came with Linux
+/// 5.12, answers to system calls that carry a descriptor (5.14) are the latest of the others.
+const KERNEL_FEATURES: [&str; 4] =
+    ["idmapped_mounts", "seccomp_listener", "seccomp_listener_add_fd", "seccomp_listener_continue"];
+
 /// What the server is. A client that it does not trust hears what it needs to become trusted; one that is held to
 /// projects sees no options.
 pub fn get(world: &World, caller: &Caller, project: &str) -> Result<Server> {
@@ -78,6 +83,7 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> Result<Ser
         firewall: String::from("nftables"),
         kernel: String::from("Linux"),
         kernel_architecture: host.architecture.clone(),
+        kernel_features: KERNEL_FEATURES.map(|name| (name.to_owned(), "true".to_owned())).into(),
         kernel_version: host.kernel.clone(),
         os_name: host.os.0.clone(),
         os_version: host.os.1.clone(),

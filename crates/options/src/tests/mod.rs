@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::{Opt, Options, TABLES, Table};
 
 mod devices;
+mod missing;
 mod parse;
 mod snapshots;
 

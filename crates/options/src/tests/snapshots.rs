@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::missing;
 use crate::surface::{self, SURFACE};
 use crate::{TABLES, metadata};
 
-const HEAD: &str =
-    "# Keys of surface.txt that are not declared yet. UPDATE_EXPECT=1 cargo nextest run -p options
+const HEAD: &str = "# Keys of surface.txt that are not declared, and why (src/tests/missing.rs).
+# UPDATE_EXPECT=1 cargo nextest run -p options
 ";
 
 /// Keys that LXD takes without listing them in its metadata.
@@ -85,8 +86,13 @@ fn expect(file: &str, text: &str) {
 #[test]
 fn not_yet_is_what_is_missing() {
     let (published, declared) = (published(), declared());
-    let missing: String = published.difference(&declared).map(|line| format!("{line}\n")).collect();
-    expect("not-yet.txt", &format!("{HEAD}{missing}"));
+    let missing: BTreeSet<String> = published.difference(&declared).cloned().collect();
+    let mut text = HEAD.to_owned();
+    for (why, keys) in missing::grouped(&missing) {
+        text += &format!("\n# {why}\n");
+        keys.iter().for_each(|key| text += &format!("{key}\n"));
+    }
+    expect("not-yet.txt", &text);
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Group {
         counted(&fs::read_to_string(file).ok()?)
     }
 
-    fn memory(&self, machine: u64) -> MemoryUse {
+    /// What it may use and uses, where `machine` is all there is.
+    pub(crate) fn memory(&self, machine: u64) -> MemoryUse {
         let unified = self.layout.on_unified("memory");
         let folder = if unified { self.unified() } else { self.v1("memory") };
         let Some(folder) = folder else { return MemoryUse::default() };

@@ -181,7 +181,7 @@ fn become_program(inheritance: &Inheritance<'_>) -> Result<Infallible> {
         None => open_terminal(inheritance)?,
     }
     enter_folder(spec.cwd.as_deref(), &spec.env)?;
-    inheritance.confinement.enter()?;
+    inheritance.link.hand_over(inheritance.confinement.enter()?)?;
     become_user(spec.uid, spec.gid, &spec.groups)?;
     sys::default_signals();
     sys::close_all_on_exec(3).at("close", "descriptors")?;

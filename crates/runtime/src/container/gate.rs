@@ -36,6 +36,8 @@ pub(crate) enum FromSecond {
     /// Set up. Init's carries master and slave of the console, a program's the master of its
     /// terminal if it made one.
     Ready,
+    /// Carries what its filter asks at; see `intercept`.
+    Asking,
     /// The next thing is `execve`: if the connection ends now, it worked.
     Executing,
     Failed {
@@ -91,6 +93,14 @@ impl Link {
     /// The second child's word.
     pub(super) fn tell(&self, message: &FromSecond, fds: &[BorrowedFd]) -> Result<()> {
         packet::send(self.second.as_fd(), message, fds, true)
+    }
+
+    /// The second child's: what its filter asks at, if it asks.
+    pub(super) fn hand_over(&self, asking: Option<OwnedFd>) -> Result<()> {
+        match asking {
+            Some(asking) => self.tell(&FromSecond::Asking, &[asking.as_fd()]),
+            None => Ok(()),
+        }
     }
 
     /// The second child waits; the monitor's end is its end.

@@ -141,12 +141,12 @@ fn execute(inheritance: &Inheritance<'_>, console: BorrowedFd) -> Result<Infalli
     let process = &inheritance.spec.process;
     set_sysctls(inheritance.plan)?;
     enter_folder(Some(&process.cwd), &process.env)?;
-    inheritance.confinement.enter()?;
+    let link = &inheritance.link;
+    link.hand_over(inheritance.confinement.enter()?)?;
     become_user(process.uid, process.gid, &process.groups)?;
     // Becoming another user has cleared it.
     die_with_parent()?;
     if process.reaper {
-        let link = &inheritance.link;
         let program = || link.run_second(|| become_program(inheritance, console));
         return Err(sys::run_below_reaper(program)).at("fork", &process.argv[0]);
     }

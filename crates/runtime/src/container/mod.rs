@@ -15,7 +15,7 @@ pub(crate) mod gate;
 pub(crate) mod hotplug;
 pub(crate) mod identity;
 mod init;
-mod mounts;
+pub(crate) mod mounts;
 mod path;
 mod root;
 pub(crate) mod spawn;

@@ -30,12 +30,12 @@ pub(super) fn file_system(
 }
 
 /// A detached copy of what is at a path of the caller.
-pub(super) fn copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
+pub(crate) fn copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     Ok(open_tree(CWD, path, flags(recursive))?)
 }
 
 /// A detached copy of what an open descriptor is.
-pub(super) fn copy_of(place: BorrowedFd) -> io::Result<OwnedFd> {
+pub(crate) fn copy_of(place: BorrowedFd) -> io::Result<OwnedFd> {
     copy_at(place, true)
 }
 
@@ -61,7 +61,7 @@ const CANNOT: &str = "the file system there cannot map ids: ext4, xfs and btrfs 
                       6.3, ZFS since 2.2; network file systems mostly cannot";
 
 /// Attaches a detached mount.
-pub(super) fn attach(mount: BorrowedFd, place: BorrowedFd) -> io::Result<()> {
+pub(crate) fn attach(mount: BorrowedFd, place: BorrowedFd) -> io::Result<()> {
     let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(mount, "", place, "", both)?)
 }

@@ -57,7 +57,7 @@ impl Instance {
     }
 
     fn filter_devices(&mut self) -> Result<()> {
-        if self.spec.privileged()
+        if self.spec.filters_devices()
             && let Some(filter) =
                 self.group.allow_devices(&self.spec.devices, self.filter.as_ref())?
         {

@@ -81,19 +81,22 @@ impl Jobs {
     }
 
     /// A word of a child that has not executed its program yet.
-    pub(super) fn hear(&mut self, id: u64, connections: &mut Connections) {
-        let Some(job) = self.all.iter_mut().find(|job| job.id == id) else { return };
-        let Some(gate) = &job.gate else { return };
+    /// Gives what its filter asks at.
+    pub(super) fn hear(&mut self, id: u64, connections: &mut Connections) -> Vec<OwnedFd> {
+        let Some(job) = self.all.iter_mut().find(|job| job.id == id) else { return vec![] };
+        let Some(gate) = &job.gate else { return vec![] };
         match packet::recv(gate.as_fd()) {
             Ok(Some((FromSecond::Ready, fds))) => {
                 job.kept.extend(fds.iter().filter_map(|fd| fd.try_clone().ok()));
                 job.theirs.extend(fds);
             }
+            Ok(Some((FromSecond::Asking, asking))) => return asking,
             Ok(Some((FromSecond::Executing, _))) => job.executing = true,
             Ok(Some((FromSecond::Failed { fault }, _))) => job.fail(fault, connections),
             Ok(None) if job.executing => job.executed(connections),
             Ok(None) | Err(_) => job.fail(Fault::from(&Error::Gone), connections),
         }
+        vec![]
     }
 
     /// A program ended.

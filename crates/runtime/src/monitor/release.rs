@@ -72,10 +72,18 @@ impl Instance {
                     self.let_go();
                 }
             }
+            Ok(Some((FromSecond::Asking, asking))) => self.listen(&asking),
             Ok(Some((FromSecond::Executing, _))) => self.release.executing = true,
             Ok(Some((FromSecond::Failed { fault }, _))) => self.fail(fault),
             Ok(None) if self.release.executing => self.executed(),
             Ok(None) | Err(_) => self.fail(Fault::from(&Error::Gone)),
+        }
+    }
+
+    /// What a filter asks at goes to who answers.
+    pub(super) fn listen(&self, asking: &[OwnedFd]) {
+        if let Some(interceptor) = &self.interceptor {
+            interceptor.listen(asking);
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) enum Source {
     JobEnd(u64),
     JobOutput(u64, usize),
     FilesEnd(usize),
+    InterceptorEnd,
 }
 
 impl Instance {
@@ -60,6 +61,10 @@ impl Instance {
         }
         self.jobs.poll(&mut all);
         self.files.poll(&mut all);
+        if let Some(interceptor) = &self.interceptor {
+            let end = PollFd::new(&interceptor.pidfd, PollFlags::IN);
+            all.push((Source::InterceptorEnd, end));
+        }
         if let Some(console) = &self.console {
             console.poll(&mut all);
         }
@@ -80,10 +85,24 @@ impl Instance {
             Source::Console => self.take_console_output(),
             Source::Client(id) => self.hear_console(id),
             Source::Connection(id) => self.hear(id),
-            Source::JobGate(id) => self.jobs.hear(id, &mut self.connections),
+            Source::JobGate(id) => {
+                let asking = self.jobs.hear(id, &mut self.connections);
+                if !asking.is_empty() {
+                    self.listen(&asking);
+                }
+            }
             Source::JobEnd(id) => self.jobs.reap(id, &mut self.connections),
             Source::JobOutput(id, index) => self.jobs.drain(id, index),
             Source::FilesEnd(_) => self.files.reap(),
+            Source::InterceptorEnd => self.lose_interceptor(),
+        }
+    }
+
+    /// Calls that are asked about fail from now on.
+    fn lose_interceptor(&mut self) {
+        if let Some(interceptor) = self.interceptor.take() {
+            interceptor.end();
+            super::log(format_args!("what answers its system calls is gone"));
         }
     }
 

@@ -28,6 +28,7 @@ use crate::{
         spawn::{Spawned, set_init_rlimits, spawn},
     },
     error::{At, Error, Result},
+    intercept::{self, Interceptor},
     plan::{Host, OPTIONAL_DEVICES, Plan},
     protocol::{Reply, SOCKET, packet},
 };
@@ -60,6 +61,8 @@ pub(super) struct Instance {
     pub(super) connections: Connections,
     pub(super) jobs: Jobs,
     pub(super) files: FileServers,
+    /// What does some of its system calls in its stead.
+    pub(super) interceptor: Option<Interceptor>,
 }
 
 /// Starts, and tells the daemon; after an error nothing is left.
@@ -97,7 +100,10 @@ fn create(
     for file in group.limit(&spec.limits, true)? {
         log(format_args!("no control group file {file}: this limit is not set"));
     }
-    let filter = if spec.privileged() { group.allow_devices(&spec.devices, None)? } else { None };
+    let filter = match spec.filters_devices() {
+        true => group.allow_devices(&spec.devices, None)?,
+        false => None,
+    };
     let mut listener = None;
     let spawned = spawn(spec, &plan, &group, || {
         write_spec(&folder, spec)?;
@@ -105,6 +111,7 @@ fn create(
         Ok(())
     })?;
     let pid = spawned.pid;
+    let interceptor = intercept::start(spec, &group, &spawned)?;
     set_init_rlimits(Pid::from_raw(pid), spec);
     let netns = format!("/proc/{pid}/ns/net");
     let netns = File::open(&netns)
@@ -134,6 +141,7 @@ fn create(
         connections: Connections::default(),
         jobs: Jobs::default(),
         files: FileServers::default(),
+        interceptor,
     };
     instance.hold_devices();
     Ok(instance)

@@ -45,6 +45,9 @@ impl Instance {
             log(format_args!("{}", Chain(&error)));
         }
         self.files.end();
+        if let Some(interceptor) = self.interceptor.take() {
+            interceptor.end();
+        }
         self.remove_file(SPEC_FILE);
         self.remove_file(SOCKET);
         self.connections.tell(&Reply::Stopped { reason });

@@ -11,7 +11,7 @@
 
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET,
-    BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS,
+    BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF,
 };
 
 use super::SockFilter;
@@ -82,6 +82,7 @@ fn answer(action: Action) -> SockFilter {
     let value = match action {
         Action::Allow => SECCOMP_RET_ALLOW,
         Action::Errno(number) => SECCOMP_RET_ERRNO | u32::from(number),
+        Action::Ask => SECCOMP_RET_USER_NOTIF,
         Action::Kill => SECCOMP_RET_KILL_PROCESS,
     };
     statement(BPF_RET | BPF_K, value)

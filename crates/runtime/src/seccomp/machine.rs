@@ -1,6 +1,8 @@
 //! Runs a filter as the kernel would, for the tests: one call in, one verdict out.
 
-use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS};
+use libc::{
+    SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF,
+};
 
 use super::SockFilter;
 
@@ -13,6 +15,7 @@ pub(super) const ARM: u32 = 0x4000_0028;
 pub(super) enum Verdict {
     Allow,
     Errno(i32),
+    Ask,
     Kill,
 }
 
@@ -49,6 +52,7 @@ fn verdict(value: u32) -> Verdict {
     match value & 0xffff_0000 {
         SECCOMP_RET_ALLOW => Verdict::Allow,
         SECCOMP_RET_ERRNO => Verdict::Errno((value & 0xffff) as i32),
+        SECCOMP_RET_USER_NOTIF => Verdict::Ask,
         SECCOMP_RET_KILL_PROCESS => Verdict::Kill,
         other => panic!("unknown verdict {other:#x}"),
     }

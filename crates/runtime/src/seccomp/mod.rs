@@ -10,9 +10,10 @@
 //! A refused call answers ENOSYS, as if the kernel did not know it, because the C library then falls
 //! back to what older kernels have. LXD kills the process for a listed call without an action.
 //!
-//! Left out: handing calls to the daemon to make them in the container's stead (mknod, mount, ...),
-//! and conditions on arguments in the user's lists.
+//! Some calls are asked about instead ([`asked`]); `intercept` answers them. Left out: conditions on
+//! arguments in the user's lists.
 
+mod asked;
 mod assemble;
 mod line;
 mod multiplex;
@@ -25,6 +26,7 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use asked::{Kind, Numbers};
 pub use libc::sock_filter as SockFilter;
 use spec::Seccomp;
 

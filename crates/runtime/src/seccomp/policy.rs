@@ -1,11 +1,13 @@
 //! The specification into rules for each ABI.
 //!
+//! What the user's list says of a call comes first, then what is asked about.
 //! An allow list stands alone: what is not on it is refused, and the default list is not asked.
 //! Otherwise the user's list comes before the default one, so that a line such as
 //! `open_by_handle_at allow` takes a call off the latter.
 
 use spec::Seccomp;
 
+use super::asked;
 use super::line::{Line, parse};
 use super::multiplex::calls;
 use super::names::Abi;
@@ -56,6 +58,7 @@ fn abi_rules(policy: &Seccomp, allow: &[Line<'_>], deny: &[Line<'_>], abi: Abi) 
     if policy.no_forced_umount {
         rules.extend(forced_umounts(abi));
     }
+    rules.extend(asked::rules(&policy.intercept, abi));
     if allow.is_empty() {
         if policy.deny_default {
             rules.extend(default_rules(abi));
@@ -92,16 +95,22 @@ fn forced_umount(number: u32) -> Rule {
     Rule { call: Call { number, only }, action: Action::Errno(libc::EACCES as u16) }
 }
 
-/// No rule at all. The audit numbers are `AUDIT_ARCH_*` of `linux/audit.h`: ELF machine, plus a bit
-/// for little endian, plus a bit for 64.
+impl Abi {
+    /// The kernel's number of it, `AUDIT_ARCH_*` of `linux/audit.h`: ELF machine, plus a bit for little
+    /// endian, plus a bit for 64.
+    pub(super) const fn audit(self) -> u32 {
+        match self {
+            Abi::X86_64 => 0xc000_003e,
+            Abi::I386 => 0x4000_0003,
+            Abi::Aarch64 => 0xc000_00b7,
+            Abi::Arm => 0x4000_0028,
+        }
+    }
+}
+
+/// No rule at all.
 fn nothing(abi: Abi) -> AbiRules {
-    let audit = match abi {
-        Abi::X86_64 => 0xc000_003e,
-        Abi::I386 => 0x4000_0003,
-        Abi::Aarch64 => 0xc000_00b7,
-        Abi::Arm => 0x4000_0028,
-    };
     // x32 calls come with the audit number of x86_64 and this bit.
     let end = (abi == Abi::X86_64).then_some(0x4000_0000);
-    AbiRules { audit, end, rules: Vec::new(), otherwise: Action::Allow }
+    AbiRules { audit: abi.audit(), end, rules: Vec::new(), otherwise: Action::Allow }
 }

@@ -6,6 +6,8 @@ pub(super) enum Action {
     Allow,
     /// It fails with this error number.
     Errno(u16),
+    /// Whoever listens is asked.
+    Ask,
     /// The process dies by SIGSYS.
     Kill,
 }

@@ -198,3 +198,48 @@ fn the_kernel_takes_it() {
     };
     std::thread::spawn(probe).join().unwrap();
 }
+
+#[test]
+fn what_is_done_in_its_stead_is_asked_about() {
+    let character = u64::from(libc::S_IFCHR | 0o600);
+    let policy = policy(|policy| {
+        policy.intercept.mknod = true;
+        policy.intercept.device_filters = true;
+        policy.intercept.sysinfo = true;
+        policy.intercept.mount = Some(spec::InterceptMount::default());
+    });
+    for abi in ABIS {
+        let asks = |name, arguments: &[u64]| call_with(&policy, abi, name, arguments);
+        assert_eq!(asks("mknodat", &[0, 0, character]), Verdict::Ask);
+        assert_eq!(asks("mknodat", &[0, 0, u64::from(libc::S_IFIFO)]), Verdict::Allow);
+        assert_eq!(asks("bpf", &[8]), Verdict::Ask);
+        assert_eq!(asks("bpf", &[1]), Verdict::Allow);
+        assert_eq!(asks("mount", &[]), Verdict::Ask);
+        assert_eq!(asks("fsopen", &[]), ENOSYS);
+        assert_eq!(asks("sched_setscheduler", &[]), Verdict::Allow, "not asked for");
+        let native = matches!(abi.1, Abi::X86_64 | Abi::Aarch64);
+        let expected = if native { Verdict::Ask } else { Verdict::Allow };
+        assert_eq!(asks("sysinfo", &[]), expected);
+        let numbers = Numbers::of(&policy.intercept, abi.0);
+        let of = |name| numbers.kind(abi.2, number(name, abi.1).unwrap());
+        assert_eq!(of("mknodat"), Some(Kind::MknodAt));
+        assert_eq!(of("mount"), Some(Kind::Mount));
+        assert_eq!(of("read"), None);
+    }
+}
+
+#[test]
+fn a_users_list_goes_before_and_an_allow_list_does_not_pass_by() {
+    let abi = (Arch::X86_64, Abi::X86_64, X86_64);
+    let with = |change: &dyn Fn(&mut Seccomp)| {
+        policy(|policy| {
+            policy.intercept.mount = Some(spec::InterceptMount::default());
+            change(policy);
+        })
+    };
+    let denied = with(&|policy| policy.deny = lines(&["mount errno 13"]));
+    assert_eq!(call(&denied, abi, "mount"), EACCES);
+    let allowed = with(&|policy| policy.allow = lines(&["mount", "read"]));
+    assert_eq!(call(&allowed, abi, "mount"), Verdict::Ask);
+    assert_eq!(call(&allowed, abi, "read"), Verdict::Allow);
+}

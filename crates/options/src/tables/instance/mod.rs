@@ -9,7 +9,7 @@ pub use boot::Boot;
 pub use cloud_init::CloudInit;
 pub use limits::{Limits, MemoryEnforce, PinStrategy};
 pub use overrides::Overrides;
-pub use security::{Security, Syscalls};
+pub use security::{Intercept, Security, Syscalls};
 pub use snapshots::Snapshots;
 pub use volatile::{PowerState, Volatile, device_key};
 

@@ -1,6 +1,6 @@
 //! What the instance may do, and what may be done to it.
 
-use crate::{Lines, Options, Problem};
+use crate::{FileSystemName, FuseProgram, Lines, List, Options, Problem};
 
 /// What the instance may do, and what may be done to it (`security.*`).
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -148,6 +148,103 @@ pub struct Syscalls {
         since = "container_syscall_filtering_allow_deny_syntax"
     )]
     pub deny_default: bool,
+    /// Which are done in the container's stead.
+    #[option(nested)]
+    pub intercept: Intercept,
+}
+
+/// System calls that are done in the container's stead (`security.syscalls.intercept.*`).
+#[derive(Debug, Clone, PartialEq, Options)]
+#[options(entity = "instance", group = "security", apply = restart)]
+pub struct Intercept {
+    /// Whether the container's root may filter devices of its own groups.
+    ///
+    /// It takes `security.syscalls.intercept.bpf.devices` as well.
+    #[option(
+        key = "security.syscalls.intercept.bpf",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_bpf_devices"
+    )]
+    pub bpf: bool,
+    /// Whether programs that filter devices are loaded and attached for the container.
+    #[option(
+        key = "security.syscalls.intercept.bpf.devices",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_bpf_devices"
+    )]
+    pub bpf_devices: bool,
+    /// Whether the container's root may make device nodes that harm nobody.
+    ///
+    /// They are null, zero, full, random, urandom, tty and its own console.
+    #[option(
+        key = "security.syscalls.intercept.mknod",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept"
+    )]
+    pub mknod: bool,
+    /// Whether file systems are mounted for the container.
+    ///
+    /// Which ones say `security.syscalls.intercept.mount.allowed` and `security.syscalls.intercept.mount.fuse`.
+    #[option(
+        key = "security.syscalls.intercept.mount",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_mount"
+    )]
+    pub mount: bool,
+    /// File systems that the kernel mounts for the container.
+    ///
+    /// Whoever writes to the device can attack the kernel by it. Device nodes on them open nothing.
+    #[option(
+        key = "security.syscalls.intercept.mount.allowed",
+        condition = "container",
+        since = "container_syscall_intercept_mount"
+    )]
+    pub mount_allowed: Option<List<FileSystemName>>,
+    /// File systems that a program in the container mounts instead, such as `ext4=fuse2fs`.
+    #[option(
+        key = "security.syscalls.intercept.mount.fuse",
+        condition = "container",
+        since = "container_syscall_intercept_mount_fuse"
+    )]
+    pub mount_fuse: Option<List<FuseProgram>>,
+    /// Whether owners of files on what is mounted are shifted into the container's ids.
+    #[option(
+        key = "security.syscalls.intercept.mount.shift",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_mount"
+    )]
+    pub mount_shift: bool,
+    /// Whether the container's root may choose real-time policies of scheduling.
+    #[option(
+        key = "security.syscalls.intercept.sched_setscheduler",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_sched_setscheduler"
+    )]
+    pub sched_setscheduler: bool,
+    /// Whether the container's root may hide what is below a folder from overlays.
+    ///
+    /// It is the attribute `trusted.overlay.opaque`, which unpacking layers of images sets.
+    #[option(
+        key = "security.syscalls.intercept.setxattr",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept"
+    )]
+    pub setxattr: bool,
+    /// Whether programs that ask for the machine's memory are told the container's.
+    #[option(
+        key = "security.syscalls.intercept.sysinfo",
+        default = "false",
+        condition = "container",
+        since = "container_syscall_intercept_sysinfo"
+    )]
+    pub sysinfo: bool,
 }
 
 impl Security {
@@ -161,9 +258,24 @@ impl Security {
                 "cannot be set together with security.syscalls.deny*",
             ));
         }
+        problems.extend(syscalls.intercept.contradiction());
         if self.idmap_size == Some(0) {
             problems.push(Problem::invalid("security.idmap.size", "0", "at least 1"));
         }
         problems
+    }
+}
+
+impl Intercept {
+    /// A file system that is to be mounted in two ways.
+    fn contradiction(&self) -> Option<Problem> {
+        let allowed = self.mount_allowed.as_deref().unwrap_or_default();
+        let fuse = self.mount_fuse.as_deref().unwrap_or_default();
+        let both = fuse.iter().find(|fuse| allowed.contains(&fuse.file_system))?;
+        let why = format!(
+            "names {} as well as security.syscalls.intercept.mount.allowed does",
+            both.file_system
+        );
+        Some(Problem::conflict("security.syscalls.intercept.mount.fuse", why))
     }
 }
