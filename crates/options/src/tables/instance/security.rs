@@ -204,14 +204,14 @@ pub struct Intercept {
         since = "container_syscall_intercept_mount"
     )]
     pub mount_allowed: Option<List<FileSystemName>>,
-    /// File systems that a program in the container mounts instead, such as `ext4=fuse2fs`.
+    /// File systems that a program in the container mounts, as `ext4=fuse2fs`.
     #[option(
         key = "security.syscalls.intercept.mount.fuse",
         condition = "container",
         since = "container_syscall_intercept_mount_fuse"
     )]
     pub mount_fuse: Option<List<FuseProgram>>,
-    /// Whether owners of files on what is mounted are shifted into the container's ids.
+    /// Whether files on what is mounted get owners of the container's.
     #[option(
         key = "security.syscalls.intercept.mount.shift",
         default = "false",
@@ -227,7 +227,7 @@ pub struct Intercept {
         since = "container_syscall_intercept_sched_setscheduler"
     )]
     pub sched_setscheduler: bool,
-    /// Whether the container's root may hide what is below a folder from overlays.
+    /// Whether the container's root may mark folders opaque for overlays.
     ///
     /// It is the attribute `trusted.overlay.opaque`, which unpacking layers of images sets.
     #[option(
