@@ -2,6 +2,7 @@
 
 mod addresses;
 mod api;
+mod authority;
 mod backups;
 mod bad_input;
 mod boards;

@@ -2,7 +2,10 @@
 
 use wire::{CertificatePut, CertificatesPost};
 
-use super::token::{self, Promise};
+use super::{
+    authority,
+    token::{self, Promise},
+};
 use crate::{
     Caller, Error, Result, World, access::Rights, db::certificates as rows, server::password,
 };
@@ -42,6 +45,8 @@ pub async fn add(world: &World, who: Newcomer<'_>, post: CertificatesPost) -> Re
     let certificate = certificate.ok_or_else(|| {
         Error::invalid("certificate", "none was shown and none is in the request")
     })?;
+    let der = tls::from_text(&certificate).map_err(|error| super::unreadable(&error))?;
+    authority::check(world, &der)?;
     let said = match promise {
         Some(Promise { name, kind, restricted, projects }) => {
             CertificatePut { certificate, name, r#type: kind, restricted, projects }
