@@ -139,7 +139,11 @@ async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> 
     {
         images::secret::spend(&call.world, &image.fingerprint, secret)?;
     }
-    let found = images::export::export(&call.world, project, fingerprint)?;
+    files(images::export::export(&call.world, project, fingerprint)?).await
+}
+
+/// The files of an image: one as it is, two as a form.
+pub(crate) async fn files(found: images::export::Export) -> Result<Response> {
     let Some(rootfs) = found.rootfs else { return raw::file(&found.main, &found.filename).await };
     let disk = rootfs.filename.ends_with(".qcow2");
     let field = if disk { "rootfs.img" } else { "rootfs" };

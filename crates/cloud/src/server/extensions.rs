@@ -10,6 +10,7 @@ pub const EXTENSIONS: &[&str] = &[
     "etag",
     "restrict_devlxd",
     "devlxd_events",
+    "devlxd_images",
     "instance_ready_state",
     "patch",
     "file_delete",
