@@ -27,6 +27,7 @@ mod files;
 mod first_day;
 mod full_disk;
 mod hotplug;
+mod image_push;
 mod images;
 mod install;
 mod limits;

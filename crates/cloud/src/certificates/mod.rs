@@ -25,6 +25,7 @@ pub(crate) mod tokens;
 mod update;
 
 use self::authority::Vouched;
+pub use self::tokens::opens;
 pub use self::{
     add::{Newcomer, add},
     delete::delete,

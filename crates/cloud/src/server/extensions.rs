@@ -33,6 +33,7 @@ pub const EXTENSIONS: &[&str] = &[
     "image_create_aliases",
     "image_force_refresh",
     "image_compression_algorithm",
+    "images_push_relay",
     "console",
     "container_backup",
     "container_backup_override_pool",
