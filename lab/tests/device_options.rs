@@ -74,6 +74,10 @@ fn mounts_have_flags_follow_the_host_and_show_snapshots() {
     assert_eq!(daemon.sh("web", "cat /then/note /now/note").text(), "before\nafter");
     assert_ne!(daemon.sh("web", "echo x > /then/note").status, 0, "a snapshot is to be read only");
     daemon.lxc(["storage", "volume", "delete", "default", "data/s"]).fails_with("in use");
+    for client in Client::BOTH {
+        let rename = ["storage", "volume", "rename", "default", "data/s", "data/u"];
+        daemon.run(client, &rename).fails_with("in use by instance default/web");
+    }
     daemon
         .lxc(["config", "device", "set", "web", "then", "source.snapshot", "t"])
         .fails_with("not found");
@@ -81,7 +85,8 @@ fn mounts_have_flags_follow_the_host_and_show_snapshots() {
     assert_eq!(daemon.sh("web", "cat /then/note").text(), "before");
     daemon.lxc(["config", "device", "remove", "web", "then"]).ok();
     daemon.cli(["stop", "web", "--force"]).ok();
-    daemon.lxc(["storage", "volume", "delete", "default", "data/s"]).ok();
+    daemon.lxc(["storage", "volume", "rename", "default", "data/s", "data/u"]).ok();
+    daemon.lxc(["storage", "volume", "delete", "default", "data/u"]).ok();
 }
 
 #[test]

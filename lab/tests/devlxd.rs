@@ -21,6 +21,16 @@ fn connect(daemon: &Daemon, name: &str) -> std::io::Result<UnixStream> {
     Ok(stream)
 }
 
+/// The status of a question, and all that is answered.
+fn ask_bytes(daemon: &Daemon, name: &str, path: &str) -> (u16, Vec<u8>) {
+    let mut stream = connect(daemon, name).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let status = String::from_utf8_lossy(&answer[9..12]).parse().unwrap();
+    (status, answer)
+}
+
 /// A request's status and body.
 #[track_caller]
 fn ask(daemon: &Daemon, name: &str, method: &str, path: &str, body: &str) -> (u16, String) {
@@ -152,6 +162,25 @@ fn next(lines: &mut impl BufRead) -> Value {
             return serde_json::from_str(&line).unwrap();
         }
     }
+}
+
+#[test]
+fn an_instance_has_public_images_if_it_may() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    let image = daemon.get("/1.0/images/aliases/busybox")["target"].clone();
+    let image = image.as_str().unwrap();
+    let path = format!("/1.0/images/{image}/export");
+    let status = || ask_bytes(&daemon, "x", &path).0;
+    assert_eq!(status(), 403);
+    daemon.lxc(["config", "set", "x", "security.devlxd.images=true"]).ok();
+    // It is nobody else's yet.
+    assert_eq!(status(), 404);
+    daemon.request("PATCH", &format!("/1.0/images/{image}"), r#"{"public": true}"#).ok();
+    let (status, bytes) = ask_bytes(&daemon, "x", &path);
+    let file = std::fs::read(daemon.folder().join("images").join(image)).unwrap();
+    assert!(status == 200 && bytes.ends_with(&file), "{status}: {} bytes", bytes.len());
+    assert_eq!(ask_bytes(&daemon, "x", "/1.0/images/no/export").0, 404);
 }
 
 #[test]

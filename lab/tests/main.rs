@@ -2,6 +2,7 @@
 
 mod addresses;
 mod api;
+mod authority;
 mod backups;
 mod bad_input;
 mod boards;
@@ -26,6 +27,7 @@ mod files;
 mod first_day;
 mod full_disk;
 mod hotplug;
+mod image_push;
 mod images;
 mod install;
 mod limits;

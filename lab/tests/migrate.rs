@@ -180,7 +180,17 @@ fn our_client_brings_two_servers_together() {
     assert_eq!((two.names("b:").as_str(), id("a:again")), ("there", web));
     two.lxc(&["restore", "a:again", "old"]).ok();
     assert_eq!(two.word("a:again"), "first 7:8");
+    // Or as it is told to.
+    for mode in ["pull", "push", "relay"] {
+        two.own(&["copy", "again", "b:copied", "--mode", mode]).ok();
+        assert_eq!(two.word("b:copied"), "first 7:8", "{mode}");
+        two.own(&["move", "b:copied", "moved", "--mode", mode]).ok();
+        assert_eq!(two.word("a:moved"), "first 7:8", "{mode}");
+        two.own(&["delete", "moved"]).ok();
+    }
+    two.own(&["copy", "again", "x", "--mode", "pull"]).fails_with("another server");
     // What cannot be is told, and leaves nothing.
+    assert!(two.own(&["copy", "b:none", "x", "--mode", "relay"]).fails().contains("not found"));
     assert!(two.own(&["copy", "b:there", "back"]).fails().contains("already exists"));
     assert!(two.own(&["copy", "back", "b:"]).fails().contains("stop it first"));
     assert!(two.own(&["copy", "b:none", "x"]).fails().contains("not found"));

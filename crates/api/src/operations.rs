@@ -40,6 +40,13 @@ fn seen<E: Endpoint>(call: &Call<E>) -> Result<tasks::Operation> {
     }
 }
 
+/// The operation of a request, by its secret.
+fn opened<E: Endpoint>(call: &Call<E>, secret: &str) -> Result<tasks::Operation> {
+    let found = find(&call.world, call.path("id"));
+    let opens = |operation: &tasks::Operation| cloud::certificates::opens(operation, secret);
+    found.ok().filter(opens).ok_or(Error::Forbidden)
+}
+
 /// A token opens the whole server: whoever is held to projects sees none.
 fn may_see(rights: &Rights, operation: &tasks::Operation) -> bool {
     let asked = operation.request();
@@ -86,7 +93,10 @@ async fn cancel(call: Call<OperationDelete>) -> Result<Empty> {
 }
 
 async fn wait(call: Call<OperationWait>) -> Result<Operation> {
-    let operation = seen(&call)?;
+    let operation = match call.query.secret.as_deref() {
+        None | Some("") => seen(&call)?,
+        Some(secret) => opened(&call, secret)?,
+    };
     match call.query.timeout {
         Some(seconds @ 0..) => {
             operation.wait_timeout(Duration::from_secs(seconds.unsigned_abs())).await

@@ -19,6 +19,8 @@ use crate::{
 
 /// Where they are remembered.
 const FILE: &str = "remotes.yml";
+/// An authority of the user's own, PEM, if there is one.
+const AUTHORITY: &str = "client.ca";
 /// The daemon of this machine.
 pub(crate) const LOCAL: &str = "local";
 /// The port of a server when none is named.
@@ -119,9 +121,27 @@ impl Remote {
             return Err(Error::OfImages(self.url.clone()));
         }
         let (host, port) = place(&self.url)?;
-        let pin = Pin::Fingerprint(self.fingerprint.clone());
+        let pin = pin(self.fingerprint.clone())?;
         Ok(Client::remote(Network { host, port, pin, identity: Some(identity()?) }))
     }
+}
+
+/// What tells a server with this certificate from others: its fingerprint, or that the authority in `client.ca` signed
+/// it, if there is one.
+fn pin(fingerprint: String) -> Result<Pin> {
+    Ok(match settings::text(AUTHORITY)? {
+        Some(authority) => Pin::Signed { authority, otherwise: fingerprint },
+        None => Pin::Fingerprint(fingerprint),
+    })
+}
+
+/// Whether an authority of this user vouches for the server there.
+pub(crate) async fn is_signed(url: &str) -> Result<bool> {
+    let (host, port) = place(url)?;
+    let Pin::Signed { authority, .. } = pin(String::new())? else { return Ok(false) };
+    let pin = Pin::Signed { authority, otherwise: String::new() };
+    // Why not, whoever is asked about its certificate need not know.
+    Ok(tls::connect(&host, port, &pin, None).await.is_ok())
 }
 
 /// The certificate that servers know this user by; made when it is first needed.

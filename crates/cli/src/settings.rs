@@ -23,10 +23,18 @@ pub(crate) fn needed_folder() -> Result<PathBuf> {
 
 /// Reads a file; one that is not there says nothing.
 pub(crate) fn load<T: DeserializeOwned + Default>(file: &str) -> Result<T> {
-    let Some(path) = folder().map(|folder| folder.join(file)) else { return Ok(T::default()) };
+    match text(file)? {
+        Some(text) => serde_saphyr::from_str(&text).map_err(Error::Parse),
+        None => Ok(T::default()),
+    }
+}
+
+/// What is in a file, if it is there.
+pub(crate) fn text(file: &str) -> Result<Option<String>> {
+    let Some(path) = folder().map(|folder| folder.join(file)) else { return Ok(None) };
     match fs::read_to_string(&path) {
-        Ok(text) => serde_saphyr::from_str(&text).map_err(Error::Parse),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::File { path, source }),
     }
 }

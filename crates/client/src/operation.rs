@@ -14,9 +14,22 @@ impl Client {
     /// # Errors
     /// [`Error::Operation`] when it ends badly.
     pub async fn wait(&self, operation: &Operation) -> Result<Operation> {
+        self.wait_with(operation, &WaitQuery::default()).await
+    }
+
+    /// Waits for the end of an operation of a server that lets us know of it by the operation's secret.
+    ///
+    /// # Errors
+    /// [`Error::Operation`] when it ends badly.
+    pub async fn wait_by_secret(&self, operation: &Operation, secret: &str) -> Result<Operation> {
+        let query = WaitQuery { secret: Some(secret.to_owned()), ..WaitQuery::default() };
+        self.wait_with(operation, &query).await
+    }
+
+    async fn wait_with(&self, operation: &Operation, query: &WaitQuery) -> Result<Operation> {
         let mut last = operation.clone();
         while !last.status_code.is_final() {
-            last = self.get::<OperationWait>(&[&operation.id], &WaitQuery::default()).await?;
+            last = self.get::<OperationWait>(&[&operation.id], query).await?;
         }
         verdict(last)
     }

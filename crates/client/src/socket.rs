@@ -75,6 +75,33 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Hands on what comes from either of two to the other, until both are over.
+    pub async fn carry(self, other: Socket) {
+        let (to_own, from_own) = (*self.inner).split();
+        let (to_other, from_other) = (*other.inner).split();
+        tokio::join!(hand_on(from_own, to_other), hand_on(from_other, to_own));
+    }
+}
+
+async fn hand_on(
+    mut from: SplitStream<WebSocketStream<Stream>>,
+    mut to: SplitSink<WebSocketStream<Stream>, Message>,
+) {
+    while let Some(Ok(message)) = from.next().await {
+        // Each connection has its own signs of life.
+        if matches!(message, Message::Ping(_) | Message::Pong(_)) {
+            continue;
+        }
+        let is_last = message.is_close();
+        if to.send(message).await.is_err() || is_last {
+            break;
+        }
+    }
+    // Whoever is gone needs no farewell.
+    let _ = to.close().await;
+}
+
 impl Receiver {
     /// The next piece of the stream; `None` at its end.
     ///

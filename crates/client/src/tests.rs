@@ -136,6 +136,7 @@ async fn a_split_image_is_sent_as_a_form() {
     let upload = Upload {
         metadata: write("meta.tar.xz", "META"),
         rootfs: Some(write("root.squashfs", "ROOT")),
+        disk: false,
         public: true,
         properties: vec![("os".into(), "De bian".into())],
     };

@@ -21,12 +21,14 @@ use crate::{Content, Error, Result, transport::Body};
 const BOUNDARY: &str = "microcloud-5d41402abc4b2a76b9719d911017c592";
 
 /// Files of an image to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upload {
     /// The only file, or the one with the metadata.
     pub metadata: PathBuf,
     /// The root file system of a split image.
     pub rootfs: Option<PathBuf>,
+    /// Whether that root is the disk of a machine.
+    pub disk: bool,
     /// Whether anybody may fetch the image.
     pub public: bool,
     /// Properties to add.
@@ -62,18 +64,12 @@ impl Upload {
         let parts = vec![
             field("", "metadata", &self.metadata),
             Part::open(&self.metadata).await?,
-            field("\r\n", rootfs_field(rootfs), rootfs),
+            field("\r\n", if self.disk { "rootfs.img" } else { "rootfs" }, rootfs),
             Part::open(rootfs).await?,
             Part::Text(format!("\r\n--{BOUNDARY}--\r\n").into()),
         ];
         Ok((format!("multipart/form-data; boundary={BOUNDARY}"), parts))
     }
-}
-
-/// The name tells a container's file system from a machine's disk.
-fn rootfs_field(path: &Path) -> &'static str {
-    let disk = path.extension().is_some_and(|end| end == "img" || end == "qcow2");
-    if disk { "rootfs.img" } else { "rootfs" }
 }
 
 fn field(before: &str, name: &str, path: &Path) -> Part {

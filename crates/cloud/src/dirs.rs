@@ -102,6 +102,16 @@ impl Dirs {
         self.root.join("local.db")
     }
 
+    /// The certificate of the authority that clients are known by, if somebody put one there.
+    pub fn authority(&self) -> PathBuf {
+        self.root.join("server.ca")
+    }
+
+    /// What that authority revoked.
+    pub fn revoked(&self) -> PathBuf {
+        self.root.join("ca.crl")
+    }
+
     /// The certificate that the server shows its clients.
     pub fn server_certificate(&self) -> PathBuf {
         self.root.join("server.crt")

@@ -258,6 +258,9 @@ pub enum Error {
     /// The server's own certificate.
     #[error("the server's certificate")]
     Identity(#[source] std::io::Error),
+    /// The authority whose certificates clients have, or what it revoked.
+    #[error("the authority of clients")]
+    Authority(#[source] std::io::Error),
     /// This server does not do that yet.
     #[error("{0} is not supported by this server")]
     Unsupported(&'static str),

@@ -1,10 +1,14 @@
-//! The client's side of TLS: the server is the one whose certificate is known, whoever signed that.
+//! The client's side of TLS: the server is the one whose certificate is known, whoever signed that; or, for who has an
+//! authority of his own, one that it signed.
 
 use std::{fmt, io, sync::Arc};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
@@ -15,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{Identity, certificate, server::MEMBER};
+use crate::{Identity, authority, certificate, server::MEMBER};
 
 /// How long a server may take to answer a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Pin {
     /// The one whose certificate has this fingerprint, in hexadecimal.
     Fingerprint(String),
+    /// One whose certificate an authority signed, for the name that it is reached by; else as with `Fingerprint`.
+    Signed {
+        /// The certificate of the authority, PEM.
+        authority: String,
+        /// A fingerprint in hexadecimal; none is empty.
+        otherwise: String,
+    },
     /// A member of our cluster: its own certificate has this fingerprint.
     Member(String),
     /// Whoever answers, to see its certificate.
@@ -43,7 +54,7 @@ pub async fn connect(
 ) -> io::Result<TlsStream<TcpStream>> {
     let config =
         config(pin, me).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    // The name is not looked at; one that cannot stand in a certificate must not keep anybody away.
+    // Only who asks for what an authority signed has the name looked at; one that cannot stand in a certificate must not keep anybody away.
     let name = ServerName::try_from(match pin {
         Pin::Member(_) => MEMBER.to_owned(),
         _ => host.to_owned(),
@@ -72,7 +83,11 @@ fn plainly(error: io::Error) -> io::Error {
 
 fn config(pin: &Pin, me: Option<&Identity>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let known = Arc::new(Known { pin: pin.clone(), provider: provider.clone() });
+    let authority = match pin {
+        Pin::Signed { authority, .. } => Some(authority::of_servers(authority)?),
+        _ => None,
+    };
+    let known = Arc::new(Known { pin: pin.clone(), authority, provider: provider.clone() });
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .dangerous()
@@ -89,6 +104,7 @@ fn config(pin: &Pin, me: Option<&Identity>) -> Result<ClientConfig, Error> {
 #[derive(Debug)]
 struct Known {
     pin: Pin,
+    authority: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -115,14 +131,21 @@ impl ServerCertVerifier for Known {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if let Some(authority) = &self.authority
+            && let Ok(verified) = authority.verify_server_cert(certificate, between, name, &[], now)
+        {
+            return Ok(verified);
+        }
         let found = certificate::fingerprint(certificate);
         match &self.pin {
-            Pin::Fingerprint(wanted) | Pin::Member(wanted)
+            Pin::Fingerprint(wanted)
+            | Pin::Member(wanted)
+            | Pin::Signed { otherwise: wanted, .. }
                 if !wanted.eq_ignore_ascii_case(&found) =>
             {
                 let another = Another { wanted: wanted.clone(), found };

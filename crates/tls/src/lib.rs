@@ -3,13 +3,15 @@
 //! ```text
 //! Identity      a certificate and its key, made by itself where there is none
 //! server        asks clients for a certificate and takes any: who it belongs to is for others to judge
-//! client        takes a server by the fingerprint of its certificate, not by who signed it
+//! client        takes a server by the fingerprint of its certificate, or by an authority that the user has
+//! Authority     who signed certificates of clients, and which of them it revoked
 //! Exchange      how two who are strangers find out that both know the same few words
 //! Door          a listener that can be opened, moved and closed while the program runs
 //! ```
-//! Trust is by fingerprint alone, as with LXD (`docs/decisions/trust.md`). What is spoken over a connection is
+//! Trust is by fingerprint, as with LXD, unless somebody has an authority of his own (`docs/decisions/trust.md`). What is spoken over a connection is
 //! not known here.
 
+mod authority;
 mod certificate;
 mod client;
 mod door;
@@ -28,6 +30,7 @@ pub fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
 }
 
 pub use self::{
+    authority::{Authority, Unsigned},
     certificate::{fingerprint, from_text, is_valid_now, to_pem},
     client::{Pin, connect},
     door::{Behind, Connection, Door, Serve, Stopped},

@@ -140,6 +140,26 @@ api! {
         pub url: String,
     }
 
+    /// Where to send an image.
+    pub struct ImageExportPost {
+        /// Address of the other server.
+        pub target: String,
+        /// What it gave for the image.
+        pub secret: String,
+        /// Its certificate, PEM.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub certificate: String,
+        /// Names; those count that the other server was asked for.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub aliases: Vec<ImageAlias>,
+        /// Project there.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub project: String,
+        /// Profiles of instances made from it; those count that the other server was asked for.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub profiles: Vec<String>,
+    }
+
     /// An alias, as an image lists it.
     pub struct ImageAlias {
         /// The name.

@@ -68,8 +68,8 @@ pub use self::{
     event::{Event, EventKind, EventLifecycle, EventLogging, Requestor},
     image::{
         Image, ImageAlias, ImageAliasesEntry, ImageAliasesEntryPost, ImageAliasesEntryPut,
-        ImageAliasesPost, ImageMetadata, ImageMetadataTemplate, ImagePut, ImageSource, ImagesPost,
-        ImagesPostSource,
+        ImageAliasesPost, ImageExportPost, ImageMetadata, ImageMetadataTemplate, ImagePut,
+        ImageSource, ImagesPost, ImagesPostSource,
     },
     instance::{
         Instance, InstanceFull, InstancePost, InstancePostTarget, InstancePut, InstanceRebuildPost,

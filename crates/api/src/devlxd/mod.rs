@@ -33,6 +33,7 @@ use tokio::time::timeout;
 mod config;
 mod devices;
 mod events;
+mod images;
 mod info;
 mod meta_data;
 
@@ -62,7 +63,7 @@ fn router(world: Arc<World>) -> Router {
         .route("/1.0/meta-data", get(meta_data::text))
         .layer(from_fn(in_time))
         .route("/1.0/events", get(events::listen))
-        .route("/1.0/images/{fingerprint}/export", get(forbidden))
+        .route("/1.0/images/{fingerprint}/export", get(images::export))
         .method_not_allowed_fallback(async || Refused::METHOD)
         .fallback(async || Refused::NOTHING)
         .layer(from_fn(paced))
@@ -112,11 +113,6 @@ async fn in_time(request: Request, next: Next) -> Response {
         Ok(answer) => answer,
         Err(_) => Refused::TOO_SLOW.into_response(),
     }
-}
-
-/// Images are not handed out to instances yet.
-async fn forbidden() -> Refused {
-    Refused::FORBIDDEN
 }
 
 /// A refusal, in plain text as LXD's.

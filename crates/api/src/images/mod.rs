@@ -1,11 +1,16 @@
 //! `/1.0/images`; their other names in [`aliases`].
 
-use axum::response::Response;
+use axum::{body::Body, response::Response};
 use cloud::{Error, etag, images};
+use http::Request;
 use tasks::Operation;
-use wire::{Empty, Image, ImagesPost, Listing, endpoints::images::*, query::ImageQuery};
+use wire::{
+    Empty, Entity, Image, ImagesPost, Listing, Permission, Verb, endpoints::images::*,
+    query::ImageQuery,
+};
 
 use crate::{
+    access,
     error::{self, Result},
     listing, raw,
     routes::{self, Call, RawCall, Routes, Tagged},
@@ -23,6 +28,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .sync::<ImagePatch, _>(patch)
         .background::<ImageDelete, _>(delete)
         .raw::<ImageExport, _>(export)
+        .background::<ImagePush, _>(push)
         .background::<ImageSecret, _>(secret)
         .background::<ImageRefresh, _>(refresh);
     aliases::routes(routes)
@@ -37,6 +43,11 @@ async fn list(call: Call<ImagesList>) -> Result<Listing<Image>> {
 
 async fn create(RawCall { call, request }: RawCall<ImageCreate>) -> Result<Response> {
     let (world, caller, project) = (&call.world, &call.caller, call.query.project());
+    if let Some((secret, fingerprint)) = upload::brought(request.headers())? {
+        return brought(&call, (&secret, &fingerprint), request).await;
+    }
+    let needed = Permission::Can(Verb::Create, Entity::Image);
+    access::check(world, caller, needed, Some(project))?;
     let (is_upload, request) = upload::is_upload(request).await?;
     let operation = if is_upload {
         let received = upload::receive(&world.dirs.cache(), request).await?;
@@ -50,23 +61,41 @@ async fn create(RawCall { call, request }: RawCall<ImageCreate>) -> Result<Respo
     Ok(routes::accepted(&operation))
 }
 
-/// An image that the server makes itself.
+/// An image that another server brings, which need not be trusted: the secret says what is expected.
+async fn brought(
+    call: &Call<ImageCreate>,
+    (secret, fingerprint): (&str, &str),
+    request: Request<Body>,
+) -> Result<Response> {
+    let (world, project) = (&call.world, call.query.project());
+    let expected = images::expected::spend(world, project, fingerprint, secret)?;
+    let received = upload::receive(&world.dirs.cache(), request).await?;
+    let sent = (received.upload(), received.post.clone());
+    let operation = images::expected::receive(world, &call.caller, (expected, secret), sent)?;
+    received.hand_over();
+    Ok(routes::accepted(&operation))
+}
+
+/// An image that the server makes itself, or that another one is to bring.
 fn made(call: &Call<ImageCreate>, post: ImagesPost) -> Result<Operation> {
     let Some(source) = &post.source else {
         return Err(error::Error::bad("body", "the source is missing"));
     };
+    let project = call.query.project();
+    if source.mode == "push" && matches!(source.r#type.as_str(), "" | "image") {
+        return Ok(images::expected::expect(&call.world, &call.caller, project, post)?);
+    }
     match (source.r#type.as_str(), source.protocol.as_str()) {
         ("" | "image", images::BUILD_PROTOCOL) => {
             let recipe = source.alias.clone();
-            let project = call.query.project();
             Ok(images::build(&call.world, &call.caller, project, &recipe, post)?)
         }
         ("instance" | "container" | "virtual-machine" | "snapshot", _) => {
-            Ok(images::publish(&call.world, &call.caller, call.query.project(), post)?)
+            Ok(images::publish(&call.world, &call.caller, project, post)?)
         }
-        ("url", _) => Ok(images::download(&call.world, &call.caller, call.query.project(), post)?),
+        ("url", _) => Ok(images::download(&call.world, &call.caller, project, post)?),
         ("" | "image", _) if !source.server.is_empty() => {
-            Ok(images::download(&call.world, &call.caller, call.query.project(), post)?)
+            Ok(images::download(&call.world, &call.caller, project, post)?)
         }
         ("" | "image", _) => Err(error::Error::bad("body", "the source names no server")),
         (other, _) => {
@@ -96,6 +125,11 @@ fn seen<E: wire::Endpoint<Query = ImageQuery>>(call: &Call<E>) -> Result<Image> 
 async fn secret(call: Call<ImageSecret>) -> Result<Operation> {
     let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
     Ok(images::secret::make(&call.world, &call.caller, project, fingerprint)?)
+}
+
+async fn push(call: Call<ImagePush>) -> Result<Operation> {
+    let (project, fingerprint) = (call.query.project(), call.path("fingerprint"));
+    Ok(images::push(&call.world, &call.caller, project, fingerprint, call.body.clone())?)
 }
 
 async fn refresh(call: Call<ImageRefresh>) -> Result<Operation> {
@@ -139,7 +173,11 @@ async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> 
     {
         images::secret::spend(&call.world, &image.fingerprint, secret)?;
     }
-    let found = images::export::export(&call.world, project, fingerprint)?;
+    files(images::export::export(&call.world, project, fingerprint)?).await
+}
+
+/// The files of an image: one as it is, two as a form.
+pub(crate) async fn files(found: images::export::Export) -> Result<Response> {
     let Some(rootfs) = found.rootfs else { return raw::file(&found.main, &found.filename).await };
     let disk = rootfs.filename.ends_with(".qcow2");
     let field = if disk { "rootfs.img" } else { "rootfs" };

@@ -52,6 +52,12 @@ impl Received {
     }
 }
 
+/// What another server brings an image by that was asked for: the secret, and which image.
+pub(crate) fn brought(headers: &HeaderMap) -> Result<Option<(String, String)>> {
+    let fingerprint = said(headers, "x-lxd-fingerprint")?.unwrap_or_default();
+    Ok(said(headers, "x-lxd-secret")?.map(|secret| (secret, fingerprint)))
+}
+
 /// Whether a request carries an image, and not JSON; and the request. Where the client does not say (pylxd), the first
 /// byte tells: no format of images begins as JSON does.
 pub(crate) async fn is_upload(request: Request<Body>) -> Result<(bool, Request<Body>)> {

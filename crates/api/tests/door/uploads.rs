@@ -32,8 +32,7 @@ async fn what_is_no_image_fails_and_leaves_nothing() {
     std::fs::write(&metadata, "no archive").unwrap();
     std::fs::write(&rootfs, "no file system").unwrap();
     for rootfs in [None, Some(rootfs)] {
-        let (public, properties) = (false, Vec::new());
-        let upload = Upload { metadata: metadata.clone(), rootfs, public, properties };
+        let upload = Upload { metadata: metadata.clone(), rootfs, ..Upload::default() };
         let request = door.client.request::<ImageCreate>(&[]).upload(upload).await.unwrap();
         let id = request.send().await.unwrap().reply.id;
         let ended = door.get(&format!("/1.0/operations/{id}/wait")).await;

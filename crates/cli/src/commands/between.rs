@@ -8,13 +8,14 @@ use serde_json::Value;
 use wire::{
     ConfigMap, Empty, Instance, InstancePost, InstancePostTarget, InstanceSource, InstancesPost,
     Operation, StatusCode,
-    endpoints::{
-        instances::{InstanceCreate, InstanceDelete, InstanceGet, InstanceRename},
-        server::ServerGet,
-    },
+    endpoints::instances::{InstanceCreate, InstanceDelete, InstanceGet, InstanceRename},
     query::{TargetQuery, ThingQuery},
 };
 
+use super::{
+    mode::{Known, Mode},
+    relay,
+};
 use crate::{
     context::Context,
     error::{Error, Result},
@@ -47,6 +48,8 @@ pub(super) struct Wish<'a> {
     pub(super) instance_only: bool,
     /// It is there no more afterwards.
     pub(super) moves: bool,
+    /// Who connects; the server that can be reached is connected to otherwise.
+    pub(super) mode: Option<Mode>,
     /// Project and member.
     pub(super) to: TargetQuery,
 }
@@ -77,9 +80,11 @@ impl<'a> Away<'a> {
             instance_only: wish.instance_only,
             ..InstancePost::default()
         };
-        match self.remote {
-            Some(remote) => self.pull(cx, &remote.url, (&mut post, ask), &wish.to).await?,
-            None => self.push(cx, (&mut post, ask), &wish.to).await?,
+        let what = (&mut post, ask);
+        match (wish.mode, self.remote) {
+            (Some(Mode::Relay), _) => self.relay(cx, what, &wish.to).await?,
+            (Some(Mode::Pull), _) | (None, Some(_)) => self.pull(cx, what, &wish.to).await?,
+            (Some(Mode::Push), _) | (None, None) => self.push(cx, what, &wish.to).await?,
         }
         if wish.moves {
             let path = [self.instance];
@@ -93,12 +98,13 @@ impl<'a> Away<'a> {
     async fn pull(
         &self,
         cx: &Context,
-        url: &str,
         (post, ask): (&mut InstancesPost, InstancePost),
         to: &TargetQuery,
     ) -> Result<()> {
         post.source.mode = "pull".into();
-        post.source.certificate = certificate(&self.client).await?;
+        let there = Known::ask(&self.client, self.remote).await?;
+        let url = there.url()?;
+        post.source.certificate.clone_from(&there.certificate);
         let path = [self.instance];
         let sends = self.client.call::<InstanceRename>(&path, &cx.target(), &ask).await?;
         post.source.operation = format!("{url}/1.0/operations/{}", sends.id);
@@ -120,13 +126,13 @@ impl<'a> Away<'a> {
         (post, mut ask): (&mut InstancesPost, InstancePost),
         to: &TargetQuery,
     ) -> Result<()> {
-        let meant = cx.remotes.find(&cx.server)?;
-        let url = &meant.ok_or(Error::Usage("the instance is on this server"))?.url;
+        let here = Known::ask(&cx.client, cx.remotes.find(&cx.server)?).await?;
+        let url = here.url()?;
         post.source.mode = "push".into();
-        let certificate = certificate(&cx.client).await?;
         let receives = cx.client.call::<InstanceCreate>(&[], to, post).await?;
         let operation = format!("{url}/1.0/operations/{}", receives.id);
         let websockets = secrets(&receives);
+        let certificate = here.certificate.clone();
         ask.target = Some(InstancePostTarget { certificate, operation, websockets });
         let path = [self.instance];
         match self.client.call::<InstanceRename>(&path, &cx.target(), &ask).await {
@@ -140,6 +146,35 @@ impl<'a> Away<'a> {
                 Err(error.into())
             }
         }
+    }
+}
+
+impl Away<'_> {
+    /// This client connects to both.
+    async fn relay(
+        &self,
+        cx: &Context,
+        (post, ask): (&mut InstancesPost, InstancePost),
+        to: &TargetQuery,
+    ) -> Result<()> {
+        post.source.mode = "push".into();
+        let receives = cx.client.call::<InstanceCreate>(&[], to, post).await?;
+        let path = [self.instance];
+        let sends = match self.client.call::<InstanceRename>(&path, &cx.target(), &ask).await {
+            Ok(sends) => sends,
+            Err(error) => {
+                // Nobody will come.
+                cx.client.cancel(&receives).await?;
+                return Err(error.into());
+            }
+        };
+        if let Err(error) = relay::join((&self.client, &sends), (&cx.client, &receives)).await {
+            cx.client.cancel(&receives).await?;
+            self.client.cancel(&sends).await?;
+            return Err(error);
+        }
+        cx.finish(&receives).await?;
+        Ok(self.client.wait(&sends).await.map(drop)?)
     }
 }
 
@@ -179,14 +214,8 @@ impl Wish<'_> {
     }
 }
 
-async fn certificate(client: &Client) -> Result<String> {
-    let server = client.get::<ServerGet>(&[], &TargetQuery::default()).await?;
-    let untrusted = Error::Usage("a server does not trust this user: microcloud remote add");
-    Ok(server.environment.ok_or(untrusted)?.certificate)
-}
-
 /// What lets others to the websockets of an operation.
-fn secrets(operation: &Operation) -> ConfigMap {
+pub(super) fn secrets(operation: &Operation) -> ConfigMap {
     let told: BTreeMap<String, Value> = operation.metadata.clone().unwrap_or_default();
     let text = |(key, value): (String, Value)| Some((key, value.as_str()?.to_owned()));
     told.into_iter().filter_map(text).collect()

@@ -9,7 +9,9 @@ use wire::{
 use super::{
     OK,
     between::{Away, Wish},
-    create, state,
+    create,
+    mode::Mode,
+    state,
 };
 use crate::{
     context::Context,
@@ -54,12 +56,18 @@ pub(crate) struct Copy {
     /// Project for the copy
     #[arg(long, value_name = "PROJECT")]
     target_project: Option<String>,
+    /// Between two servers, who connects to whom; the one that can be reached is connected to otherwise
+    #[arg(long)]
+    mode: Option<Mode>,
 }
 
 impl Copy {
     pub(crate) async fn run(self, cx: &Context) -> Result<u8> {
         if let Some(away) = Away::of(cx, &self.source)? {
             return self.bring(cx, &away).await;
+        }
+        if self.mode.is_some() {
+            return Err(Error::Usage("--mode is for a copy to another server"));
         }
         let request = self.request(cx).await?;
         let operation = cx.client.call::<InstanceCreate>(&[], &self.to(cx), &request).await?;
@@ -84,6 +92,7 @@ impl Copy {
             ephemeral: self.ephemeral,
             instance_only: self.instance_only,
             moves: false,
+            mode: self.mode,
             to: self.to(cx),
         };
         let name = away.bring(cx, &wish).await?;

@@ -5,6 +5,7 @@ use wire::{InstancePost, endpoints::instances::InstanceRename, query::TargetQuer
 use super::{
     OK,
     between::{Away, Wish},
+    mode::Mode,
     rename::Rename,
 };
 use crate::{
@@ -31,6 +32,9 @@ pub(crate) struct Move {
     /// Project to move to
     #[arg(long, value_name = "PROJECT")]
     target_project: Option<String>,
+    /// Between two servers, who connects to whom; the one that can be reached is connected to otherwise
+    #[arg(long)]
+    mode: Option<Mode>,
 }
 
 impl Move {
@@ -42,11 +46,15 @@ impl Move {
                 pool: self.storage.as_deref(),
                 instance_only: self.instance_only,
                 moves: true,
+                mode: self.mode,
                 to: TargetQuery { project, target: self.target.clone() },
                 ..Wish::default()
             };
             away.bring(cx, &wish).await?;
             return Ok(OK);
+        }
+        if self.mode.is_some() {
+            return Err(Error::Usage("--mode is for a move to another server"));
         }
         let places = [&self.storage, &self.target_project, &self.target];
         let new_name = match (self.new_name, places.into_iter().any(Option::is_some)) {

@@ -181,6 +181,7 @@ async fn add(cx: &Context, server: &str, token: Option<String>, accept: bool) ->
         }
         Some(_) => {}
         None if accept => {}
+        None if remotes::is_signed(&url).await? => {}
         None => agree(&fingerprint)?,
     }
     let found = Server { url, fingerprint, protocol: String::new() };

@@ -2,7 +2,10 @@
 
 use wire::{CertificatePut, CertificatesPost};
 
-use super::token::{self, Promise};
+use super::{
+    authority,
+    token::{self, Promise},
+};
 use crate::{
     Caller, Error, Result, World, access::Rights, db::certificates as rows, server::password,
 };
@@ -18,6 +21,10 @@ pub struct Newcomer<'a> {
 /// Trusts the certificate in `post`, or else the one that was shown.
 pub async fn add(world: &World, who: Newcomer<'_>, post: CertificatesPost) -> Result<String> {
     let secret = if post.trust_token.is_empty() { &post.password } else { &post.trust_token };
+    // A token is not spent on what is good for nothing.
+    if let Some(shown) = who.certificate.filter(|_| !secret.is_empty()) {
+        authority::check(world, shown)?;
+    }
     // A token is spent even by a client that may add what it likes: it was told to use it.
     let promise = match who.caller.rights {
         Rights::Everything if secret.is_empty() => None,
@@ -42,6 +49,10 @@ pub async fn add(world: &World, who: Newcomer<'_>, post: CertificatesPost) -> Re
     let certificate = certificate.ok_or_else(|| {
         Error::invalid("certificate", "none was shown and none is in the request")
     })?;
+    if promise.is_none() {
+        let der = tls::from_text(&certificate).map_err(|error| super::unreadable(&error))?;
+        authority::check(world, &der)?;
+    }
     let said = match promise {
         Some(Promise { name, kind, restricted, projects }) => {
             CertificatePut { certificate, name, r#type: kind, restricted, projects }

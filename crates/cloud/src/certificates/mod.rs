@@ -3,6 +3,7 @@
 //! ```text
 //! unknown ─ a trusted client adds it, or it brings a token ─> trusted ─ delete ─> unknown
 //! ```
+//! Where there is an authority, it must have signed what is trusted ([`authority`]).
 //! A token is an operation that waits to be spent, once (`docs/decisions/trust.md`); with the daemon it is gone.
 
 use store::Read;
@@ -17,11 +18,14 @@ use crate::{
 };
 
 mod add;
+mod authority;
 mod delete;
 mod token;
 pub(crate) mod tokens;
 mod update;
 
+use self::authority::Vouched;
+pub use self::tokens::opens;
 pub use self::{
     add::{Newcomer, add},
     delete::delete,
@@ -34,13 +38,18 @@ const KINDS: [&str; 2] = ["client", "metrics"];
 
 /// What a client may do that shows this certificate, and has the key to it.
 pub fn rights(world: &World, certificate: &[u8]) -> Result<Rights> {
+    let vouched = authority::vouch(world, certificate)?;
+    if matches!(vouched, Vouched::Refused(_)) || !tls::is_valid_now(certificate) {
+        return Ok(Rights::Nothing);
+    }
     let fingerprint = tls::fingerprint(certificate);
-    let found = world.store.read(|db| Ok::<_, Error>(rows::get(db, &fingerprint)?))?;
-    let valid = |_: &rows::Certificate| tls::is_valid_now(certificate);
-    Ok(match found.filter(valid) {
+    Ok(match world.store.read(|db| Ok::<_, Error>(rows::get(db, &fingerprint)?))? {
         Some(row) if row.kind == "metrics" => Rights::Metrics,
         Some(row) if row.restricted => Rights::Projects(row.projects),
         Some(_) => Rights::Everything,
+        None if matches!(vouched, Vouched::Signed) && authority::is_enough(world)? => {
+            Rights::Everything
+        }
         None => Rights::Nothing,
     })
 }
@@ -90,8 +99,7 @@ fn render(row: rows::Certificate) -> Certificate {
 
 /// A row of what a client says; its id means nothing.
 fn row(db: &Read<'_>, said: CertificatePut) -> Result<rows::Certificate> {
-    let der = tls::from_text(&said.certificate)
-        .map_err(|error| Error::invalid("certificate", format!("it cannot be read: {error}")))?;
+    let der = tls::from_text(&said.certificate).map_err(|error| unreadable(&error))?;
     let kind = if said.r#type.is_empty() { KINDS[0].to_owned() } else { said.r#type };
     if !KINDS.contains(&kind.as_str()) {
         let why = format!("\"{kind}\" is none of {}", KINDS.join(", "));
@@ -113,6 +121,10 @@ fn row(db: &Read<'_>, said: CertificatePut) -> Result<rows::Certificate> {
         restricted: said.restricted,
         projects: said.projects,
     })
+}
+
+fn unreadable(error: &std::io::Error) -> Error {
+    Error::invalid("certificate", format!("it cannot be read: {error}"))
 }
 
 /// The address of a certificate in the API.

@@ -65,14 +65,15 @@ pub(crate) fn find(world: &World, kind: &str, secret: &str) -> Result<Operation>
     let open = |operation: &Operation| {
         operation.request().class == OperationClass::Token && !operation.status().is_final()
     };
-    let same = |operation: &Operation| {
-        operation.metadata(kind).is_some()
-            && operation
-                .metadata("secret")
-                .is_some_and(|kept| matches_secret(kept.as_str(), secret))
-    };
+    let same =
+        |operation: &Operation| operation.metadata(kind).is_some() && opens(operation, secret);
     let mut all = world.operations.list(None).into_iter();
     all.find(|one| open(one) && same(one)).ok_or(Error::Forbidden)
+}
+
+/// Whether an operation was made for whoever has this secret.
+pub fn opens(operation: &Operation, secret: &str) -> bool {
+    operation.metadata("secret").is_some_and(|kept| matches_secret(kept.as_str(), secret))
 }
 
 /// Compares in a time that tells nothing of where two secrets part.

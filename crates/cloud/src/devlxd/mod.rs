@@ -27,7 +27,7 @@ use tokio::{
 
 pub use self::{
     guest::{GuestSide, News},
-    verbs::{About, about, config, devices, key, meta_data, set_state},
+    verbs::{About, about, config, devices, image, key, meta_data, set_state},
 };
 pub(crate) use self::{
     news::changed,

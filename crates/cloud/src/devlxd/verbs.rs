@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use options::instance::device_key;
+use options::{
+    Options,
+    instance::{InstanceOptions, device_key},
+};
 use wire::DevicesMap;
 
 use crate::{
     Caller, Error, Result, World,
     db::{self, instances as rows},
     expand::{self, Expanded},
+    images::{self, export::Export},
     instances::guests::{Guest, Phase},
     url,
 };
@@ -67,6 +71,20 @@ pub fn meta_data(world: &World, guest: &Guest) -> Result<String> {
     let get = |key| config.get(key).unwrap_or_default();
     let (id, own) = (get("volatile.cloud-init.instance-id"), get("user.meta-data"));
     Ok(format!("#cloud-config\ninstance-id: {id}\nlocal-hostname: {}\n{own}", guest.name()))
+}
+
+/// The files of an image, for a guest that may have images: one that anybody may have, or that was only fetched for
+/// instances.
+pub fn image(world: &World, guest: &Guest, fingerprint: &str) -> Result<Export> {
+    let options = InstanceOptions::parse_known(&whole(world, guest)?.config)?;
+    if !options.security.devlxd_images {
+        return Err(Error::Forbidden);
+    }
+    let image = images::get(world, guest.project(), fingerprint)?;
+    if !image.public && !image.cached {
+        return Err(Error::not_found("image", fingerprint));
+    }
+    images::export::export(world, guest.project(), &image.fingerprint)
 }
 
 /// Takes note that a guest is ready, or no longer.

@@ -91,9 +91,12 @@ pub fn import(
     upload: Upload,
     post: ImagesPost,
 ) -> Result<Operation> {
-    let request =
-        Request::new("Importing image").project(project).requestor(caller.requestor.clone());
+    let request = request(caller, project);
     world.submit(Import::new(world, caller, project, upload, post)?, request)
+}
+
+pub(super) fn request(caller: &Caller, project: &str) -> Request {
+    Request::new("Importing image").project(project).requestor(caller.requestor.clone())
 }
 
 /// Makes an image of a disk that came alone.

@@ -22,6 +22,7 @@ use crate::{
 pub mod alias;
 mod build;
 mod delete;
+pub mod expected;
 pub mod export;
 mod fetch;
 mod files;
@@ -29,6 +30,7 @@ mod got;
 mod import;
 mod provide;
 mod publish;
+mod push;
 mod remote;
 mod replicas;
 pub mod secret;
@@ -50,6 +52,7 @@ pub use self::{
     delete::delete,
     import::{Upload, import},
     publish::publish,
+    push::push,
     remote::{Follow, download, refresh},
     replicas::Replicas,
     update::update,

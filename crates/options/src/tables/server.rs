@@ -54,6 +54,11 @@ pub struct ServerOptions {
     /// Without a port, on 8555.
     #[option(key = "core.storage_buckets_address", scope = local, since = "storage_buckets_local")]
     pub storage_buckets_address: Option<ListenAddress>,
+    /// Whether clients that the authority in `server.ca` vouches for are trusted.
+    ///
+    /// They may do everything. Without it, their certificates must have been added as well.
+    #[option(key = "core.trust_ca_certificates", default = "false")]
+    pub trust_ca_certificates: bool,
     /// A password that clients may bring in place of a token.
     ///
     /// Kept as a hash, and shown as `true`. A token is better: it is good once, for one client, and can be restricted.

@@ -2,7 +2,7 @@
 
 use crate::{
     Empty, Image, ImageAliasesEntry, ImageAliasesEntryPost, ImageAliasesEntryPut, ImageAliasesPost,
-    ImagePut, ImagesPost, Listing, Operation, Patch,
+    ImageExportPost, ImagePut, ImagesPost, Listing, Operation, Patch,
     endpoints::{
         Entity::{Image as AnImage, ImageAlias as AnAlias},
         Permission::{Can, Untrusted},
@@ -15,8 +15,8 @@ endpoints! {
     /// Lists images; public ones only for a client that is not trusted.
     ImagesList: Get "/1.0/images" since "", needs Untrusted, Sync, ListQuery, Empty => Listing<Image>;
 
-    /// Takes an image that is sent, or fetches or builds one.
-    ImageCreate: Post "/1.0/images" since "", needs Can(Create, AnImage),
+    /// Takes an image that is sent, or fetches or builds one. A server that is not trusted may send one with a secret.
+    ImageCreate: Post "/1.0/images" since "", needs Untrusted,
         Async, ProjectQuery, ImagesPost, + upload => Operation;
 
     /// Shows an image.
@@ -36,6 +36,10 @@ endpoints! {
 
     /// Sends the file of an image, or both files of a split one as multipart.
     ImageExport: Get "/1.0/images/{fingerprint}/export" since "", needs Untrusted, Raw, ImageQuery, Empty => String;
+
+    /// Sends an image to another server, which gave a secret for it.
+    ImagePush: Post "/1.0/images/{fingerprint}/export" since "images_push_relay", needs Can(Edit, AnImage),
+        Async, ProjectQuery, ImageExportPost => Operation;
 
     /// Makes a secret that lets anybody fetch a private image, once.
     ImageSecret: Post "/1.0/images/{fingerprint}/secret" since "", needs Can(Edit, AnImage),

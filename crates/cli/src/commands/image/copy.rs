@@ -1,20 +1,18 @@
-//! `image copy`: from another server into the one that is meant; that one fetches it.
+//! `image copy`: from another server into the one that is meant; that one fetches it, or has it brought.
 
 use client::Client;
 use wire::{
-    Empty, Image, ImageAlias, ImagesPost, ImagesPostSource, InstanceType,
-    endpoints::{
-        images::{ImageCreate, ImageGet, ImageSecret},
-        server::ServerGet,
-    },
-    query::{ImageQuery, TargetQuery},
+    Empty, Image, ImageAlias, ImagesPost, ImagesPostSource, InstanceType, Operation,
+    endpoints::images::{ImageCreate, ImageGet, ImageSecret},
+    query::ImageQuery,
 };
 
-use super::{elsewhere, fingerprint_at, made};
+use super::{elsewhere, fingerprint_at, made, push, relay};
 use crate::{
+    commands::mode::{Known, Mode, no_address},
     context::Context,
     error::{Error, Result},
-    remotes::LOCAL,
+    remotes::{ImageName, LOCAL, Remote},
 };
 
 /// What to copy, and as what.
@@ -37,39 +35,74 @@ pub(super) struct Copy {
     /// Take the image of a virtual machine
     #[arg(long)]
     vm: bool,
+    /// Who connects to whom
+    #[arg(long, default_value = "pull")]
+    mode: Mode,
 }
 
-/// Where an image is, and what it is there.
-struct Found {
-    image: Image,
-    /// Under which addresses the other server may be reached; one is enough.
-    sources: Vec<ImagesPostSource>,
+/// An image of another server.
+pub(super) struct There<'a> {
+    pub(super) client: Client,
+    /// `None` is the daemon of this machine.
+    remote: Option<&'a Remote>,
+    pub(super) image: Image,
 }
 
 impl Copy {
     pub(super) async fn run(self, cx: &Context) -> Result<()> {
-        let found = match cx.remotes.image(&self.source) {
-            Some(name) => {
-                let source = ImagesPostSource {
-                    server: name.server.to_owned(),
-                    protocol: "simplestreams".into(),
-                    alias: name.rest.to_owned(),
-                    ..self.pulled()
-                };
-                let image = match self.copy_aliases {
-                    true => elsewhere::find(&name).await?,
-                    // The server finds out.
-                    false => Image::default(),
-                };
-                Found { image, sources: vec![source] }
-            }
-            None => self.of_server(cx).await?,
+        if self.auto_update && self.mode != Mode::Pull {
+            return Err(Error::Usage("--auto-update is for --mode pull: else it has no source"));
+        }
+        if let Some(name) = cx.remotes.image(&self.source) {
+            return self.of_images(cx, &name).await;
+        }
+        let there = self.there(cx).await?;
+        if self.mode == Mode::Pull {
+            let sources = self.sources(cx, &there).await?;
+            return self.pull(cx, &there.image, sources).await;
+        }
+        cx.say(format!("Copying {}", self.source));
+        let mut post = self.request(&there.image, ImagesPostSource::default());
+        post.properties.clone_from(&there.image.properties);
+        post.expires_at = Some(there.image.expires_at);
+        match self.mode {
+            Mode::Relay => relay::relay(cx, &there, post).await?,
+            Mode::Pull | Mode::Push => push::push(cx, &there, post).await?,
+        }
+        outln!("Image copied with fingerprint: {}", there.image.fingerprint);
+        Ok(())
+    }
+
+    /// From a server of images, which does nothing by itself.
+    async fn of_images(&self, cx: &Context, name: &ImageName<'_>) -> Result<()> {
+        if self.mode != Mode::Pull {
+            return Err(Error::Usage("a server of images only has images pulled: --mode pull"));
+        }
+        let source = ImagesPostSource {
+            server: name.server.to_owned(),
+            protocol: "simplestreams".into(),
+            alias: name.rest.to_owned(),
+            ..self.pulled()
         };
-        let mut last = Error::Usage("that server has no address: set core.https_address there");
-        for source in &found.sources {
-            let post = self.request(&found.image, source.clone());
+        let image = match self.copy_aliases {
+            true => elsewhere::find(name).await?,
+            // The server finds out.
+            false => Image::default(),
+        };
+        self.pull(cx, &image, vec![source]).await
+    }
+
+    /// Has the server that is meant fetch it. Under one of several addresses is enough.
+    async fn pull(
+        &self,
+        cx: &Context,
+        image: &Image,
+        sources: Vec<ImagesPostSource>,
+    ) -> Result<()> {
+        let mut last = no_address();
+        for source in sources {
             cx.say(format!("Copying {} from {}", self.source, source.server));
-            match fetched(cx, &post).await {
+            match fetched(cx, &self.request(image, source)).await {
                 Ok(()) => return Ok(()),
                 Err(error) => last = error,
             }
@@ -77,37 +110,35 @@ impl Copy {
         Err(last)
     }
 
-    /// Asks the other server for all that the one which is meant has to know.
-    async fn of_server(&self, cx: &Context) -> Result<Found> {
+    async fn there<'a>(&self, cx: &'a Context) -> Result<There<'a>> {
         let (name, image) = self.source.split_once(':').unwrap_or((LOCAL, &self.source));
         let remote = cx.remotes.find(name)?;
         let client = match remote {
             Some(remote) => remote.client()?,
             None => Context::local(),
         };
-        let known = client.get::<ServerGet>(&[], &TargetQuery::default()).await?;
-        let there =
-            known.environment.ok_or(Error::Usage("that server does not trust this user"))?;
         let image = find(&client, cx, image).await?;
+        Ok(There { client, remote, image })
+    }
+
+    /// Under which addresses the other server has it, and all that the one which is meant has to know.
+    async fn sources(&self, cx: &Context, there: &There<'_>) -> Result<Vec<ImagesPostSource>> {
+        let known = Known::ask(&there.client, there.remote).await?;
+        let image = &there.image;
         let secret = match image.public {
             true => String::new(),
-            false => secret(&client, cx, &image.fingerprint).await?,
-        };
-        let servers = match remote {
-            Some(remote) => vec![remote.url.clone()],
-            None => there.addresses.iter().map(|address| format!("https://{address}")).collect(),
+            false => secret(&there.client, cx, &image.fingerprint).await?,
         };
         let source = |server: String| ImagesPostSource {
             server,
             protocol: "lxd".into(),
-            certificate: there.certificate.clone(),
+            certificate: known.certificate.clone(),
             secret: secret.clone(),
             fingerprint: image.fingerprint.clone(),
             project: cx.project.clone().unwrap_or_default(),
             ..self.pulled()
         };
-        let sources = servers.into_iter().map(source).collect();
-        Ok(Found { sources, image })
+        Ok(known.urls.iter().cloned().map(source).collect())
     }
 
     fn pulled(&self) -> ImagesPostSource {
@@ -156,8 +187,13 @@ async fn find(client: &Client, cx: &Context, name: &str) -> Result<Image> {
 /// What lets the server that is meant have an image that not anybody may have.
 async fn secret(client: &Client, cx: &Context, fingerprint: &str) -> Result<String> {
     let operation = client.call::<ImageSecret>(&[fingerprint], &cx.query(), &Empty {}).await?;
+    Ok(secret_of(&operation))
+}
+
+/// The secret that a server gave.
+pub(super) fn secret_of(operation: &Operation) -> String {
     let told = operation.metadata.as_ref().and_then(|all| all.get("secret")?.as_str());
-    Ok(told.unwrap_or_default().to_owned())
+    told.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -174,6 +210,7 @@ mod tests {
             auto_update: true,
             public: false,
             vm: true,
+            mode: Mode::Pull,
         };
         let image = Image { aliases: vec![alias("debian/12")], ..Image::default() };
         let post = copy.request(&image, copy.pulled());

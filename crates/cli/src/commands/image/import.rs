@@ -81,8 +81,14 @@ impl Import {
             rootfs => (self.file.clone(), rootfs),
         };
         let properties = properties.iter().map(|word| pairs::pair(word)).collect::<Result<_>>()?;
-        Ok(Upload { metadata, rootfs, public: self.public, properties })
+        let disk = rootfs.as_deref().is_some_and(is_disk);
+        Ok(Upload { metadata, rootfs, disk, public: self.public, properties })
     }
+}
+
+/// The name tells a machine's disk from a container's file system.
+fn is_disk(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "img" || end == "qcow2")
 }
 
 /// The files of a split image in a folder.

@@ -1,8 +1,11 @@
 //! `image`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use client::{Answer, Client};
+use client::{Answer, Client, Request};
 use tokio::fs::File;
 use wire::{
     ConfigMap, Empty, Image as Shown, ImageAlias, ImagePut, ImagesPost, Operation,
@@ -26,6 +29,8 @@ mod alias;
 mod copy;
 mod elsewhere;
 mod import;
+mod push;
+mod relay;
 
 /// Images.
 #[derive(Debug, clap::Args)]
@@ -274,27 +279,38 @@ pub(super) fn made(operation: &Operation) -> String {
 async fn export(cx: &Context, image: &str, file: Option<PathBuf>) -> Result<()> {
     let fingerprint = Images::load(cx, image).await?.reply.fingerprint;
     let path = file.unwrap_or_else(|| format!("{fingerprint}.image").into());
-    let create = async |path: PathBuf| {
-        let made = File::create(&path).await;
-        cx.say(format!("Writing {}", path.display()));
-        made.map_err(|source| Error::File { path, source })
-    };
     let query = ImageQuery { project: cx.project.clone(), secret: None };
-    let request = cx.client.request::<ImageExport>(&[&fingerprint]);
-    match request.query(&query)?.receive().await?.form() {
-        Err(one) => one.copy_to(&mut create(path).await?).await?,
-        Ok(mut form) => {
-            // As the stock client names them.
-            let mut root = path.clone().into_os_string();
-            root.push(".root");
-            let place = async |field: &str| {
-                create(if field == "metadata" { path.clone() } else { root.clone().into() }).await
-            };
-            while form.next(&place).await? {}
-        }
+    let request = cx.client.request::<ImageExport>(&[&fingerprint]).query(&query)?;
+    cx.say(format!("Writing {}", path.display()));
+    if let Some(root) = received(request, &path).await? {
+        cx.say(format!("Written besides: {}", root.display()));
     }
     cx.say("Image written");
     Ok(())
+}
+
+/// Writes the files of an image; tells the second one, if there are two.
+async fn received(request: Request<'_, ImageExport>, path: &Path) -> Result<Option<PathBuf>> {
+    let create = async |path: &Path| {
+        let made = File::create(path).await;
+        made.map_err(|source| Error::File { path: path.to_owned(), source })
+    };
+    match request.receive().await?.form() {
+        Err(one) => {
+            one.copy_to(&mut create(path).await?).await?;
+            Ok(None)
+        }
+        Ok(mut form) => {
+            // As the stock client names them.
+            let mut root = path.as_os_str().to_owned();
+            root.push(".root");
+            let root = PathBuf::from(root);
+            let place =
+                async |field: &str| create(if field == "metadata" { path } else { &root }).await;
+            while form.next(&place).await? {}
+            Ok(Some(root))
+        }
+    }
 }
 
 fn info(image: &Shown) -> String {

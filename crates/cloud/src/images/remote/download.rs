@@ -47,9 +47,6 @@ impl Download {
     ) -> Result<Download> {
         check_aliases(&post)?;
         let source = post.source.clone().unwrap_or_default();
-        if source.mode == "push" {
-            return Err(Error::Unsupported("an image that another server sends"));
-        }
         let origin = match source.r#type.as_str() {
             "url" => Origin::at(&source.url)?,
             _ => Origin::new(&Said {

@@ -23,6 +23,7 @@ use images::Files;
 use options::{Options, server::ServerOptions};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::server::client;
 pub(crate) use self::{download::Download, refresh::Refresh, streams::Catalogs};
 pub use self::{download::download, follow::Follow, refresh::refresh};
 use super::{files, import::write_row};

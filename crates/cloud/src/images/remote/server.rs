@@ -28,17 +28,15 @@ fn pin(certificate: &str) -> Result<Pin> {
     Ok(Pin::Fingerprint(tls::fingerprint(&certificate)))
 }
 
-fn client(origin: &Origin) -> Result<Client> {
-    let place = origin.server.trim_start_matches("https://");
+/// A client of the server with that certificate.
+pub(in crate::images) fn client(server: &str, certificate: &str) -> Result<Client> {
+    let place = server.trim_start_matches("https://");
     let place = place.split('/').next().unwrap_or(place);
     let named = place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let place = if named { place.to_owned() } else { format!("{place}:{PORT}") };
-    let network = Network::at(&place, pin(&origin.certificate)?, None);
+    let network = Network::at(&place, pin(certificate)?, None);
     let network = network.ok_or_else(|| {
-        Error::invalid(
-            "server",
-            format!("\"{}\": an address such as https://host:8443", origin.server),
-        )
+        Error::invalid("server", format!("\"{server}\": an address such as https://host:8443"))
     })?;
     Ok(Client::remote(network))
 }
@@ -49,7 +47,7 @@ fn query(origin: &Origin) -> ImageQuery {
 }
 
 pub(super) async fn locate(origin: &Origin, kind: Kind) -> Result<Located> {
-    let (client, query) = (client(origin)?, query(origin));
+    let (client, query) = (client(&origin.server, &origin.certificate)?, query(origin));
     let absent = |error: ::client::Error| match error.code() {
         Some(404 | 403) => origin.not_there(),
         _ => Error::from(error),
@@ -77,7 +75,7 @@ pub(super) async fn locate(origin: &Origin, kind: Kind) -> Result<Located> {
 }
 
 pub(super) async fn download(origin: &Origin, fingerprint: &str, folder: &Path) -> Result<Files> {
-    let (client, query) = (client(origin)?, query(origin));
+    let (client, query) = (client(&origin.server, &origin.certificate)?, query(origin));
     let request = client.request::<ImageExport>(&[fingerprint]).query(&query)?;
     fetch::receive(request, folder).await
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tasks::{Cx, Operation, Step, Task, step};
 
-use super::super::Key;
+use super::super::{Key, users::Uses};
 use crate::{Caller, Error, Result, World, db::volume_snapshots as rows, snapshots};
 
 /// What is done to rename a snapshot.
@@ -47,6 +47,8 @@ impl Rename {
             if rows::get(db, volume.id, to)?.is_some() {
                 return Err(Error::exists("snapshot", &format!("{}/{to}", key.name)));
             }
+            // A device that names it would not find it at the next start.
+            Uses::read(db)?.check_snapshot_free(key, from)?;
             let (from, to) = (from.to_owned(), to.to_owned());
             Ok(Rename { caller: caller.clone(), key: key.clone(), id: snapshot.id, from, to })
         })

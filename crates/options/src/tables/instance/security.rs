@@ -21,6 +21,11 @@ pub struct Security {
     /// Turned off while it runs, nothing is answered any more; turned on, it is from the next start on.
     #[option(key = "security.devlxd", default = "true", since = "restrict_devlxd")]
     pub devlxd: bool,
+    /// Whether the instance may have images of the server, on `/dev/lxd/sock`.
+    ///
+    /// Those that anybody may have, and those that were only fetched for instances.
+    #[option(key = "security.devlxd.images", default = "false", since = "devlxd_images")]
+    pub devlxd_images: bool,
     /// First id of the host that the instance's own map starts with.
     #[option(
         key = "security.idmap.base",
