@@ -11,6 +11,9 @@ use crate::{Daemon, host, leaks};
 
 /// Its databases. Their files change all the while; what is in them is counted.
 const DATABASES: [&str; 2] = ["database/state.db", "local.db"];
+const UNCOUNTED: [&str; 2] = ["database", "local.db"];
+/// What a pool tells of itself. It is written some time after the first change.
+const OF_POOL: &str = "recovery.json";
 /// What changes without end: the store's own log of itself, and warnings about what happened.
 const PASSING: [&str; 2] = ["_store", "warnings"];
 
@@ -106,7 +109,7 @@ fn beneath(top: &Path, folder: &Path, things: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = path.strip_prefix(top).unwrap_or(&path).display().to_string();
-        if name.starts_with("database") || name.starts_with("local.db") {
+        if UNCOUNTED.iter().any(|own| name.starts_with(own)) || name.ends_with(OF_POOL) {
             continue;
         }
         let below = entry.file_type().is_ok_and(|kind| kind.is_dir()) && !name.ends_with("rootfs");

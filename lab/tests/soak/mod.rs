@@ -38,10 +38,6 @@ fn nothing_is_lost_in_a_daemon_that_is_killed() {
     let seed = asked("SOAK_SEED").unwrap_or(1);
     let Some(mut daemon) = Daemon::ready() else { return };
     counter::make(&daemon);
-    // A pool that had an instance once has one file more.
-    daemon.busybox("first");
-    daemon.cli(["delete", "first", "--force"]).ok();
-    daemon.no_instance_left();
     let before = Census::of(&daemon);
     load::furnish(&daemon, WORKERS);
     soak(&mut daemon, seed as u64, Duration::from_secs(60 * minutes as u64));
