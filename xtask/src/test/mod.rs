@@ -7,6 +7,7 @@
 mod churn;
 mod count;
 mod faults;
+mod fuzz;
 mod junit;
 mod plug;
 mod pylxd;
@@ -29,6 +30,9 @@ const REPORT: &str = "target/nextest/default/junit.xml";
 pub(crate) fn run(filters: &[String]) -> Result<bool> {
     if let Some(words) = filters.strip_prefix(&[String::from("--rig")]) {
         return rig::run(words);
+    }
+    if let Some(words) = filters.strip_prefix(&[String::from("--fuzz")]) {
+        return fuzz::run(words);
     }
     packages::install()?;
     if let Some(words) = filters.strip_prefix(&[String::from("--faults")]) {
