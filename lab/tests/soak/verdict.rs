@@ -84,7 +84,7 @@ fn one(daemon: &Daemon, name: &str, thing: &mut Thing, found: Option<&Found>) ->
         wrong.push(format!("{name} is there again"));
     }
     let mut is = |what: &str, wanted: Option<String>, is: &str| {
-        if wanted.as_ref().is_some_and(|wanted| wanted != is) {
+        if let Some(wanted) = wanted.filter(|wanted| wanted != is) {
             wrong.push(format!("{name}: {what} is {is:?}, and was acknowledged as {wanted:?}"));
         }
     };
