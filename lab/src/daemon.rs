@@ -213,6 +213,15 @@ impl Daemon {
         assert!(launched, "the daemon ended at its start:\n{}", self.tail());
     }
 
+    /// Starts it, and kills it after a time, wherever in its start it is by then.
+    #[track_caller]
+    pub fn kill9_at_start(&mut self, after: Duration) {
+        let begun = Instant::now();
+        let alive = self.launch_until(&[], |_| begun.elapsed() >= after);
+        assert!(alive, "the daemon ended at its start:\n{}", self.tail());
+        self.kill9();
+    }
+
     #[track_caller]
     fn launch_until(&mut self, env: &[(&str, String)], there: impl Fn(&Daemon) -> bool) -> bool {
         self.child = Some(self.spawn(env));

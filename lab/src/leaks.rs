@@ -145,18 +145,7 @@ fn delete(daemon: &Daemon, kind: &str, path: &str, left: &mut Vec<String>) {
 
 /// Sends a request and waits for its operation.
 fn done(daemon: &Daemon, method: &str, path: &str, body: &str) -> Result<(), String> {
-    let reply = daemon.request(method, path, body);
-    match (reply.status, reply.body["operation"].as_str()) {
-        (202, Some(operation)) => {
-            let end = daemon.request("GET", &format!("{operation}/wait?timeout=30"), "");
-            match end.body["metadata"]["err"].as_str() {
-                None | Some("") => Ok(()),
-                Some(error) => Err(error.to_owned()),
-            }
-        }
-        (200, _) => Ok(()),
-        _ => Err(reply.error().to_owned()),
-    }
+    crate::ask(&daemon.folder().join("unix.socket"), method, path, body).done()
 }
 
 fn names(daemon: &Daemon, path: &str) -> Vec<String> {
@@ -190,7 +179,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// What lies outside the state folder.
-fn outside(daemon: &Daemon, runs: bool) -> Vec<String> {
+pub(crate) fn outside(daemon: &Daemon, runs: bool) -> Vec<String> {
     let mut left = mounts(daemon);
     left.extend(cgroups(daemon, runs).into_iter().map(|path| format!("cgroup {}", path.display())));
     left.extend(processes(daemon).into_iter().map(|pid| {

@@ -18,12 +18,16 @@
 //! | `s3` | buckets that are served, and boto3 as their client |
 //! | `volumes` | what custom volumes of every driver must do |
 //! | `dice` | chance that is the same in each run |
+//! | `asked` | a request that changes something, and what came of it |
 //! | `asks` | what tests ask a daemon again and again |
 //! | `leaks` | what must be gone at the end |
+//! | `census` | what there is of a daemon, to be compared |
 #![allow(clippy::print_stderr, reason = "tests talk to people")]
 #![allow(clippy::disallowed_methods, reason = "the lab is who starts the programs it tests")]
 
+mod asked;
 mod asks;
+mod census;
 mod client;
 pub mod cluster;
 mod daemon;
@@ -40,6 +44,8 @@ pub mod tarball;
 pub mod volumes;
 mod wait;
 
+pub use asked::{Asked, ask};
+pub use census::{Census, field};
 pub use client::{Background, Client, Run, host, program};
 pub use daemon::{Daemon, Disk, Options, binary};
 pub use dice::Dice;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{Daemon, cluster::Cluster, within};
+use lab::{Daemon, cluster::Cluster, field, within};
 
 /// For how long an idle cluster is looked at.
 const IDLE: Duration = Duration::from_secs(20);
@@ -20,18 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const TIMES: usize = 5;
 
 /// How many, if somebody asks.
-fn asked(name: &str) -> Option<usize> {
+pub(crate) fn asked(name: &str) -> Option<usize> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|e| panic!("{name}={text}: {e}")))
-}
-
-/// A field of a process, such as `VmRSS` in KiB.
-fn field(daemon: &Daemon, file: &str, key: &str) -> u64 {
-    let pid = daemon.pid().unwrap_or_else(|| panic!("it does not run"));
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(key));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.unwrap_or_else(|| panic!("{file} has no {key}"))
 }
 
 fn rss(daemon: &Daemon) -> u64 {

@@ -32,6 +32,9 @@ cargo xtask <chore>
                   --faults [seed [runs]]: a cluster whose members break under load, by seeds (1, 10 runs)
                   --upgrade REVISION: a cluster of that revision is upgraded to this one under load
                   --scale [members [instances]]: a cluster with many of them is measured (50, 10000)
+                  --soak [minutes [seed]]: a daemon under load that is killed at random, by a seed (10, 1)
+                  --churn [instances]: that many come and go; nothing of them may be left (200)
+                  --fuzz [seconds [target]]: tarballs, streams, options and the api get what a fuzzer makes (60 each)
                   --rig vm [file..]: files of the lab in a virtual machine with Debian's kernel and control groups v2
   tidy            only the checks that read the source
 ";

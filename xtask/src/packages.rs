@@ -8,7 +8,7 @@ use crate::shell;
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What the tests start.
-const TESTS: [Needed; 26] = [
+const TESTS: [Needed; 27] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("cryptsetup", "cryptsetup-bin"),
@@ -29,6 +29,7 @@ const TESTS: [Needed; 26] = [
     ("/usr/lib/python3/dist-packages/boto3/__init__.py", "python3-boto3"),
     ("openssl", "openssl"),
     ("s3cmd", "s3cmd"),
+    ("sqlite3", "sqlite3"),
     ("swtpm", "swtpm"),
     ("tar", "tar"),
     ("thin_check", "thin-provisioning-tools"),

@@ -4,11 +4,19 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+
+/// How long a lock may be held by what a killed process leaves: a child between its birth and its own program still has
+/// all open files.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The folder, held by this process as long as this lives.
 #[derive(Clone, Debug)]
@@ -29,16 +37,16 @@ impl Folder {
             .write(true)
             .open(&path)
             .map_err(|e| Error::file("open", &path, e))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match locked(&file) {
             Ok(()) => Ok(Folder { dir: dir.to_owned(), lock: Arc::new(file) }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { dir: dir.to_owned() }),
+            Err(Errno::WOULDBLOCK) => Err(Error::InUse { dir: dir.to_owned() }),
             Err(e) => Err(Error::file("lock", path, e)),
         }
     }
 
     /// Lets others have it, though handles may still be around.
     pub(crate) fn unlock(&self) -> std::io::Result<()> {
-        Ok(rustix::fs::flock(&self.lock, FlockOperation::Unlock)?)
+        Ok(flock(&self.lock, FlockOperation::Unlock)?)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -69,6 +77,16 @@ impl Folder {
 
     pub(crate) fn damaged(&self, what: impl Into<String>) -> Error {
         Error::Damaged { dir: self.dir.clone(), what: what.into() }
+    }
+}
+
+fn locked(file: &File) -> rustix::io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < end => thread::sleep(PAUSE),
+            other => return other,
+        }
     }
 }
 

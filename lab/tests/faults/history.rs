@@ -14,7 +14,7 @@ const TOLD: usize = 5;
 
 /// What a client knows of one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum What {
+pub(crate) enum What {
     Read(u64),
     /// Acknowledged: it was one less before.
     Raised(u64),
@@ -25,12 +25,12 @@ pub(super) enum What {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub(super) member: usize,
+pub(crate) struct Event {
+    pub(crate) member: usize,
     /// Since the load began.
-    pub(super) begun: Duration,
-    pub(super) ended: Duration,
-    pub(super) what: What,
+    pub(crate) begun: Duration,
+    pub(crate) ended: Duration,
+    pub(crate) what: What,
 }
 
 impl Event {
@@ -61,7 +61,7 @@ impl Event {
 }
 
 /// What is wrong with a history at whose end the counter is `last`.
-pub(super) fn wrong(events: &[Event], last: u64) -> Vec<String> {
+pub(crate) fn wrong(events: &[Event], last: u64) -> Vec<String> {
     let first = first(events);
     let kinds = [
         lost(events, first, last),

@@ -3,19 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use lab::Dice;
 use serde_json::{Value, json};
 
-use super::history::{Event, What};
+use super::{
+    counter::Counter,
+    history::{Event, What},
+};
 
 /// How many instances a worker has at most.
 const MOST: usize = 3;
-/// Seconds that a client waits for an operation.
-const PATIENCE: u32 = 30;
-const COUNTER: &str = "/1.0/profiles/counter";
 
 /// What is known of an instance; `None` where an answer did not come, or said that it failed.
 #[derive(Clone, Debug, Default)]
@@ -188,47 +188,17 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Reads the counter, and raises it by one if nobody else did meanwhile.
+    /// Raises the counter.
     pub(super) fn count(&mut self) {
-        let Some((count, etag)) = self.read() else { return };
-        let next = count + 1;
-        let body = json!({ "config": { "user.count": next.to_string() } }).to_string();
-        let headers = [("If-Match", &*etag)];
-        let (member, begun) = (self.dice.below(self.folders.len()), self.begun.elapsed());
-        let said = lab::http::send(
-            &socket(&self.folders[member]),
-            "PUT",
-            COUNTER,
-            &headers,
-            body.as_bytes(),
-        );
-        let what = match said.map(|said| said.status) {
-            Ok(200) => What::Raised(next),
-            Ok(412) => What::Refused(next),
-            _ => What::Unknown(next),
-        };
-        self.happened(member, begun, what);
-    }
-
-    /// The counter at some member, and its `ETag`.
-    fn read(&mut self) -> Option<(u64, String)> {
-        let (member, begun) = (self.dice.below(self.folders.len()), self.begun.elapsed());
-        let now = lab::http::send(&socket(&self.folders[member]), "GET", COUNTER, &[], b"").ok()?;
-        let count = now.body["metadata"]["config"]["user.count"].as_str()?.parse().ok()?;
-        self.happened(member, begun, What::Read(count));
-        Some((count, now.etag?))
-    }
-
-    fn happened(&mut self, member: usize, begun: Duration, what: What) {
-        let ended = self.begun.elapsed();
-        self.story.events.push(Event { member, begun, ended, what });
+        let counter = Counter { folders: self.folders, begun: self.begun };
+        counter.raise(&mut self.dice, &mut self.story.events);
     }
 
     /// Asks some member, and waits; whether it is acknowledged.
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> bool {
         let folder = self.dice.one(self.folders).clone();
         let sent = self.begun.elapsed().as_secs_f32();
-        let done = asked(&socket(&folder), method, path, &body.to_string());
+        let done = lab::ask(&socket(&folder), method, path, &body.to_string()).done();
         let ended = self.begun.elapsed().as_secs_f32();
         let member = self.folders.iter().position(|it| *it == folder).unwrap_or_default() + 1;
         let words = match &done {
@@ -245,27 +215,6 @@ impl<'a> Load<'a> {
     }
 }
 
-fn socket(folder: &Path) -> PathBuf {
+pub(super) fn socket(folder: &Path) -> PathBuf {
     folder.join("unix.socket")
-}
-
-/// Sends a request and waits for its operation.
-pub(super) fn asked(socket: &Path, method: &str, path: &str, body: &str) -> Result<(), String> {
-    let send = |method: &str, path: &str, body: &str| {
-        lab::http::send(socket, method, path, &[], body.as_bytes()).map_err(|e| e.to_string())
-    };
-    let reply = send(method, path, body)?;
-    match (reply.status, reply.body["operation"].as_str()) {
-        (202, Some(operation)) => {
-            let end = send("GET", &format!("{operation}/wait?timeout={PATIENCE}"), "")?;
-            let end = &end.body["metadata"];
-            match (end["status_code"].as_u64(), end["err"].as_str()) {
-                (Some(200), _) => Ok(()),
-                (_, Some(error)) if !error.is_empty() => Err(error.to_owned()),
-                other => Err(format!("its end is not known: {other:?}")),
-            }
-        }
-        (200, _) => Ok(()),
-        (status, _) => Err(format!("{status} {}", reply.error())),
-    }
 }

@@ -12,7 +12,8 @@
 #![allow(clippy::print_stderr, reason = "rounds of this test tell people what they found")]
 
 mod breaks;
-mod history;
+pub(crate) mod counter;
+pub(crate) mod history;
 mod load;
 mod upgrade;
 mod verdict;

@@ -9,10 +9,7 @@ use std::{
 use lab::{Daemon, cluster::Cluster, until};
 use serde_json::Value;
 
-use super::{
-    history,
-    load::{self, Story},
-};
+use super::{counter, history, load::Story};
 
 /// How long what was under way may take to come to its end, one way or the other.
 const SETTLED: Duration = Duration::from_secs(90);
@@ -29,8 +26,7 @@ pub(super) fn furnish(cluster: &Cluster) {
     let root = ["profile", "device", "add", "default", "root", "disk", "path=/", "pool=default"];
     first.lxc(root).ok();
     first.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
-    first.lxc(["profile", "create", "counter"]).ok();
-    first.lxc(["profile", "set", "counter", "user.count", "0"]).ok();
+    counter::make(first);
 }
 
 /// What a member says of all instances: where each is, whether it runs, its note.
@@ -101,11 +97,7 @@ fn unsettled(cluster: &Cluster) -> Option<String> {
 
 /// What the members' databases say of the counter.
 fn counts(members: &[Daemon]) -> BTreeSet<u64> {
-    let count = |daemon: &Daemon| {
-        let reply = daemon.try_request("GET", "/1.0/profiles/counter", &[], b"").ok()?;
-        reply.body["metadata"]["config"]["user.count"].as_str()?.parse().ok()
-    };
-    members.iter().map(|daemon| count(daemon).unwrap_or_default()).collect()
+    members.iter().map(|daemon| counter::told(daemon).unwrap_or_default()).collect()
 }
 
 /// Waits until nothing is under way, as far as that comes.
@@ -159,10 +151,10 @@ pub(super) fn clear(cluster: &Cluster) -> Vec<String> {
         if status != "Stopped" {
             let stop = r#"{"action": "stop", "force": true}"#;
             // It may have ended by itself.
-            let _ = load::asked(&socket, "PUT", &format!("/1.0/instances/{name}/state"), stop);
+            let _ = lab::ask(&socket, "PUT", &format!("/1.0/instances/{name}/state"), stop);
         }
-        let gone = load::asked(&socket, "DELETE", &format!("/1.0/instances/{name}"), "");
-        wrong.extend(gone.err().map(|why| format!("{name} cannot be deleted: {why}")));
+        let gone = lab::ask(&socket, "DELETE", &format!("/1.0/instances/{name}"), "");
+        wrong.extend(gone.done().err().map(|why| format!("{name} cannot be deleted: {why}")));
     }
     healed(cluster);
     wrong.extend(unsettled(cluster).map(|what| format!("after all was deleted {what}")));

@@ -4,13 +4,16 @@
 //! Arguments go to the test runner: names to filter by, `-p crate`. Tests run as root, through sudo
 //! where needed, because much of what they test is only there for root.
 
+mod churn;
 mod count;
 mod faults;
+mod fuzz;
 mod junit;
 mod plug;
 mod pylxd;
 mod rig;
 mod scale;
+mod soak;
 mod upgrade;
 
 use std::fs;
@@ -28,6 +31,9 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     if let Some(words) = filters.strip_prefix(&[String::from("--rig")]) {
         return rig::run(words);
     }
+    if let Some(words) = filters.strip_prefix(&[String::from("--fuzz")]) {
+        return fuzz::run(words);
+    }
     packages::install()?;
     if let Some(words) = filters.strip_prefix(&[String::from("--faults")]) {
         return Ok(build()? && faults::run(words)?);
@@ -40,6 +46,12 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     }
     if let Some(words) = filters.strip_prefix(&[String::from("--scale")]) {
         return Ok(build()? && scale::run(words)?);
+    }
+    if let Some(words) = filters.strip_prefix(&[String::from("--soak")]) {
+        return Ok(build()? && soak::run(words)?);
+    }
+    if let Some(words) = filters.strip_prefix(&[String::from("--churn")]) {
+        return Ok(build()? && churn::run(words)?);
     }
     let mut count = Count::default();
     let built = !needs_programs(filters) || build()?;

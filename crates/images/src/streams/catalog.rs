@@ -70,14 +70,31 @@ impl Catalog {
     pub fn read(web: &Web, server: &str, control: &Control) -> Result<Catalog> {
         control.report(Progress::stage("read list of images"));
         let url = join(server, "streams/v1/index.json");
-        let index: Index = parse(&url, &web.text(&url)?)?;
-        let mut images = Vec::new();
-        for entry in index.index.values().filter(|entry| entry.datatype == "image-downloads") {
+        let mut all = Catalog::default();
+        for path in Catalog::lists(&url, &web.text(&url)?)? {
             control.check()?;
-            let url = join(server, &entry.path);
-            images.extend(listed(parse(&url, &web.text(&url)?)?));
+            let url = join(server, &path);
+            all.images.extend(Catalog::parse(&url, &web.text(&url)?)?.images);
         }
-        Ok(Catalog { images })
+        Ok(all)
+    }
+
+    /// Where the lists of images are that an index names. `url` is where it came from, for messages.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn lists(url: &str, text: &str) -> Result<Vec<String>> {
+        let index: Index = parse(url, text)?;
+        let lists = index.index.into_values().filter(|entry| entry.datatype == "image-downloads");
+        Ok(lists.map(|entry| entry.path).collect())
+    }
+
+    /// The images of one list. `url` is where it came from, for messages.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(url: &str, text: &str) -> Result<Catalog> {
+        Ok(Catalog { images: listed(parse(url, text)?).collect() })
     }
 
     /// Every image, the newest of a product first.
@@ -119,9 +136,9 @@ impl Listed {
         moment(self.until.as_deref()?)
     }
 
-    /// Bytes of both files.
+    /// Bytes of both files, as far as the list is right.
     pub fn size(&self) -> u64 {
-        self.metadata.size + self.root.size
+        self.metadata.size.saturating_add(self.root.size)
     }
 
     fn is_called(&self, alias: &str, architecture: &str) -> bool {
@@ -271,7 +288,7 @@ mod tests {
                             "sha256": "07", "combined_squashfs_sha256": "cc01"},
                         "root.squashfs": {"ftype": "squashfs", "path": "arm/root", "size": 2, "sha256": "08"}}}}}
         }}"#;
-        Catalog { images: listed(parse("test", text).unwrap()).collect() }
+        Catalog::parse("test", text).unwrap()
     }
 
     #[track_caller]
@@ -325,6 +342,18 @@ mod tests {
         assert_eq!(image.properties["requirements.secureboot"], "false");
         assert_eq!(image.properties["type"], "squashfs");
         assert_eq!((image.until.as_deref(), image.size()), (Some("2028-06-30"), 5));
+    }
+
+    #[test]
+    fn a_list_may_tell_any_size() {
+        let text = format!(
+            r#"{{ "products": {{ "a": {{ "versions": {{ "1": {{ "items": {{
+                "lxd.tar.xz": {{ "ftype": "lxd.tar.xz", "size": {most}, "combined_squashfs_sha256": "aa" }},
+                "squashfs": {{ "ftype": "squashfs", "size": {most} }} }} }} }} }} }} }}"#,
+            most = u64::MAX
+        );
+        let all = Catalog::parse("test", &text).unwrap();
+        assert_eq!(all.all().iter().map(Listed::size).collect::<Vec<_>>(), [u64::MAX]);
     }
 
     #[test]

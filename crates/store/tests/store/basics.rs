@@ -1,3 +1,6 @@
+use std::{fs::File, thread, time::Duration};
+
+use rustix::fs::{FlockOperation, flock};
 use store::{Constraint, Error, Options, Result, Store, params};
 
 use crate::{SCHEMA, count, open, temp};
@@ -214,4 +217,19 @@ async fn opening_again_waits_for_no_election() {
     times.sort();
     // The shortest election takes 600 ms.
     assert!(times[2] < std::time::Duration::from_millis(300), "{times:?}");
+}
+
+#[tokio::test]
+async fn a_lock_that_a_killed_process_leaves_for_a_moment_is_waited_for() {
+    let dir = temp();
+    open(dir.path()).await.close().await.unwrap();
+    let lock = File::options().write(true).open(dir.path().join("lock")).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    // What it leaves is a child that has its open files until it becomes another program.
+    let child = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        drop(lock);
+    });
+    open(dir.path()).await;
+    child.join().unwrap();
 }
