@@ -8,6 +8,8 @@
 set -euo pipefail
 VERSION=2.4.0
 FOLDER=${1:?folder} PROGRAM=${2:?microcloud}
+# shellcheck source=lab/rigs/alone.sh
+. "$(dirname "$0")/alone.sh"
 SOURCE=$FOLDER/pylxd-$VERSION PYTHON=$FOLDER/venv/bin/python
 
 fetch() {
@@ -22,16 +24,13 @@ fetch() {
 
 # Once it has namespaces: a daemon, and the tests by one way to it.
 inside() {
-    local way=$1 place daemon tests=$FOLDER/tests-$1 status=0
-    place=$(mktemp -d /tmp/microcloud-pylxd-XXXXXX)
-    export MICROCLOUD_DIR=$place/state HOME=$place/home LXD_DIR=$place/state
-    # requests would believe these in place of the server's own certificate.
-    unset REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
-    ip link set lo up
-    "$PROGRAM" daemon 2> "$place/log" & daemon=$!
-    for _ in $(seq 200); do [ -S "$MICROCLOUD_DIR/unix.socket" ] && break; sleep 0.05; done
+    local way=$1 tests=$FOLDER/tests-$1 status=0
+    begin "$PROGRAM" pylxd
     "$PROGRAM" init --auto > /dev/null
     "$PROGRAM" config set core.https_address=127.0.0.1:8443
+    export LXD_DIR=$MICROCLOUD_DIR
+    # requests would believe these in place of the server's own certificate.
+    unset REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
     mkdir -p "$HOME/.config/lxc/servercerts"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp384r1 -sha384 -nodes -days 2 -subj /CN=pylxd \
         -keyout "$HOME/.config/lxc/client.key" -out "$HOME/.config/lxc/client.crt" 2> /dev/null
@@ -41,10 +40,8 @@ inside() {
     # Its tests use the socket, but for those of how a client is let in, which come first.
     [ "$way" = socket ] || sed -i 's|self.client = Client()|self.client = Client("https://127.0.0.1:8443/")|' "$tests/integration/testing.py"
     (cd "$tests" && timeout 900 "$PYTHON" -m pytest integration -q --tb=short -p no:cacheprovider) || status=$?
-    "$PROGRAM" shutdown --timeout 60 > /dev/null || kill "$daemon"
-    wait "$daemon" || true
-    if [ "$status" -ne 0 ]; then tail -n 40 "$place/log"; fi
-    rm -rf "$place" "$tests"
+    finish "$status"
+    rm -rf "$tests"
     return "$status"
 }
 

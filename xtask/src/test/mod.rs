@@ -10,9 +10,9 @@ mod faults;
 mod fuzz;
 mod junit;
 mod plug;
-mod pylxd;
 mod rig;
 mod scale;
+mod script;
 mod soak;
 mod upgrade;
 
@@ -41,8 +41,10 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     if let Some(words) = filters.strip_prefix(&[String::from("--upgrade")]) {
         return Ok(build()? && upgrade::run(words)?);
     }
-    if filters == ["--pylxd"] {
-        return Ok(build()? && pylxd::run()?);
+    if let [flag] = filters
+        && let Some(name) = script::NAMES.iter().find(|name| flag.strip_prefix("--") == Some(name))
+    {
+        return Ok(build()? && script::run(name)?);
     }
     if let Some(words) = filters.strip_prefix(&[String::from("--scale")]) {
         return Ok(build()? && scale::run(words)?);
