@@ -31,9 +31,9 @@ fn a_damaged_file_of_it_is_made_again_and_told() {
     daemon.lxc(["launch", "busybox", "web", "-c", "user.note=kept"]).ok();
     let since = began(&daemon, "web");
     let database = daemon.folder().join("database");
-    for file in ["state.db", "log.db"] {
+    for file in ["database/state.db", "database/log.db", "local.db"] {
         daemon.stop();
-        spoil(&database.join(file));
+        spoil(&daemon.folder().join(file));
         daemon.launch();
         assert_eq!(daemon.lxc(["config", "get", "web", "user.note"]).text(), "kept");
         assert_eq!(began(&daemon, "web"), since, "it ran all the while");
@@ -41,6 +41,7 @@ fn a_damaged_file_of_it_is_made_again_and_told() {
     let shown = daemon.cli(["database", "show"]).text();
     assert!(shown.contains("state.db") && shown.contains("nothing is lost"), "{shown}");
     assert!(shown.contains("log.db") && shown.contains("may be lost"), "{shown}");
+    assert!(shown.contains("local.db") && shown.contains("microcloud recover"), "{shown}");
     let told = || daemon.lxc(["warning", "list"]).text().contains("Database was damaged");
     until("it is told", || told().then_some(()));
     // Whoever has seen to it deletes what was set aside.

@@ -52,6 +52,7 @@ fn harmless_nodes_can_be_made_and_no_others() {
                          head -c 5 zero | wc -c; ls -l null | head -c 10");
     assert_eq!(made, "5\ncrw-rw-rw-");
     let zero = fs::metadata(guest.root().join("tmp/zero")).unwrap();
+    assert!(std::os::unix::fs::FileTypeExt::is_char_device(&zero.file_type()), "a node, no mount");
     assert_eq!((zero.uid(), zero.mode() & 0o777), (0, 0o640), "on disk it has the plain id");
     for other in ["b 7 0", "c 1 11", "c 1 1"] {
         let (code, _, error) = guest.sh(&format!("mknod /tmp/no {other}"));
@@ -81,6 +82,23 @@ fn without_it_nothing_is_made() {
     let guest = Guest::new("mknod-off").start();
     let (code, _, error) = guest.sh("mknod /tmp/null c 1 3");
     assert!(code != 0 && error.contains("not permitted"), "{error}");
+}
+
+/// A node that came with the image is no way to the machine, though nodes open devices then.
+#[test]
+fn nodes_of_the_image_open_nothing_of_the_machine() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("mknod-image");
+    let node = guest.root().join("tmp/memory");
+    Command::new("mknod").arg(&node).args(["c", "1", "1"]).status().unwrap();
+    fs::set_permissions(&node, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    guest.spec.seccomp.intercept.mknod = true;
+    let guest = guest.start();
+    let (_, _, error) = guest.sh("head -c 1 /tmp/memory");
+    assert!(error.contains("not permitted") || error.contains("denied"), "{error}");
+    guest.ok("head -c 1 /dev/zero; echo x > /dev/null");
 }
 
 /// A loop device with ext4 on it, whose nodes are those of the host's disks.

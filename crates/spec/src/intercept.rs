@@ -40,8 +40,8 @@ impl Intercept {
         *self != Intercept::default()
     }
 
-    /// Whether the container may come to file systems with device nodes of its own making.
+    /// Whether there may be device nodes in the container that open devices, besides those it was given.
     pub fn brings_nodes(&self) -> bool {
-        self.mount.as_ref().is_some_and(|mount| !mount.allowed.is_empty())
+        self.mknod || self.mount.as_ref().is_some_and(|mount| !mount.allowed.is_empty())
     }
 }

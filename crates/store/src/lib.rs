@@ -65,7 +65,7 @@ mod write;
 pub use changed::Changed;
 pub use copies::copies;
 pub use error::{Constraint, Error, Result};
-pub use mend::{Damage, Lost, Mended, mend};
+pub use mend::{Damage, Lost, Mended, mend, set_files_aside};
 pub use options::{Kind, Member, MemberId, Migration, Options};
 pub use read::Read;
 pub use recover::{Recovered, recover, restore};

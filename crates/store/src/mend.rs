@@ -222,22 +222,31 @@ fn hopeless(folder: &Folder, damaged: &[Damage], why: &str) -> Error {
 
 /// Moves files that are there, with what SQLite keeps beside them, into a folder of their own.
 fn set_aside(folder: &Folder, names: &[&str]) -> Result<PathBuf> {
+    let files: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+    set_files_aside(folder.path(), &files)
+}
+
+/// Moves SQLite's files, with what belongs to each, into a new folder below `dir`: gives which one. One that is not there
+/// is no error.
+pub fn set_files_aside(dir: &Path, files: &[PathBuf]) -> Result<PathBuf> {
     let moved = || -> std::io::Result<PathBuf> {
-        let aside = new_folder(folder.path())?;
-        for name in names {
+        let aside = new_folder(dir)?;
+        for file in files {
             for suffix in ["", "-wal", "-shm"] {
-                let file = format!("{name}{suffix}");
-                match fs::rename(folder.path().join(&file), aside.join(&file)) {
+                let mut name = file.file_name().unwrap_or_default().to_owned();
+                name.push(suffix);
+                match fs::rename(file.with_file_name(&name), aside.join(&name)) {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     done => done?,
                 }
             }
+            files::sync_folder(file.parent().unwrap_or(dir))?;
         }
         files::sync_folder(&aside)?;
-        files::sync_folder(folder.path())?;
+        files::sync_folder(dir)?;
         Ok(aside)
     };
-    moved().map_err(|e| Error::file("set aside", folder.path(), e))
+    moved().map_err(|e| Error::file("set aside", dir, e))
 }
 
 /// One of its own, also for the second time in a second.

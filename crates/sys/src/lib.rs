@@ -50,7 +50,9 @@ pub use inherited::take_inherited;
 #[cfg(target_arch = "x86_64")]
 pub use kvm::kvm_counts;
 pub use loops::{attach_loop, refresh_loop};
-pub use mount::{idmap_mount, restrict_mount, set_readonly_mount, set_slave_mount};
+pub use mount::{
+    idmap_mount, idmap_mount_with_nodes, restrict_mount, set_readonly_mount, set_slave_mount,
+};
 pub use program::{Program, Step, spawn_program};
 pub use quota::{ProjectUsage, limit_project, project, project_usage, set_project};
 pub use reaper::run_below_reaper;

@@ -10,8 +10,17 @@ use crate::call::check;
 /// Maps the ids of a detached mount (and of those below it) through a user namespace. Device nodes
 /// in it open no device: who sees mapped ids has no business with the host's.
 pub fn idmap_mount(mount: BorrowedFd, userns: BorrowedFd, recursive: bool) -> io::Result<()> {
-    let userns = userns.as_raw_fd() as u64;
-    set(mount, recursive, libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_NODEV, userns)
+    let attributes = libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_NODEV;
+    set(mount, recursive, attributes, userns.as_raw_fd() as u64)
+}
+
+/// The same, but device nodes open devices: something else has to say which.
+pub fn idmap_mount_with_nodes(
+    mount: BorrowedFd,
+    userns: BorrowedFd,
+    recursive: bool,
+) -> io::Result<()> {
+    set(mount, recursive, libc::MOUNT_ATTR_IDMAP, userns.as_raw_fd() as u64)
 }
 
 /// Makes a mount and those below it read-only.

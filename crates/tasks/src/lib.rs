@@ -90,6 +90,7 @@ pub use bus::{Bus, Filter, Item, Subscription};
 pub use error::{Error, Failure, Shared, chain};
 pub use exec::{Cancelled, Control, Progress};
 pub use faults::{CRASH_VARIABLE, Crash, Fail, Faults};
+pub use journal::journal_damage;
 pub use locks::{Busy, Claim, Guard, Locks};
 pub use operation::{
     Door, Expected, Message, Operation, Request, Resources, Seat, Socket, Status, WhenBusy,

@@ -51,7 +51,20 @@ fn flags(recursive: bool) -> OpenTreeFlags {
 
 /// Maps the ids of a detached mount, for the file systems that can.
 pub(super) fn map_ids(mount: BorrowedFd, userns: BorrowedFd, recursive: bool) -> io::Result<()> {
-    match sys::idmap_mount(mount, userns, recursive) {
+    told(sys::idmap_mount(mount, userns, recursive))
+}
+
+/// The same where a filter says which devices a node opens.
+pub(super) fn map_ids_with_nodes(
+    mount: BorrowedFd,
+    userns: BorrowedFd,
+    recursive: bool,
+) -> io::Result<()> {
+    told(sys::idmap_mount_with_nodes(mount, userns, recursive))
+}
+
+fn told(done: io::Result<()>) -> io::Result<()> {
+    match done {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(io::Error::other(CANNOT)),
         done => done,
     }

@@ -22,7 +22,7 @@ use rustix::{
 };
 use sys::FsIds;
 
-use super::mounts::{attach, copy, file_system, map_ids};
+use super::mounts::{attach, copy, file_system, map_ids, map_ids_with_nodes};
 use crate::{
     error::{At, Result},
     plan::{Plan, RootPlan},
@@ -39,7 +39,7 @@ pub(super) fn place(plan: &Plan, stage: &Path) -> PathBuf {
 /// Mounts the root.
 pub(super) fn mount(plan: &Plan, userns: Option<BorrowedFd>, stage: &Path) -> Result<()> {
     match &plan.root {
-        RootPlan::Dir { path } => layer(path, userns, stage),
+        RootPlan::Dir { path } => layer(path, (userns, plan.root_opens_nodes), stage),
         RootPlan::Overlay { lower, common, upper, work } => {
             let none = MountAttrFlags::empty();
             let tmpfs = file_system("tmpfs", &[("mode", "700")], none).at("make", "stage")?;
@@ -47,16 +47,16 @@ pub(super) fn mount(plan: &Plan, userns: Option<BorrowedFd>, stage: &Path) -> Re
             let mut names = Vec::new();
             for (index, path) in lower.iter().enumerate() {
                 let name = format!("l{index}");
-                layer(path, userns, &new_folder(stage, &name)?)?;
+                layer(path, (userns, false), &new_folder(stage, &name)?)?;
                 names.push(name);
             }
-            layer(common, userns, &new_folder(stage, "common")?)?;
+            layer(common, (userns, false), &new_folder(stage, "common")?)?;
             // Links, because in an overlay's options some characters of a path have a meaning.
             for (link, path) in [("upper", upper), ("work", work)] {
                 symlink(Path::new("common").join(path), stage.join(link)).at("link", path)?;
             }
             let root = new_folder(stage, "root")?;
-            overlay(plan.root_id, &names.join(":"), stage, &root).at("mount overlay", common)
+            overlay(plan, &names.join(":"), stage, &root).at("mount overlay", common)
         }
     }
 }
@@ -67,10 +67,11 @@ fn new_folder(stage: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn layer(path: &Path, userns: Option<BorrowedFd>, at: &Path) -> Result<()> {
+fn layer(path: &Path, (userns, opens_nodes): (Option<BorrowedFd>, bool), at: &Path) -> Result<()> {
     let mount = copy(path, false).at("open", path)?;
     if let Some(userns) = userns {
-        map_ids(mount.as_fd(), userns, false).at("map ids of", path)?;
+        let map = if opens_nodes { map_ids_with_nodes } else { map_ids };
+        map(mount.as_fd(), userns, false).at("map ids of", path)?;
     }
     put(mount.as_fd(), at).at("mount", path)
 }
@@ -81,10 +82,10 @@ fn put(mount: BorrowedFd, at: &Path) -> io::Result<()> {
     attach(mount, place.as_fd())
 }
 
-fn overlay(root_id: u32, lower: &str, stage: &Path, root: &Path) -> io::Result<()> {
+fn overlay(plan: &Plan, lower: &str, stage: &Path, root: &Path) -> io::Result<()> {
     // Options have a short limit, and the stage may have a long path.
     chdir(stage)?;
-    let mounter = FsIds::act_as(root_id)?;
+    let mounter = FsIds::act_as(plan.root_id)?;
     let options = [
         ("source", "overlay"),
         ("lowerdir", lower),
@@ -92,10 +93,10 @@ fn overlay(root_id: u32, lower: &str, stage: &Path, root: &Path) -> io::Result<(
         ("workdir", "work"),
         ("redirect_dir", "nofollow"),
     ];
-    // A device node that an unprivileged container finds among its files must open no device.
-    let nodev = match root_id {
-        0 => MountAttrFlags::empty(),
-        _ => MountAttrFlags::MOUNT_ATTR_NODEV,
+    // A device node that a container without a filter finds among its files must open no device.
+    let nodev = match plan.root_opens_nodes {
+        true => MountAttrFlags::empty(),
+        false => MountAttrFlags::MOUNT_ATTR_NODEV,
     };
     let mount = file_system("overlay", &options, nodev);
     drop(mounter);

@@ -1,7 +1,8 @@
-//! Which devices a privileged container may use.
+//! Which devices a container may use where nodes open any: a privileged one, or one that has nodes made or file systems
+//! mounted for it (`spec::InstanceSpec::filters_devices`).
 //!
-//! An unprivileged one needs no filter: the kernel lets no user namespace make or open device nodes
-//! that were not given to it. In a privileged one root could make a node of the host's disk.
+//! Others need no filter: the kernel lets no user namespace make or open device nodes that were not
+//! given to it. In a privileged one root could make a node of the host's disk.
 //!
 //! ```text
 //! rules(spec devices) --program--> eBPF for a control group of version 2 (sys attaches it)

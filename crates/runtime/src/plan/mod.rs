@@ -34,6 +34,9 @@ pub(crate) struct Plan {
     /// Host's id of the container's root.
     pub(crate) root_id: u32,
     pub(crate) root: RootPlan,
+    /// Whether device nodes in the root open devices: a filter says which.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) root_opens_nodes: bool,
     /// Folders below `/dev`.
     pub(crate) dev_folders: Vec<PathBuf>,
     /// Nodes below `/dev`, owners as the host counts.
@@ -91,6 +94,7 @@ impl Plan {
             id_maps: id_maps(spec)?,
             root_id: spec.root_id(),
             root: root(&spec.root)?,
+            root_opens_nodes: spec.filters_devices(),
             dev_folders: dev.folders,
             nodes: dev.nodes,
             links: dev.links,

@@ -80,6 +80,12 @@ impl Write {
     }
 }
 
+/// How the file of a journal, which nobody has open, shows that a disk has damaged it; `None` if it does not, or is not
+/// there.
+pub fn journal_damage(path: &Path) -> Option<String> {
+    thread::damage(path)
+}
+
 /// Makes some room on a full disk; false where that cannot be done.
 pub(crate) type Room = Box<dyn Fn() -> bool + Send>;
 

@@ -38,6 +38,29 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// How a file shows that a disk has damaged it; `None` if it does not, or is not there. What else keeps it from being
+/// opened is no damage, and told by who opens it.
+pub(super) fn damage(path: &Path) -> Option<String> {
+    if !path.exists() {
+        return None;
+    }
+    let look = || -> rusqlite::Result<Option<String>> {
+        let connection = connect(path)?;
+        let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if said != "ok" {
+            return Ok(Some(said));
+        }
+        load(&connection).map(|_| None)
+    };
+    match look() {
+        Ok(damage) => damage,
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Some(error.to_string()),
+            _ => None,
+        },
+    }
+}
+
 pub(super) struct Writer {
     /// Gone after a simulated crash.
     connection: Option<Connection>,

@@ -19,20 +19,38 @@ use crate::{Dirs, Error, Result, World, disk};
 /// In a folder of files that were set aside: why, for people.
 const SAID: &str = "what.txt";
 
-/// Mends what is damaged, before the database is opened.
+/// Mends what is damaged, before the database is opened; and then the journal of what was under way.
 ///
 /// # Errors
 /// When it cannot be mended. Then nothing was changed, and the error says what helps.
 pub fn mend(dirs: &Dirs) -> Result<()> {
-    let Some(mended) = store::mend(&dirs.database())? else { return Ok(()) };
-    let said = said(&mended);
+    if let Some(mended) = store::mend(&dirs.database())? {
+        note(&mended.aside, &said(&mended));
+    }
+    let journal = dirs.local_db();
+    if let Some(damage) = tasks::journal_damage(&journal) {
+        let aside = store::set_files_aside(&dirs.database(), &[journal])?;
+        note(&aside, &said_of_journal(&aside, &damage));
+    }
+    Ok(())
+}
+
+/// Tells it, and leaves it for who looks later.
+fn note(aside: &Path, said: &str) {
     tracing::error!("{said}");
-    let file = mended.aside.join(SAID);
-    if let Err(error) = disk::write(&file, said.as_bytes()) {
+    if let Err(error) = disk::write(&aside.join(SAID), said.as_bytes()) {
         // The disk is full, or worse: no reason not to start.
         tracing::error!(error = %tasks::chain(&error), "what was mended is not noted");
     }
-    Ok(())
+}
+
+fn said_of_journal(aside: &Path, damage: &str) -> String {
+    let aside = aside.display();
+    format!(
+        "the journal of what the server was about was damaged, look at the disk: local.db ({damage}); what was under \
+         way when it ended is neither taken back nor finished; volumes of it: microcloud recover. It lies in {aside}, \
+         until you delete it"
+    )
 }
 
 fn said(mended: &Mended) -> String {
