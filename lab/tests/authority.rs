@@ -1,5 +1,7 @@
 //! An authority of one's own (PKI): made with openssl, used by the stock client and ours.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::{fs, path::PathBuf};
 
 use lab::{Daemon, Run, host};

@@ -68,19 +68,16 @@ fn words(census: &Census) -> String {
 
 /// What had more in each of the last waves than in any of the first half.
 fn grown(all: &[Census], size: usize) -> Vec<String> {
-    let kinds: [(&str, fn(&Census) -> u64); 3] = [
-        ("memory", |census| census.memory),
-        ("open files", |census| census.open),
-        ("the database", |census| census.database),
-    ];
+    let counts = |census: &Census| [census.memory, census.open, census.database];
     let (before, last) = (&all[..WAVES / 2], &all[WAVES - 3..]);
-    let grows = |of: fn(&Census) -> u64, slack: u64| {
-        last.iter().map(of).min() > before.iter().map(of).max().map(|most| most + slack)
-    };
     let [memory, open, database] = SLACK;
     let slack = [memory + SLACK_EACH * size as u64, open, database];
-    let kinds = kinds.into_iter().zip(slack);
-    kinds.filter(|((_, of), slack)| grows(*of, *slack)).map(|((name, _), _)| name.into()).collect()
+    let grows = |at: usize| {
+        let most = before.iter().map(|census| counts(census)[at]).max();
+        last.iter().map(|census| counts(census)[at]).min() > most.map(|most| most + slack[at])
+    };
+    let names = ["memory", "open files", "the database"].into_iter().enumerate();
+    names.filter(|(at, _)| grows(*at)).map(|(_, name)| name.to_owned()).collect()
 }
 
 /// The census as soon as it is like an earlier one, or after a while.

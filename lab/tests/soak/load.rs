@@ -65,7 +65,7 @@ impl Load {
     pub(super) fn step(&mut self, begun: Instant) {
         self.begun = begun;
         if self.dice.below(4) == 0 {
-            let counter = Counter { folders: &[self.folder.clone()], begun };
+            let counter = Counter { folders: std::slice::from_ref(&self.folder), begun };
             return counter.raise(&mut self.dice, &mut self.events);
         }
         let there = self.things.iter().filter(|(_, thing)| thing.there == Some(true));

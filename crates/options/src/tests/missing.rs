@@ -76,7 +76,7 @@ pub(super) fn grouped(missing: &BTreeSet<String>) -> Vec<(&'static str, Vec<&str
             Some(part) => key.contains(part),
             None => key.starts_with(start),
         };
-        let at = WHY.iter().position(|(_, starts)| starts.iter().any(|start| fits(&start)));
+        let at = WHY.iter().position(|(_, starts)| starts.iter().any(fits));
         groups[at.expect("the last fits all")].1.push(key.as_str());
     }
     let idle: Vec<_> = groups.iter().filter(|(_, keys)| keys.is_empty()).collect();

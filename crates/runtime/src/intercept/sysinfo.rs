@@ -16,7 +16,7 @@ pub(super) fn fill(office: &Office<'_>, caller: &Caller) -> Outcome {
     let swap_total = host.totalswap as u64 * unit;
     let told = Told {
         uptime: age(office.init.1, host.uptime as u64),
-        loads: host.loads.map(|load| load as u64),
+        loads: host.loads,
         total: memory.total.unwrap_or(host.totalram as u64 * unit),
         free: memory.free.unwrap_or(host.freeram as u64 * unit),
         buffers: memory.cached.unwrap_or_default(),
