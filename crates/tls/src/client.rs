@@ -54,7 +54,8 @@ pub async fn connect(
 ) -> io::Result<TlsStream<TcpStream>> {
     let config =
         config(pin, me).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    // Only who asks for what an authority signed has the name looked at; one that cannot stand in a certificate must not keep anybody away.
+    // Only for what an authority signed the name is looked at; one that cannot stand in a certificate must not keep
+    // anybody away.
     let name = ServerName::try_from(match pin {
         Pin::Member(_) => MEMBER.to_owned(),
         _ => host.to_owned(),

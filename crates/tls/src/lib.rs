@@ -8,8 +8,8 @@
 //! Exchange      how two who are strangers find out that both know the same few words
 //! Door          a listener that can be opened, moved and closed while the program runs
 //! ```
-//! Trust is by fingerprint, as with LXD, unless somebody has an authority of his own (`docs/decisions/trust.md`). What is spoken over a connection is
-//! not known here.
+//! Trust is by fingerprint, as with LXD, unless somebody has an authority of his own (`docs/decisions/trust.md`).
+//! What is spoken over a connection is not known here.
 
 mod authority;
 mod certificate;

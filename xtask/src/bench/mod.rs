@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packages ─> build ─> two daemons, each in namespaces of its own ─> the same images in both
-//!     ─> lives of instances, in turns ─> starts of the daemons, in turns ─> table
+//!     ─> lives of instances, in turns ─> starts of the daemons, in turns ─> many instances ─> table
 //! ```
 //!
 //! The stock client drives both, so that like is compared with like; our own client is one column
@@ -17,6 +17,7 @@ mod images;
 mod lives;
 mod lxd;
 mod machines;
+mod many;
 mod memory;
 mod peer;
 mod place;
@@ -40,12 +41,13 @@ use peer::Peer;
 use place::Place;
 use report::Report;
 
-const PACKAGES: [Needed; 18] = [
+const PACKAGES: [Needed; 19] = [
     ("busybox", "busybox-static"),
     ("cc", "build-essential"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("lxc", "lxd-client"),
+    ("lxd-benchmark", "lxd-tools"),
     ("cpio", "cpio"),
     ("depmod", "kmod"),
     ("mcopy", "mtools"),
@@ -162,6 +164,7 @@ fn measure(wish: &Wish, binary: PathBuf, lxd: Option<String>) -> Result<Report> 
     stores::measure(&peers, &place, wish.runs, report.figures())?;
     report.beside(beside::measure(&peers, &place, wish.runs)?);
     starts::measure(&mut peers, wish.runs, report.figures())?;
+    many::measure(&peers, report.figures())?;
     report.finish()?;
     for peer in &mut peers {
         peer.stop()?;

@@ -32,6 +32,8 @@ pub(super) enum Kind {
 pub(super) enum Client {
     Stock,
     Own,
+    /// LXD's own `lxd-benchmark`, which speaks to any daemon that LXD_DIR names.
+    Benchmark,
 }
 
 pub(super) struct Peer {
@@ -169,6 +171,7 @@ impl Peer {
         let mut command = match client {
             Client::Own => shell::command(&self.binary.to_string_lossy(), &[]),
             Client::Stock => shell::command("lxc", &[]),
+            Client::Benchmark => shell::command("lxd-benchmark", &[]),
         };
         for name in ["LXD_CONF", "XDG_CONFIG_HOME", "MICROCLOUD_PROJECT"] {
             command.env_remove(name);

@@ -35,6 +35,6 @@ pub(super) fn measure(peers: &mut [Peer], runs: usize, figures: &mut Figures) ->
     Ok(())
 }
 
-fn column(peer: &Peer) -> Column {
+pub(super) fn column(peer: &Peer) -> Column {
     if peer.kind == Kind::Ours { Column::Ours } else { Column::Lxd }
 }

@@ -27,10 +27,9 @@ pub use self::{doors::Doors, extensions::EXTENSIONS, resources::resources, wear:
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What clients ask about the kernel. Without them no container would start here: id-mapped mounts came with Linux
-/// 5.12, answers to system calls that carry a descriptor (5.14) are the latest of the others.
-const KERNEL_FEATURES: [&str; 4] =
-    ["idmapped_mounts", "seccomp_listener", "seccomp_listener_add_fd", "seccomp_listener_continue"];
+/// What clients ask about the kernel. All came with Linux 5.12 or before, without which no container starts here.
+const KERNEL_FEATURES: [&str; 3] =
+    ["idmapped_mounts", "seccomp_listener", "seccomp_listener_continue"];
 
 /// What the server is. A client that it does not trust hears what it needs to become trusted; one that is held to
 /// projects sees no options.
