@@ -135,7 +135,11 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
         .fails_with("path");
 
     // A disk without anything to boot: the firmware says so on the console, and it can be stopped.
+    daemon.lxc(["config", "set", "instances.migration.stateful", "true"]).ok();
     daemon.lxc(["init", "empty", "--empty", "--vm", "--device", "root,size=32MiB"]).ok();
+    daemon.lxc(["config", "unset", "instances.migration.stateful"]).ok();
+    assert_eq!(daemon.lxc(["config", "get", "empty", "migration.stateful"]).text(), "true");
+    daemon.lxc(["config", "unset", "empty", "migration.stateful"]).ok();
     daemon.lxc(["config", "set", "empty", "security.secureboot=false"]).ok();
     daemon.lxc(["start", "empty"]).ok();
     daemon.says("empty", "Shell>");

@@ -27,7 +27,7 @@ mod terminal;
 mod thing;
 mod verbs;
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{ffi::OsString, io, pin::Pin, process::ExitCode};
 
 use clap::Parser;
 
@@ -59,7 +59,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = match Context::new(&arguments.global, known, &server) {
-                Ok(cx) => runtime.block_on(arguments.command.run(&cx)),
+                Ok(cx) => {
+                    // Behind a pointer it is compiled once, not once for each way that the runtime polls it.
+                    let command: Pin<Box<dyn Future<Output = _>>> =
+                        Box::pin(arguments.command.run(&cx));
+                    runtime.block_on(command)
+                }
                 Err(error) => Err(error),
             };
             // A thread may wait for a key that nobody will press.

@@ -292,6 +292,38 @@ fn other_calls_are_done_as_well() {
     assert!(other.starts_with("-1"), "{other}");
 }
 
+/// A filter that lets everything through, loaded and attached by one process, as programs of containers do.
+#[test]
+fn filters_are_attached_to_its_groups_and_taken_off() {
+    if skip() {
+        return;
+    }
+    let mut guest = Guest::new("filters");
+    if !bring(&guest, "/usr/bin/perl") {
+        eprintln!("SKIP: no perl");
+        return;
+    }
+    guest.spec.seccomp.intercept.device_filters = true;
+    let guest = guest.start();
+    let (bpf, openat) = (libc::SYS_bpf, libc::SYS_openat);
+    // Load is 5, attach 8, detach 9; kind of program 15, of attachment 6, beside others 2.
+    let script = format!(
+        "my $i = pack('CCsl CCsl', 0xb7, 0, 0, 1, 0x95, 0, 0, 0); my $l = \"GPL\\0\"; \
+         my $p = pack('LLQQ x104', 15, 2, unpack('Q', pack('P', $i)), unpack('Q', pack('P', $l))); \
+         my $f = syscall({bpf}, 5, $p, 128); mkdir '/sys/fs/cgroup/sub'; \
+         my @d = ('/sys/fs/cgroup/sub', '/sys/fs/cgroup'); my @c = (8, 9); \
+         foreach my $d (@d) {{ \
+           my $g = syscall({openat}, -100, $d, 0, 0); \
+           foreach my $c (@c) {{ \
+             my $a = pack('LLLL x112', $g, $f, 6, $c == 8 ? 2 : 0); \
+             my $r = syscall({bpf}, $c, $a, 128); print $r < 0 ? $!+0 : 0, ' ' }} }}"
+    );
+    let spec = ExecSpec::new(["/usr/bin/perl", "-e", &script]);
+    let (code, out, err) = finish(guest.monitor().exec(&spec, ExecIo::New).unwrap());
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out.trim(), "0 0 0 0");
+}
+
 fn policy_of(process: i32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();

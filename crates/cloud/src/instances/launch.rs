@@ -2,6 +2,7 @@
 //!
 //! All or nothing: an instance that does not start is not kept, and the reason says why.
 
+use options::{Options, server::ServerOptions};
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstancesPost;
@@ -268,6 +269,9 @@ async fn row(cx: &mut Cx<Launch>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a virtual machine can be stopped with what it has in memory.
+const STATEFUL: &str = "migration.stateful";
+
 /// Adds to a new row what the image and the server know.
 fn complete(
     db: &store::Read<'_>,
@@ -288,7 +292,14 @@ fn complete(
         new.config.set("volatile.base_image", image.fingerprint.clone());
         new.architecture.clone_from(&image.architecture);
     }
-    let typed = Typed::parse_whole(&expand::expand(db, new)?)?;
+    let expanded = expand::expand(db, new)?;
+    if new.kind() == Kind::VirtualMachine && !expanded.config.has(STATEFUL) {
+        let server = ServerOptions::parse_known(&db::server::get(db)?)?;
+        if server.instances_migration_stateful {
+            new.config.set(STATEFUL, "true");
+        }
+    }
+    let typed = Typed::parse_whole(&expanded)?;
     volatile::complete(&mut new.config, &typed.devices);
     if typed.options.security.idmap_isolated {
         volatile::isolate(&mut new.config, host, &typed.options.security, &rows::all(db)?)?;

@@ -128,6 +128,7 @@ pub const EXTENSIONS: &[&str] = &[
     "explicit_trust_token",
     "remote_token_expiry",
     "instances_uefi_vars",
+    "instances_migration_stateful",
     "warnings",
     "metrics",
     "qemu_metrics",

@@ -97,6 +97,17 @@ pub struct ServerOptions {
     #[option(key = "images.remote_cache_expiry", group = "images", default = "10")]
     pub images_remote_cache_expiry: u32,
 
+    /// Whether new virtual machines can be moved while they run.
+    ///
+    /// And stopped with what they have in memory. They get `migration.stateful=true`, unless they or their profiles say something of it.
+    #[option(
+        key = "instances.migration.stateful",
+        group = "miscellaneous",
+        default = "false",
+        since = "instances_migration_stateful"
+    )]
+    pub instances_migration_stateful: bool,
+
     /// Where the other members of the cluster reach this one.
     ///
     /// Without it, where clients do. Without a port, on 8443.

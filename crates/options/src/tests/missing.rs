@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Why, and the beginnings of the keys (entity, group, key) that it is true of; `~` stands before what may be anywhere.
-const WHY: [(&str, &[&str]); 16] = [
+const WHY: [(&str, &[&str]); 21] = [
     ("A MAAS server gives the addresses: no rig has one.", &["~maas."]),
     (
         "Storage of a vendor, which no rig has.",
@@ -65,6 +65,26 @@ const WHY: [(&str, &[&str]); 16] = [
         &["server acme", "server oidc", "server loki", "server core core.https_trusted_proxy"],
     ),
     ("Healing needs a pool that members share.", &["server cluster cluster.healing_threshold"]),
+    (
+        "Containers are not stopped with what they have in memory (CRIU).",
+        &["instance migration migration.incremental"],
+    ),
+    (
+        "Control groups of version 2 have no such setting.",
+        &["instance resource-limits limits.memory.swap.priority"],
+    ),
+    (
+        "What LXD notes for itself; here it is noted elsewhere, or need not be.",
+        &["instance volatile"],
+    ),
+    (
+        "Go's profiler, and what OVN's logs are sent to.",
+        &["server core core.debug_address", "server core core.syslog_socket"],
+    ),
+    (
+        "A program in Starlark: cluster.spread and groups of members are words (cluster.md).",
+        &["server miscellaneous instances.placement.scriptlet"],
+    ),
     ("Not done yet.", &[""]),
 ];
 

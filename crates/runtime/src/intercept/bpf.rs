@@ -2,19 +2,16 @@
 //!
 //! They can only take away: the kernel asks all filters from the machine's root down.
 
-use std::{
-    ffi::CStr,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::MetadataExt,
-    },
+use std::os::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    unix::fs::MetadataExt,
 };
 
 use rustix::{
     fs::{Mode, OFlags, fstat, openat},
     io::Errno,
     process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
-    thread::CapabilitySet,
+    thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities},
 };
 
 use super::{
@@ -87,8 +84,18 @@ fn load(caller: &Caller, attributes: &Attributes) -> Result<Done, Errno> {
     let instruction = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).ok();
     let instructions: Vec<u64> = bytes.chunks_exact(8).filter_map(instruction).collect();
     let license = caller.text(attributes.address(16))?.ok_or(Errno::FAULT)?;
-    let license: &CStr = &license;
-    sys::load_device_filter(&instructions, license).map(Done::Loaded).map_err(|error| errno(&error))
+    with_few_rights(|| sys::load_device_filter(&instructions, &license)).map(Done::Loaded)
+}
+
+/// A program of a stranger must not get what the kernel's verifier grants the host's root, such as to read the kernel's
+/// memory (`CAP_PERFMON`, which `CAP_SYS_ADMIN` includes).
+fn with_few_rights<T>(work: impl FnOnce() -> std::io::Result<T>) -> Result<T, Errno> {
+    let all = capabilities(None)?;
+    let few = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
+    set_capabilities(None, CapabilitySets { effective: all.effective & few, ..all })?;
+    let done = work();
+    set_capabilities(None, all)?;
+    done.map_err(|error| errno(&error))
 }
 
 fn change(
@@ -119,15 +126,16 @@ fn change(
     changed.map(|()| Done::Changed).map_err(|error| errno(&error))
 }
 
-/// Whether a folder is a control group below the container's: its own filter is not its own to take off.
+/// Whether a folder is the container's control group or one below it. The filter that it was started with cannot be taken
+/// off: that takes a descriptor of the program, which only the monitor has.
 fn is_within(office: &Office<'_>, group: BorrowedFd) -> Result<bool, Errno> {
     let Some(Ok(top)) = office.group.unified().map(std::fs::metadata) else { return Ok(false) };
     let top = (top.dev(), top.ino());
     let mut at = group.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
-    for depth in 0..DEEPEST {
+    for _ in 0..DEEPEST {
         let seen = fstat(&at)?;
         if (seen.st_dev, seen.st_ino) == top {
-            return Ok(depth > 0);
+            return Ok(true);
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         at = openat(&at, "..", flags, Mode::empty())?;
