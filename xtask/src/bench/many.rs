@@ -19,7 +19,8 @@ const IMAGE: &str = "local:busybox";
 const ASKED: [(Kind, usize); 2] = [(Kind::Lxd, 3), (Kind::Ours, 30)];
 /// How many are started with one command, whose time is divided by it.
 const BATCH: usize = 20;
-const MANY: usize = 200;
+/// The 101st start of LXD 5.0.2 does not end on the machine where this was written.
+const MANY: [(Kind, usize); 2] = [(Kind::Lxd, 100), (Kind::Ours, 200)];
 /// Ours alone, as LXD would take minutes to make them.
 const LISTED: usize = 1000;
 
@@ -27,7 +28,7 @@ pub(super) fn measure(peers: &[Peer], figures: &mut Figures) -> Result<()> {
     for peer in peers {
         say(&format!("many instances of {}", peer.name));
         twenty(peer, figures)?;
-        two_hundred(peer, figures)?;
+        hundreds(peer, figures)?;
         if peer.kind == Kind::Ours {
             thousand(peer, figures)?;
         }
@@ -46,9 +47,10 @@ fn twenty(peer: &Peer, figures: &mut Figures) -> Result<()> {
     peer.must(Client::Benchmark, &["delete"])
 }
 
-fn two_hundred(peer: &Peer, figures: &mut Figures) -> Result<()> {
-    init(peer, MANY)?;
-    let batches: Vec<Vec<String>> = (1..=MANY)
+fn hundreds(peer: &Peer, figures: &mut Figures) -> Result<()> {
+    let many = of(&MANY, peer);
+    init(peer, many)?;
+    let batches: Vec<Vec<String>> = (1..=many)
         .map(|number| format!("benchmark-{number:03}"))
         .collect::<Vec<_>>()
         .chunks(BATCH)
@@ -63,7 +65,7 @@ fn two_hundred(peer: &Peer, figures: &mut Figures) -> Result<()> {
             figures.of(Figure::LastStarts, column(peer)).add_time(taken);
         }
     }
-    let times = ASKED.iter().find(|(kind, _)| *kind == peer.kind).map_or(1, |(_, times)| *times);
+    let times = of(&ASKED, peer);
     for (figure, recursion) in [(Figure::Recursion1, 1), (Figure::Recursion2, 2)] {
         for _ in 0..times {
             let taken = fetch(peer, &format!("/1.0/instances?recursion={recursion}"))?;
@@ -82,7 +84,12 @@ fn thousand(peer: &Peer, figures: &mut Figures) -> Result<()> {
             figures.of(Figure::Listed, column).add_time(taken);
         }
     }
-    peer.must(Client::Benchmark, &["delete"])
+    // They end with the daemon's folder.
+    Ok(())
+}
+
+fn of(counts: &[(Kind, usize); 2], peer: &Peer) -> usize {
+    counts.iter().find(|(kind, _)| *kind == peer.kind).map_or(1, |(_, count)| *count)
 }
 
 fn init(peer: &Peer, count: usize) -> Result<()> {
