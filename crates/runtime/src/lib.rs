@@ -21,6 +21,7 @@ mod cgroup;
 mod client;
 mod confine;
 mod container;
+pub mod deadline;
 pub mod devfilter;
 mod error;
 pub mod files;

@@ -57,6 +57,8 @@ pub enum ExitReason {
     OomKilled,
     /// Its monitor was killed, so nobody knows.
     Lost,
+    /// Its deadline came, and nobody had put it off ([`crate::Monitor::set_deadline`]).
+    Deadline,
 }
 
 /// What an instance uses; `None` where the kernel does not count it here.

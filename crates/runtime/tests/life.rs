@@ -217,3 +217,28 @@ fn a_binary_that_was_replaced_still_starts_monitors() {
     monitor.kill().unwrap();
     eventually("it is gone", || Monitor::connect(&guest.spec.run_dir).unwrap().is_none());
 }
+
+#[test]
+fn a_deadline_that_is_not_put_off_ends_it() {
+    if skip() {
+        return;
+    }
+    let guest = Guest::new("deadline").start();
+    let in_millis = |millis: u64| Some(runtime::deadline::now() + millis);
+    let mut watch = guest.monitor().watch().unwrap();
+    // Put off, and taken back.
+    guest.monitor().set_deadline(in_millis(300)).unwrap();
+    guest.monitor().set_deadline(in_millis(60_000)).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(guest.ok("echo here").trim(), "here");
+    guest.monitor().set_deadline(in_millis(300)).unwrap();
+    guest.monitor().set_deadline(None).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(guest.ok("echo here").trim(), "here");
+    // Also one that is frozen, and of whose daemon no word comes.
+    guest.monitor().freeze(true).unwrap();
+    guest.monitor().set_deadline(in_millis(300)).unwrap();
+    assert_eq!(stopped(&mut watch), ExitReason::Deadline);
+    assert_eq!(last_exit(&guest.spec.run_dir), Some((1, ExitReason::Deadline)));
+    assert!(guest.groups().is_empty(), "{:?}", guest.groups());
+}

@@ -81,6 +81,12 @@ impl Monitor {
         self.done(&Request::Freeze { on })
     }
 
+    /// Kills everything inside at that moment ([`crate::deadline::now`]), whatever becomes of the daemon; `None` takes it
+    /// back. The latest word counts.
+    pub fn set_deadline(&self, at: Option<u64>) -> Result<()> {
+        self.done(&Request::Deadline { at })
+    }
+
     /// Sets the limits; those that are `None` are lifted.
     pub fn set_limits(&self, limits: &Limits) -> Result<()> {
         self.done(&Request::SetLimits { limits: limits.clone() })

@@ -67,6 +67,10 @@ impl Instance {
             }
             Request::Kill => self.kill(),
             Request::Freeze { on } => self.freeze(on),
+            Request::Deadline { at } => {
+                self.deadline = at;
+                Ok(())
+            }
             Request::SetLimits { limits } => {
                 self.group.limit(&limits, false)?;
                 self.spec.limits = limits;
@@ -103,7 +107,7 @@ impl Instance {
         }
     }
 
-    fn kill(&mut self) -> Result<()> {
+    pub(super) fn kill(&mut self) -> Result<()> {
         self.killed = true;
         let group = self.group.kill();
         // Ends its pid namespace, whatever groups there are.

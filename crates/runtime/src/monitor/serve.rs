@@ -1,15 +1,16 @@
 //! The loop.
 
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, time::Duration};
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     process::{WaitId, WaitIdOptions, waitid},
 };
 
 use super::{connections::Id, start::Instance, teardown::reason};
 use crate::{
+    ExitReason, deadline,
     error::{At, Error, Result},
     protocol::{Request, packet},
 };
@@ -35,7 +36,9 @@ impl Instance {
     pub(super) fn serve(mut self) -> Result<()> {
         loop {
             let mut ended = false;
-            for source in self.wait()? {
+            let happened = self.wait()?;
+            self.keep_deadline();
+            for source in happened {
                 match source {
                     Source::Init => ended = true,
                     other => self.act(other),
@@ -69,12 +72,30 @@ impl Instance {
             console.poll(&mut all);
         }
         let (sources, mut fds): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        match poll(&mut fds, None) {
+        match poll(&mut fds, self.time_left().as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error).at("wait for", "events"),
         }
         let ready = fds.iter().zip(sources).filter(|(fd, _)| !fd.revents().is_empty());
         Ok(ready.map(|(_, source)| source).collect())
+    }
+
+    /// Until its deadline.
+    fn time_left(&self) -> Option<Timespec> {
+        let left = self.deadline.filter(|_| !self.overdue)?.saturating_sub(deadline::now());
+        Timespec::try_from(Duration::from_millis(left)).ok()
+    }
+
+    /// Kills what is inside when its deadline came.
+    fn keep_deadline(&mut self) {
+        if self.overdue || self.deadline.is_none_or(|at| deadline::now() < at) {
+            return;
+        }
+        self.overdue = true;
+        super::log(format_args!("its deadline came, and nobody had put it off"));
+        if let Err(error) = self.kill() {
+            super::log(format_args!("{error}"));
+        }
     }
 
     fn act(&mut self, source: Source) {
@@ -138,7 +159,10 @@ impl Instance {
         else {
             return Ok(false);
         };
-        let reason = reason(&status, self.killed, self.group.oom_killed());
+        let reason = match self.overdue {
+            true => ExitReason::Deadline,
+            false => reason(&status, self.killed, self.group.oom_killed()),
+        };
         self.tear_down(reason);
         Ok(true)
     }

@@ -55,6 +55,10 @@ pub(super) struct Instance {
     pub(super) filter: Option<OwnedFd>,
     pub(super) state: State,
     pub(super) killed: bool,
+    /// When it is killed, by [`crate::deadline::now`].
+    pub(super) deadline: Option<u64>,
+    /// It was.
+    pub(super) overdue: bool,
     pub(super) started_at: u64,
     pub(super) release: Release,
     pub(super) console: Option<super::console::Console>,
@@ -135,6 +139,8 @@ fn create(
         filter,
         state: State::Created,
         killed: false,
+        deadline: None,
+        overdue: false,
         started_at,
         release: Release::new(gate),
         console: None,

@@ -31,6 +31,10 @@ pub(crate) enum Request {
     Freeze {
         on: bool,
     },
+    /// Kills everything inside at a moment of [`crate::deadline`]; `None` takes that back.
+    Deadline {
+        at: Option<u64>,
+    },
     SetLimits {
         limits: Limits,
     },
