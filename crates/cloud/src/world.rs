@@ -31,6 +31,7 @@ use crate::{
     metrics::Requests,
     migration::Voyages,
     names,
+    networks::hosts::Hosts,
     server::Doors,
     storage::{Pools, buckets::Stores},
     warnings::Notes,
@@ -57,6 +58,8 @@ pub struct World {
     pub plane: Plane,
     /// The pools that are open.
     pub pools: Pools,
+    /// What was told networks of instances.
+    pub hosts: Hosts,
     /// The objects of the buckets that are in use.
     pub buckets: Stores,
     /// The instances that run here.
@@ -135,6 +138,7 @@ impl World {
             operations: Operations::new(Bus::new("none"), Locks::new()),
             plane: parts.plane,
             pools: Pools::default(),
+            hosts: Hosts::default(),
             buckets: Stores::default(),
             guests: Guests::default(),
             started,

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{At, Doing};
@@ -105,6 +106,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     let opened = || -> rusqlite::Result<Connection> {
         let conn = Connection::open(path)?;
         conn.busy_timeout(PATIENCE)?;
+        // Otherwise a value that is bound makes a statement be compiled anew.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         // What is committed is on disk.
         conn.pragma_update(None, "synchronous", "FULL")?;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use store::Read;
 
 use super::Owner;
-use crate::{Caller, Error, Result, World, db::instances::Made};
+use crate::{
+    Caller, Error, Result, World,
+    db::{backups::Backup, instances::Made},
+};
 
 /// Every backup of an owner, the oldest first.
 pub fn list<O: Owner>(world: &World, owner: &O) -> Result<Vec<O::Shown>> {
@@ -27,6 +30,10 @@ pub fn file<O: Owner>(world: &World, caller: &Caller, owner: &O, name: &str) -> 
 
 /// The backups of an owner, by the key of its row, as clients see them.
 pub(crate) fn rendered<O: Owner>(db: &Read<'_>, id: i64) -> Result<Vec<O::Shown>> {
-    let found = O::ROWS.of(db, id)?.into_iter();
-    Ok::<_, Error>(found.filter(|row| row.made == Made::Ready).map(O::render).collect())
+    Ok::<_, Error>(render_all::<O>(O::ROWS.of(db, id)?))
+}
+
+/// The same of rows that were read before.
+pub(crate) fn render_all<O: Owner>(found: Vec<Backup>) -> Vec<O::Shown> {
+    found.into_iter().filter(|row| row.made == Made::Ready).map(O::render).collect()
 }

@@ -44,7 +44,7 @@ mod unpack;
 pub(crate) use self::{
     contents::{Contents, Out, Part},
     delete::{Delete, expire},
-    list::rendered,
+    list::{render_all, rendered},
     make::Make,
     rename::Rename,
     streams::{check_form, empty},

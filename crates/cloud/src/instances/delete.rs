@@ -12,7 +12,9 @@ use crate::{
         instances::{self as rows, Instance},
         volumes,
     },
-    expand, names, url,
+    expand, names,
+    networks::hosts,
+    url,
 };
 
 /// What is done to delete an instance. It only goes forward: half an instance is no use.
@@ -134,7 +136,7 @@ pub(crate) async fn remove_folders(world: &World, project: &str, name: &str) -> 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, input) = (&cx.world, &cx.input);
     let (project, name) = (input.project.as_str(), input.name.as_str());
-    crate::networks::ports::forget(world, project, name)?;
+    hosts::forget(world, project, name)?;
     world
         .store
         .write(|db| {
@@ -142,7 +144,7 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
             Ok::<_, Error>(rows::delete(db, project, name)?)
         })
         .await?;
-    crate::networks::ports::tell_hosts(world).await?;
+    hosts::tell_of(world, project, name)?;
     world.tell(&input.caller, project, "instance-deleted", url::instance(project, name));
     Ok(())
 }

@@ -319,7 +319,7 @@ async fn delete_row(cx: &mut Cx<Launch>) -> Result<()> {
     let own = |row: &Instance| row.created_at == new.created_at;
     let there = cx.world.store.read(|db| Ok::<_, Error>(rows::get(db, project, name)?))?;
     if there.as_ref().is_some_and(own) {
-        networks::ports::forget(&cx.world, project, name)?;
+        networks::hosts::forget(&cx.world, project, name)?;
     }
     cx.world
         .store

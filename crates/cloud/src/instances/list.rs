@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     Error, Result, World,
+    backups::Owner,
     db::{
-        self,
+        self, backups as backup_rows, instance_snapshots as snapshot_rows,
         instances::{self as rows, Made},
-        profiles as profile_rows,
     },
-    expand::{self, Expanded},
+    expand::{self, Expanded, Profiles},
 };
 
 /// How much of each to show.
@@ -67,13 +67,14 @@ fn rows_of(
             crate::projects::find(db, name)?;
         }
         let profiles = Profiles::read(db)?;
+        let mut beside = (depth == Depth::Full).then(|| Beside::read(db)).transpose()?;
         let mut found = Vec::new();
         for row in rows::on(db, member)? {
             if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
                 let expanded = profiles.lay(&row);
-                let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
+                let beside = beside.as_mut().map(|all| all.of(db, &row)).transpose()?;
                 let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
-                found.push(InstanceFull { snapshots, backups, ..full });
+                found.push(with_beside(full, beside));
             }
         }
         Ok::<_, Error>(found)
@@ -86,9 +87,9 @@ pub async fn get(world: &World, project: &str, name: &str, depth: Depth) -> Resu
     let full = world.store.read(|db| {
         let row = super::find(db, project, name)?;
         let expanded = expand::expand(db, &row)?;
-        let (snapshots, backups) = (snapshots(db, &row, depth)?, backups(db, &row, depth)?);
+        let beside = (depth == Depth::Full).then(|| of_one(db, &row)).transpose()?;
         let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
-        Ok::<_, Error>(InstanceFull { snapshots, backups, ..full })
+        Ok::<_, Error>(with_beside(full, beside))
     })?;
     if depth == Depth::Plain { Ok(full) } else { with_state(world, full).await }
 }
@@ -99,44 +100,42 @@ async fn with_state(world: &World, mut full: InstanceFull) -> Result<InstanceFul
     Ok(full)
 }
 
-fn snapshots(
-    db: &store::Read<'_>,
-    row: &rows::Instance,
-    depth: Depth,
-) -> Result<Option<Vec<InstanceSnapshot>>> {
-    (depth == Depth::Full).then(|| super::snapshots::rendered(db, row)).transpose()
+/// What is shown beside an instance: its snapshots and its backups.
+type Shown = (Vec<InstanceSnapshot>, Vec<InstanceBackup>);
+
+fn with_beside(full: InstanceFull, beside: Option<Shown>) -> InstanceFull {
+    let (snapshots, backups) = beside.unzip();
+    InstanceFull { snapshots, backups, ..full }
 }
 
-fn backups(
-    db: &store::Read<'_>,
-    row: &rows::Instance,
-    depth: Depth,
-) -> Result<Option<Vec<InstanceBackup>>> {
-    (depth == Depth::Full)
-        .then(|| crate::backups::rendered::<super::backups::Of>(db, row.id))
-        .transpose()
+fn of_one(db: &store::Read<'_>, row: &rows::Instance) -> Result<Shown> {
+    let snapshots = super::snapshots::rendered(db, row)?;
+    Ok((snapshots, crate::backups::rendered::<super::backups::Of>(db, row.id)?))
 }
 
-/// All profiles, read once for a list.
-struct Profiles {
-    by_name: HashMap<(String, String), profile_rows::Profile>,
-    projects: HashMap<String, db::projects::Project>,
+/// The snapshots and backups of all instances, by the instance's key, read once for a list.
+struct Beside {
+    snapshots: HashMap<i64, Vec<snapshot_rows::Snapshot>>,
+    backups: HashMap<i64, Vec<backup_rows::Backup>>,
 }
 
-impl Profiles {
-    fn read(db: &store::Read<'_>) -> Result<Profiles> {
-        let rows = profile_rows::all(db)?;
-        let by_name = rows.into_iter().map(|row| ((row.project.clone(), row.name.clone()), row));
-        let projects = db::projects::all(db)?.into_iter();
-        let projects = projects.map(|project| (project.name.clone(), project)).collect();
-        Ok(Profiles { by_name: by_name.collect(), projects })
+impl Beside {
+    fn read(db: &store::Read<'_>) -> Result<Beside> {
+        let mut all = Beside { snapshots: HashMap::new(), backups: HashMap::new() };
+        for row in snapshot_rows::all(db)? {
+            all.snapshots.entry(row.instance_id).or_default().push(row);
+        }
+        for row in super::backups::Of::ROWS.all(db)? {
+            all.backups.entry(row.owner_id).or_default().push(row);
+        }
+        Ok(all)
     }
 
-    fn lay(&self, row: &rows::Instance) -> Expanded {
-        let home = self.projects.get(&row.project).map(|own| own.home_of("features.profiles"));
-        let home = home.unwrap_or_default().to_owned();
-        let named = |name: &String| self.by_name.get(&(home.clone(), name.clone()));
-        expand::lay(row.profiles.iter().filter_map(named), row)
+    fn of(&mut self, db: &store::Read<'_>, row: &rows::Instance) -> Result<Shown> {
+        let snapshots = self.snapshots.remove(&row.id).unwrap_or_default();
+        let snapshots = super::snapshots::render_all(db, row, snapshots)?;
+        let backups = self.backups.remove(&row.id).unwrap_or_default();
+        Ok((snapshots, crate::backups::render_all::<super::backups::Of>(backups)))
     }
 }
 

@@ -322,8 +322,10 @@ async fn left_behind(cx: &mut Cx<Relocate>) -> Result<()> {
 }
 
 async fn tell(cx: &mut Cx<Relocate>) -> Result<()> {
-    crate::networks::ports::tell_hosts(&cx.world).await?;
     let new = &cx.input.new;
+    let old = &cx.input.old;
+    crate::networks::hosts::tell_of(&cx.world, &old.project, &old.name)?;
+    crate::networks::hosts::tell_of(&cx.world, &new.project, &new.name)?;
     let source = url::instance(&new.project, &new.name);
     cx.world.tell(&cx.input.caller, &new.project, "instance-renamed", source);
     Ok(())

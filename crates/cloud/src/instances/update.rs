@@ -35,7 +35,7 @@ pub async fn update(
     if wanted.acts(world)? {
         wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
-        crate::networks::ports::tell_hosts(world).await?;
+        crate::networks::hosts::tell_of(world, project, name)?;
     } else {
         world.store.write(|db| prepare(db)?.write(db)).await?;
     }

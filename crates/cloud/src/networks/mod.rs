@@ -20,6 +20,7 @@ use crate::{
 pub(crate) mod addresses;
 mod create;
 mod delete;
+pub(crate) mod hosts;
 mod leases;
 pub(crate) mod port;
 pub(crate) mod ports;

@@ -5,15 +5,15 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use network::{Address, Counters, Host, Interface};
+use network::{Address, Counters, Interface};
 use options::{Raw, device::Device};
 use wire::{InstanceStateNetwork, InstanceStateNetworkAddress, InstanceStateNetworkCounters};
 
-use super::port::{self, Port, hwaddr};
+use super::port::{self, Port};
 use crate::{
-    Error, Result, World,
+    Result, World,
     blocking::blocking,
-    db::instances::{self as instance_rows, Instance},
+    db::instances as instance_rows,
     expand::Expanded,
     instances::{
         guests::{Guest, Phase},
@@ -35,7 +35,7 @@ pub(crate) async fn attach(
     if ports.is_empty() {
         return Ok(());
     }
-    tell_hosts(world).await?;
+    super::hosts::tell_of(world, guest.project(), guest.name())?;
     let netns = netns(guest).await?;
     for port in ports.values() {
         port.plug(world, netns.as_fd()).await?;
@@ -101,46 +101,6 @@ async fn repair_guest(world: &World, guest: &Guest) -> Result<()> {
         result = result.and(proxies::rules(world, &id, &wanted.rules).await);
     }
     result
-}
-
-/// Tells every network which instance has which hardware address, so that names and leases are
-/// right from the first packet on.
-pub(crate) async fn tell_hosts(world: &World) -> Result<()> {
-    tell(world, |_| true)
-}
-
-/// Takes an instance off its networks, so that its names and leases end. To be done before its row
-/// goes: after a crash between the two nobody would know whose the leases were.
-pub(crate) fn forget(world: &World, project: &str, name: &str) -> Result<()> {
-    tell(world, |row| (row.project.as_str(), row.name.as_str()) != (project, name))
-}
-
-fn tell(world: &World, wanted: impl Fn(&Instance) -> bool) -> Result<()> {
-    let hosts = world.store.read(|db| {
-        let networks = crate::db::networks::all(db)?.into_iter();
-        let mut hosts: BTreeMap<String, Vec<Host>> =
-            networks.map(|network| (network.name, Vec::new())).collect();
-        for row in instance_rows::all(db)?.into_iter().filter(wanted) {
-            let expanded = crate::expand::expand(db, &row)?;
-            let Ok(typed) = Typed::parse(&expanded) else { continue };
-            for (device, parsed) in &typed.devices {
-                let Some(nic) = parsed.nic() else { continue };
-                let (Some(bridge), Ok(hwaddr)) =
-                    (nic.bridge(), hwaddr(device, nic, &expanded.config))
-                else {
-                    continue;
-                };
-                let host =
-                    Host { name: row.name.clone(), hwaddr, ipv4: nic.ipv4(), ipv6: nic.ipv6() };
-                hosts.entry(bridge.to_owned()).or_default().push(host);
-            }
-        }
-        Ok::<_, Error>(hosts)
-    })?;
-    for (network, hosts) in hosts {
-        world.plane.set_hosts(&network, hosts);
-    }
-    Ok(())
 }
 
 /// The interfaces of a guest as it sees them.

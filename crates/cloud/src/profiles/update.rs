@@ -11,7 +11,7 @@ use crate::{
     },
     etag::{self, IfMatch},
     instances::{self, options::check_shared, reconfigure::Reconfigure},
-    networks::ports,
+    networks::hosts,
     url,
 };
 
@@ -41,7 +41,7 @@ pub async fn update(
     if wanted.acts(world)? {
         wanted.check_room(world).await?;
         wanted.run(world, caller, project).await?;
-        ports::tell_hosts(world).await?;
+        hosts::tell_all(world)?;
     } else {
         world.store.write(|db| prepare(db)?.write(db)).await?;
     }

@@ -7,7 +7,7 @@ use tasks::{Reconciler, Report};
 use crate::{
     Error, World,
     db::{instances::Made, networks as rows},
-    networks::{ports, spec},
+    networks::{hosts, ports, spec},
     url,
     warnings::{Kind, notes::About},
 };
@@ -65,7 +65,7 @@ pub(crate) async fn repair(world: &World) {
         let address = url::of("networks", &row.name, &row.project);
         world.warnings.set(About::new(Kind::Network, &row.project, address), said);
     }
-    if let Err(error) = ports::tell_hosts(world).await {
+    if let Err(error) = hosts::tell_all(world) {
         tracing::error!(error = %tasks::chain(&error), "hosts of networks");
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     expand,
     instances::{copy, delete, machine, migrate::Moving, options::Typed, root::NewRoot},
-    networks::ports,
+    networks::hosts,
     projects::rules,
     url,
 };
@@ -288,7 +288,7 @@ impl Import {
         if self.moving.is_some() {
             self.take(world).await?;
             backups::remove(&self.file).await?;
-            ports::tell_hosts(world).await?;
+            hosts::tell_of(world, project, name)?;
             world.tell(&self.caller, project, "instance-updated", url::instance(project, name));
             return Ok(());
         }

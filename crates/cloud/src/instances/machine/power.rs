@@ -16,7 +16,7 @@ use crate::{
     db::instances::{self as rows, Instance},
     expand::expand,
     names,
-    networks::{port::Port, ports},
+    networks::{hosts, port::Port},
 };
 
 /// How long QEMU may take until it listens: it reads its program and firmware, perhaps from a slow card.
@@ -104,7 +104,7 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
     let id = names::instance_id(guest.project(), guest.name());
     let cards = Port::all(&world.tag, &id, &typed.devices, &expanded.config)?;
     if !cards.is_empty() {
-        ports::tell_hosts(world).await?;
+        hosts::tell_of(world, guest.project(), guest.name())?;
     }
     for (name, port) in &cards {
         let at = At { boot: order.get(name).copied(), layout };

@@ -18,7 +18,7 @@ use crate::{
         moves, volumes,
     },
     instances::{copy::draft::in_pool, root::NewRoot},
-    networks::ports,
+    networks::hosts,
 };
 
 /// A move of an instance to another member.
@@ -114,6 +114,5 @@ pub(super) async fn delete_left(world: &World, pool: &str, old: &Instance) -> Re
     crate::instances::delete::remove_folders(world, project, name).await?;
     let backups = crate::instances::backups::folder(&world.dirs, project, name);
     crate::backups::remove_all(&backups).await?;
-    ports::forget(world, project, name)?;
-    ports::tell_hosts(world).await
+    hosts::tell_of(world, project, name)
 }

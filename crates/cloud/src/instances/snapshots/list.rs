@@ -31,8 +31,16 @@ pub fn get(world: &World, project: &str, instance: &str, name: &str) -> Result<I
 
 /// The snapshots of an instance as clients see them.
 pub(crate) fn rendered(db: &Read<'_>, instance: &Instance) -> Result<Vec<InstanceSnapshot>> {
-    let found = rows::of_instance(db, instance.id)?.into_iter();
-    let whole = found.filter(|row| row.made == Made::Ready);
+    render_all(db, instance, rows::of_instance(db, instance.id)?)
+}
+
+/// The same of rows that were read before.
+pub(crate) fn render_all(
+    db: &Read<'_>,
+    instance: &Instance,
+    found: Vec<Snapshot>,
+) -> Result<Vec<InstanceSnapshot>> {
+    let whole = found.into_iter().filter(|row| row.made == Made::Ready);
     whole.map(|row| render(db, instance, row)).collect::<Result<_, Error>>()
 }
 

@@ -38,7 +38,7 @@ pub use self::{
 };
 pub(crate) use self::{
     delete::{Delete, expire},
-    list::rendered,
+    list::{render_all, rendered},
     rename::Rename,
     restore::Restore,
     take::{Take, take_at_start, take_by_clock},
