@@ -60,6 +60,13 @@ impl Cluster {
         Cluster::on(Options { binary: Some(binary), ..Options::default() }, count)?.joined()
     }
 
+    /// The same; each reaches the Ceph of the rig, and has mapped nothing of it.
+    #[track_caller]
+    pub fn with_ceph(count: usize) -> Option<Cluster> {
+        let machine = Some(crate::ceph::machine()?);
+        Cluster::on(Options { machine, ..Options::default() }, count)?.joined()
+    }
+
     #[track_caller]
     fn joined(self) -> Option<Cluster> {
         let cluster = self;
@@ -83,9 +90,12 @@ impl Cluster {
         netns.run(&["ip", "link", "set", "uplink", "up"]).ok();
         self.switch.run(&["ip", "link", "set", &port, "master", "switch"]).ok();
         self.plug(member);
-        let binary = self.options.binary.clone();
-        let disk = self.options.disk;
-        let options = Options { netns: Some(netns), disk, binary, ..Options::default() };
+        let Options { binary, disk, machine, .. } = &self.options;
+        if machine.is_some() {
+            crate::ceph::join(&netns, member);
+        }
+        let (disk, binary, machine) = (*disk, binary.clone(), machine.clone());
+        let options = Options { netns: Some(netns), disk, binary, machine, ..Options::default() };
         self.members.push(Daemon::with(&options)?);
         Some(member)
     }

@@ -70,6 +70,8 @@ pub struct Options {
     pub netns: Option<Arc<Netns>>,
     /// This program instead of the one under test.
     pub binary: Option<PathBuf>,
+    /// On a machine that has mapped nothing of Ceph yet: see [`crate::ceph`].
+    pub machine: Option<PathBuf>,
 }
 
 /// A daemon with its state folder and its network namespace.
@@ -79,6 +81,7 @@ pub struct Daemon {
     child: Option<Child>,
     disk: bool,
     binary: PathBuf,
+    machine: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -124,7 +127,8 @@ impl Daemon {
         let netns = (!options.host_network).then_some(netns);
         let disk = options.disk.is_some() || options.device.is_some();
         let binary = options.binary.clone().unwrap_or_else(binary);
-        let daemon = Daemon { place, netns, child: None, disk, binary };
+        let machine = options.machine.clone();
+        let daemon = Daemon { place, netns, child: None, disk, binary, machine };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
@@ -255,10 +259,14 @@ impl Daemon {
 
     /// What starts a daemon on this folder.
     pub fn daemon_command(&self) -> Command {
+        let program = self.machine.as_ref().unwrap_or(&self.binary);
         let mut command = match &self.netns {
-            Some(netns) => netns.command(&self.binary),
-            None => Command::new(&self.binary),
+            Some(netns) => netns.command(program),
+            None => Command::new(program),
         };
+        if self.machine.is_some() {
+            command.arg("machine").arg(&self.binary);
+        }
         command.arg("daemon").env("MICROCLOUD_DIR", self.folder());
         command
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `daemon` | the daemon's life: start, kill, restart, end |
 //! | `client` | the two clients, and what a command gave |
+//! | `ceph` | a Ceph that several daemons share |
 //! | `cluster` | daemons that are one cluster, and the cables between them |
 //! | `http` | requests no client would send |
 //! | `netns` | a network namespace, and a server in one |
@@ -28,6 +29,7 @@
 mod asked;
 mod asks;
 mod census;
+pub mod ceph;
 mod client;
 pub mod cluster;
 mod daemon;

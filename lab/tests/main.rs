@@ -27,6 +27,7 @@ mod faults;
 mod files;
 mod first_day;
 mod full_disk;
+mod healing;
 mod hotplug;
 mod image_push;
 mod images;

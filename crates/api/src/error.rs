@@ -126,6 +126,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
         },
         E::Unavailable { .. }
         | E::Silent { .. }
+        | E::NoLease
         | E::NoPlace { .. }
         | E::Elsewhere { .. }
         | E::Unfit(_)

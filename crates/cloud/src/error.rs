@@ -224,6 +224,12 @@ pub enum Error {
         /// The member.
         member: String,
     },
+    /// What others could run as well may not run here.
+    #[error(
+        "this member may not run what is in storage pools that members share: too few of the others can be reached, or \
+         they have taken over"
+    )]
+    NoLease,
     /// A member could not be emptied, or not all came back.
     #[error("not all went: {said}")]
     Evacuation {

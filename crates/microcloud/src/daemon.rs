@@ -182,6 +182,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
     let versions = tokio::spawn(cluster::watch_versions(world.clone()));
     let followed = tokio::spawn(instances::exit::follow(world.clone(), started));
+    let leasing = tokio::spawn(cluster::keep_lease(world.clone()));
     let due = reconcile::boot(&world).await.context("bring up what is there")?;
     let mut reconcilers = Reconcilers::new(world.clone());
     reconcilers.start(reconcile::Networks);
@@ -195,6 +196,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     reconcilers.start(reconcile::Backups);
     reconcilers.start(reconcile::Warnings::default());
     reconcilers.start(cluster::Votes);
+    reconcilers.start(cluster::Healing::default());
     reconcilers.start(cluster::Certificate);
     reconcilers.start(reconcile::Gone::default());
     reconcilers.start(instances::PluggedIn::default());
@@ -221,6 +223,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     standing.abort();
     whereabouts.abort();
     versions.abort();
+    leasing.abort();
     end(&world, ending).await
 }
 

@@ -180,6 +180,8 @@ api! {
         pub number: String,
         /// Whether it runs, and comes with its memory.
         pub live: bool,
+        /// Whether its disk stays where it is, in a pool that members share.
+        pub shared: bool,
     }
 
     /// How a member is.

@@ -15,7 +15,7 @@ use wire::{
     query::NoQuery,
 };
 
-use super::{Place, check_place, clustered, takers};
+use super::{Place, clustered, takers};
 use crate::{
     Caller, Error, Result, World,
     db::{
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The option by which an instance finds back.
-const ORIGIN: &str = "volatile.evacuate.origin";
+pub(super) const ORIGIN: &str = "volatile.evacuate.origin";
 
 /// Evacuates or restores this member.
 ///
@@ -145,17 +145,10 @@ impl All {
         gone
     }
 
-    /// The member that takes an instance: of those that take any, and where its project may be, one that is not
-    /// overloaded and has the fewest.
+    /// The member that takes an instance.
     async fn place(&self, row: &Instance) -> Result<Place> {
-        let spread = self.world.store.read(|db| super::spread::of(db, row))?;
-        let takers = takers::takers(&self.world, None, &row.architecture, spread.as_ref()).await?;
-        let me = self.world.store.status().me;
-        let mut others: Vec<_> = takers.into_iter().filter(|one| one.id != me).collect();
-        others.sort_by_key(|one| (one.rank(), one.id));
-        let mut places = others.iter().filter_map(|one| self.world.cluster.links.by_id(one.id));
-        let place =
-            places.find(|place| check_place(&self.world, &row.project, Some(place)).is_ok());
+        let best = takers::best_but(&self.world, row, self.world.store.status().me).await?;
+        let place = self.world.cluster.links.by_id(best);
         place.ok_or_else(|| Error::NoPlace { architecture: row.architecture.clone() })
     }
 

@@ -32,7 +32,9 @@ mod certificate;
 mod enable;
 mod evacuate;
 pub mod groups;
+mod heal;
 mod join;
+pub(crate) mod lease;
 mod leave;
 mod life;
 mod links;
@@ -59,7 +61,9 @@ pub use self::{
     certificate::{CERTIFICATE, Certificate, keep_certificate, replace_certificate},
     enable::enable,
     evacuate::{give_back, set_state},
+    heal::Healing,
     join::{finish as finish_join, join},
+    lease::keep_lease,
     leave::{finish as finish_leave, leave, left, remove, replace},
     life::Noting,
     links::{Links, PROTOCOL, Place},
@@ -99,6 +103,8 @@ pub struct Cluster {
     pub(crate) moved: Notify,
     /// Whether this server is no member any more, and could not be told when it was removed.
     removed: watch::Sender<bool>,
+    /// On what other members could run as well.
+    lease: lease::Lease,
     unfit: Mutex<Option<Unfit>>,
 }
 
@@ -107,7 +113,8 @@ impl Cluster {
         let removed = watch::Sender::new(false);
         let (joining, sessions) = (Mutex::default(), session::Sessions::default());
         let (again, moved) = (Notify::new(), Notify::new());
-        Cluster { links, joining, sessions, again, moved, removed, unfit: Mutex::default() }
+        let (lease, unfit) = (lease::Lease::default(), Mutex::default());
+        Cluster { links, joining, sessions, again, moved, removed, lease, unfit }
     }
 
     /// Resolves when the daemon is to begin anew, as a member or as none.

@@ -8,6 +8,7 @@ use store::MemberId;
 use wire::Pulse;
 
 use super::{
+    check_place,
     members::answers,
     spread::{self, Alike, Spread},
     state::pulse,
@@ -87,6 +88,26 @@ pub(super) async fn takers(
         Some(Taker { id: row.id, instances, alike, pulse })
     });
     Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
+}
+
+/// The member that takes an instance from another: of those that take any, and where its project may be, one that is not
+/// overloaded and has the fewest.
+pub(super) async fn best_but(
+    world: &World,
+    row: &instances::Instance,
+    from: MemberId,
+) -> Result<MemberId> {
+    let spread = world.store.read(|db| spread::of(db, row))?;
+    let takers = takers(world, None, &row.architecture, spread.as_ref()).await?;
+    let mut others: Vec<_> = takers.into_iter().filter(|one| one.id != from).collect();
+    others.sort_by_key(|one| (one.rank(), one.id));
+    let may = |id: &MemberId| {
+        let place = world.cluster.links.by_id(*id);
+        let here = *id == world.store.status().me;
+        (here || place.is_some()) && check_place(world, &row.project, place.as_ref()).is_ok()
+    };
+    let best = others.iter().map(|one| one.id).find(may);
+    best.ok_or_else(|| Error::NoPlace { architecture: row.architecture.clone() })
 }
 
 #[cfg(test)]

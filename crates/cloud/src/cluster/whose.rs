@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use store::{MemberId, Read};
 use uuid::Uuid;
 
-use super::links::Place;
+use super::links::{Links, Place};
 use crate::{
     Error, Result, World,
     db::{buckets, instances, members, volumes},
     names::DEFAULT_PROJECT,
+    storage::is_shared,
 };
 
 /// A request's address, taken apart.
@@ -51,7 +52,9 @@ pub fn whose(world: &World, asked: &Asked) -> Result<Option<Place>> {
         ["1.0", "storage-pools", pool, "volumes", kind, name, ..] => match asked.named("target") {
             // On a change of a volume that is to be moved it names where to.
             Some(target) if !asked.makes => Some(named(world, target)?),
-            _ => world.store.read(|db| volume(db, asked, pool, kind, name))?,
+            _ => world
+                .store
+                .read(|db| volume((db, &world.cluster.links), asked, pool, kind, name))?,
         },
         ["1.0", "storage-pools", pool, "buckets", name, ..] => match asked.named("target") {
             Some(target) => Some(named(world, target)?),
@@ -94,7 +97,7 @@ fn member_id(db: &Read<'_>, name: Option<String>) -> Result<Option<MemberId>> {
 
 /// The member with that volume; this one, if it has one of that name.
 fn volume(
-    db: &Read<'_>,
+    (db, links): (&Read<'_>, &Links),
     asked: &Asked,
     pool: &str,
     kind: &str,
@@ -108,7 +111,13 @@ fn volume(
         }
         _ => volumes::of_instance(db, project, kind, name)?,
     };
-    member_id(db, found.map(|row| row.member))
+    // Of what members share, each takes the place of one that is off.
+    let answers = |member: &String| {
+        let silent = links.by_name(member).is_some_and(|place| links.is_silent(place.id));
+        let shared = || crate::storage::find(db, pool).is_ok_and(|it| is_shared(&it.driver));
+        !(silent && shared())
+    };
+    member_id(db, found.map(|row| row.member).filter(answers))
 }
 
 fn bucket(db: &Read<'_>, asked: &Asked, pool: &str, name: &str) -> Result<Option<MemberId>> {

@@ -15,6 +15,7 @@ pub mod cluster_groups;
 pub mod images;
 pub mod instance_snapshots;
 pub mod instances;
+pub mod leases;
 pub mod members;
 pub mod moves;
 pub mod networks;
@@ -73,6 +74,7 @@ pub const MIGRATIONS: &[Migration] = &[
         Kind::Breaks,
         include_str!("../../schema/0013_networks_members.sql"),
     ),
+    step(14, "leases", Kind::Adds, include_str!("../../schema/0014_leases.sql")),
 ];
 
 const fn step(level: u32, name: &'static str, kind: Kind, sql: &'static str) -> Migration {
@@ -88,6 +90,25 @@ pub(crate) fn forget_member(
     member: store::MemberId,
     name: &str,
 ) -> store::Result<()> {
+    // What all share is not gone with it.
+    let me = db.me();
+    let shared: Vec<String> = pools::all(db)?
+        .into_iter()
+        .filter(|pool| crate::storage::is_shared(&pool.driver))
+        .map(|pool| pool.name)
+        .collect();
+    for pool in shared {
+        let of = "SELECT volumes.project_id, volumes.type, volumes.name FROM volumes
+            JOIN storage_pools ON storage_pools.id = volumes.pool_id WHERE storage_pools.name = ?3";
+        let sql = format!(
+            "UPDATE instances SET member_id = ?2
+             WHERE member_id = ?1 AND (project_id, type, name) IN ({of})"
+        );
+        db.execute(&sql, store::params![member, me, pool])?;
+        let sql = "UPDATE volumes SET member_id = ?2 WHERE member_id = ?1
+            AND pool_id = (SELECT id FROM storage_pools WHERE name = ?3)";
+        db.execute(sql, store::params![member, me, pool])?;
+    }
     for table in ["instances", "volumes", "storage_buckets"] {
         let sql = format!("DELETE FROM {table} WHERE member_id = ?1");
         db.execute(&sql, store::params![member])?;

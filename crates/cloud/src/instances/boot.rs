@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Error, Host, Result, World,
     blocking::blocking,
+    cluster::lease,
     db::instances::{self as rows, Instance},
     devlxd,
     expand::Expanded,
@@ -78,6 +79,7 @@ impl<'a> Starting<'a> {
             });
         }
         self.check_here()?;
+        lease::wait(self.world, self.expanded).await?;
         super::spec::check_nodes(&typed.options.limits, &self.world.host)?;
         notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
         let world = self.world;
@@ -115,6 +117,9 @@ impl<'a> Starting<'a> {
         let guest = Guest::new(project, name, monitor, spec, Phase::Starting);
         nodes::note(&guest, &typed);
         world.guests.hold(guest.clone());
+        // What was so before may have changed while this took its time.
+        lease::bind(world, &guest, self.expanded).await?;
+        self.check_here()?;
         devlxd::apply(world, &guest, typed.options.security.devlxd);
         Ok(())
     }

@@ -80,17 +80,19 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let removal = guest.ports().lock().await;
     clear(world, &row, &expanded).await?;
     drop(removal);
-    if after == After::Elsewhere {
+    if after == After::Elsewhere || row.member != world.me() {
         world.guests.end(guest);
         return Ok(());
     }
-    // What would start again at once, were the machine not about to stop, starts again with it.
-    let returns = after == After::NextBoot || (again && world.closing());
+    // What would start again at once, were the machine not about to stop, starts again with it; and what ended with the
+    // lease once there is one (`cluster::lease`).
+    let unleased = reason == ExitReason::Deadline;
+    let returns = after == After::NextBoot || (again && world.closing()) || unleased;
     if !returns {
         note_stopped(world, &row).await?;
     }
     // Without a majority it cannot be deleted: that follows its note, when there is one again.
-    if row.ephemeral && !again && !world.powers.has(&row) {
+    if row.ephemeral && !again && !unleased && !world.powers.has(&row) {
         // Whoever waits for the stop finds it gone.
         let deleted = super::delete::unguarded(world, &Caller::default(), project, name).await;
         world.guests.end(guest);

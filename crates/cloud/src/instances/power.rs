@@ -221,7 +221,10 @@ fn gone(row: &Instance) -> Error {
 }
 
 fn find(db: &Read<'_>, old: &Instance) -> Result<Option<Instance>> {
-    Ok(rows::get(db, &old.project, &old.name)?)
+    let row = rows::get(db, &old.project, &old.name)?;
+    // Who has it now notes it.
+    let me = crate::db::members::own_name(db)?;
+    Ok(row.filter(|row| row.member == me))
 }
 
 fn set(

@@ -166,8 +166,16 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
 /// Does what follows an exit that the daemon did not see; a reboot inside is due to start.
 async fn ended(world: &World, row: &Instance, id: &str) -> Result<Option<Due>> {
     let reason = runtime::last_exit(&world.dirs.run(id)).map(|(_, reason)| reason);
-    exit::settle_unseen(world, row).await?;
-    let again = reason == Some(ExitReason::Reboot);
+    let again = match reason {
+        Some(ExitReason::Deadline) => {
+            exit::clear_unseen(world, row).await?;
+            true
+        }
+        other => {
+            exit::settle_unseen(world, row).await?;
+            other == Some(ExitReason::Reboot)
+        }
+    };
     if row.ephemeral && !again {
         crate::instances::delete::delete(world, &Caller::default(), &row.project, &row.name)
             .await?;
@@ -209,7 +217,7 @@ pub(crate) async fn start_waiting(world: &World) {
 
 /// Starts an instance that should run. One that fails while a storage pool is gone is tried again when
 /// the pool is back.
-async fn start_or_wait(world: &World, row: &Instance) {
+pub(crate) async fn start_or_wait(world: &World, row: &Instance) {
     let started = start_one(world, row).await;
     let said = started.as_ref().err().map(|error| tasks::chain(error));
     let address = url::instance(&row.project, &row.name);

@@ -30,7 +30,7 @@ pub use self::{
 pub(crate) use self::networks::repair as repair_networks;
 pub(crate) use self::{
     gone::teardown,
-    instances::{find_again, start_waiting},
+    instances::{find_again, start_or_wait, start_waiting},
 };
 
 /// Brings up what a recovery has found: networks, and instances whose monitors live.

@@ -45,11 +45,13 @@ pub(super) struct Recorded {
 }
 
 impl Record {
-    /// Of a pool, as the database has it now; of what other members have on theirs they keep a record.
+    /// Of a pool, as the database has it now; of what other members have on theirs they keep a record, and each of all that
+    /// is in one they share.
     pub(crate) fn of(db: &Read<'_>, pool: &Pool) -> Result<Record> {
         let me = members::own_name(db)?;
         let ready = volumes::of_pool(db, &pool.name)?.into_iter();
-        let here = |row: &Volume| row.made == Made::Ready && row.member == me;
+        let shared = crate::storage::is_shared(&pool.driver);
+        let here = |row: &Volume| row.made == Made::Ready && (shared || row.member == me);
         let volumes: Vec<Volume> = ready.filter(here).collect();
         let mut snapshots = volume_snapshots::all(db)?;
         snapshots.retain(|snapshot| volumes.iter().any(|row| row.id == snapshot.volume_id));

@@ -69,10 +69,15 @@ pub(crate) async fn remove_here(world: &World, name: &str) -> Result<()> {
     world.submit(task, request)?.result().await.map_err(Error::failed)
 }
 
-/// Removes this server's part of a pool of a cluster that it left, if nothing is in it.
+/// Removes this server's part of a pool of a cluster that it left, if nothing is in it; lets go of one that the others
+/// share.
 pub(crate) async fn abandon(world: &World, row: &Pool) -> Result<()> {
     let _turn = world.pools.turn(world, &row.name).await;
     let (driver, spec) = (super::driver(&row.driver)?, super::spec(world, row)?);
+    if driver.info().remote {
+        world.pools.go(&row.name);
+        return blocking("close pool", move || Ok::<_, Error>(driver.close(&spec)?)).await;
+    }
     let looked = spec.clone();
     blocking("look into pool", move || driver.check_delete(&looked)).await?;
     world.pools.go(&row.name);
@@ -82,7 +87,9 @@ pub(crate) async fn abandon(world: &World, row: &Pool) -> Result<()> {
 /// Removes this member's part of a pool that the others keep, with the volumes of images that are in it; done twice, it
 /// is done.
 pub(super) async fn vacate(world: &World, row: &Pool) -> Result<()> {
-    crate::images::drop_volumes_in(world, &row.name).await?;
+    if !super::is_shared(&row.driver) {
+        crate::images::drop_volumes_in(world, &row.name).await?;
+    }
     abandon(world, row).await?;
     world.store.write(|db| Ok::<_, Error>(rows::delete(db, &row.name)?)).await?;
     world.pools.forget(&row.name);

@@ -63,6 +63,11 @@ pub(crate) fn driver(name: &str) -> Result<&'static dyn storage::Driver> {
     })
 }
 
+/// Whether members share what is in the pools of a driver.
+pub(crate) fn is_shared(driver: &str) -> bool {
+    storage::driver(driver).is_some_and(|driver| driver.info().remote)
+}
+
 /// Notes in a row what identifies its pool.
 pub(crate) fn set_identity(row: &mut rows::Pool, spec: &PoolSpec) {
     for (key, value) in [(ID, spec.id), (DISK, spec.disk)] {

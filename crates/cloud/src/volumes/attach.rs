@@ -76,6 +76,7 @@ impl Plan {
             found => found?,
         };
         check_files(&row.content, name)?;
+        super::keeper::take(world, &key, &row).await?;
         let options = super::typed(&row.config)?;
         let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
         let snapshot = self.snapshot.clone();

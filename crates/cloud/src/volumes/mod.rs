@@ -33,6 +33,7 @@ pub(crate) mod config;
 mod copy;
 mod create;
 mod delete;
+pub(crate) mod keeper;
 mod list;
 mod refresh;
 mod relocate;

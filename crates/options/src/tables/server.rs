@@ -127,6 +127,11 @@ pub struct ServerOptions {
     /// For how many seconds a member may be off before another one gets its vote.
     #[option(key = "cluster.offline_threshold", group = "cluster", default = "20")]
     pub offline_threshold: Bounded<10, 86_400>,
+    /// After how many seconds others start what a member has that is off.
+    ///
+    /// 0: never. Only instances whose volumes are all in pools that members share.
+    #[option(key = "cluster.healing_threshold", group = "cluster", default = "0")]
+    pub healing_threshold: Bounded<0, 86_400>,
     /// On how many members each image is kept.
     ///
     /// `-1`: on all of them. A member that needs an image which it does not have fetches it from another.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Why, and the beginnings of the keys (entity, group, key) that it is true of; `~` stands before what may be anywhere.
-const WHY: [(&str, &[&str]); 21] = [
+const WHY: [(&str, &[&str]); 20] = [
     ("A MAAS server gives the addresses: no rig has one.", &["~maas."]),
     (
         "Storage of a vendor, which no rig has.",
@@ -64,7 +64,6 @@ const WHY: [(&str, &[&str]); 21] = [
         "Sign-on by OpenID, certificates by ACME and logs to Loki come with identities.",
         &["server acme", "server oidc", "server loki", "server core core.https_trusted_proxy"],
     ),
-    ("Healing needs a pool that members share.", &["server cluster cluster.healing_threshold"]),
     (
         "Containers are not stopped with what they have in memory (CRIU).",
         &["instance migration migration.incremental"],

@@ -16,8 +16,11 @@ use storage::{Attached, VolumeId};
 use vm::{Bus, Cache, Manner, Medium, Rate};
 
 use crate::{
-    Error, Result, World, blocking::blocking, db::instances::Instance, storage::OpenPool,
-    volumes::Key,
+    Error, Result, World,
+    blocking::blocking,
+    db::instances::Instance,
+    storage::OpenPool,
+    volumes::{Key, keeper},
 };
 
 /// What a disk device gives a machine, open.
@@ -93,12 +96,14 @@ pub(super) async fn open(
             let found = world.store.read(|db| {
                 let key = Key::of(db, pool, &instance.project, volume)?;
                 let row = key.find(db)?;
-                Ok::<_, Error>((key.on_disk()?, row.content))
+                Ok::<_, Error>((key, row))
             });
-            let (id, content) = match found {
+            let (key, row) = match found {
                 Err(Error::NotFound { .. }) if !disk.required => return Ok(None),
                 found => found?,
             };
+            keeper::take(world, &key, &row).await?;
+            let (id, content) = (key.on_disk()?, row.content);
             let medium = if content == "iso" { Medium::Disc } else { Medium::Disk };
             let pool = world.pools.open(world, pool).await?;
             of_volume(pool, id, medium, disk.readonly).await.map(Some)

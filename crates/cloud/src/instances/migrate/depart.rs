@@ -117,7 +117,16 @@ impl Depart {
     /// The same to another member, to which the row goes.
     pub(super) fn to_member(world: &World, of: &Of, moving: Moving) -> Result<Depart> {
         let (project, name) = (&of.project, &of.instance);
-        let pool = world.store.read(|db| snapshots::pool_of(db, project, name))?;
+        let (pool, shared) = world.store.read(|db| {
+            let pool = snapshots::pool_of(db, project, name)?;
+            let shared = crate::cluster::lease::shared(db)?.contains(&pool);
+            Ok::<_, Error>((pool, shared))
+        })?;
+        if shared {
+            let hint =
+                "stop it first: what is in a pool that members share moves while it is stopped";
+            return Err(Error::State { name: name.clone(), is: "running", hint });
+        }
         Ok(Depart { moving: Some((moving, pool)), ..Depart::new(world, of, false)? })
     }
 
@@ -385,7 +394,7 @@ async fn end(cx: &mut Cx<Depart>) -> Result<()> {
 
 async fn left(cx: &mut Cx<Depart>) -> Result<()> {
     match &cx.input.moving {
-        Some((_, pool)) => moves::delete_left(&cx.world, pool, &cx.input.instance).await,
+        Some((_, pool)) => moves::delete_left(&cx.world, Some(pool), &cx.input.instance).await,
         None => Ok(()),
     }
 }

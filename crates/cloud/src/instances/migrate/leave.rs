@@ -7,11 +7,15 @@
 //!                                        the row becomes its own
 //! what is left here is deleted <──────── done
 //! ```
+//! Where its disk is in a pool that both share, it stays there: only the backups that are kept go, and this member gives the
+//! row away.
+//!
 //! Who has it is the database's word ([`super::moves`]). One that runs goes with its memory, by [`super::depart`].
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use store::MemberId;
 use tasks::{Cx, Operation, Step, Task, step};
 use uuid::Uuid;
 use wire::{
@@ -25,6 +29,7 @@ use super::{
 };
 use crate::{
     Caller, Error, Result, World,
+    blocking::blocking,
     cluster::{self, CALLER, Place},
     db::{
         backups::{Backup, OF_INSTANCES},
@@ -43,6 +48,9 @@ pub(crate) struct Leave {
     pool: String,
     moving: Moving,
     voyage: Uuid,
+    /// The member that gets it, where its disk stays in a pool that both share.
+    #[serde(default)]
+    shared_with: Option<MemberId>,
 }
 
 impl Task for Leave {
@@ -75,7 +83,12 @@ async fn stay(cx: &mut Cx<Leave>) -> Result<()> {
 async fn hand_over(cx: &mut Cx<Leave>) -> Result<()> {
     let Voyage { mut link, operation } = cx.world.voyages.take(cx.input.voyage)?;
     let of = Of::new(&cx.input.instance.project, &cx.input.instance.name);
-    let sent = send::sent(&cx.world, &of, Along::All, &operation, &mut link);
+    let sent = async {
+        match cx.input.shared_with {
+            None => send::sent(&cx.world, &of, Along::All, &operation, &mut link).await,
+            Some(to) => pass(&cx.world, &cx.input, to, (&of, &operation, &mut link)).await,
+        }
+    };
     let sent = cancellable(&operation, sent).await;
     let sent = told(&link, sent).await;
     cx.world.voyages.put(cx.input.voyage, Voyage { link, operation });
@@ -86,7 +99,25 @@ async fn hand_over(cx: &mut Cx<Leave>) -> Result<()> {
 }
 
 async fn left(cx: &mut Cx<Leave>) -> Result<()> {
-    moves::delete_left(&cx.world, &cx.input.pool, &cx.input.instance).await
+    let pool = cx.input.shared_with.is_none().then_some(cx.input.pool.as_str());
+    moves::delete_left(&cx.world, pool, &cx.input.instance).await
+}
+
+/// Gives it to the other member with its disk where it is; only the files of its backups go.
+async fn pass(
+    world: &World,
+    input: &Leave,
+    to: MemberId,
+    (of, operation, link): (&Of, &Operation, &mut Link),
+) -> Result<()> {
+    send::stopped(world, of)?;
+    let (pool, volume) = (world.pools.open(world, &input.pool).await?, input.instance.root()?);
+    blocking("detach root", move || Ok::<_, Error>(pool.detach(&volume)?)).await?;
+    send_kept(world, of, operation, link).await?;
+    match link.hear().await? {
+        Said::Done => input.moving.give(world, to).await,
+        other => Err(send::strange(&other)),
+    }
 }
 
 /// Sends the files of the backups that are kept of an instance.
@@ -132,7 +163,7 @@ pub fn to_member(
     let work = async move |operation: Operation| {
         let link =
             cancellable(&operation, reach(&held, &caller, &place, &asked, &operation)).await?;
-        went(&held, &caller, &asked, &operation, link).await
+        went(&held, &caller, (&asked, place.id), &operation, link).await
     };
     Ok(world.operations.spawn(request, work)?)
 }
@@ -176,6 +207,12 @@ fn asked(
         let why = "one that runs keeps its name and its pool; stop it to change them";
         return Err(Error::invalid("move", why));
     }
+    let shared = new_pool == pool
+        && world.store.read(|db| Ok::<_, Error>(cluster::lease::shared(db)?.contains(&pool)))?;
+    if shared && new_name != name {
+        let why = "its disk stays in a pool that members share: rename it before, or after";
+        return Err(Error::invalid("move", why));
+    }
     let moving = Moving::new(row.id);
     let of = Of::new(project, name);
     match live {
@@ -190,6 +227,7 @@ fn asked(
         pool: new_pool,
         number: moving.number.to_string(),
         live,
+        shared,
     })
 }
 
@@ -215,7 +253,7 @@ async fn reach(
 async fn went(
     world: &Arc<World>,
     caller: &Caller,
-    asked: &ClusterInstancesPost,
+    (asked, to): (&ClusterInstancesPost, MemberId),
     operation: &Operation,
     link: Link,
 ) -> Result<()> {
@@ -231,7 +269,8 @@ async fn went(
             super::sail(world, task.map(|task| (task.voyage(), task)), request, voyage).await?
         }
         false => {
-            let task = moving.and_then(|moving| Leave::new(world, &of, moving));
+            let shared_with = asked.shared.then_some(to);
+            let task = moving.and_then(|moving| Leave::new(world, &of, moving, shared_with));
             super::sail(world, task.map(|task| (task.voyage(), task)), request, voyage).await?
         }
     };
@@ -246,11 +285,16 @@ fn moving(world: &World, asked: &ClusterInstancesPost) -> Result<Moving> {
 }
 
 impl Leave {
-    pub(crate) fn new(world: &World, of: &Of, moving: Moving) -> Result<Leave> {
+    pub(crate) fn new(
+        world: &World,
+        of: &Of,
+        moving: Moving,
+        shared_with: Option<MemberId>,
+    ) -> Result<Leave> {
         world.store.read(|db| {
             let instance = crate::instances::find(db, &of.project, &of.instance)?;
             let pool = snapshots::pool_of(db, &of.project, &of.instance)?;
-            Ok(Leave { instance, pool, moving, voyage: Uuid::new_v4() })
+            Ok(Leave { instance, pool, moving, voyage: Uuid::new_v4(), shared_with })
         })
     }
 

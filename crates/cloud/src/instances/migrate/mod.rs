@@ -29,7 +29,7 @@ pub(crate) use self::{
     depart::Depart,
     leave::Leave,
     moves::Moving,
-    resettle::{resettle, stop_cleanly},
+    resettle::{resettle, start_there, stop_cleanly},
     tied::ties,
 };
 pub use self::{

@@ -8,6 +8,7 @@
 //! has it. What fails without a majority is tried again until that is known (`tasks::STUCK`).
 
 use serde::{Deserialize, Serialize};
+use store::MemberId;
 use uuid::Uuid;
 
 use crate::{
@@ -64,6 +65,26 @@ impl Moving {
         ended.await
     }
 
+    /// Makes the instance another member's, as it is; it is Ok if it is so already.
+    ///
+    /// # Errors
+    /// The other has ended the move.
+    pub(super) async fn give(&self, world: &World, to: MemberId) -> Result<()> {
+        let given = world.store.write(|db| {
+            let row = rows::by_id(db, self.instance)?;
+            let row =
+                row.ok_or_else(|| Error::not_found("instance", &self.instance.to_string()))?;
+            if moves::get(db, self.instance)? != Some(self.number.to_string()) {
+                return Err(Error::BrokenOff);
+            }
+            if let Some(volume) = volumes::of_instance(db, &row.project, &row.kind, &row.name)? {
+                volumes::set_member(db, volume.id, to)?;
+            }
+            Ok::<_, Error>(rows::set_member(db, self.instance, to)?)
+        });
+        given.await
+    }
+
     /// Makes the instance this member's, by the name of `new`, its root and snapshots as these say; it is Ok if it is
     /// so already. All else stays as its row says by now.
     ///
@@ -107,10 +128,12 @@ impl Moving {
     }
 }
 
-/// Deletes what is left here of an instance that another member has now.
-pub(super) async fn delete_left(world: &World, pool: &str, old: &Instance) -> Result<()> {
+/// Deletes what is left here of an instance that another member has now; its root, where that stayed in this pool.
+pub(super) async fn delete_left(world: &World, pool: Option<&str>, old: &Instance) -> Result<()> {
     let (project, name) = (&old.project, &old.name);
-    crate::instances::delete::delete_volume(world, pool, old).await?;
+    if let Some(pool) = pool {
+        crate::instances::delete::delete_volume(world, pool, old).await?;
+    }
     crate::instances::delete::remove_folders(world, project, name).await?;
     let backups = crate::instances::backups::folder(&world.dirs, project, name);
     crate::backups::remove_all(&backups).await?;

@@ -73,7 +73,7 @@ pub(super) async fn go(
     moved.result().await.map_err(Error::failed)
 }
 
-pub(super) async fn start_there(
+pub(crate) async fn start_there(
     world: &World,
     (project, name): (&str, &str),
     place: &Place,

@@ -75,6 +75,9 @@ impl Settling {
     }
 
     async fn settle(&self, operation: &Operation, mut link: Link) -> Result<()> {
+        if self.post.shared {
+            return self.keep_shared(operation, link).await;
+        }
         let file = super::between(&self.world)?;
         let came = cancellable(operation, self.came(operation, &mut link, &file)).await;
         let task = match came {
@@ -118,6 +121,27 @@ impl Settling {
             link.until_let_go(FAREWELL).await;
         }
         done
+    }
+
+    /// Keeps the files of its backups, which the other member sends before it gives the row away.
+    async fn keep_shared(&self, operation: &Operation, mut link: Link) -> Result<()> {
+        let kept = cancellable(operation, self.keep(operation, &mut link)).await;
+        let told = match told(&link, kept).await {
+            Ok(()) => link.tell(&Said::Done).await,
+            failed => failed,
+        };
+        if told.is_ok() {
+            link.until_let_go(FAREWELL).await;
+        }
+        match self.moving.end(&self.world).await? {
+            true => {
+                crate::networks::hosts::tell_of(&self.world, &self.post.project, &self.post.name)
+            }
+            false => {
+                backups::remove_all(&self.kept()).await?;
+                told.and(Err(Error::BrokenOff))
+            }
+        }
     }
 
     /// What is to be done with what the other member sent.

@@ -25,6 +25,8 @@ pub(crate) fn ties(db: &Read<'_>, row: &Instance) -> Result<Vec<Tie>> {
                 Some(DiskSource::Volume { pool, volume, .. }) => {
                     let home = volumes::home(db, &row.project)?;
                     let volume = crate::db::volumes::get(db, pool, &home, volume)?;
+                    let shared = crate::storage::find(db, pool)?.driver;
+                    let volume = volume.filter(|_| !crate::storage::is_shared(&shared));
                     volume.map(|it| (true, format!("volume {} of member {}", it.name, it.member)))
                 }
                 Some(DiskSource::Host(path)) => Some((false, format!("{path} of the host"))),
