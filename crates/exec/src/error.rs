@@ -111,6 +111,14 @@ impl Error {
         by_signal || self.stderr_has("roken pipe")
     }
 
+    /// The number that the program ended with by itself, which its caller did not accept.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self {
+            Error::Failed { status, .. } => status.code(),
+            _ => None,
+        }
+    }
+
     /// Whether the program ended by itself with a failure that mentions `words`.
     pub fn stderr_has(&self, words: &str) -> bool {
         matches!(self, Error::Failed { stderr, .. } if stderr.contains(words))

@@ -14,6 +14,7 @@ use crate::{Content, Error, Making, Result, Secret, Shape, Streams, VolumeId};
 /// The drivers of this build.
 pub static DRIVERS: &[&dyn Driver] = &[
     &Encrypted(crate::btrfs::Btrfs),
+    &crate::ceph_rbd::CephRbd,
     &crate::dir::Dir,
     &Encrypted(crate::lvm::Lvm),
     &Encrypted(crate::zfs::Zfs),
@@ -76,6 +77,33 @@ pub struct PoolOptions {
     pub lvm: LvmOptions,
     /// Those of a pool of ZFS.
     pub zfs: ZfsOptions,
+    /// Those of a pool in Ceph.
+    pub ceph: CephOptions,
+}
+
+/// Options of a pool in Ceph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CephOptions {
+    /// The cluster, by the name of its file in `/etc/ceph`; `ceph` when not said.
+    pub cluster: Option<String>,
+    /// Its user; `admin` when not said.
+    pub user: Option<String>,
+    /// Name of the OSD pool; the pool's when not said.
+    pub pool: Option<String>,
+    /// Placement groups of an OSD pool that is made.
+    pub pg_num: Option<u32>,
+    /// How often such a pool has each object; the cluster's choice when not said.
+    pub replicas: Option<u32>,
+    /// The OSD pool for data, where it is another.
+    pub data_pool: Option<String>,
+    /// Whether the OSD pool may be one with images of others.
+    pub reuse: bool,
+    /// Whether copies of volumes have all their data of their own.
+    pub full_copies: bool,
+    /// Whether nobody counts what is stored of volumes that are not mounted, which takes long.
+    pub no_du: bool,
+    /// What new images can do, by the words of rbd(8); the driver's choice when empty.
+    pub features: Vec<String>,
 }
 
 /// Options of a pool of ZFS, and of what is made in it.

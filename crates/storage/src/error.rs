@@ -226,6 +226,20 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         why: &'static str,
     },
+    /// A member of the cluster has what one alone may have.
+    #[error("{what} is in use on another machine ({by}): stop what uses it there first")]
+    Elsewhere {
+        /// The image.
+        what: String,
+        /// The address of who writes to it.
+        by: String,
+    },
+    /// Something on this machine does not let go of a disk or a mount.
+    #[error("{path} is still in use on this machine")]
+    Busy {
+        /// The disk, or the folder.
+        path: PathBuf,
+    },
     /// The pool still has volumes that are not images.
     #[error("pool {pool} has {count} volumes")]
     PoolInUse {
@@ -263,6 +277,7 @@ impl Error {
             self,
             Error::ForeignPool { .. }
                 | Error::Dataset { .. }
+                | Error::Elsewhere { .. }
                 | Error::Group { .. }
                 | Error::Key { .. }
                 | Error::NotEmpty { .. }

@@ -50,7 +50,8 @@ pub fn copy_snapshot(
     to.0.create(to.1, shape, Some(&mut fill), control)
 }
 
-fn fill_from(
+/// Fills a new volume with what another has: its contents, and what lies beside them.
+pub(crate) fn fill_from(
     attached: &Attached,
     folder: &Path,
     into: &Path,

@@ -7,6 +7,7 @@
 //! Everything here blocks: callers in async code move it to a blocking thread.
 
 mod btrfs;
+mod ceph_rbd;
 mod copy;
 mod dir;
 mod disks;
@@ -36,9 +37,9 @@ mod testing;
 
 pub use copy::{Copied, copy_file, copy_tree, sync_tree};
 pub use driver::{
-    Attached, Clones, Copies, DRIVERS, Driver, DriverInfo, Fill, FillError, LvmOptions, Pool,
-    PoolInfo, PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo, ZfsOptions, driver,
-    driver_in,
+    Attached, CephOptions, Clones, Copies, DRIVERS, Driver, DriverInfo, Fill, FillError,
+    LvmOptions, Pool, PoolInfo, PoolOptions, PoolSpec, Scrubbed, Snapshots, Usage, VolumeInfo,
+    ZfsOptions, driver, driver_in,
 };
 pub use encrypted::{Secret, encrypted_driver_in};
 pub use error::{Error, Result};

@@ -10,8 +10,8 @@ use rustix::fs::{CWD, FileType, Gid, Mode, Uid, XattrFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::{
-    Attached, Driver, FillError, LvmOptions, Pool, PoolOptions, PoolSpec, VolumeId, VolumeKind,
-    ZfsOptions,
+    Attached, CephOptions, Driver, FillError, LvmOptions, Pool, PoolOptions, PoolSpec, VolumeId,
+    VolumeKind, ZfsOptions,
 };
 
 /// A `security.capability` value: revision 2, effective, cap_net_raw.
@@ -69,7 +69,13 @@ impl Scratch {
             export: true,
             ..ZfsOptions::default()
         };
-        let options = PoolOptions { size: Some(512 << 20), lvm, zfs, ..PoolOptions::default() };
+        let ceph = CephOptions {
+            pool: Some(format!("scratch-{id}")),
+            pg_num: Some(1),
+            ..CephOptions::default()
+        };
+        let options =
+            PoolOptions { size: Some(512 << 20), lvm, zfs, ceph, ..PoolOptions::default() };
         PoolSpec {
             name: "scratch".into(),
             id: Some(id),
@@ -118,6 +124,7 @@ impl Drop for Scratch {
         let _ = rustix::mount::unmount(&self.spec.path, UnmountFlags::DETACH);
         match self.driver.info().name {
             "lvm" => crate::lvm::forget(&crate::encrypted::as_seen_by_driver(&self.spec)),
+            "ceph" => crate::ceph_rbd::forget(&self.spec),
             "zfs" => crate::zfs::forget(&crate::encrypted::as_seen_by_driver(&self.spec)),
             _ => {}
         }
