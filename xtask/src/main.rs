@@ -36,6 +36,7 @@ cargo xtask <chore>
                   --churn [instances]: that many come and go; nothing of them may be left (200)
                   --fuzz [seconds [target]]: tarballs, streams, options and the api get what a fuzzer makes (60 each)
                   --rig vm [file..]: files of the lab in a virtual machine with Debian's kernel and control groups v2
+                  --rig ceph [word..]: the storage driver ceph with a small true Ceph
   tidy            only the checks that read the source
 ";
 

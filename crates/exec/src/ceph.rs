@@ -76,7 +76,7 @@ impl Cluster {
         Ok(found.map(|found| Room::of(&all.stats, &found.stats)))
     }
 
-    /// Lets nobody at an address write any more, for an hour: who is thought to be dead may not be.
+    /// Lets a client at an address write no more, for an hour: who is thought to be dead may not be.
     pub fn shut_out(&self, address: &str) -> Result<()> {
         run(self.ceph(&["osd", "blocklist", "add", address]), &Control::none()).map(drop)
     }

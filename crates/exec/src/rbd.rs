@@ -2,6 +2,7 @@
 //!
 //! Names are given apart (`--pool`, `--image`, `--snap`); the program still reads an `@` or a `/` in them as its own.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::tool::{Output, Tool};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Reads or writes all of an image.
 const LONG: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of a list of the parts of an image: some sixty for each 4 MiB of it.
+const PARTS: usize = 1 << 30;
 /// What ends programs is a number of errno(3).
 const NOT_FOUND: i32 = 2;
 const BUSY: i32 = 16;
@@ -212,6 +215,14 @@ impl Pool {
         Ok(all.map(|all| all.images.iter().map(|image| image.used_size).sum()))
     }
 
+    /// The parts of an image or a snapshot that are stored, or that it shares: all else reads as zeros.
+    pub fn parts(&self, point: Point<'_>) -> Result<Vec<Range<u64>>> {
+        let tool = self.at(&["diff", "--whole-object", "--format", "json"], point).timeout(LONG);
+        let parts: Option<Vec<Part>> = found(run(tool.stdout_limit(PARTS), &Control::none()))?;
+        let parts = parts.unwrap_or_default().into_iter();
+        Ok(parts.map(|part| part.offset..part.offset + part.length).collect())
+    }
+
     /// The address of whoever writes to an image, on any machine, and is alive: it has the image's exclusive lock, and
     /// watches for who else wants it.
     pub fn writer(&self, image: &str) -> Result<Option<String>> {
@@ -343,6 +354,12 @@ struct DuRow {
 #[derive(Deserialize)]
 struct Status {
     watchers: Vec<Client>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    offset: u64,
+    length: u64,
 }
 
 /// One that has a lock, or watches.

@@ -50,8 +50,11 @@ pub use parse::{Options, Reader};
 pub use problem::{Problem, Problems, Why};
 pub use raw::Raw;
 pub use table::{Apply, Family, Found, Nested, Opt, Scope, Table};
-pub use tables::{TABLES, device, instance, lvm, member, network, project, server, storage, zfs};
 pub use tables::{
+    TABLES, ceph, device, instance, lvm, member, network, project, server, storage, zfs,
+};
+pub use tables::{
+    ceph::{CephPoolOptions, CephVolumeOptions},
     device::{Device, Devices},
     instance::InstanceOptions,
     lvm::{AnyVolumeOptions, BlockOptions, LvmPoolOptions, LvmVolumeOptions, StripeOptions},

@@ -333,6 +333,12 @@ pub trait Pool: Send + Sync {
     fn attach(&self, id: &VolumeId) -> Result<Attached>;
     /// Ends an attach; one that is not attached is Ok.
     fn detach(&self, id: &VolumeId) -> Result<()>;
+    /// Lets whoever has a volume of a shared pool attached elsewhere write no more, at once and to any volume of it:
+    /// for who knows that member to be dead, or cannot ask it. It can be attached then. Nobody there is Ok.
+    fn shut_out(&self, id: &VolumeId) -> Result<()> {
+        let _ = id;
+        Ok(())
+    }
     /// Whether the container that a volume is attached to is to manage itself what the volume lies in.
     fn delegates(&self, id: &VolumeId) -> Result<bool> {
         let _ = id;
@@ -345,7 +351,7 @@ pub trait Pool: Send + Sync {
     }
     /// The folder that holds the volume's `metadata.yaml` and `templates/`, and in which the caller may
     /// keep small files of its own. Files in it may be shared with the image: replace them, never
-    /// write into them.
+    /// write into them. In a pool that members share it is there while the volume is attached.
     fn folder(&self, id: &VolumeId) -> Result<PathBuf>;
     /// Bytes of the volume's own files; None when counting would take too long.
     fn volume_usage(&self, id: &VolumeId) -> Result<Option<u64>>;

@@ -26,6 +26,14 @@ pub(crate) fn not_root() -> bool {
     !root
 }
 
+/// Whether root here may not do all: ext4 that is mounted grows for who has CAP_SYS_RESOURCE.
+pub(crate) fn grows_no_ext4() -> bool {
+    const SYS_RESOURCE: u64 = 1 << 24;
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(effective.trim(), 16).unwrap() & SYS_RESOURCE == 0
+}
+
 /// A pool in a folder of its own, removed with it.
 pub(crate) struct Scratch {
     pub(crate) pool: Box<dyn Pool>,

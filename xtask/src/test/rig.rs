@@ -6,9 +6,10 @@
 //!
 //! `vm` has control groups of version 2 alone and Debian's stock kernel, as most machines have that this is for. It is
 //! emulated: tests take ten times longer there, and what waits a fixed time may fail. `uml` is an ordinary process with
-//! what kernels of containers lack: device mapper, project quotas. `zfs` is `vm` with ZFS, `arm` an aarch64.
+//! what kernels of containers lack: device mapper, project quotas. `zfs` is `vm` with ZFS, `arm` an aarch64. `ceph` is this
+//! machine, in a mount namespace with a small true Ceph.
 //!
-//! Words are files of the lab; others, in `uml` and `zfs`, choose tests of the crate `storage`.
+//! Words are files of the lab; others, in `uml`, `zfs` and `ceph`, choose tests of the crate `storage`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -59,7 +60,11 @@ const EMULATOR_OF_ARM: &[Needed] = &[
     ("qemu-system-aarch64", "qemu-system-arm"),
 ];
 
-static RIGS: [Rig; 4] = [
+/// Its script installs the servers of Ceph.
+const CEPH: &[Needed] =
+    &[("losetup", "mount"), ("python3", "python3-minimal"), ("unshare", "util-linux")];
+
+static RIGS: [Rig; 5] = [
     Rig {
         name: "vm",
         packages: EMULATOR,
@@ -82,6 +87,7 @@ static RIGS: [Rig; 4] = [
         laws: Some("zfs"),
         ..PLAIN
     },
+    Rig { name: "ceph", packages: CEPH, storage: true, laws: Some("ceph"), ..PLAIN },
     Rig {
         name: "arm",
         packages: EMULATOR_OF_ARM,
@@ -241,6 +247,8 @@ pub(super) fn share(rig: &Rig, chosen: &Chosen) -> Result<PathBuf> {
     }
     if rig.storage {
         fs::create_dir_all(share.join("bin")).context("make the folder of programs")?;
+    }
+    if rig.storage && !chosen.files.is_empty() {
         fs::copy("/usr/bin/lxc", share.join("bin/lxc")).context("copy lxc")?;
     }
     Ok(share)

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod buckets;
+mod ceph;
 mod create;
 mod delete;
 mod everywhere;
@@ -98,6 +99,8 @@ fn own_source(world: &World, driver: &str, name: &str) -> PathBuf {
     let folder = world.dirs.pool(name);
     match driver {
         "btrfs" | "lvm" | "zfs" => folder.with_file_name(format!("{name}.img")),
+        // An OSD pool.
+        "ceph" => PathBuf::from(name),
         _ => folder,
     }
 }
@@ -188,6 +191,7 @@ fn writable(row: &rows::Pool) -> StoragePoolPut {
 /// The options that volumes in pools of a driver have.
 pub(crate) fn volume_table(driver: &str) -> options::Table {
     match driver {
+        "ceph" => options::CephVolumeOptions::TABLE,
         "lvm" => options::LvmVolumeOptions::TABLE,
         "zfs" => options::ZfsVolumeOptions::TABLE,
         _ => options::VolumeOptions::TABLE,
@@ -198,6 +202,7 @@ pub(crate) fn volume_table(driver: &str) -> options::Table {
 pub(crate) fn table(driver: &str) -> options::Table {
     match driver {
         "btrfs" => options::BtrfsPoolOptions::TABLE,
+        "ceph" => options::CephPoolOptions::TABLE,
         "lvm" => options::LvmPoolOptions::TABLE,
         "zfs" => options::zfs::ZfsPoolOptions::TABLE,
         _ => options::DirPoolOptions::TABLE,
@@ -217,6 +222,7 @@ fn parse_options(driver: &str, config: &options::Raw) -> Result<PoolOptions> {
                 ..PoolOptions::default()
             })
         }
+        "ceph" => ceph::parse(config),
         "lvm" => lvm::parse(config),
         "zfs" => zfs::parse(config),
         _ => {

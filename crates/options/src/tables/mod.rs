@@ -2,6 +2,7 @@
 
 use crate::{Options, Table};
 
+pub mod ceph;
 pub mod device;
 pub mod instance;
 pub mod lvm;
@@ -27,6 +28,8 @@ pub const TABLES: &[Table] = &[
     device::UnixHotplug::TABLE,
     device::Usb::TABLE,
     network::BridgeOptions::TABLE,
+    ceph::CephPoolOptions::TABLE,
+    ceph::CephVolumeOptions::TABLE,
     lvm::LvmPoolOptions::TABLE,
     lvm::LvmVolumeOptions::TABLE,
     storage::BucketOptions::TABLE,

@@ -15,7 +15,8 @@ use super::build::Build;
 use super::images::Share;
 use super::names;
 use super::note::Note;
-use super::pool::{CephPool, Source, whole};
+use super::pool::{CephPool, whole};
+use super::uses::Source;
 use crate::{Clones, Error, Pool, Result, Shape, VolumeId, VolumeKind, fallback};
 
 /// The folder with the memory of a machine, which belongs to its disk as it is: copies do not have it.

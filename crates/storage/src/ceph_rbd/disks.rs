@@ -114,9 +114,15 @@ impl Disks {
             Some(_) => Access::Read,
             None => Access::Write,
         };
+        let mut writer = writer;
         if access == Access::Write && writer == Writer::Unknown {
             // What an earlier use left: its lock would look like another member's.
-            self.mapped(point)?.iter().try_for_each(|device| self.unmap_idle(device))?;
+            for device in self.mapped(point)? {
+                let ours = self.is_of(&device, files.uuid);
+                if !self.unmap_idle(&device)? && ours {
+                    writer = Writer::Us;
+                }
+            }
         }
         let device = self.map(point, files.uuid, false)?;
         let done = match (access, writer) {
@@ -164,24 +170,20 @@ impl Disks {
     }
 
     fn unmap(&self, device: &Path) -> Result<()> {
-        let gone = patiently(|| {
-            let done = rbd::unmap(device).map_err(self.images.failed("unmap", ""))?;
-            Ok(done != Done::Busy)
-        })?;
-        match gone {
-            true => fsio::remove_file(&self.member.disk(device)),
+        match patiently(|| self.unmap_idle(device))? {
+            true => Ok(()),
             false => Err(Error::Busy { path: device.to_owned() }),
         }
     }
 
-    /// Ends one use of an image or a snapshot; with the last its mount and its mapping go.
-    pub(super) fn close(&self, point: Point<'_>) -> Result<()> {
+    /// Ends one use of an image or a snapshot; with the last its mount and its mapping go, and it is told.
+    pub(super) fn close(&self, point: Point<'_>) -> Result<bool> {
         let count = self.count(point);
         let mut count = lock(&count);
         *count = count.saturating_sub(1);
         match *count {
-            0 => self.let_go(point),
-            _ => Ok(()),
+            0 => self.let_go(point).map(|()| true),
+            _ => Ok(false),
         }
     }
 
@@ -190,7 +192,11 @@ impl Disks {
         let count = self.count(point);
         let mut count = lock(&count);
         *count = 0;
-        self.let_go(point)
+        self.let_go(point)?;
+        // This one and that in the table: nobody waits for it.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|name, count| *name != key(point) || Arc::strong_count(count) > 2);
+        Ok(())
     }
 
     fn let_go(&self, point: Point<'_>) -> Result<()> {
@@ -208,11 +214,11 @@ impl Disks {
         Ok(())
     }
 
-    /// Ends a mapping, unless somebody uses it.
-    fn unmap_idle(&self, device: &Path) -> Result<()> {
+    /// Ends a mapping; false where somebody uses it.
+    fn unmap_idle(&self, device: &Path) -> Result<bool> {
         match rbd::unmap(device).map_err(self.images.failed("unmap", ""))? {
-            Done::Busy => Ok(()),
-            _ => fsio::remove_file(&self.member.disk(device)),
+            Done::Busy => Ok(false),
+            _ => fsio::remove_file(&self.member.disk(device)).map(|()| true),
         }
     }
 

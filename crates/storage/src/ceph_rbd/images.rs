@@ -1,5 +1,7 @@
 //! The images of a pool: found, published, and removed with all that hangs on them.
 
+use std::ops::Range;
+
 use exec::Control;
 use exec::rbd::{self, Done, Info, Point, Snap};
 
@@ -60,6 +62,11 @@ impl Images {
 
     pub(super) fn snaps(&self, image: &str) -> Result<Vec<Snap>> {
         Ok(self.rbd.snaps(image).map_err(self.failed("look at", image))?.unwrap_or_default())
+    }
+
+    /// The parts of an image or a snapshot that do not just read as zeros.
+    pub(super) fn parts(&self, of: Point<'_>) -> Result<Vec<Range<u64>>> {
+        self.rbd.parts(of).map_err(self.failed("compare", of.image))
     }
 
     pub(super) fn create(&self, image: &str, size: u64) -> Result<()> {

@@ -23,6 +23,7 @@ mod note;
 mod pool;
 mod snapshots;
 mod source;
+mod uses;
 
 #[cfg(test)]
 mod tests;

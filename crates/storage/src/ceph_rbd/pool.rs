@@ -1,18 +1,19 @@
 //! The verbs of an open pool.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use exec::Control;
-use exec::mkfs::{self, FileSystem};
+use exec::mkfs::FileSystem;
 use exec::rbd::Point;
 use uuid::Uuid;
 
 use super::build::Build;
-use super::disks::{self, Disks, Files, Writer};
+use super::disks::Disks;
 use super::images::Images;
 use super::member::Member;
 use super::note::Note;
+use super::uses::Source;
 use super::{RECORD, names, source};
 use crate::{
     Attached, Clones, Content, Error, Fill, Making, Pool, PoolInfo, PoolOptions, PoolSpec, Result,
@@ -35,27 +36,6 @@ pub(super) struct CephPool {
     pub(super) images: Arc<Images>,
     pub(super) member: Arc<Member>,
     pub(super) disks: Disks,
-}
-
-/// A volume, or a snapshot of one.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) image: String,
-    /// Its snapshot, and that of what is beside it.
-    pub(super) snap: Option<(String, String)>,
-    pub(super) note: Note,
-}
-
-impl Source {
-    pub(super) fn point(&self) -> Point<'_> {
-        Point { image: &self.image, snap: self.snap.as_ref().map(|(snap, _)| snap.as_str()) }
-    }
-
-    /// What is beside it, if anything.
-    pub(super) fn beside(&self) -> Option<(String, Option<&str>)> {
-        let snap = self.snap.as_ref().map(|(_, snap)| snap.as_str());
-        self.note.has_beside().then(|| (names::beside(self.note.uuid), snap))
-    }
 }
 
 impl CephPool {
@@ -126,80 +106,6 @@ impl CephPool {
             (true, VolumeKind::Image) => Ok(true),
             (true, _) => Err(Error::Exists { volume: id.clone() }),
         }
-    }
-
-    pub(super) fn attach_at(&self, of: &Source) -> Result<Attached> {
-        let count = self.disks.count(of.point());
-        let mut count = disks::lock(&count);
-        let (point, uuid) = (of.point(), of.note.uuid);
-        let attached = if of.note.content.is_disk() {
-            let device = self.disks.map(point, uuid, *count > 0)?;
-            if let Some((image, snap)) = of.beside() {
-                let point = Point { image: &image, snap };
-                let kind = FileSystem::Ext4;
-                self.disks.mount(Files { point, uuid, kind, options: None }, Writer::Unknown)?;
-            }
-            Attached::Block(device)
-        } else {
-            let own = of.note.making.mount_options.as_deref();
-            let options = own.or(self.options.making.mount_options.as_deref());
-            let files = Files { point, uuid, kind: of.note.files, options };
-            let top = self.disks.mount(files, Writer::Unknown)?;
-            Attached::Path(top.join(of.note.folder()))
-        };
-        *count += 1;
-        Ok(attached)
-    }
-
-    pub(super) fn detach_at(&self, of: &Source) -> Result<()> {
-        self.disks.close(of.point())?;
-        let count = *disks::lock(&self.disks.count(of.point()));
-        match of.beside() {
-            Some((image, snap)) if count == 0 => self.disks.release(Point { image: &image, snap }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends every use of a volume on this member.
-    pub(super) fn release(&self, of: &Source) -> Result<()> {
-        if let Some((image, snap)) = of.beside() {
-            self.disks.release(Point { image: &image, snap })?;
-        }
-        self.disks.release(of.point())
-    }
-
-    pub(super) fn folder_of(&self, of: &Source) -> PathBuf {
-        match of.beside() {
-            Some((image, snap)) => self.disks.mount_of(Point { image: &image, snap }),
-            None => self.disks.mount_of(of.point()),
-        }
-    }
-
-    /// Makes an image larger, and the files on it, which are used meanwhile.
-    fn grow(&self, of: &Source, size: u64) -> Result<()> {
-        if of.note.content.is_disk() {
-            return self.images.resize(&of.image, size);
-        }
-        self.attach_at(of)?;
-        let grown = self.images.resize(&of.image, size).and_then(|()| {
-            let top = self.disks.mount_of(of.point());
-            let device = crate::mounts::device(&top)?;
-            self.grow_files(&device, &top, of.note.files, size)
-        });
-        self.detach_at(of)?;
-        grown
-    }
-
-    /// Lets files have the room of their disk, which has grown.
-    pub(super) fn grow_files(
-        &self,
-        device: &Path,
-        top: &Path,
-        kind: FileSystem,
-        size: u64,
-    ) -> Result<()> {
-        self.disks.until_grown(device, size)?;
-        mkfs::grow(device, top, kind).map_err(self.images.failed("make larger what is in", ""))
     }
 }
 
@@ -335,6 +241,20 @@ impl Pool for CephPool {
             Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    fn shut_out(&self, id: &VolumeId) -> Result<()> {
+        let found = self.find(id)?;
+        // Not what is mapped here.
+        self.release(&found)?;
+        for image in std::iter::once(found.image.clone()).chain(found.beside().map(|it| it.0)) {
+            let rbd = &self.images.rbd;
+            let writer = rbd.writer(&image).map_err(self.images.failed("look at", &image))?;
+            if let Some(by) = writer {
+                rbd.cluster.shut_out(&by).map_err(self.images.failed("take over", &image))?;
+            }
+        }
+        Ok(())
     }
 
     fn folder(&self, id: &VolumeId) -> Result<PathBuf> {

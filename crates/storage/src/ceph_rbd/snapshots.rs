@@ -3,13 +3,15 @@
 //! A restore is noted with the volume until it is done, as an image is neither what it was nor what it is to be
 //! meanwhile: whoever opens the volume next ends what was broken off.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use exec::Control;
 use exec::rbd::Point;
 
 use super::names;
-use super::pool::{CephPool, Source};
+use super::pool::CephPool;
+use super::uses::Source;
 use crate::volume::check_name;
 use crate::{Attached, Error, Result, Snapshots, VolumeId, VolumeKind, copy};
 
@@ -253,13 +255,43 @@ impl CephPool {
         let size = self.images.info(from)?.size;
         self.images.resize(to, size)?;
         let (from, to) = (Point::snap(from, names::READONLY), Point::now(to));
+        // What neither has reads as zeros in both.
+        let mut parts = self.images.parts(from)?;
+        parts.extend(self.images.parts(to)?);
+        let parts = merged(parts, size);
         let source = self.disks.map(from, of.note.uuid, false)?;
         let written = self
             .disks
             .map(to, of.note.uuid, false)
-            .and_then(|target| copy::sync_disk(&source, &target, control));
+            .and_then(|target| copy::sync_parts((&source, &target), &parts, control));
         self.disks.release(to)?;
         self.disks.release(from)?;
         written
+    }
+}
+
+/// Parts in order, none of them twice, and none beyond an end.
+fn merged(mut parts: Vec<Range<u64>>, end: u64) -> Vec<Range<u64>> {
+    parts.sort_by_key(|part| part.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for part in parts {
+        let part = part.start..part.end.min(end);
+        match all.last_mut() {
+            Some(last) if part.start <= last.end => last.end = last.end.max(part.end),
+            _ if part.start < part.end => all.push(part),
+            _ => {}
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_two_images_become_one_list() {
+        let parts = vec![8..12, 0..4, 2..6, 12..16, 20..30, 40..50];
+        assert_eq!(merged(parts, 25), [0..6, 8..16, 20..25]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -20,21 +21,36 @@ const STEP: u64 = 64 << 20;
 /// another run.
 pub(crate) fn sync_disk(from: &Path, to: &Path, control: &Control) -> Result<()> {
     let mut source = File::open(from).at("open", from)?;
-    let target = OpenOptions::new().read(true).write(true).open(to).at("open", to)?;
     let size = source.seek(SeekFrom::End(0)).at("measure", from)?;
+    sync_parts((from, to), &[0..size], control)
+}
+
+/// Makes parts of a disk the same as those of another: all that differs lies in them.
+pub(crate) fn sync_parts(
+    (from, to): (&Path, &Path),
+    parts: &[Range<u64>],
+    control: &Control,
+) -> Result<()> {
+    let source = File::open(from).at("open", from)?;
+    let target = OpenOptions::new().read(true).write(true).open(to).at("open", to)?;
     let (mut wanted, mut there) = (vec![0; CHUNK], vec![0; CHUNK]);
-    let mut at = 0;
-    while at < size {
-        control.check()?;
-        let length = CHUNK.min(usize::try_from(size - at).unwrap_or(CHUNK));
-        source.read_exact_at(&mut wanted[..length], at).at("read", from)?;
-        target.read_exact_at(&mut there[..length], at).at("read", to)?;
-        if wanted[..length] != there[..length] {
-            write(&target, &wanted[..length], at).at("write", to)?;
-        }
-        at += length as u64;
-        if at.is_multiple_of(STEP) {
-            control.report(Progress::bytes("refresh disk", at, Some(size)));
+    let total: u64 = parts.iter().map(|part| part.end - part.start).sum();
+    let mut done = 0;
+    for part in parts {
+        let mut at = part.start;
+        while at < part.end {
+            control.check()?;
+            let length = CHUNK.min(usize::try_from(part.end - at).unwrap_or(CHUNK));
+            source.read_exact_at(&mut wanted[..length], at).at("read", from)?;
+            target.read_exact_at(&mut there[..length], at).at("read", to)?;
+            if wanted[..length] != there[..length] {
+                write(&target, &wanted[..length], at).at("write", to)?;
+            }
+            at += length as u64;
+            done += length as u64;
+            if done.is_multiple_of(STEP) {
+                control.report(Progress::bytes("refresh disk", done, Some(total)));
+            }
         }
     }
     target.sync_all().at("sync", to)

@@ -8,7 +8,7 @@ mod sync;
 mod tree;
 
 pub(crate) use attributes::copy_folder_attributes;
-pub(crate) use disk::sync_disk;
+pub(crate) use disk::{sync_disk, sync_parts};
 pub use file::copy_file;
 pub(crate) use file::{can_reflink, copy_onto_disk, disk_bytes, length};
 pub use sync::sync_tree;

@@ -241,7 +241,12 @@ fn a_size_is_enforced_where_the_pool_says_so_and_follows_a_resize() {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         assert!(matches!(error.kind(), QuotaExceeded | StorageFull), "{error}");
         fs::remove_file(root.join("big")).unwrap();
-        s.pool.resize(&id, Some(64 << 20)).unwrap();
+        match s.pool.resize(&id, Some(64 << 20)) {
+            Err(error) if crate::testing::grows_no_ext4() => {
+                return eprintln!("SKIP: {error}: that needs CAP_SYS_RESOURCE");
+            }
+            done => done.unwrap(),
+        }
         fs::write(root.join("big"), noise(16 << 20)).unwrap();
         s.pool.resize(&id, None).unwrap();
         fs::write(root.join("bigger"), noise(70 << 20)).unwrap();

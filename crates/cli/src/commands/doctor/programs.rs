@@ -6,11 +6,12 @@ use super::{Finding, Verdict, machine::Machine};
 type Program = (&'static str, &'static str, &'static str);
 
 const NEEDED: [Program; 1] = [("nft", "nftables", "networks")];
-const OTHERS: [Program; 11] = [
+const OTHERS: [Program; 12] = [
     ("mmdebstrap", "mmdebstrap", "images built from Debian's archive"),
     ("mkfs.btrfs", "btrfs-progs", "storage pools of btrfs"),
     ("lvm", "lvm2", "storage pools of LVM"),
     ("zfs", "zfsutils-linux", "storage pools of ZFS"),
+    ("rbd", "ceph-common", "storage pools in Ceph"),
     ("mkfs.ext4", "e2fsprogs", "volumes with ext4"),
     ("mkfs.xfs", "xfsprogs", "volumes with xfs"),
     ("cryptsetup", "cryptsetup-bin", "encrypted pools"),
