@@ -10,7 +10,7 @@
 # RIG      its folder; /tmp/rig-ceph if not said
 # CEPH_IP  the address it listens on, in the network namespace it is started in; one of 127.0.0.0/8 if not said
 #
-# `run` starts it where it is not up, and ends it then. Needs root. A kernel without krbd is given a program `rbd` that
+# `run` starts it where it is not up, in a network namespace with a bridge `storage`, and ends it then. Needs root. A kernel without krbd is given a program `rbd` that
 # maps images by QEMU (ceph-rbd.sh).
 set -euo pipefail
 RIG=${RIG:-/tmp/rig-ceph}
@@ -154,7 +154,7 @@ enter() {
         ln -sf "$HERE/ceph-rbd.sh" "$RIG/bin/rbd"
         export PATH="$RIG/bin:$PATH"
     fi
-    export RIG
+    export RIG CEPH_MACHINE="$HERE/ceph.sh"
     if [ -d "$1" ]; then cd "$1" && exec sh ./run.sh; fi
     exec "$@"
 }
@@ -174,7 +174,17 @@ build) build ;;
 up) up ;;
 down) down ;;
 run)
-    if ! up_is; then up; trap down EXIT; fi
+    if ! up_is; then
+        # In a network of its own, whose bridge other network namespaces can be put on.
+        [ -n "${CEPH_BRIDGE:-}" ] || exec unshare --net env CEPH_BRIDGE=storage "$0" run "$@"
+        ip link set lo up
+        ip link add "$CEPH_BRIDGE" type bridge
+        ip addr add 10.8.0.1/24 dev "$CEPH_BRIDGE"
+        ip link set "$CEPH_BRIDGE" up
+        export CEPH_IP=10.8.0.1
+        up
+        trap down EXIT
+    fi
     unshare --mount --propagation private "$0" enter "$@"
     ;;
 machine) exec unshare --mount --propagation private sh -c 'mount -t tmpfs mapped "$RIG/mapped" && exec "$@"' sh "$@" ;;

@@ -20,7 +20,8 @@ pub fn machine() -> Option<PathBuf> {
 /// Lets a member reach it.
 #[track_caller]
 pub(crate) fn join(netns: &Netns, member: usize) {
-    let (port, holder) = (format!("storage{member}"), netns.holder().to_string());
+    let holder = netns.holder().to_string();
+    let port = format!("ceph{holder}");
     let pair =
         ["ip", "link", "add", &port, "type", "veth", "peer", "name", BRIDGE, "netns", &holder];
     crate::host(&pair).ok();

@@ -87,7 +87,14 @@ static RIGS: [Rig; 5] = [
         laws: Some("zfs"),
         ..PLAIN
     },
-    Rig { name: "ceph", packages: CEPH, storage: true, laws: Some("ceph"), ..PLAIN },
+    Rig {
+        name: "ceph",
+        packages: CEPH,
+        usual: &["healing"],
+        storage: true,
+        laws: Some("ceph"),
+        ..PLAIN
+    },
     Rig {
         name: "arm",
         packages: EMULATOR_OF_ARM,

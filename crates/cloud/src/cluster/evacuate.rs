@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The option by which an instance finds back.
-pub(super) const ORIGIN: &str = "volatile.evacuate.origin";
+pub(crate) const ORIGIN: &str = "volatile.evacuate.origin";
 
 /// Evacuates or restores this member.
 ///

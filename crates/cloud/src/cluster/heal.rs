@@ -68,7 +68,7 @@ impl Reconciler<World> for Healing {
     }
 
     fn period(&self) -> Duration {
-        Duration::from_secs(2)
+        Duration::from_secs(1)
     }
 
     async fn activate(&mut self, world: &Arc<World>) -> Report {

@@ -28,15 +28,15 @@ use crate::{
     blocking::blocking,
     db::{
         instances::{self as rows, Made},
-        leases, pools, server,
+        leases, members, pools, server,
     },
     expand::{Expanded, Profiles},
     instances::guests::Guest,
 };
 
 /// How long one lasts.
-pub(super) const LASTS: Duration = Duration::from_secs(8);
-/// Between two, so that three may fail in a row.
+pub(super) const LASTS: Duration = Duration::from_secs(6);
+/// Between two, so that two may fail in a row.
 const RENEWED: Duration = Duration::from_secs(2);
 /// Before the next try, where one failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -189,6 +189,14 @@ pub(super) fn threshold(db: &Read<'_>) -> Result<u64> {
 pub(crate) fn shared(db: &Read<'_>) -> Result<BTreeSet<String>> {
     let all = pools::all(db)?.into_iter().filter(|pool| crate::storage::is_shared(&pool.driver));
     Ok(all.map(|pool| pool.name).collect())
+}
+
+/// Whether a member is fenced: what it had may be taken from it.
+pub(crate) fn is_fenced(db: &Read<'_>, member: &str) -> Result<bool> {
+    match members::get(db, member)? {
+        Some(member) => Ok(leases::get(db, member.id)? == Some(true)),
+        None => Ok(false),
+    }
 }
 
 /// Whether the root of an instance is in one of these pools.

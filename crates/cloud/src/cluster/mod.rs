@@ -53,7 +53,6 @@ mod votes;
 mod whereabouts;
 mod whose;
 
-pub(crate) use self::members::there;
 pub use self::{
     admit::{admit, begin},
     allowed::{allowed_target, check_place},
@@ -79,6 +78,7 @@ pub use self::{
     whereabouts::{moved, set_address, watch_whereabouts},
     whose::{Asked, place_for_instance, whose},
 };
+pub(crate) use self::{evacuate::ORIGIN, members::there};
 
 /// The header in which a member tells for whom it asks. What has it is answered of what is there alone.
 pub const CALLER: &str = "x-microcloud-caller";

@@ -29,7 +29,7 @@ use crate::{
     expand::Expanded,
     names,
     networks::ports,
-    volumes::attach,
+    volumes::{attach, keeper},
 };
 
 /// What the steps of a start learn.
@@ -86,6 +86,7 @@ impl<'a> Starting<'a> {
         let (project, name) = (&self.instance.project, &self.instance.name);
         let _volumes = attach::share(world, project, &self.expanded.devices).await?;
         let pool = world.pools.open(world, typed.root_pool()?).await?;
+        keeper::take_root(world, typed.root_pool()?, self.instance).await?;
         let volume = self.instance.root()?;
         let root = blocking("attach root", move || pool.attach(&volume)).await?;
         let (instance, expanded, fresh) = (self.instance, self.expanded, self.fresh);

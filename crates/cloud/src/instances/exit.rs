@@ -17,6 +17,7 @@ use super::{
     boot,
     guests::{After, Guest},
     machine::trouble,
+    options::Typed,
     power::{self, Power},
     start::Memory,
 };
@@ -26,6 +27,7 @@ use crate::{
     expand::{self, Expanded},
     networks::ports,
     url,
+    volumes::attach,
     watched::watched,
 };
 
@@ -114,6 +116,11 @@ async fn clear(world: &World, row: &Instance, expanded: &Expanded) -> Result<()>
     let ended = boot::clean(world, &row.project, &row.name).await;
     let ports = ports::detach(world, &row.project, &row.name, expanded).await;
     let root = boot::detach_root(world, row, expanded).await;
+    for device in Typed::parse(expanded)?.devices.values() {
+        if let Some(disk) = device.disk() {
+            attach::release(world, &row.project, disk).await;
+        }
+    }
     ended.and(ports).and(root)
 }
 

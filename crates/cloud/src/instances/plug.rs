@@ -139,7 +139,9 @@ pub(crate) async fn swap(
 async fn check(world: &World, project: &str, old: &Kit<'_>, new: &Kit<'_>) -> Result<()> {
     for (device, plan) in new.disks.iter().filter(|disk| !old.disks.contains(disk)) {
         let mount = plan.resolve(world, project).await?;
-        if let Err(error) = tokio::fs::metadata(&mount.source).await
+        let looked = tokio::fs::metadata(&mount.source).await;
+        plan.release(world, project).await;
+        if let Err(error) = looked
             && !mount.optional
         {
             let source = mount.source.display();
@@ -176,6 +178,7 @@ impl Swap<'_> {
             let target = plan.mount.target.clone();
             let done = self.ask(move |monitor| monitor.remove_mount(&target)).await;
             self.note(device, "removed", done)?;
+            plan.release(self.world, &self.project).await;
         }
         for (device, card) in &old.cards {
             let stays = new.cards.get(device).is_some_and(|other| other.same_links(card));

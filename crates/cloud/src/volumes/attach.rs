@@ -62,6 +62,13 @@ impl Plan {
         Some(Plan { mount, volume, snapshot: disk.source_snapshot.clone() })
     }
 
+    /// Lets go of the volume, as [`release`] does.
+    pub(crate) async fn release(&self, world: &World, project: &str) {
+        if let Some((pool, volume, _)) = &self.volume {
+            let_go(world, project, (pool, volume), self.snapshot.clone()).await;
+        }
+    }
+
     /// The mount of a disk of an instance in `project`.
     pub(crate) async fn resolve(&self, world: &World, project: &str) -> Result<Mount> {
         let Some((pool, name, path)) = &self.volume else { return self.of_host(world, project) };
@@ -130,6 +137,39 @@ fn flags(disk: &Disk) -> MountFlags {
         nosymfollow: has(MountFlag::NoSymFollow),
         noatime: has(MountFlag::NoAtime),
         nodiratime: has(MountFlag::NoDirAtime),
+    }
+}
+
+/// Lets go of a volume that an instance no longer has, where its pool is one that members share: another of them may want it.
+/// In others it stays attached.
+pub(crate) async fn release(world: &World, project: &str, disk: &Disk) {
+    if let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() {
+        let_go(world, project, (pool, volume), disk.source_snapshot.clone()).await;
+    }
+}
+
+async fn let_go(
+    world: &World,
+    project: &str,
+    (pool, volume): (&str, &str),
+    snapshot: Option<String>,
+) {
+    let found = world.store.read(|db| {
+        let shared = crate::storage::is_shared(&crate::storage::find(db, pool)?.driver);
+        let key = Key::of(db, pool, project, volume)?;
+        Ok::<_, Error>(shared.then_some(key))
+    });
+    let Ok(Some(key)) = found else { return };
+    let released = async {
+        let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
+        let detach = move || match (&snapshot, open.snapshots()) {
+            (Some(name), Some(snapshots)) => snapshots.detach(&id, name),
+            _ => open.detach(&id),
+        };
+        blocking("detach volume", detach).await.map_err(Error::from)
+    };
+    if let Err(error) = released.await {
+        tracing::warn!(volume, error = %tasks::chain(&error), "it stays attached");
     }
 }
 
