@@ -50,6 +50,10 @@ impl Scratch {
                 eprintln!("SKIP: {why}");
                 None
             }
+            None if driver.info().remote && !crate::laws::is_chosen(driver) => {
+                eprintln!("SKIP: {} is tried in its rig", driver.info().name);
+                None
+            }
             None => Some(Scratch::new(driver)),
         }
     }

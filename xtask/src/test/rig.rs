@@ -166,7 +166,8 @@ impl Chosen {
 
     /// What runs in the guest.
     fn script(&self, rig: &Rig) -> String {
-        let mut text = String::from("export MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
+        // What was skipped is said there.
+        let mut text = String::from("exec 2>&1\nexport MICROCLOUD_BIN=$PWD/microcloud\nstatus=0\n");
         if rig.storage {
             text += "[ ! -e guest/kernel ] || export MICROCLOUD_GUEST=$PWD/guest\n";
         }

@@ -109,7 +109,6 @@ impl Disks {
         if mounts::is_mounted(&at)? {
             return Ok(at);
         }
-        fsio::ensure_dir(&at, 0o700)?;
         let access = match point.snap {
             Some(_) => Access::Read,
             None => Access::Write,
@@ -129,11 +128,14 @@ impl Disks {
             (Access::Write, Writer::Unknown) => self.alone(point.image),
             _ => Ok(()),
         };
-        let mount = || disks::mount(&device, files.kind, files.options, &at, access);
-        let done = done.and_then(|()| mount());
+        let done = done.and_then(|()| {
+            fsio::ensure_dir(&at, 0o700)?;
+            disks::mount(&device, files.kind, files.options, &at, access)
+        });
         if done.is_err() {
-            // The first error is the one that matters.
+            // The first error is the one that matters. A folder that stayed would be taken for the files.
             let _ = self.unmap(&device);
+            let _ = fs::remove_dir(&at);
         }
         done.map(|()| at)
     }

@@ -55,9 +55,11 @@ impl CephPool {
             Some(uuid) => self.member.is_left(uuid),
             None => Ok(false),
         };
-        // A crash may have left them standing still.
         for name in crate::fsio::names(&self.member.mounts())? {
-            volumes::disks::let_go(&self.member.mounts().join(name));
+            let at = self.member.mounts().join(name);
+            // A crash may have left them standing still; and a folder where nothing is mounted any more.
+            volumes::disks::let_go(&at);
+            let _ = std::fs::remove_dir(&at);
         }
         let idle = |image: &str| names::volume(image).is_some() || left(image).unwrap_or(false);
         self.disks.let_go_of_idle(idle)?;

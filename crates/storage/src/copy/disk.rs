@@ -22,7 +22,7 @@ const STEP: u64 = 64 << 20;
 pub(crate) fn sync_disk(from: &Path, to: &Path, control: &Control) -> Result<()> {
     let mut source = File::open(from).at("open", from)?;
     let size = source.seek(SeekFrom::End(0)).at("measure", from)?;
-    sync_parts((from, to), &[0..size], control)
+    sync_parts((from, to), std::slice::from_ref(&(0..size)), control)
 }
 
 /// Makes parts of a disk the same as those of another: all that differs lies in them.
