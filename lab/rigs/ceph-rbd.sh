@@ -8,7 +8,9 @@
 # Takes what crates/exec/src/rbd.rs says: options with `=` or as two words, names by --pool, --image and --snap.
 set -u
 HERE=$(cd "$(dirname "$0")" && pwd)
-MAPPED=$(dirname "$HERE")/mapped PIDS=$(dirname "$HERE")/pids
+MAPPED=$(dirname "$HERE")/mapped PIDS=$(dirname "$HERE")/pids OUTER=$(dirname "$HERE")
+# What is behind the folder.
+REAL=$(cat "$MAPPED/.real" 2> /dev/null || echo "$MAPPED")
 TRUE=/usr/bin/rbd
 
 verb='' pool=rbd image='' snap='' id=admin cluster=ceph readonly='' format='' device='' all=("$@")
@@ -33,29 +35,33 @@ done
 fail() { echo "rbd: $1" >&2; exit "$2"; }
 folder() { printf '%s/%s' "$MAPPED" "$(printf %s "$pool/$image@$snap" | md5sum | cut -c 1-16)"; }
 ask() { printf '{"execute":"qmp_capabilities"}\n%s\n' "$2" | socat -t2 - "UNIX-CONNECT:$1" > /dev/null; }
+# Where no image is mounted: who ends as the last one in a mount namespace with a file system on what it shows itself waits
+# for itself, for ever.
+outside() { nsenter --mount="/proc/$(cat "$OUTER/run/mon.a.pid")/ns/mnt" -- "$@"; }
 ended() { [ -z "$(tr -d '\0' 2> /dev/null < "/proc/$1/cmdline")" ]; }
 
 map() {
-    local at mode=on drive device
+    local at real mode=on drive device
     at=$(folder)
+    real=$REAL/$(basename "$at")
     mkdir -p "$at"
     exec 9> "$at/lock"
     flock 9
     if [ -s "$at/dev" ]; then cat "$at/dev"; return; fi
     : > "$at/file"
-    drive="driver=rbd,node-name=n,pool=$pool,image=$image,conf=/etc/ceph/$cluster.conf,user=$id,discard=unmap"
+    drive="driver=rbd,node-name=n,pool=$pool,image=$image,conf=$OUTER/outside/$cluster.conf,user=$id,discard=unmap"
     if [ -n "$snap" ]; then drive=$drive,snapshot=$snap; fi
     if [ -n "$snap$readonly" ]; then mode=off drive=$drive,read-only=on; fi
-    if ! qemu-storage-daemon --daemonize --pidfile "$at/pid" --blockdev "$drive" \
-        --chardev "socket,id=m,path=$at/qmp,server=on,wait=off" --monitor chardev=m \
-        --export "type=fuse,id=e,node-name=n,mountpoint=$at/file,writable=$mode,growable=off" 2> "$at/err" 9>&-; then
+    if ! outside qemu-storage-daemon --daemonize --pidfile "$real/pid" --blockdev "$drive" \
+        --chardev "socket,id=m,path=$real/qmp,server=on,wait=off" --monitor chardev=m \
+        --export "type=fuse,id=e,node-name=n,mountpoint=$real/file,writable=$mode,growable=off" 2> "$at/err" 9>&-; then
         cat "$at/err" >&2
         rm -rf "$at"
         fail "map failed: (2) No such file or directory" 2
     fi
     : > "$PIDS/$(cat "$at/pid")"
     if [ $mode = off ]; then mode=(--read-only); else mode=(); fi
-    if ! device=$(losetup --show --find "${mode[@]}" "$at/file"); then
+    if ! device=$(outside losetup --show --find "${mode[@]}" "$real/file"); then
         kill "$(cat "$at/pid")"
         rm -rf "$at"
         fail "map failed: no loop device" 1
@@ -110,7 +116,7 @@ resize() {
     size=$("$TRUE" --cluster "$cluster" --id "$id" info --format json --pool "$pool" --image "$image" | sed 's/.*"size":\([0-9]*\).*/\1/')
     ask "$at/qmp" "{\"execute\":\"block_resize\",\"arguments\":{\"node-name\":\"n\",\"size\":$size}}"
     # The kernel asks for a file's size once a second.
-    until [ "$(stat --format %s "$at/file")" = "$size" ]; do sleep 0.1; done
+    until [ "$(outside stat --format %s "$REAL/$(basename "$at")/file")" = "$size" ]; do sleep 0.1; done
     losetup --set-capacity "$(cat "$at/dev")"
 }
 

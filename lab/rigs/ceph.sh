@@ -38,7 +38,7 @@ own_address() {
 
 configure() {
     local ip=${CEPH_IP:-$(own_address)}
-    mkdir -p "$RIG"/{etc,run,log,mon,mgr,osd,crash,bin,mapped,pids}
+    mkdir -p "$RIG"/{etc,outside,run,log,mon,mgr,osd,crash,bin,mapped,machines,pids}
     chmod 711 "$RIG"
     cat > "$CONF" << END
 [global]
@@ -89,6 +89,7 @@ END
     done
     # Every program of a client would fight over the one socket, log and file.
     printf '[client]\nkeyring = /etc/ceph/ceph.client.admin.keyring\nadmin socket =\nlog file =\npid file =\n' >> "$CONF"
+    sed "s,/etc/ceph/,$RIG/etc/," "$CONF" > "$RIG/outside/ceph.conf"
 }
 
 # All keys before anything starts: asking the monitor for each takes a second.
@@ -137,12 +138,12 @@ stop() {
 
 down() {
     local file device
-    for device in $(losetup --noheadings --raw --output NAME,BACK-FILE 2> /dev/null | grep -F " $RIG/mapped/" | cut -d ' ' -f 1); do
+    for device in $(losetup --noheadings --raw --output NAME,BACK-FILE 2> /dev/null | grep -F " $RIG/" | cut -d ' ' -f 1); do
         losetup --detach "$device" || true
     done
-    for file in "$RIG"/pids/*; do [ -e "$file" ] && stop "$(basename "$file")" "$RIG/mapped/"; done
+    for file in "$RIG"/pids/*; do [ -e "$file" ] && stop "$(basename "$file")" "$RIG/"; done
     for file in "$RIG"/run/{osd.0,mgr.x,mon.a}.pid; do [ -s "$file" ] && stop "$(cat "$file")" ceph-; done
-    if [ -e "$CONF" ]; then rm -rf "$RIG"/{etc,run,log,mon,mgr,osd,crash,bin,mapped,pids,keyring,monmap}; fi
+    if [ -e "$CONF" ]; then rm -rf "$RIG"/{etc,outside,run,log,mon,mgr,osd,crash,bin,mapped,machines,pids,keyring,monmap}; fi
     rmdir "$RIG" 2> /dev/null || true
 }
 
@@ -187,7 +188,11 @@ run)
     fi
     unshare --mount --propagation private "$0" enter "$@"
     ;;
-machine) exec unshare --mount --propagation private sh -c 'mount -t tmpfs mapped "$RIG/mapped" && exec "$@"' sh "$@" ;;
+machine)
+    own=$(mktemp -d "$RIG/machines/XXXXXX")
+    echo "$own" > "$own/.real"
+    exec unshare --mount --propagation private sh -c 'mount --bind "$1" "$RIG/mapped" && shift && exec "$@"' sh "$own" "$@"
+    ;;
 enter) enter "$@" ;;
 *) sed -n '2,15p' "$0"; exit 2 ;;
 esac

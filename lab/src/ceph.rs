@@ -7,6 +7,8 @@ use crate::{Netns, skip};
 
 /// The bridge that it is behind, in the network namespace of the tests.
 const BRIDGE: &str = "storage";
+/// What it is called in the namespace of a member.
+const LINK: &str = "uplink-ceph";
 
 /// The program that gives a daemon what one machine has mapped of it; `None` where there is no Ceph, and it said so.
 pub fn machine() -> Option<PathBuf> {
@@ -22,11 +24,10 @@ pub fn machine() -> Option<PathBuf> {
 pub(crate) fn join(netns: &Netns, member: usize) {
     let holder = netns.holder().to_string();
     let port = format!("ceph{holder}");
-    let pair =
-        ["ip", "link", "add", &port, "type", "veth", "peer", "name", BRIDGE, "netns", &holder];
+    let pair = ["ip", "link", "add", &port, "type", "veth", "peer", "name", LINK, "netns", &holder];
     crate::host(&pair).ok();
     crate::host(&["ip", "link", "set", &port, "master", BRIDGE, "up"]).ok();
     let inner = format!("10.8.0.{}/24", member + 10);
-    netns.run(&["ip", "addr", "add", &inner, "dev", BRIDGE]).ok();
-    netns.run(&["ip", "link", "set", BRIDGE, "up"]).ok();
+    netns.run(&["ip", "addr", "add", &inner, "dev", LINK]).ok();
+    netns.run(&["ip", "link", "set", LINK, "up"]).ok();
 }

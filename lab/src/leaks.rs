@@ -187,7 +187,8 @@ pub(crate) fn outside(daemon: &Daemon, runs: bool) -> Vec<String> {
         format!("process {pid}: {}", String::from_utf8_lossy(&words).replace('\0', " "))
     }));
     if let Some(netns) = daemon.own_netns() {
-        let links = netns.links().into_iter().filter(|name| name != "lo" && name != "uplink");
+        let links =
+            netns.links().into_iter().filter(|name| name != "lo" && !name.starts_with("uplink"));
         left.extend(links.map(|name| match name.starts_with("veth") {
             true => format!("link {name}"),
             false => format!("network link {name}"),

@@ -169,7 +169,8 @@ impl Reading {
         }
     }
 
-    fn metadata(&self, architecture: &str, post: &ImagesPost) -> Result<Metadata> {
+    /// Of what is held: beside some volumes there is nothing otherwise.
+    fn metadata(&self, (architecture, post): (&str, &ImagesPost)) -> Result<Metadata> {
         let file = self.beside()?.join("metadata.yaml");
         let mut metadata = match fs::read(&file) {
             Ok(text) => Metadata::parse(&text)?,
@@ -186,7 +187,7 @@ impl Reading {
 
     fn pack(
         &self,
-        metadata: Metadata,
+        about: (&str, &ImagesPost),
         to: &PathBuf,
         packing: Packing,
         control: &Control,
@@ -195,6 +196,7 @@ impl Reading {
             None => Held::volume(&*self.pool, &self.volume)?,
             Some(name) => Held::snapshot(&*self.pool, &self.volume, name)?,
         };
+        let metadata = self.metadata(about)?;
         let beside = self.beside()?;
         let folder = |name| Some(beside.join(name)).filter(|folder| folder.exists());
         let (templates, boot) = (folder("templates"), folder("boot"));
@@ -231,8 +233,7 @@ async fn pack(cx: &mut Cx<Publish>) -> Result<()> {
     };
     let (to, packing, control) = (work(cx), input.compression.parsed()?, cx.control.clone());
     let found = blocking("pack image", move || {
-        let metadata = reading.metadata(&input.of.architecture, &input.post)?;
-        reading.pack(metadata, &to, packing, &control)
+        reading.pack((&input.of.architecture, &input.post), &to, packing, &control)
     })
     .await?;
     let post = &cx.input.post;
