@@ -143,6 +143,8 @@ down() {
     done
     for file in "$RIG"/pids/*; do [ -e "$file" ] && stop "$(basename "$file")" "$RIG/"; done
     for file in "$RIG"/run/{osd.0,mgr.x,mon.a}.pid; do [ -s "$file" ] && stop "$(cat "$file")" ceph-; done
+    # What a daemon that was killed left.
+    for file in $(grep -o " $RIG/[^ ]*" /proc/mounts); do umount "$file" || true; done
     if [ -e "$CONF" ]; then rm -rf "$RIG"/{etc,outside,run,log,mon,mgr,osd,crash,bin,mapped,machines,pids,keyring,monmap}; fi
     rmdir "$RIG" 2> /dev/null || true
 }

@@ -82,6 +82,13 @@ impl Lease {
     }
 }
 
+impl super::Cluster {
+    /// Whether what members share may run here.
+    pub(crate) fn has_lease(&self) -> bool {
+        !matches!(self.lease.look(), State::Unknown | State::Lost)
+    }
+}
+
 /// Keeps this member's lease as long as the daemon runs.
 pub async fn keep_lease(world: Arc<World>) {
     loop {

@@ -108,6 +108,10 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
         let operation = super::start::start(world, &caller, project, name, Memory::Used).await?;
         return operation.result().await.map_err(Error::failed);
     }
+    // There may be a lease again already, and who got it has still seen this guest.
+    if unleased && !world.closing() && world.cluster.has_lease() {
+        crate::reconcile::start_or_wait(world, &row).await;
+    }
     Ok(())
 }
 
