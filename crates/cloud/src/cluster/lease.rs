@@ -119,6 +119,15 @@ async fn renew(world: &Arc<World>) -> Result<Standing> {
         return Ok(Standing::Good);
     }
     let (asked, me) = (now(), world.store.status().me);
+    // Others have nothing to say where nothing is shared; nor where nobody heals, once they were asked: only this member
+    // itself notes that it holds leases.
+    let (any, here) = world.store.read(|db| {
+        let any = !shared(db)?.is_empty();
+        Ok::<_, Error>((any, any && threshold(db)? > 0 || leases::get(db, me)?.is_some()))
+    })?;
+    if !here && (!any || matches!(lease.look(), State::Unneeded)) {
+        return Ok(Standing::Good);
+    }
     let until = asked + u64::try_from(LASTS.as_millis()).unwrap_or(0);
     let latest = world.store.read_latest(|db| {
         let heals = threshold(db)? > 0 && !shared(db)?.is_empty();
@@ -241,9 +250,9 @@ async fn put_off(world: &World, until: Option<u64>) -> Result<()> {
         return Ok(());
     }
     blocking("put off deadlines", move || {
-        let told = guests.iter().map(|guest| Ok(guest.monitor().set_deadline(until)?));
         // All are told, whatever one says.
-        told.fold(Ok(()), |all: Result<()>, one| all.and(one))
+        let told: Vec<_> = guests.iter().map(|guest| guest.monitor().set_deadline(until)).collect();
+        Ok::<_, Error>(told.into_iter().collect::<Result<(), _>>()?)
     })
     .await
 }

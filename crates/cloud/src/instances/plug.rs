@@ -178,7 +178,7 @@ impl Swap<'_> {
             let target = plan.mount.target.clone();
             let done = self.ask(move |monitor| monitor.remove_mount(&target)).await;
             self.note(device, "removed", done)?;
-            plan.release(self.world, &self.project).await;
+            plan.release(self.world, self.project).await;
         }
         for (device, card) in &old.cards {
             let stays = new.cards.get(device).is_some_and(|other| other.same_links(card));

@@ -98,7 +98,7 @@ fn who_leaves_is_here_or_there() {
             },
             || {
                 let moving = Moving::new(row(&world).id);
-                let task = Leave::new(&world, &web(), moving.clone()).unwrap();
+                let task = Leave::new(&world, &web(), moving.clone(), None).unwrap();
                 let (here, there) = Link::pair();
                 let voyage = Voyage { link: here, operation: idle(&world) };
                 world.voyages.put(task.voyage(), voyage);

@@ -166,7 +166,7 @@ async fn let_go(
             (Some(name), Some(snapshots)) => snapshots.detach(&id, name),
             _ => open.detach(&id),
         };
-        blocking("detach volume", detach).await.map_err(Error::from)
+        blocking("detach volume", detach).await
     };
     if let Err(error) = released.await {
         tracing::warn!(volume, error = %tasks::chain(&error), "it stays attached");

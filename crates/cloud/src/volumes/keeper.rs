@@ -40,7 +40,7 @@ pub(crate) async fn take(world: &World, key: &Key, row: &Volume) -> Result<()> {
             }
         }
         volumes::set_member(db, row.id, me.id)?;
-        Ok::<_, Error>(lease::is_fenced(db, &row.member)?)
+        lease::is_fenced(db, &row.member)
     });
     match taken.await? {
         true => shut_out(world, &key.pool, key.on_disk()?).await,
