@@ -9,6 +9,7 @@ use super::{connections::Id, start::Instance};
 use crate::{
     ExecSpec, Info, State,
     container::exec::{Wiring, exec},
+    deadline,
     error::{At, Error, Fault, Result},
     protocol::{Reply, Request, VERSION, packet},
 };
@@ -68,7 +69,8 @@ impl Instance {
             Request::Kill => self.kill(),
             Request::Freeze { on } => self.freeze(on),
             Request::Deadline { at } => {
-                self.deadline = at;
+                let timer = at.map(deadline::timer).transpose();
+                self.deadline = timer.at("make", "timer")?;
                 Ok(())
             }
             Request::SetLimits { limits } => {

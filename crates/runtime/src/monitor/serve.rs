@@ -1,16 +1,16 @@
 //! The loop.
 
-use std::{os::fd::AsFd, time::Duration};
+use std::os::fd::AsFd;
 
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags, poll},
     io::Errno,
     process::{WaitId, WaitIdOptions, waitid},
 };
 
 use super::{connections::Id, start::Instance, teardown::reason};
 use crate::{
-    ExitReason, deadline,
+    ExitReason,
     error::{At, Error, Result},
     protocol::{Request, packet},
 };
@@ -29,6 +29,7 @@ pub(super) enum Source {
     JobOutput(u64, usize),
     FilesEnd(usize),
     InterceptorEnd,
+    Deadline,
 }
 
 impl Instance {
@@ -36,9 +37,7 @@ impl Instance {
     pub(super) fn serve(mut self) -> Result<()> {
         loop {
             let mut ended = false;
-            let happened = self.wait()?;
-            self.keep_deadline();
-            for source in happened {
+            for source in self.wait()? {
                 match source {
                     Source::Init => ended = true,
                     other => self.act(other),
@@ -68,11 +67,14 @@ impl Instance {
             let end = PollFd::new(&interceptor.pidfd, PollFlags::IN);
             all.push((Source::InterceptorEnd, end));
         }
+        if let Some(timer) = self.deadline.as_ref().filter(|_| !self.overdue) {
+            all.push((Source::Deadline, PollFd::new(timer, PollFlags::IN)));
+        }
         if let Some(console) = &self.console {
             console.poll(&mut all);
         }
         let (sources, mut fds): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        match poll(&mut fds, self.time_left().as_ref()) {
+        match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error).at("wait for", "events"),
         }
@@ -80,17 +82,8 @@ impl Instance {
         Ok(ready.map(|(_, source)| source).collect())
     }
 
-    /// Until its deadline.
-    fn time_left(&self) -> Option<Timespec> {
-        let left = self.deadline.filter(|_| !self.overdue)?.saturating_sub(deadline::now());
-        Timespec::try_from(Duration::from_millis(left)).ok()
-    }
-
-    /// Kills what is inside when its deadline came.
-    fn keep_deadline(&mut self) {
-        if self.overdue || self.deadline.is_none_or(|at| deadline::now() < at) {
-            return;
-        }
+    /// Kills what is inside, as its deadline came.
+    fn end_overdue(&mut self) {
         self.overdue = true;
         super::log(format_args!("its deadline came, and nobody had put it off"));
         if let Err(error) = self.kill() {
@@ -116,6 +109,7 @@ impl Instance {
             Source::JobOutput(id, index) => self.jobs.drain(id, index),
             Source::FilesEnd(_) => self.files.reap(),
             Source::InterceptorEnd => self.lose_interceptor(),
+            Source::Deadline => self.end_overdue(),
         }
     }
 

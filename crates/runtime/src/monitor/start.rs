@@ -55,8 +55,8 @@ pub(super) struct Instance {
     pub(super) filter: Option<OwnedFd>,
     pub(super) state: State,
     pub(super) killed: bool,
-    /// When it is killed, by [`crate::deadline::now`].
-    pub(super) deadline: Option<u64>,
+    /// Readable when it is to be killed.
+    pub(super) deadline: Option<OwnedFd>,
     /// It was.
     pub(super) overdue: bool,
     pub(super) started_at: u64,
