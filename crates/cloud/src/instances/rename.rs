@@ -12,7 +12,9 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     db::{instances as rows, volumes},
-    expand, url,
+    expand,
+    networks::hosts,
+    url,
 };
 
 /// What is done to rename an instance.
@@ -144,7 +146,10 @@ async fn move_row(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
             }
             Ok::<_, Error>(())
         })
-        .await
+        .await?;
+    // Its names on networks are others from now on.
+    hosts::tell_of(&cx.world, project, from)?;
+    hosts::tell_of(&cx.world, project, to)
 }
 
 async fn row(cx: &mut Cx<Rename>) -> Result<()> {
