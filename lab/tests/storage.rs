@@ -78,7 +78,7 @@ fn what_cannot_become_a_pool_is_refused_and_leaves_nothing() {
     create("source=/nowhere/at/all").fails_with("no such disk or folder");
     create("source=/proc").fails_with("not of a btrfs");
     create("sise=1GiB").fails_with("sise");
-    daemon.lxc(["storage", "create", "bad", "floppy"]).fails_with("btrfs, dir, lvm");
+    daemon.lxc(["storage", "create", "bad", "floppy"]).fails_with("btrfs, ceph, dir, lvm");
     daemon.lxc(["storage", "create", "fast", "btrfs"]).fails_with("already exists");
 
     let file = daemon.scratch().join("disk");
