@@ -78,7 +78,7 @@ agent() {
     # /run is of the initial memory, and so what is in it may be executed.
     for disc in /dev/sr*; do
         mount -t iso9660 -o ro "$disc" /mnt 2> /dev/null || continue
-        [ -x /mnt/lxd-agent ] && cp /mnt/lxd-agent /mnt/hostname /mnt/templates.json /run/
+        [ -x /mnt/lxd-agent ] && cp /mnt/lxd-agent /mnt/hostname /mnt/*.json /run/
         umount /mnt
     done
     [ -x /run/lxd-agent ] && exec /run/lxd-agent

@@ -78,6 +78,30 @@ fn addresses_leases_and_macs_stay() {
 }
 
 #[test]
+fn the_hosts_links_are_named_as_the_server_is_told() {
+    let Some(daemon) = Daemon::ready() else { return };
+    let link = || daemon.cli(["config", "get", "x", "volatile.eth0.host_name"]).text();
+    let is_there = |name: &str| daemon.netns().run(&["ip", "link", "show", name]).status == 0;
+    daemon.busybox("x");
+    let random = link();
+    assert!(random.starts_with("veth") && is_there(&random), "{random}");
+    daemon.cli(["config", "set", "instances.nic.host_name", "short"]).fails_with("random");
+    daemon.lxc(["config", "set", "instances.nic.host_name", "mac"]).ok();
+    // It runs with the name it has, and is found by it.
+    daemon.lxc(["config", "device", "set", "x", "eth0", "security.mac_filtering", "true"]).ok();
+    assert_eq!(link(), random);
+    daemon.lxc(["restart", "x", "--force"]).ok();
+    let mac = daemon.cli(["config", "get", "x", "volatile.eth0.hwaddr"]).text().replace(':', "");
+    assert_eq!(link(), format!("lxd{}", &mac[2..]));
+    assert!(is_there(&link()) && !is_there(&random));
+    daemon.address("x");
+    daemon.lxc(["stop", "x", "--force"]).ok();
+    assert!(!is_there(&link()));
+    let rules = daemon.netns().run(&["nft", "list", "ruleset"]).shown();
+    assert!(!rules.contains(&link()), "{rules}");
+}
+
+#[test]
 fn a_fixed_address() {
     let Some(daemon) = Daemon::ready() else { return };
     let gateway = gateway(&daemon);

@@ -29,6 +29,6 @@ mod watched;
 mod words;
 
 pub use error::{Error, Result};
-pub use guest::{port, serve, serve_at, templates};
+pub use guest::{nics, port, serve, serve_at, templates};
 pub use host::{Agent, Exec, Files, Visitor};
-pub use words::{Disk, Info, PROTOCOLS, Share, State, Templates};
+pub use words::{Disk, Info, Nic, Nics, PROTOCOLS, Share, State, Templates};

@@ -71,6 +71,10 @@ fn serve(port: Option<PathBuf>) -> ExitCode {
     }
     match runtime {
         Ok(runtime) => {
+            // Before others are told that it is there, who set up the network.
+            for wrong in runtime.block_on(agent::nics::apply()) {
+                say(&format!("microcloud-agent: {wrong}"), ExitCode::SUCCESS);
+            }
             ready();
             runtime.block_on(agent::port::run(port))
         }

@@ -107,6 +107,31 @@ impl Templates {
     pub const FILE: &str = "templates.json";
 }
 
+/// What is on the drive for the guest's network cards, if they are to be as the devices say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Nics {
+    /// Those that are to be changed.
+    pub nics: Vec<Nic>,
+}
+
+impl Nics {
+    /// Its name on the drive.
+    pub const FILE: &str = "nics.json";
+}
+
+/// A network card as it is to be inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Nic {
+    /// What it is found by: `00:16:3e:...`.
+    pub hwaddr: String,
+    /// Its name.
+    pub name: String,
+    /// Bytes in a packet; as it is, if absent.
+    pub mtu: Option<u32>,
+}
+
 /// The clock is to be set.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -49,6 +49,12 @@ impl Raw {
 
     /// Lays another map over this one: its values win, its empty values remove (PATCH).
     pub fn merge(&mut self, over: &Self) {
+        if self.0.is_empty() {
+            // As a whole that is much faster, and lists of thousands do it for each.
+            self.clone_from(over);
+            self.0.retain(|_, value| !value.is_empty());
+            return;
+        }
         for (key, value) in &over.0 {
             self.set(key, value);
         }

@@ -1,7 +1,15 @@
 //! Instances: containers and virtual machines.
 
+use std::{borrow::Cow, fmt};
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        DeserializeSeed, MapAccess, Visitor,
+        value::{CowStrDeserializer, MapAccessDeserializer},
+    },
+};
 
 use crate::{
     ConfigMap, DevicesMap, InstanceBackup, InstanceSnapshot, InstanceSource, InstanceState,
@@ -176,7 +184,7 @@ api! {
 }
 
 /// An instance with its state and snapshots: what a list with `recursion=2` holds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct InstanceFull {
     /// The instance.
     #[serde(flatten)]
@@ -190,6 +198,63 @@ pub struct InstanceFull {
     /// Its backups; absent with `recursion=1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backups: Option<Vec<InstanceBackup>>,
+}
+
+/// In one go: what serde does by itself for `flatten` keeps every field before it reads it, and a list has thousands.
+impl<'de> Deserialize<'de> for InstanceFull {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(FullVisitor)
+    }
+}
+
+struct FullVisitor;
+
+impl<'de> Visitor<'de> for FullVisitor {
+    type Value = InstanceFull;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an instance")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InstanceFull, A::Error> {
+        let mut full = InstanceFull::default();
+        let own = OwnFields { map, full: &mut full };
+        let instance = Instance::deserialize(MapAccessDeserializer::new(own))?;
+        Ok(InstanceFull { instance, ..full })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The fields of an instance alone; what stands beside them goes where it belongs.
+struct OwnFields<'a, A> {
+    map: A,
+    full: &'a mut InstanceFull,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for OwnFields<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        while let Some(Key(key)) = self.map.next_key()? {
+            match &*key {
+                "state" => self.full.state = self.map.next_value()?,
+                "snapshots" => self.full.snapshots = self.map.next_value()?,
+                "backups" => self.full.backups = self.map.next_value()?,
+                _ => return seed.deserialize(CowStrDeserializer::new(key)).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
 }
 
 impl From<Instance> for InstanceFull {

@@ -3,6 +3,7 @@
 mod exec;
 mod files;
 mod info;
+pub mod nics;
 pub mod port;
 mod processors;
 mod program;

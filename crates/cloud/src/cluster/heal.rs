@@ -48,10 +48,13 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// A member whose database spoke so lately is not asked.
 const LATELY: Duration = Duration::from_secs(2);
 
+/// Between two looks at what a fenced member has, or had and does not run yet.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Looks for members that are off, as long as this one leads.
 #[derive(Debug, Default)]
 pub struct Healing {
-    /// When this member knew that one was fenced, by its number.
+    /// When what a fenced member has is looked at next, by its number; in milliseconds of [`now`].
     fenced: BTreeMap<MemberId, u64>,
     /// The instances that were started, by their rows' keys.
     started: BTreeSet<i64>,
@@ -103,10 +106,9 @@ impl Healing {
                     self.fence(world, member).await?;
                 }
                 Some((id, true)) => {
-                    let since = *self.fenced.entry(*id).or_insert_with(now);
-                    let free = since + u64::try_from((LASTS + MARGIN).as_millis()).unwrap_or(0);
-                    if now() >= free {
+                    if now() >= *self.fenced.entry(*id).or_insert_with(free) {
                         self.heal(world, member).await?;
+                        self.fenced.insert(*id, after(AGAIN));
                     }
                 }
                 _ => {}
@@ -124,7 +126,7 @@ impl Healing {
             Ok::<_, Error>(fences)
         });
         if fenced.await? {
-            self.fenced.insert(member.id, now());
+            self.fenced.insert(member.id, free());
             tracing::warn!(member = member.name, "it is off: what it has goes to other members");
         }
         Ok(())
@@ -137,10 +139,18 @@ impl Healing {
             had.retain(|row| row.made == Made::Ready && may_go(db, row).unwrap_or(false));
             Ok::<_, Error>(had)
         })?;
+        let mut gave = false;
         for row in &had {
-            if let Err(error) = give_away(world, member, row).await {
-                tracing::warn!(name = row.name, error = %tasks::chain(&error), "it stays");
+            match give_away(world, member, row).await {
+                Ok(given) => gave |= given,
+                Err(error) => {
+                    tracing::warn!(name = row.name, error = %tasks::chain(&error), "it stays");
+                }
             }
+        }
+        if gave {
+            let source = url::of("cluster/members", &member.name, names::DEFAULT_PROJECT);
+            world.tell(&Caller::default(), names::DEFAULT_PROJECT, "cluster-member-healed", source);
         }
         let healed = world.store.read(|db| Ok::<_, Error>(rows::all(db)?))?;
         let healed = healed.into_iter().filter(|row| {
@@ -159,6 +169,15 @@ impl Healing {
         }
         Ok(())
     }
+}
+
+/// When the lease is over that a member may have asked for just before now.
+fn free() -> u64 {
+    after(LASTS + MARGIN)
+}
+
+fn after(time: Duration) -> u64 {
+    now() + u64::try_from(time.as_millis()).unwrap_or(0)
 }
 
 /// For how long a member does not answer. One that is not known to be silent is asked.
@@ -181,8 +200,8 @@ fn may_go(db: &store::Read<'_>, row: &Instance) -> Result<bool> {
     Ok(shared && typed.options.cluster_evacuate != Evacuate::Stop && ties(db, row)?.is_empty())
 }
 
-/// Makes an instance another member's.
-async fn give_away(world: &World, from: &Member, row: &Instance) -> Result<()> {
+/// Makes an instance another member's; whether it was this one's until now.
+async fn give_away(world: &World, from: &Member, row: &Instance) -> Result<bool> {
     let to = takers::best_but(world, row, from.id).await?;
     let given = world.store.write(|db| {
         let Some(mut now) = rows::by_id(db, row.id)?.filter(|now| now.member == from.name) else {
@@ -203,16 +222,15 @@ async fn give_away(world: &World, from: &Member, row: &Instance) -> Result<()> {
         rows::set_member(db, row.id, to)?;
         Ok::<_, Error>(true)
     });
-    if given.await? {
+    let given = given.await?;
+    if given {
         let to = world.store.read(|db| Ok::<_, Error>(member_rows::by_id(db, to)?))?;
         let to = to.map(|member| member.name).unwrap_or_default();
         tracing::warn!(name = row.name, from = from.name, to, "it goes to another member");
         let source = url::instance(&row.project, &row.name);
         world.tell(&Caller::default(), &row.project, "instance-updated", source);
-        let source = url::of("cluster/members", &from.name, names::DEFAULT_PROJECT);
-        world.tell(&Caller::default(), names::DEFAULT_PROJECT, "cluster-member-healed", source);
     }
-    Ok(())
+    Ok(given)
 }
 
 /// Starts an instance on the member that has it now; one that runs is Ok.

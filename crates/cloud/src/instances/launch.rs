@@ -16,7 +16,7 @@ use super::{
     volatile,
 };
 use crate::{
-    Caller, Error, Host, Result, World,
+    Caller, Error, Result, World,
     blocking::blocking,
     db::{
         self,
@@ -25,7 +25,7 @@ use crate::{
     },
     expand::{self, Expanded},
     images::{self, Wanted},
-    networks,
+    networks::{self, port::name_links},
     projects::rules,
     url,
 };
@@ -245,7 +245,7 @@ async fn row(cx: &mut Cx<Launch>) -> Result<()> {
         .store
         .write(|db| {
             let mut new = input.instance.clone();
-            complete(db, &cx.world.host, &mut new, image.as_ref(), input.start)?;
+            complete(db, &cx.world, &mut new, image.as_ref(), input.start)?;
             if let Some(there) = rows::get(db, project, &new.name)? {
                 // A step may run twice: its own row is not somebody else's.
                 if there.created_at != new.created_at {
@@ -275,7 +275,7 @@ const STATEFUL: &str = "migration.stateful";
 /// Adds to a new row what the image and the server know.
 fn complete(
     db: &store::Read<'_>,
-    host: &Host,
+    world: &World,
     new: &mut Instance,
     image: Option<&db::images::Image>,
     start: bool,
@@ -301,8 +301,9 @@ fn complete(
     }
     let typed = Typed::parse_whole(&expanded)?;
     volatile::complete(&mut new.config, &typed.devices);
+    name_links(db, &world.tag, new, &typed.devices)?;
     if typed.options.security.idmap_isolated {
-        volatile::isolate(&mut new.config, host, &typed.options.security, &rows::all(db)?)?;
+        volatile::isolate(&mut new.config, &world.host, &typed.options.security, &rows::all(db)?)?;
     }
     if start {
         new.last_used_at = new.created_at;

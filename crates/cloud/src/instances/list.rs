@@ -35,8 +35,13 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
     let me = world.me();
     let mut found = rows_of(world, project, depth, &me)?;
     if depth == Depth::Full {
-        let states = found.iter().map(|full| with_state(world, full.clone()));
-        found = futures_util::future::try_join_all(states).await?;
+        let states = found
+            .iter()
+            .map(|full| super::state::of(world, &full.instance.project, &full.instance.name));
+        let states = futures_util::future::try_join_all(states).await?;
+        for (full, state) in found.iter_mut().zip(states) {
+            full.state = Some(state);
+        }
     }
     Ok(found)
 }

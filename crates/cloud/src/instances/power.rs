@@ -183,9 +183,12 @@ pub(crate) async fn note(world: &World, old: &Instance, power: Power) -> Result<
         // What was noted before is older; it must not be written after this.
         world.powers.forget(row.id).await?;
         let written = world.store.write(|db| {
-            let Some(row) = find(db, old)? else {
+            let Some(mut row) = find(db, old)? else {
                 return if power == Power::Running { Err(gone(old)) } else { Ok(()) };
             };
+            if power == Power::Running {
+                volatile::keep_links(&mut row.config, &old.config);
+            }
             set(db, row, power, Utc::now())
         });
         let done = match must {

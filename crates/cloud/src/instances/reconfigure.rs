@@ -29,7 +29,10 @@ use crate::{
     },
     expand::{self, Expanded},
     names,
-    networks::{port::Port, ports},
+    networks::{
+        port::{Port, name_links},
+        ports,
+    },
     projects::rules,
     storage::resize,
     volumes::attach,
@@ -92,14 +95,22 @@ impl Task for Reconfigure {
 
 impl Reconfigure {
     /// The change of one instance.
-    pub(crate) fn instance(db: &Read<'_>, old: &Instance, new: Instance) -> Result<Reconfigure> {
+    pub(crate) fn instance(
+        (db, tag): (&Read<'_>, &str),
+        old: &Instance,
+        new: Instance,
+    ) -> Result<Reconfigure> {
         let profiles = profiles_of(db, &new)?;
-        let instances = vec![Of::new(db, old, new, &profiles)?];
+        let instances = vec![Of::new((db, tag), old, new, &profiles)?];
         Reconfigure { profile: None, instances }.within_rules(db)
     }
 
     /// The change of a profile, and of those that have it.
-    pub(crate) fn profile(db: &Read<'_>, old: Profile, new: Profile) -> Result<Reconfigure> {
+    pub(crate) fn profile(
+        (db, tag): (&Read<'_>, &str),
+        old: Profile,
+        new: Profile,
+    ) -> Result<Reconfigure> {
         let mut instances = Vec::new();
         for (id, project, name) in profile_rows::users(db)? {
             // One that is being made reads the profile by itself.
@@ -108,7 +119,7 @@ impl Reconfigure {
                 for profile in profiles.iter_mut().filter(|profile| profile.id == old.id) {
                     profile.clone_from(&new);
                 }
-                instances.push(Of::new(db, &row, row.clone(), &profiles)?);
+                instances.push(Of::new((db, tag), &row, row.clone(), &profiles)?);
             }
         }
         let profile = Some(Change { before: old, after: new });
@@ -206,12 +217,18 @@ impl Reconfigure {
 
 impl Of {
     /// Completes the new row with what the server chooses for its devices.
-    fn new(db: &Read<'_>, old: &Instance, mut new: Instance, profiles: &[Profile]) -> Result<Of> {
+    fn new(
+        (db, tag): (&Read<'_>, &str),
+        old: &Instance,
+        mut new: Instance,
+        profiles: &[Profile],
+    ) -> Result<Of> {
         let home = crate::profiles::home(db, &old.project)?;
         let before = completed(db, old)?;
         let typed = Typed::parse_whole(&expand::lay(profiles, &new))?;
         volatile::prune(&mut new.config, &typed.devices);
         volatile::complete(&mut new.config, &typed.devices);
+        name_links(db, tag, &mut new, &typed.devices)?;
         let after = expand::lay(profiles, &new);
         let size_of = |typed: &Typed| super::root::usual_size(new.kind(), typed);
         let size = Change { before: size_of(&Typed::parse(&before)?), after: size_of(&typed) };

@@ -7,6 +7,7 @@ use super::{
     Kind,
     options::Typed,
     templates::{self, Trigger},
+    volatile,
 };
 use crate::{
     Caller, Error, Result, World,
@@ -136,6 +137,7 @@ async fn move_row(cx: &Cx<Rename>, from: &str, to: &str) -> Result<()> {
             }
             if let Some(row) = rows::get(db, project, from)? {
                 let mut config = row.config.clone();
+                volatile::forget_links(&mut config);
                 match to == cx.input.to {
                     true => templates::defer(&mut config, Trigger::Rename),
                     false if !cx.input.pending => templates::done(&mut config),

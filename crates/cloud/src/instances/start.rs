@@ -6,13 +6,16 @@ use tasks::{Cx, Operation, Step, Task, step};
 use super::{
     boot::{Notes, Starting},
     guests::Phase,
+    options::Typed,
     power::{self, Power},
     resume::Resume,
+    volatile,
 };
 use crate::{
     Caller, Error, Result, World,
     db::instances::Instance,
     expand::{self, Expanded},
+    networks::port::name_links,
     url,
 };
 
@@ -71,6 +74,9 @@ impl Start {
                 return Err(Error::invalid("stateful", why));
             }
             instance.stateful &= memory != Memory::Forgotten;
+            volatile::forget_links(&mut instance.config);
+            let typed = Typed::parse(&expand::expand(db, &instance)?)?;
+            name_links(db, &world.tag, &mut instance, &typed.devices)?;
             let expanded = expand::expand(db, &instance)?;
             Ok(Start { caller: caller.clone(), instance, expanded })
         })

@@ -28,7 +28,7 @@ pub async fn update(
         etag::check(&seen, &writable, "instance", name)?;
         let new = changed(&old, change(writable)?)?;
         check(world, db, (&old, &new), running)?;
-        Reconfigure::instance(db, &old, new)
+        Reconfigure::instance((db, &world.tag), &old, new)
     };
     let wanted = world.store.read(prepare)?;
     let told = wanted.clone();

@@ -89,6 +89,23 @@ pub(crate) fn prune(config: &mut Raw, devices: &BTreeMap<String, Device>) {
     });
 }
 
+/// Forgets how the host's links were named.
+pub(crate) fn forget_links(config: &mut Raw) {
+    config.retain(|key, _| !is_link(key));
+}
+
+/// Takes over how the host's links are named.
+pub(crate) fn keep_links(config: &mut Raw, from: &Raw) {
+    forget_links(config);
+    for key in from.keys().filter(|key| is_link(key)) {
+        config.set(key, from.get(key).unwrap_or_default());
+    }
+}
+
+fn is_link(key: &str) -> bool {
+    key.starts_with("volatile.") && key.ends_with(".host_name")
+}
+
 /// Whether it ran when it was last heard of.
 pub(crate) fn was_running(config: &Raw) -> bool {
     config.get("volatile.last_state.power") == Some(power_word(PowerState::Running))

@@ -58,7 +58,11 @@ fn devices_of_an_instance_are_all_or_nothing() {
                 let after = devices(&[("second", &disk), ("eth1", &card)]);
                 let made = world.store.read(|db| {
                     let old = instances::find(db, "default", "web")?;
-                    Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+                    Reconfigure::instance(
+                        (db, &world.tag),
+                        &old,
+                        Instance { devices: after, ..old.clone() },
+                    )
                 });
                 made.unwrap()
             },
@@ -84,7 +88,11 @@ fn a_volume_of_an_instance_is_all_or_nothing() {
                 let after = devices(&[("second", &disk)]);
                 let made = world.store.read(|db| {
                     let old = instances::find(db, "default", "web")?;
-                    Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+                    Reconfigure::instance(
+                        (db, &world.tag),
+                        &old,
+                        Instance { devices: after, ..old.clone() },
+                    )
                 });
                 made.unwrap()
             },
@@ -119,7 +127,7 @@ fn devices_of_a_profile_are_all_or_nothing() {
                 new.devices = new.devices.merged(&devices(&[("second", &disk)]));
                 let made = world.store.read(|db| {
                     let old = crate::profiles::find(db, "default", "default")?;
-                    Reconfigure::profile(db, old, new)
+                    Reconfigure::profile((db, &world.tag), old, new)
                 });
                 made.unwrap()
             },
@@ -142,7 +150,11 @@ fn a_root_of_another_size_is_all_or_nothing() {
                 let after = devices(&[("root", &root)]);
                 let made = world.store.read(|db| {
                     let old = instances::find(db, "default", "web")?;
-                    Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+                    Reconfigure::instance(
+                        (db, &world.tag),
+                        &old,
+                        Instance { devices: after, ..old.clone() },
+                    )
                 });
                 made.unwrap()
             },
@@ -172,7 +184,11 @@ fn a_device_that_cannot_be_plugged_changes_nothing() {
         let after = devices(&[("a", &disk), ("b", &bad)]);
         let task = world.store.read(|db| {
             let old = instances::find(db, "default", "web")?;
-            Reconfigure::instance(db, &old, Instance { devices: after, ..old.clone() })
+            Reconfigure::instance(
+                (db, &world.tag),
+                &old,
+                Instance { devices: after, ..old.clone() },
+            )
         });
         let error = task.unwrap().run(&world, &Caller::default(), "default").await.unwrap_err();
         let error = tasks::chain(&error);

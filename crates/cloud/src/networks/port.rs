@@ -12,13 +12,20 @@ use std::{
 use leases::MacAddr;
 use network::{Inside, PortFilter, PortLimits, PortSpec, PortVlans, Untagged};
 use options::{
-    Raw,
+    Options, Raw,
     device::{Device, Nic},
     instance::device_key,
+    server::{LinkNames, ServerOptions},
 };
+use store::Read;
 
 use super::spec::mac;
-use crate::{Error, Result, World, instances::volatile};
+use crate::{
+    Error, Result, World,
+    db::{instances::Instance, server},
+    instances::volatile,
+    names,
+};
 
 /// A network device with what was chosen for it.
 #[derive(PartialEq)]
@@ -47,7 +54,7 @@ impl<'a> Port<'a> {
             let name = nic.name().or_else(|| config.get(&device_key(device, "name")));
             let port = Port {
                 nic,
-                host_name: host_name(tag, id, device, nic),
+                host_name: host_name((tag, id), device, nic, config),
                 hwaddr: hwaddr(device, nic, config)?,
                 name: name.map_or_else(|| format!("eth{at}"), str::to_owned),
                 reflects: reflects && nic.bridge().is_some(),
@@ -163,6 +170,11 @@ impl<'a> Port<'a> {
         &self.name
     }
 
+    /// The MTU it was given, in bytes.
+    pub(crate) fn mtu(&self) -> Option<u32> {
+        self.nic.mtu()
+    }
+
     /// The guest's hardware address.
     pub(crate) fn hwaddr(&self) -> MacAddr {
         self.hwaddr
@@ -212,8 +224,13 @@ impl<'a> Port<'a> {
 }
 
 /// Removes a network device; one that is gone is Ok.
-pub(crate) async fn unplug(world: &World, id: &str, device: &str, nic: &Nic) -> Result<()> {
-    remove(world, &host_name(&world.tag, id, device, nic), nic).await
+pub(crate) async fn unplug(
+    world: &World,
+    id: &str,
+    (device, nic): (&str, &Nic),
+    config: &Raw,
+) -> Result<()> {
+    remove(world, &host_name((&world.tag, id), device, nic, config), nic).await
 }
 
 async fn remove(world: &World, host_name: &str, nic: &Nic) -> Result<()> {
@@ -230,11 +247,39 @@ async fn remove(world: &World, host_name: &str, nic: &Nic) -> Result<()> {
     Ok(gone?)
 }
 
-fn host_name(tag: &str, id: &str, device: &str, nic: &Nic) -> String {
-    match nic.host_name() {
-        Some(given) => given.to_owned(),
-        None => volatile::host_name(tag, id, device),
+/// The name it was given, or by which it was started, or that it will have.
+fn host_name((tag, id): (&str, &str), device: &str, nic: &Nic, config: &Raw) -> String {
+    let named = nic.host_name().or_else(|| config.get(&device_key(device, "host_name")));
+    named.map_or_else(|| volatile::host_name(tag, id, device), str::to_owned)
+}
+
+/// Names the host's links of an instance that have no name yet, as the server says it now; they keep it until the next start.
+pub(crate) fn name_links(
+    db: &Read<'_>,
+    tag: &str,
+    new: &mut Instance,
+    devices: &BTreeMap<String, Device>,
+) -> Result<()> {
+    let wanted = ServerOptions::parse_known(&server::get(db)?)?.instances_nic_host_name;
+    let id = names::instance_id(&new.project, &new.name);
+    for (device, nic) in devices.iter().filter_map(|(name, device)| Some((name, device.nic()?))) {
+        let key = device_key(device, "host_name");
+        if nic.host_name().is_some() || new.config.has(&key) {
+            continue;
+        }
+        let name = match wanted {
+            LinkNames::Random => volatile::host_name(tag, &id, device),
+            LinkNames::Mac => by_address(hwaddr(device, nic, &new.config)?),
+        };
+        new.config.set(key, name);
     }
+    Ok(())
+}
+
+/// `lxd` and the address without its first byte: as long as a link's name may be.
+fn by_address(address: MacAddr) -> String {
+    let digits = address.to_string().replace(':', "");
+    format!("lxd{}", &digits[2..])
 }
 
 /// The address it was given, or that was chosen for it.

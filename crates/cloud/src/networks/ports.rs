@@ -59,7 +59,7 @@ pub(crate) async fn detach(
     let mut result = Ok(());
     for (device, parsed) in &typed.devices {
         if let Device::Nic(nic) = parsed {
-            result = result.and(port::unplug(world, &id, device, nic).await);
+            result = result.and(port::unplug(world, &id, (device, nic), &expanded.config).await);
         }
     }
     if proxies::has_rules(&typed) {

@@ -34,7 +34,7 @@ pub async fn update(
         check_shared(&config, &devices)?;
         let new = Profile { description: new.description, config, devices, ..row.clone() };
         // None of its users may be left unable to start.
-        Reconfigure::profile(db, row, new)
+        Reconfigure::profile((db, &world.tag), row, new)
     };
     let wanted = world.store.read(prepare)?;
     let told = wanted.clone();

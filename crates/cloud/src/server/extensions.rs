@@ -134,6 +134,8 @@ pub const EXTENSIONS: &[&str] = &[
     "remote_token_expiry",
     "instances_uefi_vars",
     "instances_migration_stateful",
+    "instances_nic_host_name",
+    "agent_nic_config",
     "warnings",
     "metrics",
     "qemu_metrics",

@@ -1,12 +1,14 @@
 //! What clients see of volumes: custom ones, roots of instances, and images as a pool holds them.
 
 use storage::VolumeKind;
+use store::Read;
 use wire::StorageVolume;
 
 use super::{Uses, users::User};
 use crate::{
     Error, Result, World,
     blocking::blocking,
+    cluster::lease,
     db::{
         images,
         instances::Made,
@@ -30,7 +32,7 @@ pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Ve
         let mut found = Vec::new();
         for row in wanted {
             let snapshots = super::snapshots::volumes(db, &row)?;
-            let location = members::location(db, &row.member)?;
+            let location = location(db, &row)?;
             found.push(StorageVolume { location, ..render(row, &uses) });
             found.extend(snapshots);
         }
@@ -81,7 +83,10 @@ async fn image_volumes(
 ) -> Result<Vec<StorageVolume>> {
     let open = world.pools.open(world, pool).await?;
     let ids = blocking("list volumes", move || open.list()).await?;
-    let images = world.store.read(|db| Ok::<_, Error>(images::all(db)?))?;
+    let (images, shared) = world
+        .store
+        .read(|db| Ok::<_, Error>((images::all(db)?, lease::shared(db)?.contains(pool))))?;
+    let location = if shared { String::new() } else { world.location() };
     let mut found = Vec::new();
     for id in ids.into_iter().filter(|id| id.kind == VolumeKind::Image) {
         let same = images.iter().filter(|image| image.fingerprint == id.name);
@@ -90,7 +95,7 @@ async fn image_volumes(
                 name: id.name.clone(),
                 r#type: String::from("image"),
                 content_type: String::from("filesystem"),
-                location: world.location(),
+                location: location.clone(),
                 project: image.project.clone(),
                 created_at: image.uploaded_at.into(),
                 pool: pool.to_owned(),
@@ -99,6 +104,14 @@ async fn image_volumes(
         }
     }
     Ok(found)
+}
+
+/// The member that has a volume; none, if all share it.
+pub(super) fn location(db: &Read<'_>, volume: &Volume) -> Result<String> {
+    match lease::shared(db)?.contains(&volume.pool) {
+        true => Ok(String::new()),
+        false => Ok(members::location(db, &volume.member)?),
+    }
 }
 
 /// A volume as clients see it.

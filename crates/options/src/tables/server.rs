@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Bounded, Compression, Expiry, List, ListenAddress, Options, Url};
+use crate::{Bounded, Compression, Expiry, List, ListenAddress, Options, Url, values::choice};
 
 /// Options of the server.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -107,6 +107,14 @@ pub struct ServerOptions {
         since = "instances_migration_stateful"
     )]
     pub instances_migration_stateful: bool,
+    /// How the host's links of instances are named when they start.
+    #[option(
+        key = "instances.nic.host_name",
+        group = "miscellaneous",
+        default = "random",
+        since = "instances_nic_host_name"
+    )]
+    pub instances_nic_host_name: LinkNames,
 
     /// Where the other members of the cluster reach this one.
     ///
@@ -141,4 +149,9 @@ pub struct ServerOptions {
     /// Anything you want to note.
     #[option(pattern = "user.*", group = "miscellaneous")]
     pub user: BTreeMap<String, String>,
+}
+
+choice! {
+    /// How the host's end of an instance's network device is named, unless the device says it.
+    pub enum LinkNames { Random = "random", Mac = "mac" }
 }

@@ -2,7 +2,7 @@
 
 mod disks;
 pub(super) mod metrics;
-mod network;
+pub(super) mod network;
 
 use std::fs;
 

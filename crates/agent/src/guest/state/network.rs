@@ -72,7 +72,7 @@ fn medium(flags: LinkFlags) -> &'static str {
     }
 }
 
-fn hwaddr(bytes: &[u8]) -> String {
+pub(in crate::guest) fn hwaddr(bytes: &[u8]) -> String {
     let parts: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     if parts.len() == 6 { parts.join(":") } else { String::new() }
 }

@@ -185,7 +185,6 @@ impl Import {
             return self.clear_place(world).await;
         }
         let input = self.clone();
-        let host = world.host.clone();
         let written = world.store.write(|db| {
             if input.own(db)?.is_some() {
                 return Ok(());
@@ -194,7 +193,7 @@ impl Import {
             if rows::get(db, &new.project, &new.name)?.is_some() {
                 return Err(Error::exists("instance", &new.name));
             }
-            let new = copy::draft::completed(db, &host, new)?;
+            let new = copy::draft::completed(db, world, new)?;
             rules::admit(db, &new)?;
             rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
             volumes::insert(db, &input.root.row(&new))?;

@@ -7,7 +7,7 @@ use wire::InstancesPost;
 
 use super::{Copy, From};
 use crate::{
-    Caller, Error, Host, Result, World,
+    Caller, Error, Result, World,
     db::{
         self,
         instance_snapshots::{self as snapshots, Snapshot},
@@ -20,6 +20,7 @@ use crate::{
         templates::{self, Trigger},
         volatile,
     },
+    networks::port::name_links,
     projects::rules,
 };
 
@@ -180,14 +181,15 @@ pub(in crate::instances) fn in_pool(
 /// Gives a copy what is its own: addresses, ids.
 pub(in crate::instances) fn completed(
     db: &Read<'_>,
-    host: &Host,
+    world: &World,
     new: &Instance,
 ) -> Result<Instance> {
     let mut new = new.clone();
     let typed = Typed::parse_whole(&expand::expand(db, &new)?)?;
     volatile::complete(&mut new.config, &typed.devices);
+    name_links(db, &world.tag, &mut new, &typed.devices)?;
     if typed.options.security.idmap_isolated {
-        volatile::isolate(&mut new.config, host, &typed.options.security, &rows::all(db)?)?;
+        volatile::isolate(&mut new.config, &world.host, &typed.options.security, &rows::all(db)?)?;
     }
     Ok(new)
 }

@@ -120,7 +120,7 @@ async fn write_rows(cx: &mut Cx<Copy>) -> Result<()> {
             if rows::get(db, &new.project, &new.name)?.is_some() {
                 return Err(Error::exists("instance", &new.name));
             }
-            let new = draft::completed(db, &world.host, new)?;
+            let new = draft::completed(db, &world, new)?;
             rules::admit(db, &new)?;
             rows::insert(db, &new, &crate::profiles::home(db, &new.project)?)?;
             volumes::insert(db, &input.root.row(&new))?;

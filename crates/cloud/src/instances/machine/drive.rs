@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent::Templates;
+use agent::{Nic, Nics, Templates};
 use options::device::{Device, DiskSource, Drive};
 use runtime::files::Made;
 use vm::{
@@ -19,7 +19,10 @@ use vm::{
 };
 
 use super::{super::options::Typed, kit::Opened};
-use crate::{Error, Result, World, blocking::blocking, db::instances::Instance, expand, names};
+use crate::{
+    Error, Result, World, blocking::blocking, db::instances::Instance, expand, names,
+    networks::port::Port,
+};
 
 /// The program that runs in guests.
 const AGENT: &str = "microcloud-agent";
@@ -54,7 +57,25 @@ pub(super) fn items(instance: &Instance, typed: &Typed) -> Vec<on_drive::Item> {
         let hint = "its guest gets none: install microcloud-agent beside microcloud";
         tracing::warn!(name = instance.name, "no agent is installed here; {hint}");
     }
-    on_drive::items(&seed(instance, typed), agent.as_deref())
+    let mut items = on_drive::items(&seed(instance, typed), agent.as_deref());
+    items.extend(nics(instance, typed));
+    items
+}
+
+/// What its network cards are to be inside, if its agent is to see to that.
+fn nics(instance: &Instance, typed: &Typed) -> Option<on_drive::Item> {
+    if !typed.options.agent_nic_config {
+        return None;
+    }
+    // The names on the host's side do not matter here.
+    let ports = Port::all("", "", &typed.devices, &instance.config).ok()?;
+    let nics = ports.values().map(|port| Nic {
+        hwaddr: port.hwaddr().to_string(),
+        name: port.name().to_owned(),
+        mtu: port.mtu(),
+    });
+    let text = serde_json::to_string(&Nics { nics: nics.collect() }).ok()?;
+    Some(on_drive::Item::text(Nics::FILE, &text))
 }
 
 /// Files for the guest that were made of templates.

@@ -8,7 +8,6 @@ use crate::{
     Error, Result, World,
     db::{
         instances::Made,
-        members,
         volume_snapshots::{self as rows, Snapshot},
         volumes::Volume,
     },
@@ -34,7 +33,7 @@ pub fn get(world: &World, key: &Key, name: &str) -> Result<StorageVolumeSnapshot
 /// The snapshots of a volume as they stand among volumes: `data/snap0`.
 pub(crate) fn volumes(db: &Read<'_>, volume: &Volume) -> Result<Vec<StorageVolume>> {
     let rows = whole(db, volume)?.into_iter();
-    let location = members::location(db, &volume.member)?;
+    let location = crate::volumes::list::location(db, volume)?;
     let shown = rows.map(|row| StorageVolume {
         name: format!("{}/{}", volume.name, row.name),
         description: row.description,

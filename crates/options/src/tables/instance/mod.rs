@@ -61,6 +61,17 @@ pub struct InstanceOptions {
     /// it is there. LXD has no such option.
     #[option(key = "cluster.spread")]
     pub cluster_spread: Option<String>,
+    /// Whether a virtual machine's cards have the names of their devices inside.
+    ///
+    /// And their MTUs. Its agent gives them when it starts. In a container they always have them.
+    #[option(
+        key = "agent.nic_config",
+        default = "false",
+        condition = "virtual machine",
+        apply = restart,
+        since = "agent_nic_config"
+    )]
+    pub agent_nic_config: bool,
     /// Whether a virtual machine's memory may be kept, at a stop and in snapshots.
     ///
     /// Devices that cannot be left, such as folders of the host, hinder it.

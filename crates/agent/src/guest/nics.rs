@@ -1,0 +1,109 @@
+//! Names and MTUs of network cards as the host has them in its devices (`agent.nic_config`), given before the guest's own
+//! network is set up.
+//!
+//! ```text
+//! those that differ: down ──> a name that nobody has ──> the wanted name and MTU ──> up again, if it was
+//! ```
+//! By way of a name that nobody has, so that two can change places.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use futures_util::TryStreamExt;
+use rtnetlink::{
+    Handle, LinkMessageBuilder, LinkUnspec,
+    packet_route::link::{LinkAttribute, LinkFlags, LinkMessage},
+};
+
+use super::state::network::hwaddr;
+use crate::words::{Nic, Nics};
+
+/// Makes them so; what is wrong with one is told, and the others are changed.
+pub async fn apply() -> Vec<String> {
+    let program = std::env::current_exe().ok();
+    let Some(folder) = program.as_deref().and_then(Path::parent) else { return Vec::new() };
+    let text = match fs::read(folder.join(Nics::FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        text => text,
+    };
+    let wanted = text.and_then(|text| serde_json::from_slice(&text).map_err(io::Error::other));
+    match wanted {
+        Ok(wanted) => give(&wanted).await.unwrap_or_else(|error| vec![told(&error)]),
+        Err(error) => vec![told(&error)],
+    }
+}
+
+fn told(error: &io::Error) -> String {
+    format!("network cards: {error}")
+}
+
+async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
+    let (connection, handle, _) = rtnetlink::new_connection()?;
+    // It ends with the handle.
+    tokio::spawn(connection);
+    let links: Vec<LinkMessage> =
+        handle.link().get().execute().try_collect().await.map_err(io::Error::other)?;
+    let there: BTreeMap<String, Card> = links.iter().filter_map(Card::of).collect();
+    let pairs = wanted.nics.iter().filter_map(|nic| Some((nic, there.get(&nic.hwaddr)?)));
+    let differ: Vec<(&Nic, &Card)> = pairs.filter(|(nic, card)| card.differs(nic)).collect();
+    let mut wrong = Vec::new();
+    for (_, card) in differ.iter().filter(|(nic, card)| nic.name != card.name) {
+        let aside = change(card.index).name(format!("mc-aside{}", card.index)).down().build();
+        if let Err(error) = set(&handle, aside).await {
+            wrong.push(format!("{}: {error}", card.name));
+        }
+    }
+    for (nic, card) in differ {
+        let tell = |error| format!("{} as {}: {error}", card.name, nic.name);
+        if let Err(error) = set(&handle, change(card.index).name(nic.name.clone()).build()).await {
+            wrong.push(tell(error));
+            let back = set(&handle, change(card.index).name(card.name.clone()).build()).await;
+            wrong.extend(back.err().map(tell));
+        }
+        let mtu = nic.mtu.map(|mtu| change(card.index).mtu(mtu).build());
+        let up = card.up.then(|| change(card.index).up().build());
+        for message in mtu.into_iter().chain(up) {
+            wrong.extend(set(&handle, message).await.err().map(tell));
+        }
+    }
+    Ok(wrong)
+}
+
+async fn set(handle: &Handle, message: LinkMessage) -> io::Result<()> {
+    handle.link().set(message).execute().await.map_err(io::Error::other)
+}
+
+fn change(index: u32) -> LinkMessageBuilder<LinkUnspec> {
+    LinkMessageBuilder::<LinkUnspec>::new().index(index)
+}
+
+/// A card as it is.
+#[derive(Debug, PartialEq)]
+struct Card {
+    index: u32,
+    name: String,
+    mtu: u32,
+    up: bool,
+}
+
+impl Card {
+    /// With its address.
+    fn of(link: &LinkMessage) -> Option<(String, Card)> {
+        let (mut name, mut address, mut mtu) = (None, None, 0);
+        for attribute in &link.attributes {
+            match attribute {
+                LinkAttribute::IfName(text) => name = Some(text.clone()),
+                LinkAttribute::Address(bytes) => address = Some(hwaddr(bytes)),
+                // A VLAN or a bridge has the address of a card, and is none.
+                LinkAttribute::LinkInfo(_) => return None,
+                LinkAttribute::Mtu(size) => mtu = *size,
+                _ => {}
+            }
+        }
+        let (index, up) = (link.header.index, link.header.flags.contains(LinkFlags::Up));
+        Some((address?, Card { index, name: name?, mtu, up }))
+    }
+
+    fn differs(&self, nic: &Nic) -> bool {
+        self.name != nic.name || nic.mtu.is_some_and(|mtu| mtu != self.mtu)
+    }
+}
