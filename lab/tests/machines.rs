@@ -318,9 +318,10 @@ fn folders_of_the_host_are_seen_in_the_guest() {
         ])
         .ok();
     sh(&daemon, "echo kept > /f/it").ok();
-    daemon
-        .lxc(["config", "device", "add", "v", "p", "disk", &source, "path=/p", "readonly=true"])
-        .ok();
+    let options = ["path=/p", "readonly=true", "io.threads=4"];
+    let words = [&["config", "device", "add", "v", "p", "disk", &source][..], &options].concat();
+    daemon.run(Client::Lxc, &words).ok();
+    lab::host(&["pgrep", "-f", "virtiofsd .*--thread-pool-size=4"]).ok();
     assert_eq!(sh(&daemon, "cat /p/one").text().trim(), "from the host");
     assert_ne!(sh(&daemon, "touch /p/three").status, 0);
     assert_ne!(sh(&daemon, "mount -o remount,rw /p; touch /p/three").status, 0);

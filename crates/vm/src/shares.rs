@@ -49,7 +49,7 @@ impl Virtiofsd {
 
     /// Program and arguments for the folder of a device. What confines it is there around it: nothing else of the
     /// host is to be seen where it runs.
-    pub fn command(self, device: &str) -> Vec<String> {
+    pub fn command(self, device: &str, threads: u32) -> Vec<String> {
         let (socket, folder) = (share_socket(device), share_place(device).display().to_string());
         let socket = format!("--socket-path={IO}/{socket}");
         let options = match self {
@@ -66,7 +66,8 @@ impl Virtiofsd {
                 vec!["-f".to_owned(), "-o".to_owned(), format!("source={folder},{options}")]
             }
         };
-        [self.path().to_owned(), socket].into_iter().chain(options).collect()
+        let threads = format!("--thread-pool-size={threads}");
+        [self.path().to_owned(), socket, threads].into_iter().chain(options).collect()
     }
 }
 

@@ -136,6 +136,7 @@ pub const EXTENSIONS: &[&str] = &[
     "instances_migration_stateful",
     "instances_nic_host_name",
     "agent_nic_config",
+    "disk_io_threads_virtiofsd",
     "warnings",
     "metrics",
     "qemu_metrics",

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     volume: Option<(String, String, Option<String>)>,
     /// The snapshot of the volume that is meant.
     snapshot: Option<String>,
+    /// How many threads serve a machine a folder.
+    pub(crate) threads: u32,
 }
 
 impl Plan {
@@ -59,7 +61,8 @@ impl Plan {
             recursive: disk.recursive,
             optional: !disk.required,
         };
-        Some(Plan { mount, volume, snapshot: disk.source_snapshot.clone() })
+        let threads = u32::try_from(disk.io_threads.get()).unwrap_or_default();
+        Some(Plan { mount, volume, snapshot: disk.source_snapshot.clone(), threads })
     }
 
     /// Lets go of the volume, as [`release`] does.

@@ -54,7 +54,7 @@ pub(super) async fn plug(
     let mount = spec::Mount { target: place.clone(), shift: true, ..mount };
     let held = guest.clone();
     blocking("mount folder", move || held.monitor().add_mount(&mount)).await?;
-    if let Err(error) = serve(world, guest, qmp, device).await {
+    if let Err(error) = serve(world, guest, qmp, (device, plan.threads)).await {
         let held = guest.clone();
         blocking("unmount folder", move || held.monitor().remove_mount(&place)).await?;
         return Err(error);
@@ -68,13 +68,18 @@ pub(super) async fn plug(
 }
 
 /// Runs `virtiofsd` and connects QEMU with it.
-async fn serve(world: &World, guest: &Guest, qmp: &Qmp, device: &str) -> Result<()> {
+async fn serve(
+    world: &World,
+    guest: &Guest,
+    qmp: &Qmp,
+    (device, threads): (&str, u32),
+) -> Result<()> {
     let id = names::instance_id(guest.project(), guest.name());
     let socket = world.dirs.machine(&id).join("io").join(vm::share_socket(device));
     // What an earlier one left would be taken for this one's.
     let _ = tokio::fs::remove_file(&socket).await;
     let (command, log) =
-        (Virtiofsd::find()?.command(device), format!("{}.log", vm::share_socket(device)));
+        (Virtiofsd::find()?.command(device, threads), format!("{}.log", vm::share_socket(device)));
     let mut program = Beside::start(world, guest, (PROGRAM, command), &log, None).await?;
     let listens = async {
         while socket.symlink_metadata().is_err() {

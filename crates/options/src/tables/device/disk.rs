@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AbsolutePath, DiskRate, List, Options, Problem, Size, values::choice};
+use crate::{AbsolutePath, Bounded, DiskRate, List, Options, Problem, Size, values::choice};
 
 choice! {
     /// What a disk of a virtual machine is plugged into.
@@ -89,6 +89,16 @@ pub struct Disk {
     /// in this machine's memory. With `unsafe` a power cut loses what the guest has flushed.
     #[option(key = "io.cache", default = "writeback", condition = "virtual machine")]
     pub io_cache: DiskCache,
+    /// How many threads serve a virtual machine a folder.
+    ///
+    /// 0: each of its requests is served by who takes it in, which is the fastest for most.
+    #[option(
+        key = "io.threads",
+        default = "0",
+        condition = "virtual machine",
+        since = "disk_io_threads_virtiofsd"
+    )]
+    pub io_threads: Bounded<0, 1024>,
     /// How much may be read and written each, in bytes or operations per second.
     #[option(key = "limits.max", condition = "virtual machine")]
     pub limits_max: Option<DiskRate>,
