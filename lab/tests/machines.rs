@@ -244,24 +244,24 @@ fn cards_are_named_inside_as_their_devices_are() {
     if !lab::machines::has_agent() {
         return lab::skip("the agent for guests was not built: cargo xtask agent");
     }
-    daemon.cli(["init", "local:tiny", "v", "--vm", "-c", "agent.nic_config=true"]).ok();
+    daemon.lxc(["init", "tiny", "v", "--vm", "-c", "agent.nic_config=true"]).ok();
     let card = ["nic", "network=mcbr0", "mtu=1400"];
     let add = |words: &[&str]| {
         let words = [&["config", "device", "add", "v"], &words[..1], &card, &words[1..]].concat();
         daemon.run(Client::Cli, &words).ok();
     };
     // What is the first inside has the name of the second, and the other way round.
-    add(&["one", "name=eth1"]);
-    add(&["two", "name=eth0"]);
+    add(&["one", "name=eth2"]);
+    add(&["two", "name=eth1"]);
     daemon.lxc(["start", "v"]).ok();
     lab::within(std::time::Duration::from_secs(90), "the agent answers", || {
         (daemon.cli(["exec", "v", "--", "true"]).status == 0).then_some(())
     });
     let inside = |file: &str| daemon.sh("v", &format!("cat /sys/class/net/{file}")).text();
     let own = |key: &str| daemon.cli(["config", "get", "v", key]).text();
-    assert_eq!(inside("eth1/address"), own("volatile.one.hwaddr"));
-    assert_eq!(inside("eth0/address"), own("volatile.two.hwaddr"));
-    assert_eq!((inside("eth0/mtu"), inside("eth1/mtu")), ("1400".into(), "1400".into()));
+    assert_eq!(inside("eth2/address"), own("volatile.one.hwaddr"));
+    assert_eq!(inside("eth1/address"), own("volatile.two.hwaddr"));
+    assert_eq!((inside("eth1/mtu"), inside("eth2/mtu")), ("1400".into(), "1400".into()));
 }
 
 #[test]

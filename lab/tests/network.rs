@@ -88,7 +88,7 @@ fn the_hosts_links_are_named_as_the_server_is_told() {
     daemon.cli(["config", "set", "instances.nic.host_name", "short"]).fails_with("random");
     daemon.lxc(["config", "set", "instances.nic.host_name", "mac"]).ok();
     // It runs with the name it has, and is found by it.
-    daemon.lxc(["config", "device", "set", "x", "eth0", "security.mac_filtering", "true"]).ok();
+    daemon.lxc(["config", "device", "override", "x", "eth0", "security.mac_filtering=true"]).ok();
     assert_eq!(link(), random);
     daemon.lxc(["restart", "x", "--force"]).ok();
     let mac = daemon.cli(["config", "get", "x", "volatile.eth0.hwaddr"]).text().replace(':', "");

@@ -47,9 +47,13 @@ async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
     let differ: Vec<(&Nic, &Card)> = pairs.filter(|(nic, card)| card.differs(nic)).collect();
     let mut wrong = Vec::new();
     for (_, card) in differ.iter().filter(|(nic, card)| nic.name != card.name) {
-        let aside = change(card.index).name(format!("mc-aside{}", card.index)).down().build();
-        if let Err(error) = set(&handle, aside).await {
-            wrong.push(format!("{}: {error}", card.name));
+        // One that is up cannot be renamed.
+        let down = change(card.index).down().build();
+        let aside = change(card.index).name(format!("mc-aside{}", card.index)).build();
+        for message in [down, aside] {
+            if let Err(error) = set(&handle, message).await {
+                wrong.push(format!("{}: {error}", card.name));
+            }
         }
     }
     for (nic, card) in differ {
@@ -69,7 +73,10 @@ async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
 }
 
 async fn set(handle: &Handle, message: LinkMessage) -> io::Result<()> {
-    handle.link().set(message).execute().await.map_err(io::Error::other)
+    handle.link().set(message).execute().await.map_err(|error| match error {
+        rtnetlink::Error::NetlinkError(message) => message.to_io(),
+        other => io::Error::other(other),
+    })
 }
 
 fn change(index: u32) -> LinkMessageBuilder<LinkUnspec> {
