@@ -26,7 +26,8 @@ pub(crate) async fn ensure(
     control.check()?;
     fetch::ensure(world, image).await?;
     let (pool, volume) = (world.pools.open(world, pool).await?, id(image)?);
-    let (files, kind) = (files::of(world, &image.fingerprint), Kind::of(&image.kind));
+    let (held, kind) = (files::hold(world).await?, Kind::of(&image.kind));
+    let files = files::of(&held, &image.fingerprint);
     let control = control.clone();
     blocking("make image volume", move || {
         if pool.exists(&volume)? {
@@ -40,7 +41,9 @@ pub(crate) async fn ensure(
             Kind::VirtualMachine => Ok(images::unpack_machine_image(&files, folder, &control)?),
         };
         let shape = Shape { content: kind.content(), ..Shape::filesystem() };
-        pool.create(&volume, &shape, Some(&mut unpack), &control)
+        let created = pool.create(&volume, &shape, Some(&mut unpack), &control);
+        drop(held);
+        created
     })
     .await
 }
