@@ -118,10 +118,15 @@ fn there_and_back(daemon: &mut Daemon, pool: &str) {
         &["storage", "volume", "rename", pool, "pictures", "photos"],
         &["storage", "volume", "attach", pool, "pictures", "c", "/mnt"],
         &["storage", "volume", "attach-profile", pool, "kept", "default", "/mnt"],
-        &["storage", "volume", "move", &format!("{pool}/kept"), &format!("{pool}/keep")],
     ] {
         daemon.run(Client::Lxc, words).fails_with("in use by the daemon");
     }
+    daemon.lxc(["storage", "create", "fresh", "dir"]).ok();
+    let body = json!({ "name": "kept", "pool": "fresh" }).to_string();
+    let path = format!("/1.0/storage-pools/{pool}/volumes/custom/kept");
+    let refused = daemon.request("POST", &path, &body);
+    assert!(refused.error().contains("in use by the daemon"), "{refused:?}");
+    daemon.lxc(["storage", "delete", "fresh"]).ok();
     daemon.lxc(["storage", "volume", "snapshot", pool, "kept", "snap"]).ok();
     daemon
         .lxc(["storage", "volume", "restore", pool, "kept", "snap"])
@@ -273,11 +278,16 @@ fn a_daemon_that_is_killed_amid_a_copy_knows_where_its_images_are() {
         let change = daemon.begin(Client::Cli, &words, Vec::new());
         std::thread::sleep(Duration::from_millis(pause));
         daemon.kill9();
+        let half = on(&daemon, "default", "pictures", "images").map_or(0, |there| size(&there));
         drop(change.wait());
+        if pause % 40 == 20 {
+            daemon.cut_power();
+        }
         daemon.launch();
         daemon.await_idle();
         let value = daemon.lxc(["config", "get", IMAGES]).text();
         let there = on(&daemon, "default", "pictures", "images");
+        eprintln!("after {pause} ms: \"{value}\", {half} bytes copied");
         match value.as_str() {
             "" => {
                 assert_eq!((size(&own), there), (whole, None), "after {pause} ms");

@@ -109,7 +109,7 @@ fn chosen(db: &Read<'_>, depot: Depot) -> Result<Option<Key>> {
 
 /// Where the depots are now.
 #[derive(Debug)]
-pub struct Depots(Mutex<[State; 2]>);
+pub(crate) struct Depots(Mutex<[State; 2]>);
 
 #[derive(Clone, Debug)]
 enum State {
