@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lab::{Client, Daemon, until};
+use lab::{Client, Daemon, cluster::Cluster, until};
 use serde_json::{Value, json};
 
 const IMAGES: &str = "storage.images_volume";
@@ -366,7 +366,12 @@ fn a_daemon_starts_without_the_pool_of_its_images() {
     daemon.lxc(["rename", "bare", "nude"]).ok();
     daemon.lxc(["delete", "nude"]).ok();
     daemon.lxc(["publish", "web", "--alias", "mine"]).fails_with(IMAGES);
-    daemon.lxc(["launch", "busybox", "x", "-s", "default"]).shown();
+    // The image is unpacked in one pool, and in the other one not.
+    daemon.lxc(["launch", "busybox", "x"]).ok();
+    daemon.lxc(["delete", "x", "--force"]).ok();
+    daemon.lxc(["storage", "create", "fresh", "dir"]).ok();
+    daemon.lxc(["launch", "busybox", "x", "-s", "fresh"]).fails_with(IMAGES);
+    daemon.lxc(["storage", "delete", "fresh"]).ok();
     let made = back_up(&daemon, "web", "after");
     assert!(made.to_string().contains(BACKUPS), "{made}");
     assert_eq!(exported(&daemon, "web", "before"), 503);
@@ -389,4 +394,41 @@ fn a_daemon_starts_without_the_pool_of_its_images() {
     assert!(names(&daemon.folder().join("images")).contains(&print));
     daemon.lxc(["storage", "volume", "delete", "far", "all"]).ok();
     daemon.lxc(["delete", "web", "--force"]).ok();
+}
+
+#[test]
+fn each_member_of_a_cluster_has_its_own() {
+    let Some(cluster) = Cluster::of(2) else { return };
+    let [first, second] = &cluster.members[..] else { panic!("two members") };
+    first.lxc(["storage", "create", "default", "dir"]).ok();
+    first
+        .lxc(["profile", "device", "add", "default", "root", "disk", "path=/", "pool=default"])
+        .ok();
+    for (name, member) in [("one", "m1"), ("two", "m2")] {
+        let target = format!("--target={member}");
+        first.lxc(["storage", "volume", "create", "default", name, &target]).ok();
+    }
+    first.cli(["image", "build", "busybox", "--alias", "busybox"]).ok();
+    first.lxc(["config", "set", IMAGES, "default/two"]).fails_with("it is on member \"m2\"");
+    set(first, IMAGES, "default/one");
+    assert_eq!(second.lxc(["config", "get", IMAGES]).text(), "");
+    first.lxc(["config", "set", IMAGES, "default/two", "--target=m2"]).ok();
+    assert_eq!(second.lxc(["config", "get", IMAGES]).text(), "default/two");
+    assert_eq!(first.lxc(["config", "get", IMAGES]).text(), "default/one");
+    let print = fingerprint(first);
+    let there = on(first, "default", "one", "images").expect("images on the volume");
+    assert!(there.join(&print).is_file());
+    // The other one gets it from there.
+    let there = on(second, "default", "two", "images").expect("images on the volume");
+    until("a copy of the image", || there.join(&print).is_file().then_some(()));
+    for (daemon, name) in [(first, "two"), (second, "one")] {
+        daemon
+            .lxc(["storage", "volume", "delete", "default", name])
+            .fails_with("in use by the daemon");
+    }
+    for daemon in [first, second] {
+        daemon.lxc(["config", "unset", IMAGES]).ok();
+        let own = names(&daemon.folder().join("images"));
+        assert_eq!(own, [print.as_str()]);
+    }
 }

@@ -232,8 +232,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         true => volume.clone(),
         false => cx.input.side(&cx.world)?,
     };
-    let folder = held.folder().join(cx.input.owner.folder(backup.owner_id));
-    tokio::fs::create_dir_all(&folder).await.map_err(Error::file("make", &folder))?;
+    let folder = held.make(&cx.input.owner.folder(backup.owner_id))?;
     let job = Job {
         to: part.clone(),
         kept: None,
@@ -259,7 +258,11 @@ async fn delete_file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         return Ok(());
     }
     for path in cx.input.paths() {
-        super::remove_kept(&cx.world, &path).await?;
+        match super::remove_kept(&cx.world, &path).await {
+            // The next backup of that name removes it.
+            Err(Error::NoDepot { .. }) => {}
+            removed => removed?,
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::Write;
 use tasks::{Cx, Operation, Request, Step, Task, step};
 
-use super::{Depot, State, attach, check, contents, find, on};
+use super::{Depot, attach, check, contents, find, on};
 use crate::{Caller, Error, Result, World, blocking::blocking, db::server as rows, volumes::Key};
 
 /// What is done to change them.
@@ -204,9 +204,10 @@ async fn write(cx: &mut Cx<Change>) -> Result<()> {
         Change::apply(db, &input.before, &input.after)
     });
     written.await?;
-    for Move { depot, to, .. } in &input.moves {
-        let path = place(&cx.world, *depot, to.as_ref()).await?;
-        cx.world.depots.set(*depot, State::There(path));
+    for one in &input.moves {
+        find(&cx.world, one.depot).await?;
+        // The old files are deleted next.
+        cx.world.depots.path(one.depot)?;
     }
     Ok(())
 }

@@ -113,14 +113,18 @@ pub(crate) struct Depots(Mutex<[State; 2]>);
 
 #[derive(Clone, Debug)]
 enum State {
-    There(PathBuf),
+    /// In the server's own folder.
+    Own(PathBuf),
+    /// On a volume, as the option names it.
+    On { folder: PathBuf, volume: String },
+    /// The volume is not there.
     Away { volume: String, why: String },
 }
 
 impl Depots {
     /// In the server's own folder, until somebody looked.
     pub(crate) fn new(dirs: &Dirs) -> Depots {
-        Depots(Mutex::new(Depot::ALL.map(|depot| State::There(depot.own(dirs)))))
+        Depots(Mutex::new(Depot::ALL.map(|depot| State::Own(depot.own(dirs)))))
     }
 
     /// Where one is. Who does more than to look holds it, see [`hold`].
@@ -128,12 +132,15 @@ impl Depots {
     /// # Errors
     /// Its volume is not there.
     pub(crate) fn path(&self, depot: Depot) -> Result<PathBuf> {
-        match self.all()[depot as usize].clone() {
-            State::There(path) => Ok(path),
-            State::Away { volume, why } => {
-                Err(Error::NoDepot { what: depot.folder(), key: depot.key(), volume, why })
-            }
-        }
+        let state = self.all()[depot as usize].clone();
+        let (volume, why) = match state {
+            State::Own(folder) => return Ok(folder),
+            // Its pool may be gone, and nobody have looked yet.
+            State::On { folder, .. } if folder.join(MARK).is_file() => return Ok(folder),
+            State::On { volume, .. } => (volume, String::from("it is not mounted")),
+            State::Away { volume, why } => (volume, why),
+        };
+        Err(Error::NoDepot { what: depot.folder(), key: depot.key(), volume, why })
     }
 
     /// Whether it can be read and written.
@@ -174,6 +181,20 @@ impl Held {
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
+
+    /// Makes a folder within it, and says where it is. The depot's own folder is never made by that: where it is not
+    /// there, something else would be written to.
+    pub(crate) fn make(&self, within: &Path) -> Result<PathBuf> {
+        let mut folder = self.folder.clone();
+        for part in within {
+            folder.push(part);
+            match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(Error::file("make", &folder))?,
+            }
+        }
+        Ok(folder)
+    }
 }
 
 /// Has a depot stay where it is until the result is dropped. While it is moved, this waits.
@@ -205,9 +226,9 @@ async fn find(world: &World, depot: Depot) -> Result<()> {
     let before = world.depots.is_there(depot);
     let chosen = world.store.read(|db| chosen(db, depot))?;
     let (state, said) = match chosen {
-        None => (State::There(depot.own(&world.dirs)), None),
+        None => (State::Own(depot.own(&world.dirs)), None),
         Some(volume) => match on(world, &volume, depot).await {
-            Ok(path) => (State::There(path), None),
+            Ok(folder) => (State::On { folder, volume: label(&volume) }, None),
             Err(error) => {
                 let (volume, why) = (label(&volume), tasks::chain(&error));
                 (State::Away { volume, why: why.clone() }, Some(why))
@@ -217,9 +238,9 @@ async fn find(world: &World, depot: Depot) -> Result<()> {
     if let Some(why) = said.filter(|_| before) {
         tracing::warn!(depot = depot.folder(), why, "the volume of the daemon is not there");
     }
-    if let (Depot::Images, State::There(path), false) = (depot, &state, before) {
+    if let (Depot::Images, State::On { folder, .. }, false) = (depot, &state, before) {
         // What was deleted while it was away. Nobody writes there yet.
-        crate::images::clean_folder(world, path)?;
+        crate::images::clean_folder(world, folder)?;
     }
     world.depots.set(depot, state);
     Ok(())

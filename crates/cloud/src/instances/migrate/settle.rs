@@ -177,10 +177,7 @@ impl Settling {
                     options::names::check_snapshot(&name)
                         .map_err(|why| Error::invalid("backup name", why))?;
                     let held = backups::hold(&self.world).await?;
-                    let folder = held.folder().join(&folder);
-                    let made = tokio::fs::create_dir_all(&folder).await;
-                    made.map_err(Error::file("make", &folder))?;
-                    let file = folder.join(name);
+                    let file = held.make(&folder)?.join(name);
                     std::fs::File::create(&file).map_err(Error::file("create", &file))?;
                     link.receive_file(&file, size, operation.control()).await?;
                 }
