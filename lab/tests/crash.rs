@@ -9,7 +9,7 @@ const WRITES: u32 = 60;
 
 /// Kills the daemon after each journal write of a command in turn. `arrange` makes what it needs,
 /// `settle` looks at what there is after the new start and leaves nothing.
-fn at_every_write(
+pub(crate) fn at_every_write(
     daemon: &mut Daemon,
     arrange: impl Fn(&Daemon),
     words: &[&str],

@@ -15,6 +15,7 @@ mod cluster_members;
 mod console;
 mod copies;
 mod crash;
+mod daemon_volumes;
 mod database;
 mod debian;
 mod debian_machine;

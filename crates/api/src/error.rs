@@ -125,6 +125,7 @@ fn of_cloud(error: &cloud::Error) -> StatusCode {
             status => status,
         },
         E::Unavailable { .. }
+        | E::NoDepot { .. }
         | E::Silent { .. }
         | E::NoLease
         | E::NoPlace { .. }

@@ -27,9 +27,9 @@ impl Dirs {
             (self.database(), 0o700),
             (self.pools(), 0o711),
             (self.images(), 0o700),
-            (self.backups("instances"), 0o700),
-            (self.backups("custom"), 0o700),
-            (self.backups("buckets"), 0o700),
+            (self.backups().join("instances"), 0o700),
+            (self.backups().join("custom"), 0o700),
+            (self.backups().join("buckets"), 0o700),
             (self.networks(), 0o711),
             (self.runs(), 0o711),
             (self.machines(), 0o711),
@@ -141,14 +141,15 @@ impl Dirs {
         self.pools().join(name)
     }
 
-    /// Image files as they were imported, named by fingerprint.
+    /// Image files as they were imported, named by fingerprint; unless they are on a volume ([`crate::depots`]).
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
     }
 
-    /// The backups of a kind of owner: `instances`, `custom`, `buckets`.
-    pub fn backups(&self, kind: &str) -> PathBuf {
-        self.root.join("backups").join(kind)
+    /// The backups, in a folder for each kind of owner: `instances`, `custom`, `buckets`; unless they are on a volume
+    /// ([`crate::depots`]).
+    pub fn backups(&self) -> PathBuf {
+        self.root.join("backups")
     }
 
     fn networks(&self) -> PathBuf {

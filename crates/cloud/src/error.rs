@@ -118,6 +118,18 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// The volume that images or backups are kept on is not there.
+    #[error("{what} are kept on storage volume \"{volume}\" ({key}), which is not there: {why}")]
+    NoDepot {
+        /// `images` or `backups`.
+        what: &'static str,
+        /// The option that names the volume.
+        key: &'static str,
+        /// The volume, as the option names it.
+        volume: String,
+        /// Why it is not there.
+        why: String,
+    },
     /// A protection was set on it.
     #[error("{what} \"{name}\" is protected by {key}")]
     Protected {

@@ -12,6 +12,7 @@ pub mod cluster;
 mod compression;
 mod copies;
 pub mod db;
+mod depots;
 pub mod devlxd;
 mod dirs;
 mod disk;

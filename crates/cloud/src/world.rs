@@ -22,6 +22,7 @@ use crate::{
     access::Rights,
     cluster::{Cluster, Links},
     db::members,
+    depots::Depots,
     devlxd::{self, Desk},
     images::Catalogs,
     instances::{
@@ -58,6 +59,8 @@ pub struct World {
     pub plane: Plane,
     /// The pools that are open.
     pub pools: Pools,
+    /// Where the files of images and of backups are.
+    pub(crate) depots: Depots,
     /// What was told networks of instances.
     pub hosts: Hosts,
     /// The objects of the buckets that are in use.
@@ -129,6 +132,7 @@ impl World {
         let world = World {
             tag: names::daemon_tag(parts.dirs.root()),
             powers: Powers::open(&parts.dirs.powers()),
+            depots: Depots::new(&parts.dirs),
             dirs: parts.dirs,
             me: RwLock::new(me.unwrap_or_else(|| parts.host.name.clone())),
             host: parts.host,

@@ -68,9 +68,9 @@ pub use values::{
     AbsolutePath, Algorithm, Arguments, BitRate, Bounded, Compression, CpuAllowance, CpuLimit,
     CpuSet, Cron, DeviceId, DiskRate, Domain, Expiry, FileMode, FileSystemName, FuseProgram,
     IdRange, IdmapEntry, IdmapSide, InterfaceName, Ipv4Range, Ipv6Range, KernelLimit, LeaseTime,
-    Lines, List, ListenAddress, Mac, MemoryLimit, ModuleName, OrNone, PciAddress, Protocol,
-    ProxyAddress, Retention, SeccompProfile, Setting, Size, SnapshotPattern, UplinkSubnet, Url,
-    Value, Vlan, Vlans, Weight,
+    Lines, List, ListenAddress, Mac, MemoryLimit, ModuleName, OrNone, PciAddress, PoolVolume,
+    Protocol, ProxyAddress, Retention, SeccompProfile, Setting, Size, SnapshotPattern,
+    UplinkSubnet, Url, Value, Vlan, Vlans, Weight,
 };
 
 mod changes;

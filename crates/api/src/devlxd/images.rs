@@ -17,7 +17,7 @@ pub(super) async fn export(
     Extension(guest): Extension<Guest>,
     Path(fingerprint): Path<String>,
 ) -> Result<Response, Refused> {
-    let found = devlxd::image(&world, &guest, &fingerprint)?;
+    let found = devlxd::image(&world, &guest, &fingerprint).await?;
     images::files(found).await.map_err(|error| {
         tracing::error!(error = %tasks::chain(&error), "guest API");
         Refused::BROKEN

@@ -173,7 +173,7 @@ async fn export(RawCall { call, .. }: RawCall<ImageExport>) -> Result<Response> 
     {
         images::secret::spend(&call.world, &image.fingerprint, secret)?;
     }
-    files(images::export::export(&call.world, project, fingerprint)?).await
+    files(images::export::export(&call.world, project, fingerprint).await?).await
 }
 
 /// The files of an image: one as it is, two as a form.

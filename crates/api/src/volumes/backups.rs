@@ -65,6 +65,6 @@ async fn delete(call: Call<VolumeBackupDelete>) -> Result<Operation> {
 
 async fn export(RawCall { call, .. }: RawCall<VolumeBackupExport>) -> Result<Response> {
     let name = call.path("backupName");
-    let file = backups::file(&call.world, &call.caller, &of(&call)?, name)?;
+    let (file, _held) = backups::file(&call.world, &call.caller, &of(&call)?, name).await?;
     raw::file(&file, &format!("{}_{name}.backup", call.path("volumeName"))).await
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::Owner;
-use crate::{Caller, Error, Result, World};
+use crate::{Caller, Error, Result, World, depots::Depot};
 
 /// What is done to delete a backup. It only goes forward: one without its file is no use.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +30,7 @@ impl<O: Owner> Task for Delete<O> {
 impl<O: Owner> Delete<O> {
     pub(crate) fn new(world: &World, caller: &Caller, owner: &O, name: &str) -> Result<Delete<O>> {
         world.store.read(|db| super::find(db, owner, name))?;
+        world.depots.path(Depot::Backups)?;
         Ok(Delete { caller: caller.clone(), owner: owner.clone(), name: name.to_owned() })
     }
 }
@@ -56,7 +57,7 @@ pub(crate) async fn expire<O: Owner>(world: &World, owner: &O, name: &str) -> Re
 async fn file<O: Owner>(cx: &mut Cx<Delete<O>>) -> Result<()> {
     let Delete { owner, name, .. } = &*cx.input;
     let id = cx.world.store.read(|db| owner.id(db))?;
-    super::remove(&super::path(&cx.world, owner, id, name)).await
+    super::remove_kept(&cx.world, &super::path(owner, id, name)).await
 }
 
 async fn row<O: Owner>(cx: &mut Cx<Delete<O>>) -> Result<()> {

@@ -8,6 +8,7 @@ use super::Owner;
 use crate::{
     Caller, Error, Result, World,
     db::{backups::Backup, instances::Made},
+    depots::Held,
 };
 
 /// Every backup of an owner, the oldest first.
@@ -20,12 +21,18 @@ pub fn get<O: Owner>(world: &World, owner: &O, name: &str) -> Result<O::Shown> {
     world.store.read(|db| Ok(O::render(super::find(db, owner, name)?)))
 }
 
-/// The file of a backup, for a client that fetches it.
-pub fn file<O: Owner>(world: &World, caller: &Caller, owner: &O, name: &str) -> Result<PathBuf> {
+/// The file of a backup, for a client that fetches it, and what keeps it there until it is open.
+pub async fn file<O: Owner>(
+    world: &World,
+    caller: &Caller,
+    owner: &O,
+    name: &str,
+) -> Result<(PathBuf, Held)> {
     let backup = world.store.read(|db| super::find(db, owner, name))?;
+    let held = super::hold(world).await?;
     let [.., event] = O::WORDS.events;
     world.tell(caller, owner.project(), event, owner.url(name));
-    Ok(super::path(world, owner, backup.owner_id, name))
+    Ok((held.folder().join(super::path(owner, backup.owner_id, name)), held))
 }
 
 /// The backups of an owner, by the key of its row, as clients see them.

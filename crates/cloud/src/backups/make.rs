@@ -15,6 +15,7 @@ use crate::{
     blocking::blocking,
     compression::{self, Purpose},
     db::{backups::Backup, instances::Made},
+    depots::Depot,
     instances::pause,
     projects::rules,
 };
@@ -66,6 +67,7 @@ impl<O: Source> Make<O> {
         owner: &O,
         wanted: &Wanted,
     ) -> Result<Make<O>> {
+        world.depots.path(Depot::Backups)?;
         world.store.read(|db| {
             let owner_id = owner.id(db)?;
             let end = wanted.expires_at.map(crate::snapshots::moment).transpose()?;
@@ -105,9 +107,9 @@ impl<O: Source> Make<O> {
         world.store.read(|db| self.owner.side(db, self.backup.owner_id))
     }
 
-    /// The file, and what it is called while it is written.
-    fn paths(&self, world: &World) -> [PathBuf; 2] {
-        let path = |name: &str| super::path(world, &self.owner, self.backup.owner_id, name);
+    /// The file, and what it is called while it is written; within the depot.
+    fn paths(&self) -> [PathBuf; 2] {
+        let path = |name: &str| super::path(&self.owner, self.backup.owner_id, name);
         [path(&self.backup.name), path(&format!(".{}", self.backup.name))]
     }
 
@@ -150,8 +152,8 @@ async fn row<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         return Ok(());
     }
     // Files of that name are of no row: what another database left.
-    for path in input.paths(&cx.world) {
-        super::remove(&path).await?;
+    for path in input.paths() {
+        super::remove_kept(&cx.world, &path).await?;
     }
     let written = cx.world.store.write(|db| {
         let new = &input.backup;
@@ -219,7 +221,8 @@ async fn let_go<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
 }
 
 async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
-    let [path, part] = cx.input.paths(&cx.world);
+    let held = super::hold(&cx.world).await?;
+    let [path, part] = cx.input.paths().map(|path| held.folder().join(path));
     if path.exists() {
         return Ok(());
     }
@@ -229,8 +232,7 @@ async fn file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
         true => volume.clone(),
         false => cx.input.side(&cx.world)?,
     };
-    let folder = cx.input.owner.folder(&cx.world.dirs, backup.owner_id);
-    tokio::fs::create_dir_all(&folder).await.map_err(Error::file("make", &folder))?;
+    let folder = held.make(&cx.input.owner.folder(backup.owner_id))?;
     let job = Job {
         to: part.clone(),
         kept: None,
@@ -255,8 +257,12 @@ async fn delete_file<O: Source>(cx: &mut Cx<Make<O>>) -> Result<()> {
     if cx.world.store.read(|db| cx.input.own(db))?.is_none() {
         return Ok(());
     }
-    for path in cx.input.paths(&cx.world) {
-        super::remove(&path).await?;
+    for path in cx.input.paths() {
+        match super::remove_kept(&cx.world, &path).await {
+            // The next backup of that name removes it.
+            Err(Error::NoDepot { .. }) => {}
+            removed => removed?,
+        }
     }
     Ok(())
 }

@@ -25,11 +25,12 @@ use tempfile::TempPath;
 use wire::Timestamp;
 
 use crate::{
-    Caller, Dirs, Error, Result, World,
+    Caller, Error, Result, World,
     db::{
         backups::{Backup, Table},
         instances::Made,
     },
+    depots::{self, Depot, Held},
     disk::absent_is_done,
 };
 
@@ -91,8 +92,8 @@ pub trait Owner: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     fn here(db: &Read<'_>, me: &str, id: i64) -> Result<Option<Self>>;
     /// The key of its row; it must be whole.
     fn id(&self, db: &Read<'_>) -> Result<i64>;
-    /// Where the files of its backups are; `id` is the key of its row.
-    fn folder(&self, dirs: &Dirs, id: i64) -> PathBuf;
+    /// Where the files of its backups are, within the depot of backups; `id` is the key of its row.
+    fn folder(&self, id: i64) -> PathBuf;
     /// The address of one.
     fn url(&self, backup: &str) -> String;
     /// An operation on it, which has it for itself.
@@ -174,8 +175,22 @@ fn find<O: Owner>(db: &Read<'_>, owner: &O, name: &str) -> Result<Backup> {
     found.ok_or_else(|| Error::not_found("backup", &format!("{}/{name}", owner.name())))
 }
 
-fn path<O: Owner>(world: &World, owner: &O, id: i64, name: &str) -> PathBuf {
-    owner.folder(&world.dirs, id).join(name)
+/// Where the file of a backup is, within the depot.
+fn path<O: Owner>(owner: &O, id: i64, name: &str) -> PathBuf {
+    owner.folder(id).join(name)
+}
+
+/// Has the files of backups stay where they are until the result is dropped.
+pub(crate) async fn hold(world: &World) -> Result<Held> {
+    depots::hold(world, Depot::Backups).await
+}
+
+/// Fails where an owner has backups that cannot be reached: they would be lost if it went, or had another name.
+pub(crate) fn check_reached(world: &World, db: &Read<'_>, rows: Table, id: i64) -> Result<()> {
+    match world.depots.path(Depot::Backups) {
+        Err(error) if !rows.of(db, id)?.is_empty() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// An operation on a backup. The whole owner is claimed.
@@ -195,12 +210,26 @@ pub(crate) async fn remove(path: &Path) -> Result<()> {
     absent_is_done(tokio::fs::remove_file(path).await, "remove", path)
 }
 
-/// Removes the files of all backups of an owner; none is Ok.
-pub(crate) async fn remove_all(folder: &Path) -> Result<()> {
-    absent_is_done(tokio::fs::remove_dir_all(folder).await, "remove", folder)
+/// Removes a file of the depot; none is Ok.
+async fn remove_kept(world: &World, file: &Path) -> Result<()> {
+    let held = hold(world).await?;
+    remove(&held.folder().join(file)).await
 }
 
-/// Moves a file, or the files of all backups along with their owner; none is Ok.
-pub(crate) async fn follow(from: &Path, to: &Path) -> Result<()> {
-    absent_is_done(tokio::fs::rename(from, to).await, "move", from)
+/// Removes the files of all backups of an owner, whose folder in the depot is given; none is Ok.
+pub(crate) async fn remove_all(world: &World, folder: &Path) -> Result<()> {
+    let held = match hold(world).await {
+        // Who has some was refused ([`check_reached`]).
+        Err(Error::NoDepot { .. }) => return Ok(()),
+        held => held?,
+    };
+    let folder = held.folder().join(folder);
+    absent_is_done(tokio::fs::remove_dir_all(&folder).await, "remove", &folder)
+}
+
+/// Moves a file, or the files of all backups along with their owner, within the depot; none is Ok.
+pub(crate) async fn follow(world: &World, from: &Path, to: &Path) -> Result<()> {
+    let held = hold(world).await?;
+    let [from, to] = [from, to].map(|path| held.folder().join(path));
+    absent_is_done(tokio::fs::rename(&from, &to).await, "move", &from)
 }

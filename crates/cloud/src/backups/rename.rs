@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use tasks::{Cx, Operation, Step, Task, step};
 
 use super::Owner;
-use crate::{Caller, Error, Result, World};
+use crate::{Caller, Error, Result, World, depots::Depot};
 
 /// What is done to rename a backup.
 #[derive(Serialize, Deserialize)]
@@ -44,6 +44,7 @@ impl<O: Owner> Rename<O> {
         to: &str,
     ) -> Result<Rename<O>> {
         options::names::check_snapshot(to).map_err(|why| Error::invalid("backup name", why))?;
+        world.depots.path(Depot::Backups)?;
         world.store.read(|db| {
             let backup = super::find(db, owner, from)?;
             if O::ROWS.get(db, backup.owner_id, to)?.is_some() {
@@ -100,8 +101,8 @@ async fn row_back<O: Owner>(cx: &mut Cx<Rename<O>>) -> Result<()> {
 async fn name_file<O: Owner>(cx: &Cx<Rename<O>>, from: &str, to: &str) -> Result<()> {
     let owner = &cx.input.owner;
     let id = cx.world.store.read(|db| owner.id(db))?;
-    let path = |name: &str| super::path(&cx.world, owner, id, name);
-    super::follow(&path(from), &path(to)).await
+    let path = |name: &str| super::path(owner, id, name);
+    super::follow(&cx.world, &path(from), &path(to)).await
 }
 
 async fn file<O: Owner>(cx: &mut Cx<Rename<O>>) -> Result<()> {

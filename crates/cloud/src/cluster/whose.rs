@@ -66,6 +66,8 @@ pub fn whose(world: &World, asked: &Asked) -> Result<Option<Place>> {
         ["1.0", "cluster", "members", name, "state"] => Some(named(world, name)?),
         // LXD's client names the member there too to which a thing goes, while another one moves it.
         ["1.0", "events"] => None,
+        // The options that a member has alone.
+        ["1.0"] => target(world, asked)?,
         // A change of what one member has of it alone.
         ["1.0", "storage-pools" | "networks", _] if !asked.makes => target(world, asked)?,
         _ if asked.looks => target(world, asked)?,

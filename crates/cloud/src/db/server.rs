@@ -23,6 +23,13 @@ pub fn local(db: &Read<'_>, member: u64) -> store::Result<Vec<(String, String)>>
     pairs(db, sql, params![member])
 }
 
+/// What members have of a key that each has alone: the member's name, and the value.
+pub fn of_members(db: &Read<'_>, key: &str) -> store::Result<Vec<(String, String)>> {
+    let sql = "SELECT members.name, value FROM members_server_config \
+               JOIN members ON members.id = member_id WHERE key = ?1";
+    pairs(db, sql, params![key])
+}
+
 /// Puts `config` in the place of what was there for this member.
 pub fn replace(db: &mut Write<'_>, config: &Raw) -> store::Result<()> {
     let me = db.me();

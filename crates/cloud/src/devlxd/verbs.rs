@@ -75,7 +75,7 @@ pub fn meta_data(world: &World, guest: &Guest) -> Result<String> {
 
 /// The files of an image, for a guest that may have images: one that anybody may have, or that was only fetched for
 /// instances.
-pub fn image(world: &World, guest: &Guest, fingerprint: &str) -> Result<Export> {
+pub async fn image(world: &World, guest: &Guest, fingerprint: &str) -> Result<Export> {
     let options = InstanceOptions::parse_known(&whole(world, guest)?.config)?;
     if !options.security.devlxd_images {
         return Err(Error::Forbidden);
@@ -84,7 +84,7 @@ pub fn image(world: &World, guest: &Guest, fingerprint: &str) -> Result<Export> 
     if !image.public && !image.cached {
         return Err(Error::not_found("image", fingerprint));
     }
-    images::export::export(world, guest.project(), &image.fingerprint)
+    images::export::export(world, guest.project(), &image.fingerprint).await
 }
 
 /// Takes note that a guest is ready, or no longer.

@@ -132,6 +132,7 @@ pub(super) async fn provide(
     if let Some(image) = newest(world, project, what)? {
         return Ok(image);
     }
+    files::check_place(world)?;
     let _guard = alone(world, what, control).await?;
     if let Some(image) = newest(world, project, what)? {
         return Ok(image);

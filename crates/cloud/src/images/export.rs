@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files;
-use crate::{Result, World};
+use crate::{Result, World, depots::Held};
 
 /// An image's files and what to call them.
 pub struct Export {
@@ -15,6 +15,8 @@ pub struct Export {
     pub fingerprint: String,
     /// Name of the main file without folder.
     pub filename: String,
+    /// Keeps the files where they are until they are open.
+    pub held: Held,
 }
 
 /// The root of a split image.
@@ -26,9 +28,10 @@ pub struct Rootfs {
 }
 
 /// Where the files of an image are.
-pub fn export(world: &World, project: &str, fingerprint: &str) -> Result<Export> {
+pub async fn export(world: &World, project: &str, fingerprint: &str) -> Result<Export> {
     let row = world.store.read(|db| super::find(db, project, fingerprint))?;
-    let files = files::of(world, &row.fingerprint);
+    let held = files::hold(world).await?;
+    let files = files::of(&held, &row.fingerprint);
     let fingerprint = row.fingerprint;
     let name = |file: &Path| {
         let extension = images::Format::of(file)?.extension();
@@ -38,5 +41,5 @@ pub fn export(world: &World, project: &str, fingerprint: &str) -> Result<Export>
     let rootfs =
         files.rootfs.map(|path| Ok::<_, crate::Error>(Rootfs { filename: name(&path)?, path }));
     let rootfs = rootfs.transpose()?;
-    Ok(Export { main: files.main, rootfs, fingerprint, filename })
+    Ok(Export { main: files.main, rootfs, fingerprint, filename, held })
 }

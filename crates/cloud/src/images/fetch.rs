@@ -22,8 +22,7 @@ const BLOCK: usize = 256 << 10;
 
 /// Has the files of the image here. The first member that gives what the fingerprint says is enough.
 pub(super) async fn ensure(world: &World, image: &Image) -> Result<()> {
-    let here = files::of(world, &image.fingerprint);
-    if here.main.exists() || !world.is_clustered() {
+    if files::are_here(world, &image.fingerprint)? || !world.is_clustered() {
         return Ok(());
     }
     let mut last = Error::not_found("file of image", &image.fingerprint);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -15,26 +15,43 @@ use crate::{
         images::{self as rows, Image, Source},
         instances::Made,
     },
+    depots::{self, Depot, Held},
     disk,
 };
 
+/// Has the files of images stay where they are until the result is dropped.
+pub(super) async fn hold(world: &World) -> Result<Held> {
+    depots::hold(world, Depot::Images).await
+}
+
+/// Fails where no files of images can be kept.
+pub(super) fn check_place(world: &World) -> Result<()> {
+    world.depots.path(Depot::Images).map(drop)
+}
+
+/// Whether the files of an image are here.
+pub(super) fn are_here(world: &World, fingerprint: &str) -> Result<bool> {
+    Ok(world.depots.path(Depot::Images)?.join(fingerprint).exists())
+}
+
 /// Where the files of an image are.
-pub(super) fn of(world: &World, fingerprint: &str) -> Files {
-    let main = world.dirs.images().join(fingerprint);
-    let rootfs = world.dirs.images().join(format!("{fingerprint}.rootfs"));
+pub(super) fn of(held: &Held, fingerprint: &str) -> Files {
+    let main = held.folder().join(fingerprint);
+    let rootfs = held.folder().join(format!("{fingerprint}.rootfs"));
     Files { main, rootfs: rootfs.exists().then_some(rootfs) }
 }
 
 /// Moves files to their place, durably. Files that are there already have the same contents.
 pub(super) async fn keep(world: &World, from: Files, fingerprint: &str) -> Result<()> {
-    let folder = world.dirs.images();
+    let held = hold(world).await?;
     let fingerprint = fingerprint.to_owned();
     blocking("keep image", move || {
+        let folder = held.folder();
         if let Some(rootfs) = &from.rootfs {
             place(rootfs, &folder.join(format!("{fingerprint}.rootfs")))?;
         }
         place(&from.main, &folder.join(&fingerprint))?;
-        disk::sync(&folder)
+        disk::sync(folder)
     })
     .await
 }
@@ -44,7 +61,21 @@ fn place(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     disk::sync(from)?;
-    fs::rename(from, to).map_err(Error::file("keep", to))
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => carry(from, to),
+        moved => moved.map_err(Error::file("keep", to)),
+    }
+}
+
+/// The same onto another file system. What a crash leaves halfway has a name of no image ([`clean`]).
+fn carry(from: &Path, to: &Path) -> Result<()> {
+    let mut half = to.as_os_str().to_owned();
+    half.push(".part");
+    let half = PathBuf::from(half);
+    fs::copy(from, &half).map_err(Error::file("write", &half))?;
+    disk::sync(&half)?;
+    fs::rename(&half, to).map_err(Error::file("keep", to))?;
+    disk::remove_file(from)
 }
 
 /// Removes the files of an image that no project has any more.
@@ -55,7 +86,12 @@ pub(super) async fn drop_unused(world: &World, fingerprint: &str) -> Result<()> 
     if used {
         return Ok(());
     }
-    let files = of(world, fingerprint);
+    let held = match hold(world).await {
+        // They are found to be of no image when the volume is there again.
+        Err(Error::NoDepot { .. }) => return Ok(()),
+        held => held?,
+    };
+    let files = of(&held, fingerprint);
     for path in std::iter::once(files.main).chain(files.rootfs) {
         disk::remove_file(&path)?;
     }
@@ -70,12 +106,21 @@ pub(crate) fn clean(world: &World) -> Result<()> {
             if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(Error::file("remove", &path))?;
     }
+    match world.depots.path(Depot::Images) {
+        Ok(folder) => clean_folder(world, &folder),
+        // It is cleaned when it is there again.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Removes the files without a row from the folder of images.
+pub(crate) fn clean_folder(world: &World, folder: &Path) -> Result<()> {
     let known: HashSet<String> = world.store.read(|db| {
         Ok::<_, Error>(rows::all(db)?.into_iter().map(|row| row.fingerprint).collect())
     })?;
-    for path in entries(&world.dirs.images())? {
+    for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !known.contains(name.trim_end_matches(".rootfs")) {
+        if name != depots::MARK && !known.contains(name.trim_end_matches(".rootfs")) {
             disk::remove_file(&path)?;
         }
     }

@@ -72,6 +72,7 @@ impl Import {
         post: ImagesPost,
     ) -> Result<Import> {
         check_aliases(&post)?;
+        files::check_place(world)?;
         let home = world.store.read(|db| super::home(db, project))?;
         Ok(Import { caller: caller.clone(), home, upload, post })
     }

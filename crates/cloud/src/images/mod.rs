@@ -41,7 +41,7 @@ pub(crate) use self::{
     build::Build,
     delete::Delete,
     delete::{drop_all, drop_volumes_in},
-    files::clean,
+    files::{clean, clean_folder},
     import::Import,
     provide::{Wanted, provide},
     publish::Publish,

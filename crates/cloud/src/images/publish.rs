@@ -73,6 +73,7 @@ impl Publish {
         project: &str,
         post: ImagesPost,
     ) -> Result<Publish> {
+        files::check_place(world)?;
         for alias in &post.aliases {
             check_alias(&alias.name).map_err(|why| Error::invalid("alias", why))?;
         }

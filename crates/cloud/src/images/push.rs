@@ -67,7 +67,8 @@ pub fn push(
         let world = world.clone();
         async move |operation: Operation| {
             fetch::ensure(&world, &image).await?;
-            let sent = target.send(&image, files::of(&world, &image.fingerprint));
+            let held = files::hold(&world).await?;
+            let sent = target.send(&image, files::of(&held, &image.fingerprint));
             tokio::select! {
                 sent = sent => sent,
                 () = operation.cancelled() => Err(exec::Cancelled.into()),

@@ -74,7 +74,8 @@ fn missing(world: &World) -> Result<Vec<Image>> {
     // Several projects may have the same.
     found.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     found.dedup_by(|a, b| a.fingerprint == b.fingerprint);
-    found.retain(|image| !files::of(world, &image.fingerprint).main.exists());
+    files::check_place(world)?;
+    found.retain(|image| !files::are_here(world, &image.fingerprint).unwrap_or(true));
     Ok(found)
 }
 

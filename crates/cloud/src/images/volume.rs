@@ -7,7 +7,9 @@ use images::Limits;
 use storage::{Shape, VolumeId, VolumeKind};
 
 use super::{fetch, files};
-use crate::{Result, World, blocking::blocking, db::images::Image, instances::Kind};
+use crate::{
+    Result, World, blocking::blocking, db::images::Image, instances::Kind, storage::OpenPool,
+};
 
 /// The volume of an image.
 pub(crate) fn id(image: &Image) -> Result<VolumeId> {
@@ -24,9 +26,14 @@ pub(crate) async fn ensure(
     let claim = [tasks::Claim::alone(format!("image-volume/{pool}/{}", image.fingerprint))];
     let _guard = world.locks().lock(&claim, "the unpacking of the image").await;
     control.check()?;
-    fetch::ensure(world, image).await?;
     let (pool, volume) = (world.pools.open(world, pool).await?, id(image)?);
-    let (files, kind) = (files::of(world, &image.fingerprint), Kind::of(&image.kind));
+    if files::check_place(world).is_err() && is_there(&pool, &volume).await? {
+        // What is unpacked needs no files.
+        return Ok(());
+    }
+    fetch::ensure(world, image).await?;
+    let (held, kind) = (files::hold(world).await?, Kind::of(&image.kind));
+    let files = files::of(&held, &image.fingerprint);
     let control = control.clone();
     blocking("make image volume", move || {
         if pool.exists(&volume)? {
@@ -40,9 +47,16 @@ pub(crate) async fn ensure(
             Kind::VirtualMachine => Ok(images::unpack_machine_image(&files, folder, &control)?),
         };
         let shape = Shape { content: kind.content(), ..Shape::filesystem() };
-        pool.create(&volume, &shape, Some(&mut unpack), &control)
+        let created = pool.create(&volume, &shape, Some(&mut unpack), &control);
+        drop(held);
+        created
     })
     .await
+}
+
+async fn is_there(pool: &OpenPool, volume: &VolumeId) -> Result<bool> {
+    let (pool, volume) = (pool.clone(), volume.clone());
+    blocking("find image volume", move || pool.exists(&volume)).await
 }
 
 /// Removes the volume; nothing there is Ok.

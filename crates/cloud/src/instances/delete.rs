@@ -56,6 +56,7 @@ impl Delete {
             let key = "security.protection.delete";
             return Err(Error::Protected { what: "instance", name, key });
         }
+        super::backups::check_reached(world, &project, &name)?;
         let pool = typed.root_pool().ok().map(str::to_owned);
         Ok(Delete { caller: caller.clone(), project, name, kind, pool })
     }
@@ -112,7 +113,7 @@ async fn delete_root(world: &World, pool: &str, volume: VolumeId) -> Result<()> 
 
 async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
     let Delete { project, name, .. } = &*cx.input;
-    crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, project, name)).await
+    crate::backups::remove_all(&cx.world, &super::backups::folder(project, name)).await
 }
 
 async fn logs(cx: &mut Cx<Delete>) -> Result<()> {

@@ -83,6 +83,7 @@ impl Relocate {
         caller.check(&to_project)?;
         options::names::check_instance(&to_name)
             .map_err(|why| Error::invalid("instance name", why))?;
+        super::backups::check_reached(world, project, name)?;
         world.store.read(|db| {
             let old = super::find(db, project, name)?;
             let here = super::snapshots::pool_of(db, project, name)?;

@@ -58,6 +58,7 @@ impl Rename {
         to: &str,
     ) -> Result<Rename> {
         options::names::check_instance(to).map_err(|why| Error::invalid("instance name", why))?;
+        super::backups::check_reached(world, project, from)?;
         let (pool, kind, pending) = world.store.read(|db| {
             let row = super::find(db, project, from)?;
             if rows::get(db, project, to)?.is_some() {

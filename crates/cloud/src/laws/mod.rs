@@ -5,6 +5,7 @@ mod backups;
 mod bucket_backups;
 mod buckets;
 mod copies;
+mod depots;
 mod images;
 mod instances;
 mod machines;

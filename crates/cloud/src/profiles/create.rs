@@ -7,6 +7,7 @@ use crate::{
     db::{self, profiles as rows},
     instances::options::check_shared,
     url,
+    volumes::attach,
 };
 
 /// Makes a profile; fails when the name is taken or an option is wrong.
@@ -26,6 +27,7 @@ pub async fn create(
             if rows::get(db, &home, &new.name)?.is_some() {
                 return Err(Error::exists("profile", &new.name));
             }
+            attach::check_no_depots(db, project, &devices)?;
             rows::insert(db, &home, &new.name, &new.description, &config, &devices)?;
             Ok(home)
         })

@@ -13,6 +13,7 @@ use crate::{
     instances::{self, options::check_shared, reconfigure::Reconfigure},
     networks::hosts,
     url,
+    volumes::attach,
 };
 
 /// Changes a profile to what `change` makes of its editable part. Instances that run take over limits
@@ -32,6 +33,7 @@ pub async fn update(
         let new = change(old)?;
         let (config, devices) = (new.config.into(), db::devices_in(new.devices));
         check_shared(&config, &devices)?;
+        attach::check_no_depots(db, project, &devices)?;
         let new = Profile { description: new.description, config, devices, ..row.clone() };
         // None of its users may be left unable to start.
         Reconfigure::profile((db, &world.tag), row, new)

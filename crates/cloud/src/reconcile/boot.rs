@@ -9,7 +9,7 @@ use super::Autostart;
 use crate::{
     Error, Result, World, backups,
     db::{members, profiles, projects},
-    images, instances, names, networks, storage, volumes,
+    depots, images, instances, names, networks, storage, volumes,
 };
 
 /// Brings the world up: what must be there from the first day, what a crash left half-made, the
@@ -37,6 +37,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<instances::reconfigure::Reconfigure>()
         .register::<instances::relocate::Relocate>()
         .register::<instances::suspend::Suspend>()
+        .register::<depots::Change>()
         .register::<backups::Make<instances::backups::Of>>()
         .register::<backups::Delete<instances::backups::Of>>()
         .register::<backups::Rename<instances::backups::Of>>()
@@ -81,6 +82,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .open(&world.dirs.local_db())?;
     world.set_runner(runner.clone());
     super::networks::repair(world).await;
+    depots::look(world).await?;
     let settled = runner.recover().await?;
     if !settled.is_empty() {
         tracing::info!(?settled, "tasks that a crash interrupted were settled");

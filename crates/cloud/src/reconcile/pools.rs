@@ -46,6 +46,8 @@ impl Reconciler<World> for Pools {
                 Err(error) => report.fail(Arc::new(error)),
             }
         }
+        // Before tasks go on that need what is kept there.
+        report.note(crate::depots::look(world).await);
         if report.changed > 0
             && let Err(error) = world.retry_stuck().await
         {

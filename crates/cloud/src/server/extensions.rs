@@ -95,6 +95,7 @@ pub const EXTENSIONS: &[&str] = &[
     "storage_volumes_all_projects",
     "storage_volumes_all",
     "storage_api_volume_rename",
+    "daemon_storage",
     "storage_api_local_volume_handling",
     "storage_api_project",
     "storage_volume_project_move",

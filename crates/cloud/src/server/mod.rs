@@ -10,6 +10,7 @@ use crate::{
     Caller, Error, Result, World,
     access::Rights,
     db::{pools, server as rows},
+    depots,
     etag::{self, IfMatch},
 };
 
@@ -109,7 +110,7 @@ fn environment(world: &World, project: &str, drivers: Vec<String>) -> Result<Ser
 }
 
 /// Changes the server's options to what `change` makes of them. First the doors go where they are to be: if one
-/// cannot, nothing has changed.
+/// cannot, nothing has changed. Images and backups that are to be on another volume are moved before this returns.
 pub async fn update(
     world: &World,
     caller: &Caller,
@@ -127,13 +128,19 @@ pub async fn update(
             .map_err(Error::file("read", "random numbers".as_ref()))?;
         Ok(hashed.get_or_init(|| (password.to_owned(), hash)).1.clone())
     };
-    let (before, after) = world.store.read(|db| changed(db, &seen, &change, &hash))?;
-    let (before, after) = (parse(&before)?, parse(&after)?);
+    let raw = world.store.read(|db| changed(db, &seen, &change, &hash))?;
+    let (before, after) = (parse(&raw.0)?, parse(&raw.1)?);
     doors::change(world, &before, &after).await?;
-    let written = world.store.write(|db| {
-        let (_, new) = changed(db, &seen, &change, &hash)?;
-        Ok::<_, Error>(rows::replace(db, &new)?)
-    });
+    let written = async {
+        if let Some(moving) = depots::submit(world, caller, &raw.0, &raw.1).await? {
+            return moving.result().await.map_err(Error::failed);
+        }
+        let written = world.store.write(|db| {
+            let (_, new) = changed(db, &seen, &change, &hash)?;
+            Ok::<_, Error>(rows::replace(db, &new)?)
+        });
+        written.await
+    };
     if let Err(error) = written.await {
         doors::change(world, &after, &before).await?;
         return Err(error);

@@ -228,16 +228,28 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// Fails when devices name a volume that a daemon keeps images or backups on.
+pub(crate) fn check_no_depots(db: &Read<'_>, project: &str, devices: &Devices) -> Result<()> {
+    let home = super::home(db, project)?;
+    for (pool, name) in devices.0.values().filter_map(users::named_by) {
+        let key = Key { pool: pool.into(), project: home.clone(), name: name.into() };
+        users::check_no_depot(db, &key)?;
+    }
+    Ok(())
+}
+
 fn check_one(
     db: &Read<'_>,
     (project, kind): (&str, Kind),
     (pool, volume): (&str, &str),
     disk: &Disk,
 ) -> Result<()> {
-    let row = match Key::of(db, pool, project, volume)?.find(db) {
+    let key = Key::of(db, pool, project, volume)?;
+    let row = match key.find(db) {
         Err(Error::NotFound { .. }) if !disk.required => return Ok(()),
         found => found?,
     };
+    users::check_no_depot(db, &key)?;
     if kind == Kind::VirtualMachine && row.content != "filesystem" {
         return match disk.path {
             None => Ok(()),

@@ -7,7 +7,7 @@ use super::{Key, Uses, users};
 use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
-    db::{instances::Made, volumes as rows},
+    db::{backups::OF_VOLUMES, instances::Made, volumes as rows},
 };
 
 /// What is done to delete a volume. Once it is marked nobody can begin to use it.
@@ -40,6 +40,7 @@ impl Delete {
             let key = Key::of(db, pool, project, name)?;
             let row = key.find(db)?;
             Uses::read(db)?.check_free(&key)?;
+            crate::backups::check_reached(world, db, OF_VOLUMES, row.id)?;
             Ok(Delete { key, id: row.id })
         })
     }
@@ -96,7 +97,7 @@ async fn files(cx: &mut Cx<Delete>) -> Result<()> {
 }
 
 async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
-    crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, cx.input.id)).await
+    crate::backups::remove_all(&cx.world, &super::backups::folder(cx.input.id)).await
 }
 
 async fn row(cx: &mut Cx<Delete>) -> Result<()> {

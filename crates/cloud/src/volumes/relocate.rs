@@ -63,6 +63,7 @@ impl Relocate {
             let from = Key::of(db, pool, project, name)?;
             let to = Key::of(db, &or(&post.pool, pool), &or(&post.project, project), &post.name)?;
             let volume = from.find(db)?;
+            users::check_no_depot(db, &from)?;
             if to.row(db)?.is_some() {
                 return Err(Error::exists("storage volume", &post.name));
             }

@@ -48,6 +48,7 @@ impl Rename {
         world.store.read(|db| {
             let from = Key::of(db, pool, project, name)?;
             let row = from.find(db)?;
+            users::check_no_depot(db, &from)?;
             let to = from.named(to);
             match to.row(db)? {
                 Some(_) => Err(Error::exists("storage volume", &to.name)),

@@ -18,7 +18,7 @@ use crate::{
         projects,
         volumes::Volume,
     },
-    expand,
+    depots, expand,
     instances::guests::{Guest, Phase},
     url,
 };
@@ -40,6 +40,13 @@ pub(crate) enum User {
         /// Its name.
         name: String,
     },
+    /// A member, which keeps images or backups on it.
+    Daemon {
+        /// Its name.
+        member: String,
+        /// The option that names the volume.
+        key: &'static str,
+    },
 }
 
 impl User {
@@ -47,6 +54,7 @@ impl User {
         match self {
             User::Instance { project, name } => url::instance(project, name),
             User::Profile { project, name } => url::of("profiles", name, project),
+            User::Daemon { .. } => String::from("/1.0"),
         }
     }
 
@@ -54,6 +62,7 @@ impl User {
         match self {
             User::Instance { project, name } => format!("instance {project}/{name}"),
             User::Profile { project, name } => format!("profile {project}/{name}"),
+            User::Daemon { member, key } => format!("the daemon of {member} ({key})"),
         }
     }
 }
@@ -66,7 +75,7 @@ pub(crate) struct Uses {
 }
 
 impl Uses {
-    /// Looks at every instance and profile.
+    /// Looks at every instance and profile, and at what daemons keep images and backups on.
     pub(crate) fn read(db: &Read<'_>) -> Result<Uses> {
         let homes: HashMap<String, (String, String)> = projects::all(db)?
             .into_iter()
@@ -92,6 +101,9 @@ impl Uses {
             let Some((_, volumes)) = homes.get(&row.project) else { continue };
             let user = User::Profile { project: row.project.clone(), name: row.name.clone() };
             uses.add(volumes, &row.devices, &user);
+        }
+        for (member, key, volume) in depots::of_members(db)? {
+            uses.volumes.entry(volume).or_default().push(User::Daemon { member, key });
         }
         Ok(uses)
     }
@@ -134,6 +146,21 @@ impl Uses {
         }
         Err(in_use(volume, users.iter().map(User::words).collect()))
     }
+
+    /// Fails when an instance or a profile names it.
+    pub(crate) fn check_not_named(&self, volume: &Key) -> Result<()> {
+        let named = |user: &&User| !matches!(user, User::Daemon { .. });
+        let by: Vec<String> = self.of(volume).iter().filter(named).map(User::words).collect();
+        if by.is_empty() { Ok(()) } else { Err(in_use(volume, by)) }
+    }
+}
+
+/// Fails when a daemon keeps images or backups on it.
+pub(crate) fn check_no_depot(db: &Read<'_>, volume: &Key) -> Result<()> {
+    let all = depots::of_members(db)?.into_iter().filter(|(_, _, of)| of == volume);
+    let words = |(member, key, _)| User::Daemon { member, key }.words();
+    let by: Vec<String> = all.map(words).collect();
+    if by.is_empty() { Ok(()) } else { Err(in_use(volume, by)) }
 }
 
 /// Pool and name of the volume that a device names.
@@ -154,7 +181,7 @@ pub(super) async fn running(world: &World, volume: &Volume) -> Result<Vec<Guest>
     let uses = world.store.read(Uses::read)?;
     let named = uses.of(&key).iter().filter_map(|user| match user {
         User::Instance { project, name } => world.guests.get(project, name),
-        User::Profile { .. } => None,
+        User::Profile { .. } | User::Daemon { .. } => None,
     });
     let mut found: Vec<Guest> = named.filter(|guest| guest.phase() != Phase::Gone).collect();
     let folder = folder(world, &key).await?;
@@ -176,8 +203,9 @@ pub(super) async fn writers(world: &World, volume: &Volume) -> Result<Vec<(Strin
     Ok(guests.iter().map(|guest| (guest.project().into(), guest.name().into())).collect())
 }
 
-/// Fails when an instance has it mounted.
+/// Fails when an instance has it mounted, or a daemon.
 pub(super) async fn check_not_mounted(world: &World, volume: &Volume) -> Result<()> {
+    world.store.read(|db| check_no_depot(db, &super::key_of(volume)))?;
     let guests = running(world, volume).await?;
     if guests.is_empty() {
         return Ok(());

@@ -35,6 +35,9 @@ pub(crate) fn now(world: &World) -> Troubles {
     if !damaged.is_empty() {
         here(Kind::Database, damaged.join("; "));
     }
+    if let Some(said) = world.depots.troubles() {
+        here(Kind::Depot, said);
+    }
     if let Some(said) = machines(&world.host.architecture, world.host.accel) {
         here(Kind::InstanceType, said);
     } else if vm::Virtiofsd::find().is_err() {

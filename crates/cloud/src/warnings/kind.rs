@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Network,
     /// A storage pool does not serve.
     Pool,
+    /// Images or backups are kept on a volume that is not there.
+    Depot,
     /// An instance that should run could not be started.
     Autostart,
 }
@@ -32,7 +34,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Kind; 12] = [
+    pub(super) const ALL: [Kind; 13] = [
         Kind::NoBlkio,
         Kind::NoCpu,
         Kind::NoCpuset,
@@ -44,6 +46,7 @@ impl Kind {
         Kind::InstanceType,
         Kind::Network,
         Kind::Pool,
+        Kind::Depot,
         Kind::Autostart,
     ];
 
@@ -61,13 +64,15 @@ impl Kind {
             Kind::InstanceType => "Instance type not operational",
             Kind::Network => "Network unavailable",
             Kind::Pool => "Storage pool unavailable",
+            Kind::Depot => "Volume of images or backups unavailable",
             Kind::Autostart => "Failed to autostart instance",
         }
     }
 
     /// How bad one of that name is.
     pub(crate) fn severity(name: &str) -> &'static str {
-        match name == Kind::Network.name() || name == Kind::Pool.name() {
+        let high = [Kind::Network, Kind::Pool, Kind::Depot];
+        match high.iter().any(|kind| kind.name() == name) {
             true => "high",
             false => "low",
         }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Bounded, Compression, Expiry, List, ListenAddress, Options, Url, values::choice};
+use crate::{
+    Bounded, Compression, Expiry, List, ListenAddress, Options, PoolVolume, Url, values::choice,
+};
 
 /// Options of the server.
 #[derive(Debug, Clone, PartialEq, Options)]
@@ -145,6 +147,30 @@ pub struct ServerOptions {
     /// `-1`: on all of them. A member that needs an image which it does not have fetches it from another.
     #[option(key = "cluster.images_minimal_replica", group = "cluster", default = "3")]
     pub images_minimal_replica: Bounded<-1, 65_535>,
+    /// The volume on which the files of backups are kept: `POOL/VOLUME`.
+    ///
+    /// A custom volume of files in the project `default`, which nobody uses and which has no snapshots. What there is
+    /// is moved to it. Empty: in the server's own folder.
+    #[option(
+        key = "storage.backups_volume",
+        group = "miscellaneous",
+        scope = local,
+        since = "daemon_storage",
+        default_text = "the server's own folder"
+    )]
+    pub backups_volume: Option<PoolVolume>,
+    /// The volume on which the files of images are kept: `POOL/VOLUME`.
+    ///
+    /// A custom volume of files in the project `default`, which nobody uses and which has no snapshots. What there is
+    /// is moved to it. Empty: in the server's own folder.
+    #[option(
+        key = "storage.images_volume",
+        group = "miscellaneous",
+        scope = local,
+        since = "daemon_storage",
+        default_text = "the server's own folder"
+    )]
+    pub images_volume: Option<PoolVolume>,
 
     /// Anything you want to note.
     #[option(pattern = "user.*", group = "miscellaneous")]

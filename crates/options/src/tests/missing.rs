@@ -84,7 +84,10 @@ const WHY: [(&str, &[&str]); 20] = [
         "A program in Starlark: cluster.spread and groups of members are words (cluster.md).",
         &["server miscellaneous instances.placement.scriptlet"],
     ),
-    ("Not done yet.", &[""]),
+    (
+        "A disk that is another machine's root: LXD has it since 6.",
+        &["device-disk device-conf source.type"],
+    ),
 ];
 
 /// Reasons in their order, with their keys. Fails on a reason that no key has.

@@ -229,14 +229,19 @@ async fn fetch(
 ) -> Result<Image> {
     let folder = tempfile::tempdir_in(world.dirs.cache())
         .map_err(Error::file("make a folder in", &world.dirs.cache()))?;
-    let here = files::of(world, &located.fingerprint);
+    let held = files::hold(world).await?;
+    let here = files::of(&held, &located.fingerprint);
     // Another project may have it.
-    let (came, new) = match here.main.exists() {
-        true => (here, false),
-        false => (files_of(world, (origin, located), folder.path(), control).await?, true),
+    let (came, new, held) = match here.main.exists() {
+        true => (here, false, Some(held)),
+        false => {
+            drop(held);
+            (files_of(world, (origin, located), folder.path(), control).await?, true, None)
+        }
     };
     let (looked, watched) = (came.clone(), control.clone());
     let found = blocking("look into image", move || images::inspect(&looked, &watched)).await?;
+    drop(held);
     if found.fingerprint != located.fingerprint {
         let why = format!("{} was announced, {} came", located.fingerprint, found.fingerprint);
         return Err(Error::invalid("image", why));

@@ -212,8 +212,8 @@ impl Import {
         if self.moving.is_some() {
             self.clear_place(world).await?;
             if let Some(row) = world.store.read(|db| self.half(db))? {
-                let kept = super::folder(&world.dirs, &row.project, &row.name);
-                backups::remove_all(&kept).await?;
+                let kept = super::folder(&row.project, &row.name);
+                backups::remove_all(world, &kept).await?;
             }
             return backups::remove(&self.file).await;
         }

@@ -1,7 +1,7 @@
 //! Backups of instances: what goes into one, and what becomes of one that is imported. How they are made
 //! and kept is in [`crate::backups`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storage::VolumeId;
@@ -11,7 +11,7 @@ use wire::{InstanceBackup, Timestamp};
 
 use super::{Kind, guests::Phase, snapshots};
 use crate::{
-    Caller, Dirs, Result, World,
+    Caller, Error, Result, World,
     backups::{Job, Owner, Source, Words},
     db::{
         backups::{Backup, OF_INSTANCES, Table},
@@ -83,8 +83,8 @@ impl Owner for Of {
         Ok(super::find(db, &self.project, &self.instance)?.id)
     }
 
-    fn folder(&self, dirs: &Dirs, _id: i64) -> PathBuf {
-        folder(dirs, &self.project, &self.instance)
+    fn folder(&self, _id: i64) -> PathBuf {
+        folder(&self.project, &self.instance)
     }
 
     fn url(&self, backup: &str) -> String {
@@ -135,12 +135,24 @@ impl Source for Of {
 }
 
 /// Where the files of an instance's backups are.
-pub(in crate::instances) fn folder(dirs: &Dirs, project: &str, instance: &str) -> PathBuf {
-    dirs.backups("instances").join(names::instance_id(project, instance))
+pub(in crate::instances) fn folder(project: &str, instance: &str) -> PathBuf {
+    Path::new("instances").join(names::instance_id(project, instance))
+}
+
+/// Fails where an instance has backups that cannot be reached.
+pub(super) fn check_reached(world: &World, project: &str, instance: &str) -> Result<()> {
+    world.store.read(|db| {
+        let id = crate::instances::find(db, project, instance)?.id;
+        crate::backups::check_reached(world, db, OF_INSTANCES, id)
+    })
 }
 
 /// Moves the files of all backups along with an instance; none is Ok.
 pub(super) async fn follow(world: &World, from: (&str, &str), to: (&str, &str)) -> Result<()> {
-    let folder = |(project, name): (&str, &str)| folder(&world.dirs, project, name);
-    crate::backups::follow(&folder(from), &folder(to)).await
+    let folder = |(project, name): (&str, &str)| folder(project, name);
+    match crate::backups::follow(world, &folder(from), &folder(to)).await {
+        // One that has backups was refused ([`check_reached`]).
+        Err(Error::NoDepot { .. }) => Ok(()),
+        followed => followed,
+    }
 }

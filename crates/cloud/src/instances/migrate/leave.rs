@@ -127,13 +127,14 @@ pub(super) async fn send_kept(
     operation: &Operation,
     link: &Link,
 ) -> Result<()> {
-    let folder = crate::instances::backups::folder(&world.dirs, &of.project, &of.instance);
     let kept: Vec<Backup> = world.store.read(|db| {
         let id = crate::instances::find(db, &of.project, &of.instance)?.id;
         Ok::<_, Error>(OF_INSTANCES.of(db, id)?)
     })?;
+    let folder = crate::instances::backups::folder(&of.project, &of.instance);
     for backup in kept.into_iter().filter(|backup| backup.made == Made::Ready) {
-        let file = folder.join(&backup.name);
+        let held = crate::backups::hold(world).await?;
+        let file = held.folder().join(&folder).join(&backup.name);
         let size = file.metadata().map_err(Error::file("look at", &file))?.len();
         link.tell(&Said::Kept { name: backup.name, size }).await?;
         link.send_file(&file, size, operation.control()).await?;

@@ -135,7 +135,7 @@ pub(super) async fn delete_left(world: &World, pool: Option<&str>, old: &Instanc
         crate::instances::delete::delete_volume(world, pool, old).await?;
     }
     crate::instances::delete::remove_folders(world, project, name).await?;
-    let backups = crate::instances::backups::folder(&world.dirs, project, name);
-    crate::backups::remove_all(&backups).await?;
+    let backups = crate::instances::backups::folder(project, name);
+    crate::backups::remove_all(world, &backups).await?;
     hosts::tell_of(world, project, name)
 }

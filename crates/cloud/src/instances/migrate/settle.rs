@@ -85,7 +85,7 @@ impl Settling {
             Err(error) => {
                 // No task knows of them yet.
                 let kept = self.kept();
-                backups::remove_all(&kept).await?;
+                backups::remove_all(&self.world, &kept).await?;
                 return told(&link, Err(error)).await;
             }
         };
@@ -138,7 +138,7 @@ impl Settling {
                 crate::networks::hosts::tell_of(&self.world, &self.post.project, &self.post.name)
             }
             false => {
-                backups::remove_all(&self.kept()).await?;
+                backups::remove_all(&self.world, &self.kept()).await?;
                 told.and(Err(Error::BrokenOff))
             }
         }
@@ -161,24 +161,23 @@ impl Settling {
         }
     }
 
-    /// Where the files of its backups are kept.
+    /// Where the files of its backups are kept, within the depot.
     fn kept(&self) -> PathBuf {
-        folder(&self.world.dirs, &self.post.project, &self.post.new_name)
+        folder(&self.post.project, &self.post.new_name)
     }
 
     /// Receives the files of the backups that are kept of it.
     async fn keep(&self, operation: &Operation, link: &mut Link) -> Result<()> {
         let folder = self.kept();
-        backups::remove_all(&folder).await?;
+        backups::remove_all(&self.world, &folder).await?;
         loop {
             match link.hear().await? {
                 Said::All => return Ok(()),
                 Said::Kept { name, size } => {
                     options::names::check_snapshot(&name)
                         .map_err(|why| Error::invalid("backup name", why))?;
-                    let made = tokio::fs::create_dir_all(&folder).await;
-                    made.map_err(Error::file("make", &folder))?;
-                    let file = folder.join(name);
+                    let held = backups::hold(&self.world).await?;
+                    let file = held.make(&folder)?.join(name);
                     std::fs::File::create(&file).map_err(Error::file("create", &file))?;
                     link.receive_file(&file, size, operation.control()).await?;
                 }

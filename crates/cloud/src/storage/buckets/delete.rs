@@ -8,6 +8,7 @@ use crate::{
     Caller, Error, Result, World,
     blocking::blocking,
     db::{
+        backups::OF_BUCKETS,
         buckets::{self as rows, Bucket},
         instances::Made,
     },
@@ -37,7 +38,11 @@ impl Task for Delete {
 
 impl Delete {
     pub(crate) fn new(world: &World, pool: &str, project: &str, name: &str) -> Result<Delete> {
-        let found = world.store.read(|db| super::find(db, &world.me(), pool, project, name));
+        let found = world.store.read(|db| {
+            let bucket = super::find(db, &world.me(), pool, project, name)?;
+            crate::backups::check_reached(world, db, OF_BUCKETS, bucket.id)?;
+            Ok::<_, Error>(bucket)
+        });
         Ok(Delete { bucket: found? })
     }
 
@@ -94,11 +99,10 @@ async fn volume(cx: &mut Cx<Delete>) -> Result<()> {
 }
 
 async fn backups(cx: &mut Cx<Delete>) -> Result<()> {
+    let world = &cx.world;
     // Rows' numbers come again: files of another bucket's backups are not touched.
     match cx.world.store.read(|db| cx.input.own(db))? {
-        Some(row) => {
-            crate::backups::remove_all(&super::backups::folder(&cx.world.dirs, row.id)).await
-        }
+        Some(row) => crate::backups::remove_all(world, &super::backups::folder(row.id)).await,
         None => Ok(()),
     }
 }

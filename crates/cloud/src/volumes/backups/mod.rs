@@ -1,7 +1,7 @@
 //! Backups of custom volumes: what goes into one, and what becomes of a file that is imported. How they
 //! are made and kept is in [`crate::backups`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storage::VolumeId;
@@ -11,7 +11,7 @@ use wire::{StorageVolumeBackup, Timestamp};
 
 use super::{Key, users};
 use crate::{
-    Caller, Dirs, Error, Result, World,
+    Caller, Error, Result, World,
     backups::{Job, Owner, Source, Words},
     db::{
         backups::{Backup, OF_VOLUMES, Table},
@@ -102,8 +102,8 @@ impl Owner for Of {
         Ok(self.volume.find(db)?.id)
     }
 
-    fn folder(&self, dirs: &Dirs, id: i64) -> PathBuf {
-        folder(dirs, id)
+    fn folder(&self, id: i64) -> PathBuf {
+        folder(id)
     }
 
     fn url(&self, backup: &str) -> String {
@@ -129,6 +129,7 @@ impl Owner for Of {
 impl Source for Of {
     fn volume(&self, db: &Read<'_>) -> Result<(String, VolumeId)> {
         let key = super::key_of(&self.volume.find(db)?);
+        crate::depots::check_backup(db, &key)?;
         Ok((key.pool.clone(), key.on_disk()?))
     }
 
@@ -148,6 +149,6 @@ impl Source for Of {
 }
 
 /// Where the files of a volume's backups are: by the key of its row, which no rename or move changes.
-pub(super) fn folder(dirs: &Dirs, id: i64) -> PathBuf {
-    dirs.backups("custom").join(id.to_string())
+pub(super) fn folder(id: i64) -> PathBuf {
+    Path::new("custom").join(id.to_string())
 }

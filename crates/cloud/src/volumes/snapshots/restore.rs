@@ -34,7 +34,10 @@ impl Restore {
         // Clients may also say `data/snap0`.
         let own = snapshot.strip_prefix(&key.name).and_then(|rest| rest.strip_prefix('/'));
         let snapshot = own.unwrap_or(snapshot).to_owned();
-        world.store.read(|db| super::find(db, key, &snapshot))?;
+        world.store.read(|db| {
+            users::check_no_depot(db, key)?;
+            super::find(db, key, &snapshot)
+        })?;
         Ok(Restore { key: key.clone(), snapshot })
     }
 }

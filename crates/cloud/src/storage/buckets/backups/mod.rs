@@ -1,7 +1,7 @@
 //! Backups of buckets: what goes into one, and what becomes of a file that is imported. How they are
 //! made and kept is in [`crate::backups`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storage::{VolumeId, VolumeKind};
@@ -10,7 +10,7 @@ use tasks::Request;
 use wire::{StorageBucketBackup, Timestamp};
 
 use crate::{
-    Caller, Dirs, Result, World,
+    Caller, Result, World,
     backups::{Job, Owner, Source, Words},
     db::{
         backups::{Backup, OF_BUCKETS, Table},
@@ -95,8 +95,8 @@ impl Owner for Of {
         Ok(self.find(db)?.id)
     }
 
-    fn folder(&self, dirs: &Dirs, id: i64) -> PathBuf {
-        folder(dirs, id)
+    fn folder(&self, id: i64) -> PathBuf {
+        folder(id)
     }
 
     fn url(&self, backup: &str) -> String {
@@ -140,6 +140,6 @@ impl Source for Of {
 }
 
 /// Where the files of a bucket's backups are, by the key of its row.
-pub(super) fn folder(dirs: &Dirs, id: i64) -> PathBuf {
-    dirs.backups("buckets").join(id.to_string())
+pub(super) fn folder(id: i64) -> PathBuf {
+    Path::new("buckets").join(id.to_string())
 }
