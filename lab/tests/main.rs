@@ -60,6 +60,7 @@ mod screen;
 mod security;
 mod servers;
 mod setup;
+mod shared_machines;
 mod sftp;
 mod shutdown;
 mod side_by_side;
