@@ -19,7 +19,7 @@ fn members(count: usize, source: &str) -> Option<Cluster> {
 
 #[test]
 fn a_machine_does_all_in_a_shared_pool() {
-    let Some(cluster) = members(1, "lives") else { return };
+    let Some(mut cluster) = members(1, "lives") else { return };
     let first = &cluster.members[0];
     first.cli(["launch", "local:tiny", "u", "--vm", "-c", "limits.memory=128MiB"]).ok();
     first.says("u", "guest is up, boot 1");
@@ -31,6 +31,15 @@ fn a_machine_does_all_in_a_shared_pool() {
     first.says("u", "disk sdb: 32 MiB");
     first.lxc(["config", "device", "remove", "u", "volume"]).ok();
     first.says("u", "disk sdb is gone");
+    first.lxc(attach).ok();
+    // A later daemon knows what an earlier one attached.
+    cluster.members[0].kill9();
+    cluster.members[0].launch();
+    let first = &cluster.members[0];
+    first.await_status("u", "Running");
+    first.lxc(["snapshot", "u", "one"]).ok();
+    first.lxc(["snapshot", "u", "two"]).ok();
+    first.lxc(["config", "device", "remove", "u", "volume"]).ok();
     first.lxc(attach).ok();
     first.lxc(["stop", "u", "--force"]).ok();
     lab::machines::boots(first, "u", 2);
@@ -124,9 +133,11 @@ fn a_machine_that_runs_moves_and_its_disks_stay() {
         assert!(after > before, "{before} {after}");
         before = after;
         assert_eq!(sh(first, "cat /proc/sys/kernel/random/boot_id"), boot);
-        for (disk, at, word) in
-            [("/dev/sda", 8, "first"), ("/dev/sda", 16, &*format!("to-{name}")), ("/dev/sdb", 8, "more")]
-        {
+        for (disk, at, word) in [
+            ("/dev/sda", 8, "first"),
+            ("/dev/sda", 16, &*format!("to-{name}")),
+            ("/dev/sdb", 8, "more"),
+        ] {
             assert_eq!(marked(first, disk, at), word, "{disk} on {name}");
         }
         mark(first, "/dev/sdb", 24, name);
@@ -201,11 +212,17 @@ fn a_move_that_breaks_off_leaves_one_machine_that_runs() {
             let ran = [0, 1].map(|member| runs(&cluster.members[member], "v"));
             let [name, status] = place(third, "v");
             let here = ran.iter().position(|runs| *runs)?;
-            let one = ran != [true, true] && status == "Running" && name == format!("m{}", here + 1);
+            let one =
+                ran != [true, true] && status == "Running" && name == format!("m{}", here + 1);
             one.then_some(here)
         });
         let after = count(third);
-        eprintln!("{round}: {who} breaks off on the way from m{} to m{}: m{} has it", at + 1, to + 1, ran + 1);
+        eprintln!(
+            "{round}: {who} breaks off on the way from m{} to m{}: m{} has it",
+            at + 1,
+            to + 1,
+            ran + 1
+        );
         assert!(after > before, "{before} {after}");
         assert_eq!(sh(third, "cat /proc/sys/kernel/random/boot_id"), boot);
         assert_eq!(marked(third, "/dev/sda", 8), who);
@@ -247,6 +264,7 @@ fn what_its_firmware_keeps_goes_along() {
 fn variables(daemon: &Daemon) -> bool {
     let pool = daemon.folder().join("storage-pools/shared/mounts");
     let entries = std::fs::read_dir(&pool).into_iter().flatten().flatten();
-    let files = entries.flat_map(|one| std::fs::read_dir(one.path().join("nvram")).into_iter().flatten());
+    let files =
+        entries.flat_map(|one| std::fs::read_dir(one.path().join("nvram")).into_iter().flatten());
     files.flatten().count() > 0
 }

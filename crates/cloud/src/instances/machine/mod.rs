@@ -176,10 +176,7 @@ pub(crate) fn only_disk(typed: &Typed) -> Result<String> {
 
 /// The disks of a machine that are all in pools that members share; fails where one is not, or where what the machine has
 /// besides them is held by a member.
-pub(crate) fn shared_disks(
-    db: &store::Read<'_>,
-    typed: &Typed,
-) -> Result<BTreeMap<String, Disk>> {
+pub(crate) fn shared_disks(db: &store::Read<'_>, typed: &Typed) -> Result<BTreeMap<String, Disk>> {
     let no = |name: &str, what: &str| {
         let why = format!("device \"{name}\" is {what}. Remove it, or stop the machine first");
         Err(Error::invalid("migration", why))

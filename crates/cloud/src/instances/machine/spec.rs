@@ -270,11 +270,7 @@ fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
 }
 
 /// Where the variables are of a machine whose firmware keeps some, in the folder of what lies beside its disk.
-pub(crate) fn variables_in(
-    world: &World,
-    typed: &Typed,
-    folder: &Path,
-) -> Result<Option<PathBuf>> {
+pub(crate) fn variables_in(world: &World, typed: &Typed, folder: &Path) -> Result<Option<PathBuf>> {
     if is_plain(&folder.join("boot").join("kernel")) {
         return Ok(None);
     }

@@ -158,7 +158,8 @@ async fn unpack(cx: &mut Cx<Land>) -> Result<()> {
     if runs(cx).await? {
         return Ok(());
     }
-    let (file, to, control) = (cx.input.file.clone(), cx.input.copies(&cx.world), cx.control.clone());
+    let (file, to, control) =
+        (cx.input.file.clone(), cx.input.copies(&cx.world), cx.control.clone());
     aboard(cx, blocking("unpack copies", move || unpacked(&file, &to, &control))).await
 }
 
@@ -327,7 +328,8 @@ async fn end_move(cx: &mut Cx<Land>) -> Result<()> {
     }
     if cx.input.stays(&cx.world)? {
         whole(cx).await?;
-        have_beside(cx).await?;
+        // What is undone after this sees by the note that it stays.
+        take_beside(cx).await?;
     }
     Ok(())
 }
@@ -356,8 +358,20 @@ async fn whole(cx: &mut Cx<Land>) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the source has let go of what lies beside the disk, and has it attached here.
 async fn have_beside(cx: &mut Cx<Land>) -> Result<()> {
+    take_beside(cx).await?;
+    // It says nothing any more, now that the row does.
+    let _ = std::fs::remove_file(cx.input.place(&cx.world).join(HERE));
+    if let Ok(voyage) = cx.world.voyages.take(cx.input.voyage) {
+        // Who waits for this may be gone.
+        let _ = voyage.link.tell(&Said::Done).await;
+        cx.world.voyages.put(cx.input.voyage, voyage);
+    }
+    Ok(())
+}
+
+/// Waits until the source has let go of what lies beside the disk, and has it attached here.
+async fn take_beside(cx: &Cx<Land>) -> Result<()> {
     let (world, (project, name)) = (&cx.world, cx.input.name());
     let (row, expanded) = known(cx)?;
     for (_, disk) in cx.input.disks(world)? {
@@ -390,13 +404,6 @@ async fn have_beside(cx: &mut Cx<Land>) -> Result<()> {
     }
     disk::remove_folder(&cx.input.copies(world))?;
     backups::remove(&cx.input.file).await?;
-    // It says nothing any more, now that the row does.
-    let _ = std::fs::remove_file(cx.input.place(world).join(HERE));
     tracing::info!(project, name, "it has all here that it had on the other member");
-    if let Ok(voyage) = world.voyages.take(cx.input.voyage) {
-        // Who waits for this may be gone.
-        let _ = voyage.link.tell(&Said::Done).await;
-        world.voyages.put(cx.input.voyage, voyage);
-    }
     Ok(())
 }
