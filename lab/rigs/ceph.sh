@@ -199,7 +199,7 @@ machine)
     echo "$own" > "$own/.real"
     # Its mounts are there as long as somebody is who sees them.
     exec unshare --mount --propagation private sh -c 'mount --bind "$1" "$RIG/mapped" && {
-        setsid tail -f "$1/.real" < /dev/null > /dev/null 2>&1 &
+        setsid nsenter --net="/proc/$(cat "$RIG/run/mon.a.pid")/ns/net" tail -f "$1/.real" < /dev/null > /dev/null 2>&1 &
         echo $! > "$1/.holder"; : > "$RIG/pids/$!"; shift; exec "$@"; }' sh "$own" "$@"
     ;;
 enter) enter "$@" ;;

@@ -16,6 +16,7 @@ use std::{
 };
 
 use exec::Control;
+use futures_util::future::try_join_all;
 use images::Limits;
 use options::device::{Disk, DiskSource};
 use serde::{Deserialize, Serialize};
@@ -292,10 +293,11 @@ async fn taken_over(cx: &Cx<Land>, voyage: &mut Voyage) -> Result<()> {
 /// Opens its disks, which the source is done with; nothing is written to them before it runs.
 async fn put_behind(cx: &Cx<Land>, qmp: &Qmp) -> Result<()> {
     let (row, _) = known(cx)?;
-    for (name, disk) in cx.input.disks(&cx.world)? {
-        machine::put_behind(&cx.world, qmp, &row, (&name, &disk)).await?;
-    }
-    Ok(())
+    let disks = cx.input.disks(&cx.world)?;
+    // The guest stands still meanwhile.
+    let each =
+        disks.iter().map(|(name, disk)| machine::put_behind(&cx.world, qmp, &row, (name, disk)));
+    try_join_all(each).await.map(drop)
 }
 
 /// Without the note a later daemon would end it, and start it anew.

@@ -175,6 +175,40 @@ fn who_is_shut_out_writes_no_more_and_another_has_its_volumes_at_once() {
     });
 }
 
+#[test]
+fn a_disk_is_taken_over_as_it_is_then_and_what_lies_beside_it_once_it_is_let_go_of() {
+    let Some(s) = Scratch::able(&CephRbd) else { return };
+    if one_client() {
+        return;
+    }
+    let (second, v) = (Second::of(&s), machine("v"));
+    with_disk(&*s.pool, &v);
+    let Attached::Block(here) = s.pool.attach(&v).unwrap() else { panic!("no disk") };
+    let write = |byte: u8| {
+        let disk = fs::OpenOptions::new().write(true).open(&here).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&disk, &[byte; 4096], 0).unwrap();
+        disk.sync_all().unwrap();
+    };
+    second.does(|pool| {
+        assert_eq!(fs::read(pool.take_over(&v).unwrap()).unwrap()[0], 5);
+        write(6);
+        // What was read of it before is forgotten.
+        assert_eq!(fs::read(pool.take_over(&v).unwrap()).unwrap()[0], 6);
+        assert!(!pool.folder(&v).unwrap().exists());
+        pool.detach(&v).unwrap();
+        write(7);
+        s.pool.detach(&v).unwrap();
+        let there = pool.take_over(&v).unwrap();
+        let held = fs::File::open(&there).unwrap();
+        assert_eq!(pool.attach(&v).unwrap(), Attached::Block(there.clone()));
+        drop(held);
+        assert_eq!(fs::read(there).unwrap()[0], 7);
+        let metadata = pool.folder(&v).unwrap().join("metadata.yaml");
+        assert_eq!(fs::read_to_string(metadata).unwrap(), "of the image");
+        pool.detach(&v).unwrap();
+    });
+}
+
 /// Whether all members on this machine are one to the cluster: a kernel has one client.
 fn one_client() -> bool {
     let one = Path::new("/sys/bus/rbd").exists() || std::env::var("RIG").is_err();
