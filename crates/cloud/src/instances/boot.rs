@@ -135,7 +135,7 @@ impl<'a> Starting<'a> {
         let (world, pool) = (self.world, typed.root_pool()?);
         keeper::take_root(world, pool, self.instance).await?;
         let (pool, volume) = (world.pools.open(world, pool).await?, self.instance.root()?);
-        Ok(blocking("attach root", move || pool.attach(&volume)).await?)
+        blocking("attach root", move || pool.attach(&volume)).await
     }
 
     /// Fails when it was moved to another member between the request and now. One that arrives is about to come here.
