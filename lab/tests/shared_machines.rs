@@ -177,6 +177,7 @@ fn a_machine_that_runs_moves_and_its_disks_stay() {
     first.lxc(["restore", "v", "before"]).ok();
     lab::machines::boots(first, "v", 2);
     first.lxc(["delete", "v"]).ok();
+    first.lxc(["image", "delete", "tiny"]).ok();
 }
 
 #[test]
@@ -240,6 +241,7 @@ fn a_move_that_breaks_off_leaves_one_machine_that_runs() {
     third.lxc(["move", "v", "--target", "m3"]).ok();
     assert_eq!(sh(third, "cat /proc/sys/kernel/random/boot_id"), boot);
     third.lxc(["delete", "--force", "v"]).ok();
+    third.lxc(["image", "delete", "tiny"]).ok();
 }
 
 #[test]
@@ -273,9 +275,17 @@ fn a_machine_that_moved_runs_by_the_lease_of_its_new_member() {
     });
     assert_eq!(marked(first, "/dev/sda", 8), "moved");
     cluster.plug(1);
-    first.lxc(["config", "unset", "cluster.healing_threshold"]).ok();
     until("m2 back", || (first.get("/1.0/cluster/members/m2")["status"] == "Online").then_some(()));
+    // It gets it back while it runs, once it is not fenced any more.
+    let boot = sh(first, "cat /proc/sys/kernel/random/boot_id");
+    within(Duration::from_secs(90), "m2 gets it back", || {
+        let restored = first.lxc(["cluster", "restore", "m2", "--force"]);
+        (restored.status == 0 && place(first, "v") == ["m2", "Running"]).then_some(())
+    });
+    assert_eq!(sh(third, "cat /proc/sys/kernel/random/boot_id"), boot);
+    first.lxc(["config", "unset", "cluster.healing_threshold"]).ok();
     first.lxc(["delete", "--force", "v"]).ok();
+    first.lxc(["image", "delete", "tiny"]).ok();
 }
 
 #[test]
@@ -298,6 +308,7 @@ fn what_its_firmware_keeps_goes_along() {
     first.lxc(["stop", "e", "--force"]).ok();
     first.lxc(["start", "e"]).ok();
     first.lxc(["delete", "e", "--force"]).ok();
+    first.lxc(["image", "delete", "tiny"]).ok();
 }
 
 /// Whether a machine's QEMU has its variables open where they lie beside the disk, and not a copy that is gone.
