@@ -18,6 +18,18 @@ fn members(count: usize, source: &str) -> Option<Cluster> {
     first.tiny().then_some(cluster)
 }
 
+/// Deletes the image, and waits until each member has done so.
+fn forget_image(cluster: &Cluster) {
+    cluster.members[0].lxc(["image", "delete", "tiny"]).ok();
+    let has = |daemon: &Daemon| {
+        let entries = std::fs::read_dir(daemon.folder().join("images"));
+        entries.into_iter().flatten().count() > 0
+    };
+    within(Duration::from_secs(60), "no member has the image", || {
+        (!cluster.members.iter().any(has)).then_some(())
+    });
+}
+
 #[test]
 fn a_machine_does_all_in_a_shared_pool() {
     let Some(mut cluster) = members(1, "lives") else { return };
@@ -177,7 +189,7 @@ fn a_machine_that_runs_moves_and_its_disks_stay() {
     first.lxc(["restore", "v", "before"]).ok();
     lab::machines::boots(first, "v", 2);
     first.lxc(["delete", "v"]).ok();
-    first.lxc(["image", "delete", "tiny"]).ok();
+    forget_image(&cluster);
 }
 
 #[test]
@@ -241,7 +253,7 @@ fn a_move_that_breaks_off_leaves_one_machine_that_runs() {
     third.lxc(["move", "v", "--target", "m3"]).ok();
     assert_eq!(sh(third, "cat /proc/sys/kernel/random/boot_id"), boot);
     third.lxc(["delete", "--force", "v"]).ok();
-    third.lxc(["image", "delete", "tiny"]).ok();
+    forget_image(&cluster);
 }
 
 #[test]
@@ -285,7 +297,7 @@ fn a_machine_that_moved_runs_by_the_lease_of_its_new_member() {
     assert_eq!(sh(third, "cat /proc/sys/kernel/random/boot_id"), boot);
     first.lxc(["config", "unset", "cluster.healing_threshold"]).ok();
     first.lxc(["delete", "--force", "v"]).ok();
-    first.lxc(["image", "delete", "tiny"]).ok();
+    forget_image(&cluster);
 }
 
 #[test]
@@ -308,7 +320,7 @@ fn what_its_firmware_keeps_goes_along() {
     first.lxc(["stop", "e", "--force"]).ok();
     first.lxc(["start", "e"]).ok();
     first.lxc(["delete", "e", "--force"]).ok();
-    first.lxc(["image", "delete", "tiny"]).ok();
+    forget_image(&cluster);
 }
 
 /// Whether a machine's QEMU has its variables open where they lie beside the disk, and not a copy that is gone.

@@ -26,8 +26,12 @@ impl Second {
             let there = scope.spawn(|| {
                 own_namespace();
                 if let Ok(rig) = std::env::var("RIG") {
-                    let mapped = Path::new(&rig).join("mapped");
-                    crate::mounts::mount(Path::new("mapped"), &mapped, "tmpfs", "").unwrap();
+                    // As `ceph.sh machine` does: what maps an image runs where it is not seen otherwise.
+                    let own =
+                        Path::new(&rig).join("machines").join(uuid::Uuid::new_v4().to_string());
+                    fs::create_dir_all(&own).unwrap();
+                    fs::write(own.join(".real"), own.to_str().unwrap()).unwrap();
+                    rustix::mount::mount_bind(&own, Path::new(&rig).join("mapped")).unwrap();
                 }
                 let pool = CephRbd.open(&self.spec).unwrap();
                 let done = what(&*pool);
