@@ -200,8 +200,10 @@ fn a_disk_is_taken_over_as_it_is_then_and_what_lies_beside_it_once_it_is_let_go_
         assert_eq!(fs::read(pool.take_over(&v).unwrap()).unwrap()[0], 6);
         assert!(!pool.folder(&v).unwrap().exists());
         pool.detach(&v).unwrap();
-        write(7);
-        s.pool.detach(&v).unwrap();
+    });
+    write(7);
+    s.pool.detach(&v).unwrap();
+    second.does(|pool| {
         let there = pool.take_over(&v).unwrap();
         let held = fs::File::open(&there).unwrap();
         assert_eq!(pool.attach(&v).unwrap(), Attached::Block(there.clone()));
