@@ -71,7 +71,7 @@ map() {
 }
 
 unmap() {
-    local info at pid left one p i s d
+    local info at pid left p i s d
     for info in "$MAPPED"/*/info; do
         [ -e "$info" ] || continue
         IFS=$'\t' read -r p i s d < "$info"
@@ -79,9 +79,9 @@ unmap() {
         at=$(dirname "$info")
         # A loop device that is in use would go when it is no longer, and say that it went.
         python3 -c 'import os,sys; os.close(os.open(sys.argv[1], os.O_EXCL))' "$d" 2> /dev/null || fail "unmap failed: (16) Device or resource busy" 16
-        for one in /proc/[0-9]*/fd/*; do
-            [ "$(readlink "$one" 2> /dev/null)" != "$d" ] || fail "unmap failed: (16) Device or resource busy" 16
-        done
+        if [ -n "$(find /proc/[0-9]*/fd -maxdepth 1 -lname "$d" -print -quit 2> /dev/null)" ]; then
+            fail "unmap failed: (16) Device or resource busy" 16
+        fi
         losetup --detach "$d" || fail "unmap failed: (16) Device or resource busy" 16
         left=100
         while losetup "$d" > /dev/null 2>&1 && [ $left -gt 0 ]; do left=$((left - 1)); sleep 0.05; done

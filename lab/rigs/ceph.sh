@@ -4,7 +4,8 @@
 #   ceph.sh build        packages, once
 #   ceph.sh up           starts it, about ten seconds
 #   ceph.sh run CMD..    runs a command where it is /etc/ceph/ceph.conf; a folder stands for its run.sh
-#   ceph.sh machine CMD..  within that: the same on a machine of its own, which has mapped nothing
+#   ceph.sh machine CMD..  within that: the same on a machine of its own, which has mapped nothing; on the same one as before
+#                        for a daemon that is started again (MICROCLOUD_DIR)
 #   ceph.sh down         ends it, by the ids of its processes
 #
 # RIG      its folder; /tmp/rig-ceph if not said
@@ -191,10 +192,16 @@ run)
     unshare --mount --propagation private "$0" enter "$@"
     ;;
 machine)
-    own=$(mktemp -d "$RIG/machines/XXXXXX")
+    own=$RIG/machines/$(printf %s "${MICROCLOUD_DIR:-$$}" | md5sum | cut -c 1-12)
+    holder=$(cat "$own/.holder" 2> /dev/null || echo none)
+    if [ -n "$(line "$holder")" ]; then exec nsenter --mount="/proc/$holder/ns/mnt" -- "$@"; fi
+    mkdir -p "$own"
     echo "$own" > "$own/.real"
-    exec unshare --mount --propagation private sh -c 'mount --bind "$1" "$RIG/mapped" && shift && exec "$@"' sh "$own" "$@"
+    # Its mounts are there as long as somebody is who sees them.
+    exec unshare --mount --propagation private sh -c 'mount --bind "$1" "$RIG/mapped" && {
+        setsid nsenter --net="/proc/$(cat "$RIG/run/mon.a.pid")/ns/net" tail -f "$1/.real" < /dev/null > /dev/null 2>&1 &
+        echo $! > "$1/.holder"; : > "$RIG/pids/$!"; shift; exec "$@"; }' sh "$own" "$@"
     ;;
 enter) enter "$@" ;;
-*) sed -n '2,15p' "$0"; exit 2 ;;
+*) sed -n '2,16p' "$0"; exit 2 ;;
 esac

@@ -339,6 +339,12 @@ pub trait Pool: Send + Sync {
         let _ = id;
         Ok(())
     }
+    /// The disk of a volume of a shared pool that another member has attached still, and is done with: it is looked at
+    /// anew, and what lies beside it stays there. [`Pool::attach`] does the rest once it does not; one with nothing beside
+    /// it is attached by this. [`Pool::detach`] ends it in any case.
+    fn take_over(&self, id: &VolumeId) -> Result<PathBuf> {
+        Err(Error::Unsupported { what: "take over", volume: id.clone() })
+    }
     /// Whether the container that a volume is attached to is to manage itself what the volume lies in.
     fn delegates(&self, id: &VolumeId) -> Result<bool> {
         let _ = id;

@@ -5,10 +5,10 @@
 
 use std::{os::fd::OwnedFd, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, memory::at_disk};
+use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, late, memory::at_disk};
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
 const LETTING_GO: Duration = Duration::from_secs(15);
@@ -116,30 +116,21 @@ pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
     let (node, what) = (node(disk.name), disk.plug());
     let given = qmp.call_with(Call::new("add-fd").with("opaque", &*node), vec![disk.file]).await?;
     let set = given["fdset-id"].as_i64().unwrap_or_default();
-    let driver = if disk.device { "host_device" } else { "file" };
-    let mut file = json!({ "driver": driver, "filename": format!("/dev/fdset/{set}") });
-    let mut block = Call::new("blockdev-add")
-        .with("driver", "raw")
-        .with("node-name", &*node)
-        .with("read-only", disk.readonly)
-        .with("discard", "unmap");
-    let cache = match disk.manner.cache {
-        // QEMU reads a byte at a time: what it does by itself is not said.
-        Cache::Writeback => None,
-        Cache::None => Some(json!({ "direct": true, "no-flush": false })),
-        Cache::Unsafe => Some(json!({ "direct": false, "no-flush": true })),
-    };
-    if let Some(cache) = cache {
-        file["cache"] = cache.clone();
-        block = block.with("cache", cache);
-    }
-    let block = block.with("file", file);
-    if let Err(error) = qmp.call(block).await {
+    let (cache, mut file) = (disk.manner.cache, opened(set, disk.device));
+    set_cache(&mut file, cache);
+    let mut block = contents(&node, disk.readonly, cache);
+    block.insert("file".to_owned(), file.into());
+    if let Err(error) = qmp.call(Call { command: "blockdev-add", arguments: block }).await {
         qmp.call(Call::new("remove-fd").with("fdset-id", set)).await?;
         return Err(error);
     }
-    if let Err(error) = plug(qmp, &node, &what).await {
-        remove_node(qmp, &node).await?;
+    plug_whole(qmp, &node, &what).await
+}
+
+/// Plugs a disk whose node is there; if that fails it is gone.
+pub(crate) async fn plug_whole(qmp: &Qmp, node: &str, what: &Plug<'_>) -> Result<()> {
+    if let Err(error) = plug(qmp, node, what).await {
+        remove_node(qmp, node).await?;
         return Err(error);
     }
     let Manner { read, write, .. } = what.manner;
@@ -153,13 +144,41 @@ pub async fn add_disk(qmp: &Qmp, disk: Disk<'_>) -> Result<()> {
     limited
 }
 
+/// What QEMU opens of a set of descriptors.
+pub(crate) fn opened(set: i64, device: bool) -> Map<String, Value> {
+    let driver = if device { "host_device" } else { "file" };
+    let pairs = [("driver", driver.to_owned()), ("filename", format!("/dev/fdset/{set}"))];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+}
+
+/// What a disk is as its guest sees it, whatever it lies in.
+pub(crate) fn contents(node: &str, readonly: bool, cache: Cache) -> Map<String, Value> {
+    let mut block = Map::new();
+    for (key, value) in [("driver", "raw"), ("node-name", node), ("discard", "unmap")] {
+        block.insert(key.to_owned(), value.into());
+    }
+    block.insert("read-only".to_owned(), readonly.into());
+    set_cache(&mut block, cache);
+    block
+}
+
+pub(crate) fn set_cache(block: &mut Map<String, Value>, cache: Cache) {
+    let cache = match cache {
+        // QEMU reads a byte at a time: what it does by itself is not said.
+        Cache::Writeback => return,
+        Cache::None => json!({ "direct": true, "no-flush": false }),
+        Cache::Unsafe => json!({ "direct": false, "no-flush": true }),
+    };
+    block.insert("cache".to_owned(), cache);
+}
+
 /// What is left of a disk once QEMU has its file.
-struct Plug<'a> {
-    name: &'a str,
-    medium: Medium,
-    manner: Manner,
-    boot: Option<u32>,
-    layout: &'a Layout,
+pub(crate) struct Plug<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) medium: Medium,
+    pub(crate) manner: Manner,
+    pub(crate) boot: Option<u32>,
+    pub(crate) layout: &'a Layout,
 }
 
 impl<'a> Disk<'a> {
@@ -246,7 +265,10 @@ pub async fn remove_disk(qmp: &Qmp, name: &str) -> Result<()> {
 }
 
 async fn remove_node(qmp: &Qmp, node: &str) -> Result<()> {
-    absent_is_fine(qmp.call(Call::new("blockdev-del").with("node-name", node)).await)?;
+    // One that came late has a node for what it lies in.
+    for node in [node, &*late::file_of(node)] {
+        absent_is_fine(qmp.call(Call::new("blockdev-del").with("node-name", node)).await)?;
+    }
     forget_files(qmp, node).await
 }
 

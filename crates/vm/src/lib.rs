@@ -23,6 +23,7 @@ mod error;
 mod firmware;
 mod hardware;
 pub mod host;
+mod late;
 mod live;
 mod machine;
 mod memory;
@@ -48,6 +49,7 @@ pub use hardware::{
     Bus, Cache, Card, Disk, Manner, Medium, Rate, add_card, add_disk, grow_disk, remove_card,
     remove_disk, set_rates,
 };
+pub use late::{Late, add_late, move_variables, put_behind};
 pub use live::{Mirror, Moved, NBD_SOCKET, arrive, depart, export, let_go, listen, stay, unexport};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use memory::{Layout, give_up, layout, load, same_again, save};

@@ -90,7 +90,7 @@ static RIGS: [Rig; 5] = [
     Rig {
         name: "ceph",
         packages: CEPH,
-        usual: &["healing"],
+        usual: &["healing", "shared_machines"],
         storage: true,
         laws: Some("ceph"),
         ..PLAIN

@@ -46,6 +46,9 @@ pub(crate) struct Starting<'a> {
     pub(crate) expanded: &'a Expanded,
     /// How a machine is built that comes from another server, and goes on here.
     pub(crate) arrives: Option<&'a Frame>,
+    /// Where there are copies of what lies beside its disk, of a machine that comes from a member that has all that
+    /// attached still: its root is attached later, by whoever knows that it can be.
+    pub(crate) beside: Option<&'a Path>,
     /// What its templates are to be told, where its row does not say so, as it was just made.
     pub(crate) fresh: Option<Trigger>,
 }
@@ -57,7 +60,7 @@ impl<'a> Starting<'a> {
         instance: &'a Instance,
         expanded: &'a Expanded,
     ) -> Starting<'a> {
-        Starting { world, instance, expanded, arrives: None, fresh: None }
+        Starting { world, instance, expanded, arrives: None, beside: None, fresh: None }
     }
 
     fn id(&self) -> String {
@@ -85,24 +88,27 @@ impl<'a> Starting<'a> {
         let world = self.world;
         let (project, name) = (&self.instance.project, &self.instance.name);
         let _volumes = attach::share(world, project, &self.expanded.devices).await?;
-        let pool = world.pools.open(world, typed.root_pool()?).await?;
-        keeper::take_root(world, typed.root_pool()?, self.instance).await?;
-        let volume = self.instance.root()?;
-        let root = blocking("attach root", move || pool.attach(&volume)).await?;
+        let root = match self.beside {
+            None => Some(self.attach_root(&typed).await?),
+            Some(_) => None,
+        };
         let (instance, expanded, fresh) = (self.instance, self.expanded, self.fresh);
         let templates = Applying { instance, expanded, typed: &typed, fresh };
-        let spec = match self.instance.kind() {
-            Kind::Container => {
+        let spec = match (self.instance.kind(), root) {
+            (Kind::Container, None) => return Err(Error::BrokenOff),
+            (Kind::Container, Some(root)) => {
                 modules::load(&typed).await?;
                 templates.to_root(world, &root).await?;
                 self.container(&typed, root, notes.generation).await?
             }
-            Kind::VirtualMachine => {
+            (Kind::VirtualMachine, _) => {
                 machine::check(Kind::VirtualMachine, &world.host, &typed)?;
                 // One that goes on with its memory does not boot.
                 let boots = self.arrives.is_none() && !instance.stateful;
                 let made = if boots { templates.rendered(world).await? } else { Vec::new() };
-                let given = (notes.generation, self.arrives, made);
+                let (arrives, beside) = (self.arrives, self.beside);
+                let given =
+                    machine::spec::Given { generation: notes.generation, arrives, beside, made };
                 machine::spec::resolve(world, self.instance, &typed, given).await?
             }
         };
@@ -123,6 +129,13 @@ impl<'a> Starting<'a> {
         self.check_here()?;
         devlxd::apply(world, &guest, typed.options.security.devlxd);
         Ok(())
+    }
+
+    async fn attach_root(&self, typed: &Typed) -> Result<Attached> {
+        let (world, pool) = (self.world, typed.root_pool()?);
+        keeper::take_root(world, pool, self.instance).await?;
+        let (pool, volume) = (world.pools.open(world, pool).await?, self.instance.root()?);
+        blocking("attach root", move || pool.attach(&volume)).await
     }
 
     /// Fails when it was moved to another member between the request and now. One that arrives is about to come here.
@@ -320,6 +333,26 @@ pub(crate) async fn detach_root(
     };
     let volume = instance.root()?;
     blocking("detach root", move || pool.detach(&volume)).await
+}
+
+/// Has what a guest uses attached that an earlier daemon started, where its pool is one that members share: there the next
+/// one who is done with it would let go of it.
+pub(crate) async fn attach_again(world: &World, instance: &Instance, typed: &Typed) {
+    let attached = async {
+        let pool = typed.root_pool()?;
+        let driver = world.store.read(|db| crate::storage::find(db, pool))?.driver;
+        if crate::storage::is_shared(&driver) {
+            let (pool, root) = (world.pools.open(world, pool).await?, instance.root()?);
+            blocking("attach root", move || Ok::<_, Error>(pool.attach(&root)?)).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = attached.await {
+        tracing::warn!(name = instance.name, error = %tasks::chain(&error), "its root");
+    }
+    for disk in typed.devices.values().filter_map(options::device::Device::disk) {
+        attach::again(world, &instance.project, disk).await;
+    }
 }
 
 /// The host's ids of an instance: those it was given for itself, else those all share. Clients can write the key that

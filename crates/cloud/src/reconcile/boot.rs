@@ -43,6 +43,7 @@ pub async fn boot(world: &Arc<World>) -> Result<Autostart> {
         .register::<backups::Rename<instances::backups::Of>>()
         .register::<instances::backups::Import>()
         .register::<instances::migrate::Arrive>()
+        .register::<instances::migrate::Land>()
         .register::<instances::migrate::Depart>()
         .register::<instances::migrate::Leave>()
         .register::<instances::snapshots::Take>()

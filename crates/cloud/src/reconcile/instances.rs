@@ -134,6 +134,7 @@ async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<
                 Ok(typed) => {
                     note_nodes(&guest, &typed);
                     proxies::note(&guest, &typed);
+                    boot::attach_again(world, row, &typed).await;
                 }
                 Err(error) => {
                     tracing::warn!(name = row.name, error = %tasks::chain(&error), "devices")

@@ -151,18 +151,40 @@ pub(crate) async fn release(world: &World, project: &str, disk: &Disk) {
     }
 }
 
+/// Attaches it once more that an earlier daemon attached, where [`release`] lets go of it.
+pub(crate) async fn again(world: &World, project: &str, disk: &Disk) {
+    let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() else { return };
+    let Ok(Some(key)) = shared(world, project, (pool, volume)) else { return };
+    let snapshot = disk.source_snapshot.clone();
+    let attached = async {
+        let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
+        let attach = move || match (&snapshot, open.snapshots()) {
+            (Some(name), Some(snapshots)) => snapshots.attach(&id, name),
+            _ => open.attach(&id),
+        };
+        blocking("attach volume", attach).await
+    };
+    if let Err(error) = attached.await {
+        tracing::warn!(volume, error = %tasks::chain(&error), "volume");
+    }
+}
+
+/// A volume, if it is in a pool that members share.
+fn shared(world: &World, project: &str, (pool, volume): (&str, &str)) -> Result<Option<Key>> {
+    world.store.read(|db| {
+        let shared = crate::storage::is_shared(&crate::storage::find(db, pool)?.driver);
+        let key = Key::of(db, pool, project, volume)?;
+        Ok::<_, Error>(shared.then_some(key))
+    })
+}
+
 async fn let_go(
     world: &World,
     project: &str,
     (pool, volume): (&str, &str),
     snapshot: Option<String>,
 ) {
-    let found = world.store.read(|db| {
-        let shared = crate::storage::is_shared(&crate::storage::find(db, pool)?.driver);
-        let key = Key::of(db, pool, project, volume)?;
-        Ok::<_, Error>(shared.then_some(key))
-    });
-    let Ok(Some(key)) = found else { return };
+    let Ok(Some(key)) = shared(world, project, (pool, volume)) else { return };
     let released = async {
         let (open, id) = (world.pools.open(world, pool).await?, key.on_disk()?);
         let detach = move || match (&snapshot, open.snapshots()) {

@@ -75,13 +75,25 @@ impl Disks {
         open.entry(key(point)).or_default().clone()
     }
 
-    /// The disk that an image is, mapped unless it is. `again`: whether a snapshot that is mapped is this one.
+    /// The disk that an image is, mapped unless it is. `again`: whether it is in use, and a snapshot that is mapped is
+    /// this one. What nobody uses is mapped anew: another member may have written to it since.
     pub(super) fn map(&self, point: Point<'_>, uuid: Uuid, again: bool) -> Result<PathBuf> {
         if (again || point.snap.is_none())
             && let Some(device) = self.mapped(point)?.into_iter().find(|it| self.is_of(it, uuid))
+            && (again || !self.unmap_idle(&device)?)
         {
             return Ok(device);
         }
+        self.map_now(point, uuid)
+    }
+
+    /// Maps an image that nobody may have in use here.
+    pub(super) fn map_anew(&self, point: Point<'_>, uuid: Uuid) -> Result<PathBuf> {
+        self.mapped(point)?.iter().try_for_each(|device| self.unmap(device))?;
+        self.map_now(point, uuid)
+    }
+
+    fn map_now(&self, point: Point<'_>, uuid: Uuid) -> Result<PathBuf> {
         let failed = self.images.failed("map", point.image);
         let device = self.images.rbd.map(point).map_err(failed)?;
         fsio::replace(&self.member.disk(&device), uuid.to_string().as_bytes())?;
@@ -123,7 +135,7 @@ impl Disks {
                 }
             }
         }
-        let device = self.map(point, files.uuid, false)?;
+        let device = self.map(point, files.uuid, writer == Writer::Us)?;
         let done = match (access, writer) {
             (Access::Write, Writer::Unknown) => self.alone(point.image),
             _ => Ok(()),

@@ -245,6 +245,10 @@ impl Pool for CephPool {
         }
     }
 
+    fn take_over(&self, id: &VolumeId) -> Result<PathBuf> {
+        self.take_over_at(id, &self.find(id)?)
+    }
+
     fn shut_out(&self, id: &VolumeId) -> Result<()> {
         let found = self.find(id)?;
         // Not what is mapped here.

@@ -9,7 +9,7 @@ use super::disks::{self, Files, Writer};
 use super::names;
 use super::note::Note;
 use super::pool::CephPool;
-use crate::{Attached, Result};
+use crate::{Attached, Error, Result, VolumeId};
 
 /// A volume, or a snapshot of one.
 #[derive(Debug, Clone)]
@@ -54,6 +54,20 @@ impl CephPool {
         };
         *count += 1;
         Ok(attached)
+    }
+
+    /// Maps a disk, and nothing that lies beside it. What was read of it here before is no longer so.
+    pub(super) fn take_over_at(&self, id: &VolumeId, of: &Source) -> Result<PathBuf> {
+        if !of.note.content.is_disk() {
+            return Err(Error::Unsupported { what: "take over", volume: id.clone() });
+        }
+        let count = self.disks.count(of.point());
+        let mut count = disks::lock(&count);
+        let device = self.disks.map_anew(of.point(), of.note.uuid)?;
+        if of.beside().is_none() {
+            *count += 1;
+        }
+        Ok(device)
     }
 
     pub(super) fn detach_at(&self, of: &Source) -> Result<()> {

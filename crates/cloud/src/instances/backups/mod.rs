@@ -27,6 +27,12 @@ mod import;
 pub(crate) use self::import::Import;
 pub use self::import::import;
 
+/// What a machine as it is now is called in the file.
+pub(crate) fn of_machine() -> &'static str {
+    let [now, _] = contents::names(Kind::VirtualMachine);
+    now
+}
+
 /// The instance whose backups are meant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Of {

@@ -78,7 +78,10 @@ pub(super) async fn open(
         None => Ok(None),
         Some(DiskSource::Root { pool }) => {
             let pool = world.pools.open(world, pool).await?;
-            of_volume(pool, instance.root()?, Medium::Disk, disk.readonly).await.map(Some)
+            // Who starts it has it attached.
+            of_volume(pool, instance.root()?, (Medium::Disk, disk.readonly), Keep::Open)
+                .await
+                .map(Some)
         }
         Some(DiskSource::Host(path)) => {
             let (path, readonly) = (PathBuf::from(path), disk.readonly);
@@ -96,9 +99,10 @@ pub(super) async fn open(
             let found = world.store.read(|db| {
                 let key = Key::of(db, pool, &instance.project, volume)?;
                 let row = key.find(db)?;
-                Ok::<_, Error>((key, row))
+                let shared = crate::storage::is_shared(&crate::storage::find(db, pool)?.driver);
+                Ok::<_, Error>((key, row, if shared { Keep::Attached } else { Keep::Open }))
             });
-            let (key, row) = match found {
+            let (key, row, keep) = match found {
                 Err(Error::NotFound { .. }) if !disk.required => return Ok(None),
                 found => found?,
             };
@@ -106,19 +110,59 @@ pub(super) async fn open(
             let (id, content) = (key.on_disk()?, row.content);
             let medium = if content == "iso" { Medium::Disc } else { Medium::Disk };
             let pool = world.pools.open(world, pool).await?;
-            of_volume(pool, id, medium, disk.readonly).await.map(Some)
+            of_volume(pool, id, (medium, disk.readonly), keep).await.map(Some)
         }
     }
 }
 
-/// Opens the disk that a volume is; the descriptor is all that is needed of it.
-async fn of_volume(pool: OpenPool, id: VolumeId, medium: Medium, readonly: bool) -> Result<Opened> {
+/// What a disk is to the guest, of those that [`take_over`] opens.
+pub(super) fn medium(world: &World, instance: &Instance, disk: &Disk) -> Result<Medium> {
+    let Some(DiskSource::Volume { pool, volume, .. }) = disk.origin() else {
+        return Ok(Medium::Disk);
+    };
+    let row = world.store.read(|db| Key::of(db, pool, &instance.project, volume)?.find(db))?;
+    Ok(if row.content == "iso" { Medium::Disc } else { Medium::Disk })
+}
+
+/// Opens a disk in a pool that members share, which another one has attached still, and is done with.
+pub(super) async fn take_over(world: &World, instance: &Instance, disk: &Disk) -> Result<Opened> {
+    let (pool, id) = match disk.origin() {
+        Some(DiskSource::Root { pool }) => (pool, instance.root()?),
+        Some(DiskSource::Volume { pool, volume, .. }) => {
+            let key = world.store.read(|db| Key::of(db, pool, &instance.project, volume))?;
+            (pool, key.on_disk()?)
+        }
+        _ => return Err(Error::Unsupported("a disk of this server on another one")),
+    };
+    let (medium, readonly) = (medium(world, instance, disk)?, disk.readonly);
+    let pool = world.pools.open(world, pool).await?;
+    blocking("take over disk", move || opened(&pool.take_over(&id)?, medium, readonly)).await
+}
+
+/// What is kept of a volume that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// The descriptor, which is all that is needed of it.
+    Open,
+    /// It stays attached: a pool that members share lets go of what is not (`attach::release`).
+    Attached,
+}
+
+/// Opens the disk that a volume is.
+async fn of_volume(
+    pool: OpenPool,
+    id: VolumeId,
+    (medium, readonly): (Medium, bool),
+    keep: Keep,
+) -> Result<Opened> {
     blocking("open disk", move || {
         let done = match pool.attach(&id)? {
             Attached::Block(path) => opened(&path, medium, readonly),
             _ => Err(Error::Unsupported("a volume of files as a disk of a virtual machine")),
         };
-        pool.detach(&id)?;
+        if keep == Keep::Open || done.is_err() {
+            pool.detach(&id)?;
+        }
         done
     })
     .await

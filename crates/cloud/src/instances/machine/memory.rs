@@ -8,6 +8,7 @@
 //! Until `state.used/` it is whole, and a start is undone; from then on a start only goes forward.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
     os::fd::OwnedFd,
@@ -41,6 +42,9 @@ pub(crate) struct Frame {
     /// Where disks and cards were.
     #[serde(default)]
     pub(crate) layout: Layout,
+    /// Bytes of the disks that it has where it is and where it goes, by their devices.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) disks: BTreeMap<String, u64>,
 }
 
 /// The places in the folder of a root.
@@ -118,7 +122,7 @@ pub(crate) async fn save(
         return Ok(());
     }
     let argv = vm::same_again(qmp, &guest.spec().process.argv).await?;
-    let frame = Frame { argv, layout: vm::layout(qmp).await? };
+    let frame = Frame { argv, layout: vm::layout(qmp).await?, ..Frame::default() };
     qmp.call(Call::new("stop")).await?;
     let saved = write(qmp, places, &frame, limit).await;
     if saved.is_err() && status == "running" {

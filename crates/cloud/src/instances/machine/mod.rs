@@ -40,13 +40,13 @@ mod vsock;
 pub use self::usb::PluggedIn;
 pub(crate) use self::{
     pci::release,
-    power::{find_again, power_on, reach},
+    power::{find_again, power_on, put_behind, reach},
     swap::{grow_root, same_disks, swap},
 };
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use options::device::{Device, DiskSource};
+use options::device::{Device, Disk, DiskSource};
 
 use super::{Kind, guests::Guest, options::Typed};
 use crate::{Error, Host, Result, World, expand::Expanded};
@@ -172,6 +172,33 @@ pub(crate) fn only_disk(typed: &Typed) -> Result<String> {
         }
     }
     root.ok_or_else(|| Error::invalid("migration", "the machine has no root disk"))
+}
+
+/// The disks of a machine that are all in pools that members share; fails where one is not, or where what the machine has
+/// besides them is held by a member.
+pub(crate) fn shared_disks(db: &store::Read<'_>, typed: &Typed) -> Result<BTreeMap<String, Disk>> {
+    let no = |name: &str, what: &str| {
+        let why = format!("device \"{name}\" is {what}. Remove it, or stop the machine first");
+        Err(Error::invalid("migration", why))
+    };
+    let pools = crate::cluster::lease::shared(db)?;
+    let mut found = BTreeMap::new();
+    for (name, device) in &typed.devices {
+        match device {
+            Device::Tpm(_) => return no(name, "a TPM, whose memory stays with the disk"),
+            Device::Disk(disk) => match disk.origin() {
+                Some(DiskSource::Drive(_)) | None => {}
+                Some(DiskSource::Root { pool } | DiskSource::Volume { pool, .. })
+                    if pools.contains(pool) && !kit::is_folder(disk) =>
+                {
+                    found.insert(name.clone(), (**disk).clone());
+                }
+                Some(_) => return no(name, "on this member alone, or a folder of it"),
+            },
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Where the kernel makes TPMs for containers.

@@ -17,6 +17,7 @@ use crate::{
     expand::expand,
     names,
     networks::{hosts, port::Port},
+    volumes::attach,
 };
 
 /// How long QEMU may take until it listens: it reads its program and firmware, perhaps from a slow card.
@@ -91,7 +92,10 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
             continue;
         }
         let at = At { boot: order.get(name.as_str()).copied(), layout };
-        let plugged = plug_disk(world, &qmp, instance, name, disk, at).await;
+        let plugged = match frame.disks.get(name).filter(|_| starting.beside.is_some()) {
+            Some(size) => plug_late(world, &qmp, instance, (name, disk), (at, *size)).await,
+            None => plug_disk(world, &qmp, instance, name, disk, at).await,
+        };
         plugged.map_err(|error| of_device(name, error))?;
     }
     for (name, folder) in shares::of(&typed.devices) {
@@ -155,9 +159,42 @@ pub(crate) async fn plug_disk(
     at: At<'_>,
 ) -> Result<()> {
     match kit::open(world, instance, disk).await? {
-        Some(opened) => plug(qmp, name, opened, kit::manner(disk), at).await,
+        Some(opened) => {
+            let plugged = plug(qmp, name, opened, kit::manner(disk), at).await;
+            if plugged.is_err() {
+                attach::release(world, &instance.project, disk).await;
+            }
+            plugged
+        }
         None => Ok(()),
     }
+}
+
+/// Plugs a disk that another member has still: what is behind it comes later ([`put_behind`]).
+async fn plug_late(
+    world: &World,
+    qmp: &Qmp,
+    instance: &Instance,
+    (name, disk): (&str, &options::device::Disk),
+    (At { boot, layout }, size): (At<'_>, u64),
+) -> Result<()> {
+    let medium = kit::medium(world, instance, disk)?;
+    let (readonly, manner) = (disk.readonly || medium == vm::Medium::Disc, kit::manner(disk));
+    let late = vm::Late { name, size, medium, readonly, manner, boot, layout };
+    Ok(vm::add_late(qmp, late).await?)
+}
+
+/// Puts behind a disk what another member is done with.
+pub(crate) async fn put_behind(
+    world: &World,
+    qmp: &Qmp,
+    instance: &Instance,
+    (name, disk): (&str, &options::device::Disk),
+) -> Result<()> {
+    let kit::Opened { file, device, readonly, .. } =
+        kit::take_over(world, instance, disk).await.map_err(|error| of_device(name, error))?;
+    let cache = kit::manner(disk).cache;
+    Ok(vm::put_behind(qmp, name, (file, device), (readonly, cache)).await?)
 }
 
 async fn plug(

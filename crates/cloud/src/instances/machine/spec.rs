@@ -32,13 +32,25 @@ const APPLY_NVRAM: &str = "volatile.apply_nvram";
 /// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
 const LONGEST: u64 = 4096;
 
+/// What a start gives a machine besides its options.
+pub(crate) struct Given<'a> {
+    pub(crate) generation: u64,
+    /// How it is built that comes from another server.
+    pub(crate) arrives: Option<&'a Frame>,
+    /// Where copies of what lies beside its disk are, while its root is not attached.
+    pub(crate) beside: Option<&'a Path>,
+    /// What its templates became.
+    pub(crate) made: Vec<Made>,
+}
+
 /// The specification of a machine, once its root is attached; what it needs on disk is made.
 pub(crate) async fn resolve(
     world: &World,
     instance: &Instance,
     typed: &Typed,
-    (generation, arrives, templates): (u64, Option<&Frame>, Vec<Made>),
+    Given { generation, arrives, beside, made: templates }: Given<'_>,
 ) -> Result<InstanceSpec> {
+    let beside = beside.map(Path::to_owned);
     let id = names::instance_id(&instance.project, &instance.name);
     let pool = world.pools.open(world, typed.root_pool()?).await?;
     let (volume, own) = (instance.root()?, world.dirs.machine(&id));
@@ -48,9 +60,13 @@ pub(crate) async fn resolve(
         super::limits::check_huge_pages(machine.0.memory)?;
     }
     let chip = super::tpm::of(&typed.devices).map(str::to_owned);
-    let forget = typed.options.volatile.apply_nvram == Some(true) && !instance.stateful;
+    let fresh = !instance.stateful && arrives.is_none();
+    let forget = typed.options.volatile.apply_nvram == Some(true) && fresh;
     let made = blocking("prepare machine", move || {
-        let folder = pool.folder(&volume)?;
+        let folder = match beside {
+            Some(copies) => copies,
+            None => pool.folder(&volume)?,
+        };
         if forget {
             forget_variables(&folder.join("nvram"))?;
         }
@@ -251,6 +267,17 @@ fn nvram(folder: &Path, variables: &Path) -> Result<PathBuf> {
         disk::sync(&own)?;
     }
     Ok(file)
+}
+
+/// Where the variables are of a machine whose firmware keeps some, in the folder of what lies beside its disk.
+pub(crate) fn variables_in(world: &World, typed: &Typed, folder: &Path) -> Result<Option<PathBuf>> {
+    if is_plain(&folder.join("boot").join("kernel")) {
+        return Ok(None);
+    }
+    match vm::find_firmware(&world.host.architecture, loader(typed))? {
+        Firmware::Uefi { variables, .. } => Ok(Some(own_variables(folder, &variables).0)),
+        Firmware::Bios => Ok(None),
+    }
 }
 
 /// Removes the variables of all firmwares, and no chip's memory. Nothing there is Ok.

@@ -16,8 +16,13 @@ use super::{
     shares, tpm, usb,
 };
 use crate::{
-    Error, Result, World, blocking::blocking, db::instances as rows, expand::Expanded, names,
-    networks::port::Port, volumes::attach::Plan,
+    Error, Result, World,
+    blocking::blocking,
+    db::instances as rows,
+    expand::Expanded,
+    names,
+    networks::port::Port,
+    volumes::attach::{self, Plan},
 };
 
 /// One side of a change.
@@ -66,6 +71,7 @@ pub(crate) async fn swap(
         if !new.disks.get(device).is_some_and(|other| stays(disk, other)) {
             let removed = vm::remove_disk(qmp, device).await;
             removed.map_err(|error| fault(device, "removed", error.into()))?;
+            attach::release(world, project, disk).await;
         }
     }
     for (device, plan) in &old.shares {

@@ -287,9 +287,13 @@ async fn ends(world: &World, guest: &Guest) -> Result<(Stream, (OwnedFd, Stream)
     let io = world.dirs.machine(&names::instance_id(guest.project(), guest.name())).join("io");
     let stream = vm::open_socket(&io, NBD_SOCKET).await.map_err(unheard)?;
     let stream = stream.ok_or_else(|| machine::silent(guest))?.into_std().map_err(unheard)?;
+    Ok((Stream::new(stream.into()).map_err(unheard)?, memory_end()?))
+}
+
+/// A pipe for a machine's memory.
+pub(super) fn memory_end() -> Result<(OwnedFd, Stream)> {
     let (reader, writer) = std::io::pipe().map_err(unheard)?;
-    let writer = Stream::new(writer.into()).map_err(unheard)?;
-    Ok((Stream::new(stream.into()).map_err(unheard)?, (reader.into(), writer)))
+    Ok((reader.into(), Stream::new(writer.into()).map_err(unheard)?))
 }
 
 /// After a failure: it comes here by itself no more. One that is here already stays, and the rest is done for it.

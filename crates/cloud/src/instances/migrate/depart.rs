@@ -6,9 +6,11 @@
 //! ```
 //! Whatever fails before `go`, the machine runs on. From `go` on the other server may run it: it goes on here only if
 //! that server says that it failed. If nobody can tell, it stands still, with all its memory, until somebody says
-//! where it is to run. If the other server is a member of the same cluster, the database tells ([`super::moves`]).
+//! where it is to run. If the other server is a member of the same cluster, the database tells ([`super::moves`]); and
+//! disks that both reach stay where they are ([`super::stay`]).
 
 use std::{
+    collections::BTreeMap,
     os::fd::OwnedFd,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
@@ -16,12 +18,12 @@ use std::{
 
 use exec::Progress;
 use serde::{Deserialize, Serialize};
-use tasks::{Cx, Operation, Step, Task, step};
+use tasks::{Cx, Operation, Socket, Step, Task, step};
 use tokio::{net::UnixListener, sync::broadcast::Receiver, task::JoinSet};
 use uuid::Uuid;
 use vm::{Call, Event, Mirror, Moved, NBD_SOCKET, Qmp};
 
-use super::{Moving, cancellable, flow, moves, send, told, unheard};
+use super::{Moving, cancellable, flow, moves, send, stay, told, unheard};
 use crate::{
     Error, Result, World,
     backups::Source,
@@ -61,6 +63,9 @@ pub(crate) struct Depart {
     /// Where the other server is a member of the same cluster, and the row goes there: the move, and the pool here.
     #[serde(default)]
     moving: Option<(Moving, String)>,
+    /// The disks that stay where they are, in pools that the other member shares; none where the disk goes.
+    #[serde(default)]
+    pub(super) shared: Vec<String>,
 }
 
 /// What the steps learn.
@@ -79,38 +84,51 @@ impl Task for Depart {
     fn steps() -> Vec<Step<Depart>> {
         vec![
             step("note that it goes", begin).undo(end_move),
-            step("hand over", hand_over).undo(stay),
+            step("hand over", hand_over).undo(remain),
             step("end machine", end).point_of_no_return(),
             step("delete what is left", left),
         ]
     }
 }
 
+/// Fails unless it runs.
+fn runs(world: &World, of: &Of) -> Result<()> {
+    let guest = crate::instances::guest(world, &of.project, &of.instance)?;
+    if guest.phase() != Phase::Running {
+        let hint = "let it go on first (start), or stop it";
+        return Err(Error::State { name: of.instance.clone(), is: "not running", hint });
+    }
+    Ok(())
+}
+
+/// Fails where its memory cannot go.
+fn check(instance: &Instance, typed: &Typed) -> Result<()> {
+    let name = &instance.name;
+    suspend::check(instance, typed).map_err(|error| match error {
+        Error::Invalid { why, .. } => {
+            Error::invalid("migration", format!("\"{name}\" runs: {why}; or stop it first"))
+        }
+        other => other,
+    })?;
+    if instance.ephemeral {
+        let why = "an ephemeral instance is deleted when it stops: it cannot be moved";
+        return Err(Error::invalid("migration", why));
+    }
+    Ok(())
+}
+
 impl Depart {
     /// Fails where the machine cannot go with its memory.
     pub(crate) fn new(world: &World, of: &Of, without_snapshots: bool) -> Result<Depart> {
         let (project, name) = (&of.project, &of.instance);
-        let guest = crate::instances::guest(world, project, name)?;
-        if guest.phase() != Phase::Running {
-            let hint = "let it go on first (start), or stop it";
-            return Err(Error::State { name: name.clone(), is: "not running", hint });
-        }
+        runs(world, of)?;
         world.store.read(|db| {
             let instance = crate::instances::find(db, project, name)?;
             let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
-            suspend::check(&instance, &typed).map_err(|error| match error {
-                Error::Invalid { why, .. } => {
-                    Error::invalid("migration", format!("\"{name}\" runs: {why}; or stop it first"))
-                }
-                other => other,
-            })?;
-            if instance.ephemeral {
-                let why = "an ephemeral instance is deleted when it stops: it cannot be moved";
-                return Err(Error::invalid("migration", why));
-            }
-            let disk = machine::only_disk(&typed)?;
+            check(&instance, &typed)?;
+            let (disk, shared) = (machine::only_disk(&typed)?, Vec::new());
             let voyage = Uuid::new_v4();
-            Ok(Depart { instance, disk, without_snapshots, voyage, moving: None })
+            Ok(Depart { instance, disk, without_snapshots, voyage, moving: None, shared })
         })
     }
 
@@ -122,12 +140,30 @@ impl Depart {
             let shared = crate::cluster::lease::shared(db)?.contains(&pool);
             Ok::<_, Error>((pool, shared))
         })?;
-        if shared {
-            let hint =
-                "stop it first: what is in a pool that members share moves while it is stopped";
-            return Err(Error::State { name: name.clone(), is: "running", hint });
+        match shared {
+            true => Depart::without_disks(world, of, (moving, pool)),
+            false => Ok(Depart { moving: Some((moving, pool)), ..Depart::new(world, of, false)? }),
         }
-        Ok(Depart { moving: Some((moving, pool)), ..Depart::new(world, of, false)? })
+    }
+
+    /// The same with its disks where they are, in pools that the other member shares.
+    fn without_disks(world: &World, of: &Of, moving: (Moving, String)) -> Result<Depart> {
+        let (project, name) = (&of.project, &of.instance);
+        runs(world, of)?;
+        world.store.read(|db| {
+            let instance = crate::instances::find(db, project, name)?;
+            let typed = Typed::parse_whole(&expand::expand(db, &instance)?)?;
+            check(&instance, &typed)?;
+            let shared = machine::shared_disks(db, &typed)?.into_keys().collect();
+            let (moving, voyage) = (Some(moving), Uuid::new_v4());
+            let (disk, without_snapshots) = (String::new(), true);
+            Ok(Depart { instance, disk, without_snapshots, voyage, moving, shared })
+        })
+    }
+
+    /// The instance as it was when it set out.
+    pub(super) fn instance(&self) -> &Instance {
+        &self.instance
     }
 
     /// Whether another member has it; not if it goes to a server that is none.
@@ -197,29 +233,12 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
     let mut carriers = JoinSet::new();
     let mut events = qmp.events();
     let ready = async {
-        announced(world, input, &guest, operation, link).await?;
-        let [disk, memory] = link.streams()?;
-        let relay = listen(world, input)?;
-        carriers.spawn(async move {
-            let accepted = relay.accept().await.and_then(|(stream, _)| stream.into_std());
-            if let Ok(stream) = accepted.and_then(|stream| Stream::new(stream.into())) {
-                super::carry(&stream, disk).await;
+        match input.shared.is_empty() {
+            true => mirrored(world, input, (&guest, qmp), (operation, link), &mut carriers).await,
+            false => {
+                stay::ready(world, input, (&guest, qmp), (operation, link), &mut carriers).await
             }
-        });
-        let mut mirror = link.busy(async { Ok(Mirror::start(qmp, &input.disk).await?) }).await?;
-        link.busy(async { Ok(mirror.ready(|moved| report(operation, "disk", moved)).await?) })
-            .await?;
-        note(world, &input.instance, Power::Off).await?;
-        let (reader, writer) = pipe()?;
-        let reader = Stream::new(reader).map_err(unheard)?;
-        carriers.spawn(async move { flow::send(&reader, memory).await });
-        let depart = vm::depart(qmp, writer, |moved| report(operation, "memory", moved));
-        link.busy(async { Ok(depart.await?) }).await?;
-        let still = Instant::now();
-        mirror.end().await?;
-        let same = Instant::now();
-        vm::let_go(qmp).await?;
-        Ok([still, same, Instant::now()])
+        }
     };
     let moments = cancellable(operation, ready).await?;
     std::fs::write(&away, "").map_err(Error::file("write", &away))?;
@@ -240,18 +259,61 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
     }
 }
 
-/// All but the disk as it is now and the memory; returns when the other server waits for these.
-async fn announced(
+/// Sends its disk and its memory, until it stands still and all of both is there: the moments of that.
+async fn mirrored(
     world: &World,
     input: &Depart,
-    guest: &Guest,
+    (guest, qmp): (&Guest, &Qmp),
+    (operation, link): (&Operation, &mut Link),
+    carriers: &mut JoinSet<()>,
+) -> Result<[Instant; 3]> {
+    announced(world, input, (guest, BTreeMap::new()), operation, link).await?;
+    let [disk, memory] = link.streams()?;
+    let relay = listen(world, input)?;
+    carriers.spawn(async move {
+        let accepted = relay.accept().await.and_then(|(stream, _)| stream.into_std());
+        if let Ok(stream) = accepted.and_then(|stream| Stream::new(stream.into())) {
+            super::carry(&stream, disk).await;
+        }
+    });
+    let mut mirror = link.busy(async { Ok(Mirror::start(qmp, &input.disk).await?) }).await?;
+    link.busy(async { Ok(mirror.ready(|moved| report(operation, "disk", moved)).await?) }).await?;
+    note(world, &input.instance, Power::Off).await?;
+    send_memory(qmp, memory, (operation, link), carriers).await?;
+    let still = Instant::now();
+    mirror.end().await?;
+    let same = Instant::now();
+    vm::let_go(qmp).await?;
+    Ok([still, same, Instant::now()])
+}
+
+/// Sends its memory until it stands still.
+pub(super) async fn send_memory(
+    qmp: &Qmp,
+    memory: Socket,
+    (operation, link): (&Operation, &mut Link),
+    carriers: &mut JoinSet<()>,
+) -> Result<()> {
+    let (reader, writer) = pipe()?;
+    let reader = Stream::new(reader).map_err(unheard)?;
+    carriers.spawn(async move { flow::send(&reader, memory).await });
+    let depart = vm::depart(qmp, writer, |moved| report(operation, "memory", moved));
+    link.busy(async { Ok(depart.await?) }).await
+}
+
+/// All but the disk as it is now and the memory; returns when the other server waits for these. `disks`: the bytes of
+/// those that stay where they are.
+pub(super) async fn announced(
+    world: &World,
+    input: &Depart,
+    (guest, disks): (&Guest, BTreeMap<String, u64>),
     operation: &Operation,
     link: &mut Link,
 ) -> Result<()> {
     let of = input.of();
     let qmp = guest.qmp().ok_or_else(|| machine::silent(guest))?;
     let argv = vm::same_again(qmp, &guest.spec().process.argv).await?;
-    let frame = Frame { argv, layout: vm::layout(qmp).await? };
+    let frame = Frame { argv, layout: vm::layout(qmp).await?, disks };
     let (version, driver) = send::greeted(link).await?;
     let file = super::between(world)?;
     let job = send::job(world, &of, &file, (input.without_snapshots, driver), operation)?;
@@ -337,7 +399,7 @@ async fn note(world: &World, instance: &Instance, power: Power) -> Result<()> {
     }
 }
 
-async fn stay(cx: &mut Cx<Depart>) -> Result<()> {
+async fn remain(cx: &mut Cx<Depart>) -> Result<()> {
     if cx.input.is_away(&cx.world).await? || cx.input.folder(&cx.world).join(GONE).exists() {
         end(cx).await?;
         return left(cx).await;
@@ -394,7 +456,11 @@ async fn end(cx: &mut Cx<Depart>) -> Result<()> {
 
 async fn left(cx: &mut Cx<Depart>) -> Result<()> {
     match &cx.input.moving {
-        Some((_, pool)) => moves::delete_left(&cx.world, Some(pool), &cx.input.instance).await,
+        Some((_, pool)) => {
+            // What both reach is the other member's now.
+            let pool = cx.input.shared.is_empty().then_some(pool.as_str());
+            moves::delete_left(&cx.world, pool, &cx.input.instance).await
+        }
         None => Ok(()),
     }
 }

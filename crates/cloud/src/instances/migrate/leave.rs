@@ -267,7 +267,13 @@ async fn went(
     let (link, done) = match asked.live {
         true => {
             let task = moving.and_then(|moving| Depart::to_member(world, &of, moving));
-            super::sail(world, task.map(|task| (task.voyage(), task)), request, voyage).await?
+            let task = task.map(|task| (task.voyage(), task));
+            let (mut link, done) = super::sail(world, task, request, voyage).await?;
+            if done.is_ok() && asked.shared {
+                // Until it has what was held here. If nothing comes of that now, it gets it later.
+                let _ = link.hear().await;
+            }
+            (link, done)
         }
         false => {
             let shared_with = asked.shared.then_some(to);

@@ -5,7 +5,7 @@
 //! target:                 received ─> [task: import] ─> tells "done"
 //! ```
 //! One that runs goes with its memory: [`depart`] and [`arrive`]. Between members of one cluster the row goes along:
-//! [`leave`] and [`settle`].
+//! [`leave`] and [`settle`]; one that runs leaves its disks where they are, if both reach them: [`stay`] and [`land`].
 //!
 //! All that changes state is the import's task, so what breaks off leaves nothing. A move is a copy after which the
 //! client deletes the source. What is said on the websockets is in [`crate::migration`].
@@ -14,12 +14,14 @@ mod arrive;
 mod copied;
 mod depart;
 mod flow;
+mod land;
 mod leave;
 mod moves;
 mod receive;
 mod resettle;
 mod send;
 mod settle;
+mod stay;
 mod tied;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ pub(crate) use self::receive::announced;
 pub(crate) use self::{
     arrive::Arrive,
     depart::Depart,
+    land::Land,
     leave::Leave,
     moves::Moving,
     resettle::{resettle, start_there, stop_cleanly},

@@ -85,6 +85,41 @@ impl Moving {
         given.await
     }
 
+    /// Makes the instance this member's, as it is, of the member that has it; it is Ok if it is so already. The move stands
+    /// until it is ended.
+    ///
+    /// # Errors
+    /// The source has ended the move, or another member has it by now.
+    pub(super) async fn take_over(&self, world: &World, from: &str) -> Result<()> {
+        let taken = world.store.write(|db| {
+            let (id, me) = (self.instance, crate::cluster::own(db)?);
+            let row = rows::by_id(db, id)?;
+            let row = row.ok_or_else(|| Error::not_found("instance", &id.to_string()))?;
+            let stands = moves::get(db, id)? == Some(self.number.to_string());
+            if !stands || (row.member != from && row.member != me.name) {
+                return Err(Error::BrokenOff);
+            }
+            if let Some(volume) = volumes::of_instance(db, &row.project, &row.kind, &row.name)? {
+                volumes::set_member(db, volume.id, me.id)?;
+            }
+            Ok::<_, Error>(rows::set_member(db, id, me.id)?)
+        });
+        taken.await
+    }
+
+    /// Ends it, as [`Moving::end`]; returns whether the instance is this member's by this very move, as far as can be told:
+    /// not where the other end has ended it, or who heals the cluster.
+    pub(super) async fn end_taken(&self, world: &World) -> Result<bool> {
+        let ended = world.store.write(|db| {
+            let stood = moves::get(db, self.instance)? == Some(self.number.to_string());
+            moves::end(db, self.instance, &self.number.to_string())?;
+            let me = crate::cluster::own(db)?.name;
+            let row = rows::by_id(db, self.instance)?;
+            Ok::<_, Error>(stood && row.is_some_and(|row| row.member == me))
+        });
+        ended.await
+    }
+
     /// Makes the instance this member's, by the name of `new`, its root and snapshots as these say; it is Ok if it is
     /// so already. All else stays as its row says by now.
     ///

@@ -11,7 +11,7 @@ use tasks::Operation;
 use wire::{ClusterInstancesPost, OperationClass};
 
 use super::{
-    Arrive, Moving, cancellable,
+    Arrive, Land, Moving, cancellable,
     receive::{FAREWELL, ended, fetched},
     sail,
     send::strange,
@@ -75,7 +75,7 @@ impl Settling {
     }
 
     async fn settle(&self, operation: &Operation, mut link: Link) -> Result<()> {
-        if self.post.shared {
+        if self.post.shared && !self.post.live {
             return self.keep_shared(operation, link).await;
         }
         let file = super::between(&self.world)?;
@@ -116,6 +116,14 @@ impl Settling {
                 link = back;
                 done
             }
+            Coming::Landing(land) => {
+                let voyage = Voyage { link, operation: operation.clone() };
+                let task = Ok((land.voyage(), *land));
+                let request = request.uncancellable();
+                let (back, done) = sail(&self.world, task, request, voyage).await?;
+                link = back;
+                done
+            }
         };
         if done.is_ok() {
             link.until_let_go(FAREWELL).await;
@@ -148,6 +156,11 @@ impl Settling {
     async fn came(&self, operation: &Operation, link: &mut Link, file: &Path) -> Result<Coming> {
         let frame = fetched(operation, link, Some(self.driver.clone()), file).await?;
         self.keep(operation, link).await?;
+        if self.post.shared {
+            let frame = frame.ok_or_else(|| Error::invalid("live", "the source does not run"))?;
+            let what = (self.moving.clone(), self.instance.clone());
+            return Ok(Coming::Landing(Box::new(Land::new(&self.caller, what, file, frame))));
+        }
         let index = backups::index(file).await?;
         backups::check_form(&index, &self.driver)?;
         let what = (self.moving.clone(), self.instance.clone(), self.post.pool.as_str());
@@ -191,4 +204,6 @@ impl Settling {
 enum Coming {
     AtRest(Box<Import>),
     Live(Box<Arrive>),
+    /// One whose disks stay where they are.
+    Landing(Box<Land>),
 }

@@ -26,8 +26,12 @@ impl Second {
             let there = scope.spawn(|| {
                 own_namespace();
                 if let Ok(rig) = std::env::var("RIG") {
-                    let mapped = Path::new(&rig).join("mapped");
-                    crate::mounts::mount(Path::new("mapped"), &mapped, "tmpfs", "").unwrap();
+                    // As `ceph.sh machine` does: what maps an image runs where it is not seen otherwise.
+                    let own =
+                        Path::new(&rig).join("machines").join(uuid::Uuid::new_v4().to_string());
+                    fs::create_dir_all(&own).unwrap();
+                    fs::write(own.join(".real"), own.to_str().unwrap()).unwrap();
+                    rustix::mount::mount_bind(&own, Path::new(&rig).join("mapped")).unwrap();
                 }
                 let pool = CephRbd.open(&self.spec).unwrap();
                 let done = what(&*pool);
@@ -172,6 +176,42 @@ fn who_is_shut_out_writes_no_more_and_another_has_its_volumes_at_once() {
         let taken = root(pool, &a);
         assert_eq!(fs::read_to_string(taken.join("note")).unwrap(), "of the second");
         assert!(!taken.join("late").exists());
+    });
+}
+
+#[test]
+fn a_disk_is_taken_over_as_it_is_then_and_what_lies_beside_it_once_it_is_let_go_of() {
+    let Some(s) = Scratch::able(&CephRbd) else { return };
+    if one_client() {
+        return;
+    }
+    let (second, v) = (Second::of(&s), machine("v"));
+    with_disk(&*s.pool, &v);
+    let Attached::Block(here) = s.pool.attach(&v).unwrap() else { panic!("no disk") };
+    let write = |byte: u8| {
+        let disk = fs::OpenOptions::new().write(true).open(&here).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&disk, &[byte; 4096], 0).unwrap();
+        disk.sync_all().unwrap();
+    };
+    second.does(|pool| {
+        assert_eq!(fs::read(pool.take_over(&v).unwrap()).unwrap()[0], 5);
+        write(6);
+        // What was read of it before is forgotten.
+        assert_eq!(fs::read(pool.take_over(&v).unwrap()).unwrap()[0], 6);
+        assert!(!pool.folder(&v).unwrap().exists());
+        pool.detach(&v).unwrap();
+    });
+    write(7);
+    s.pool.detach(&v).unwrap();
+    second.does(|pool| {
+        let there = pool.take_over(&v).unwrap();
+        let held = fs::File::open(&there).unwrap();
+        assert_eq!(pool.attach(&v).unwrap(), Attached::Block(there.clone()));
+        drop(held);
+        assert_eq!(fs::read(there).unwrap()[0], 7);
+        let metadata = pool.folder(&v).unwrap().join("metadata.yaml");
+        assert_eq!(fs::read_to_string(metadata).unwrap(), "of the image");
+        pool.detach(&v).unwrap();
     });
 }
 
