@@ -131,7 +131,12 @@ pub(super) fn judge(cluster: &Cluster, known: &Story) -> Vec<String> {
         wrong.extend(is("place", thing.at.as_ref(), at));
         wrong.extend(is("status", power.as_ref(), status));
         wrong.extend(is("note", thing.note.as_ref(), note));
-        let kept = first.get(&format!("/1.0/instances/{name}/snapshots")).to_string();
+        let asked = first.request("GET", &format!("/1.0/instances/{name}/snapshots"), "");
+        if asked.status != 200 {
+            wrong.push(format!("{name}: its snapshots cannot be listed: {}", asked.error()));
+            continue;
+        }
+        let kept = asked.body.to_string();
         let lost = thing.snapshots.iter().filter(|one| !kept.contains(&format!("/{one}\"")));
         wrong.extend(lost.map(|one| format!("{name}: snapshot {one} is lost")));
     }

@@ -180,7 +180,7 @@ async fn forget(cx: &mut Cx<Land>) -> Result<()> {
     disk::remove_folder(&cx.input.copies(world))?;
     let Some((row, _)) = cx.input.known(world)? else { return Ok(()) };
     if row.member != world.me() {
-        return backups::remove_all(&folder(&world.dirs, project, name)).await;
+        return backups::remove_all(world, &folder(project, name)).await;
     }
     // Whoever heals the cluster made it this member's meanwhile. It is started as one that was cut off from its power.
     let (world, row) = (world.clone(), row);
