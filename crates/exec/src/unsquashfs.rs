@@ -24,7 +24,10 @@ pub fn unpack(image: &Path, target: &Path, control: &Control) -> Result<()> {
                 control.report(Progress::percent(STAGE, percent));
             }
         });
-    run(tool, control).map(drop)
+    run(tool, control)?;
+    // Of what is unpacked in an instant it may show nothing.
+    control.report(Progress::percent(STAGE, 100));
+    Ok(())
 }
 
 /// The content of one file of `image`, for example its `metadata.yaml`; `path` without a leading

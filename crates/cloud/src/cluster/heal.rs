@@ -105,11 +105,9 @@ impl Healing {
                 Some((id, false)) if silent(world, *id).await >= Duration::from_secs(threshold) => {
                     self.fence(world, member).await?;
                 }
-                Some((id, true)) => {
-                    if now() >= *self.fenced.entry(*id).or_insert_with(free) {
-                        self.heal(world, member).await?;
-                        self.fenced.insert(*id, after(AGAIN));
-                    }
+                Some((id, true)) if now() >= *self.fenced.entry(*id).or_insert_with(free) => {
+                    self.heal(world, member).await?;
+                    self.fenced.insert(*id, after(AGAIN));
                 }
                 _ => {}
             }
