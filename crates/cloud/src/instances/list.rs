@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use options::Raw;
+use tokio::sync::Semaphore;
 use wire::{
-    Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode,
+    Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceState,
+    InstanceType, StatusCode,
 };
 
 use super::{
@@ -30,20 +32,28 @@ pub enum Depth {
     Full,
 }
 
+/// How many are looked at at once: each takes a thread, and hundreds of them only hinder one another.
+const AT_ONCE: usize = 16;
+
 /// Every instance of a project, or of all, that is on this member.
 pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
     let me = world.me();
     let mut found = rows_of(world, project, depth, &me)?;
     if depth == Depth::Full {
-        let states = found
-            .iter()
-            .map(|full| super::state::of(world, &full.instance.project, &full.instance.name));
+        let room = Semaphore::new(AT_ONCE);
+        let states = found.iter().map(|full| in_turn(world, &room, full));
         let states = futures_util::future::try_join_all(states).await?;
         for (full, state) in found.iter_mut().zip(states) {
             full.state = Some(state);
         }
     }
     Ok(found)
+}
+
+async fn in_turn(world: &World, room: &Semaphore, full: &InstanceFull) -> Result<InstanceState> {
+    // It is never closed.
+    let _place = room.acquire().await.ok();
+    super::state::of(world, &full.instance.project, &full.instance.name).await
 }
 
 /// The instances of a member that does not answer, as far as the rows tell of them.
