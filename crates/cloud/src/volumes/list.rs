@@ -1,7 +1,6 @@
 //! What clients see of volumes: custom ones, roots of instances, and images as a pool holds them.
 
 use storage::VolumeKind;
-use store::Read;
 use wire::StorageVolume;
 
 use super::{Uses, users::User};
@@ -29,10 +28,15 @@ pub async fn list(world: &World, pool: &str, project: Option<&str>) -> Result<Ve
             "custom" => row.made == Made::Ready && home.as_ref().is_none_or(|h| *h == row.project),
             _ => project.is_none_or(|name| name == row.project),
         });
+        let shared = lease::shared(db)?.contains(pool);
         let mut found = Vec::new();
         for row in wanted {
-            let snapshots = super::snapshots::volumes(db, &row)?;
-            let location = location(db, &row)?;
+            // One that all share is at none of them.
+            let location = match shared {
+                true => String::new(),
+                false => members::location(db, &row.member)?,
+            };
+            let snapshots = super::snapshots::volumes(db, &row, &location)?;
             found.push(StorageVolume { location, ..render(row, &uses) });
             found.extend(snapshots);
         }
@@ -104,14 +108,6 @@ async fn image_volumes(
         }
     }
     Ok(found)
-}
-
-/// The member that has a volume; none, if all share it.
-pub(super) fn location(db: &Read<'_>, volume: &Volume) -> Result<String> {
-    match lease::shared(db)?.contains(&volume.pool) {
-        true => Ok(String::new()),
-        false => Ok(members::location(db, &volume.member)?),
-    }
 }
 
 /// A volume as clients see it.

@@ -68,7 +68,11 @@ fn nics(instance: &Instance, typed: &Typed) -> Option<on_drive::Item> {
         return None;
     }
     // The names on the host's side do not matter here.
-    let ports = Port::all("", "", &typed.devices, &instance.config).ok()?;
+    let ports = Port::all("", "", &typed.devices, &instance.config);
+    let ports = ports.inspect_err(|error| {
+        tracing::warn!(name = instance.name, error = %tasks::chain(error), "names of its cards");
+    });
+    let ports = ports.ok()?;
     let nics = ports.values().map(|port| Nic {
         hwaddr: port.hwaddr().to_string(),
         name: port.name().to_owned(),

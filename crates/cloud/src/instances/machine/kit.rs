@@ -124,8 +124,12 @@ pub(super) fn medium(world: &World, instance: &Instance, disk: &Disk) -> Result<
     Ok(if row.content == "iso" { Medium::Disc } else { Medium::Disk })
 }
 
-/// Opens a disk in a pool that members share, which another one has attached still, and is done with.
-pub(super) async fn take_over(world: &World, instance: &Instance, disk: &Disk) -> Result<Opened> {
+/// The volume that a disk of an instance is, and its pool.
+pub(crate) async fn volume_of(
+    world: &World,
+    instance: &Instance,
+    disk: &Disk,
+) -> Result<(OpenPool, VolumeId)> {
     let (pool, id) = match disk.origin() {
         Some(DiskSource::Root { pool }) => (pool, instance.root()?),
         Some(DiskSource::Volume { pool, volume, .. }) => {
@@ -134,8 +138,13 @@ pub(super) async fn take_over(world: &World, instance: &Instance, disk: &Disk) -
         }
         _ => return Err(Error::Unsupported("a disk of this server on another one")),
     };
+    Ok((world.pools.open(world, pool).await?, id))
+}
+
+/// Opens a disk in a pool that members share, which another one has attached still, and is done with.
+pub(super) async fn take_over(world: &World, instance: &Instance, disk: &Disk) -> Result<Opened> {
+    let (pool, id) = volume_of(world, instance, disk).await?;
     let (medium, readonly) = (medium(world, instance, disk)?, disk.readonly);
-    let pool = world.pools.open(world, pool).await?;
     blocking("take over disk", move || opened(&pool.take_over(&id)?, medium, readonly)).await
 }
 

@@ -39,6 +39,7 @@ mod vsock;
 
 pub use self::usb::PluggedIn;
 pub(crate) use self::{
+    kit::volume_of,
     pci::release,
     power::{find_again, power_on, put_behind, reach},
     swap::{grow_root, same_disks, swap},

@@ -7,15 +7,15 @@
 //! fails, also when this daemon ends; once it runs it only goes forward. One that comes from another member of the
 //! cluster has its row already: that becomes this member's before it runs ([`super::moves`]).
 
-use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tasks::{AfterCrash, Cx, Step, Task, step};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use vm::{Call, NBD_SOCKET, Qmp};
+use vm::{Call, NBD_SOCKET};
 
-use super::{cancellable, flow, send::strange, told, unheard};
+use super::{cancellable, flow, incoming, send::strange, told, unheard};
 use crate::{
     Error, Result, World,
     db::instances::{Instance, Made},
@@ -23,8 +23,8 @@ use crate::{
     instances::{
         backups::Import,
         boot::{self, Starting},
-        delete, exit,
-        guests::{Guest, Phase},
+        delete,
+        guests::Guest,
         machine::{self, memory::Frame},
         start,
         streams::Stream,
@@ -32,13 +32,6 @@ use crate::{
     migration::{Said, Voyage},
     names,
 };
-
-/// What QEMU that is to be asked answers within.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The note that it runs here, in the machine's folder: nothing of it is undone from then on. It need not outlive the
-/// host, as neither does the machine.
-const HERE: &str = "here";
 
 /// What is done to receive it.
 #[derive(Serialize, Deserialize)]
@@ -96,17 +89,8 @@ impl Arrive {
     /// Where is noted that it runs here.
     fn here(&self, world: &World) -> PathBuf {
         let (project, name) = self.name();
-        world.dirs.machine(&names::instance_id(project, name)).join(HERE)
+        world.dirs.machine(&names::instance_id(project, name)).join(incoming::HERE)
     }
-}
-
-/// Does something long, and says so to the other server; ends when that gives up, or somebody cancels.
-async fn aboard(cx: &Cx<Arrive>, work: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
-    let Voyage { link, operation } = &mut voyage;
-    let done = cancellable(operation, link.busy(work)).await;
-    cx.world.voyages.put(cx.input.voyage, voyage);
-    done
 }
 
 async fn rows(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -130,7 +114,12 @@ fn stays(cx: &Cx<Arrive>) -> Result<bool> {
 }
 
 async fn root(cx: &mut Cx<Arrive>) -> Result<()> {
-    aboard(cx, cx.input.import.unpack_root(&cx.world, &cx.control)).await
+    incoming::aboard(
+        &cx.world,
+        cx.input.voyage,
+        cx.input.import.unpack_root(&cx.world, &cx.control),
+    )
+    .await
 }
 
 async fn delete_root(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -141,7 +130,12 @@ async fn delete_root(cx: &mut Cx<Arrive>) -> Result<()> {
 }
 
 async fn kept(cx: &mut Cx<Arrive>) -> Result<()> {
-    aboard(cx, cx.input.import.unpack_snapshots(&cx.world, &cx.control)).await
+    incoming::aboard(
+        &cx.world,
+        cx.input.voyage,
+        cx.input.import.unpack_snapshots(&cx.world, &cx.control),
+    )
+    .await
 }
 
 async fn delete_side(cx: &mut Cx<Arrive>) -> Result<()> {
@@ -169,7 +163,7 @@ async fn monitor(cx: &mut Cx<Arrive>) -> Result<()> {
         return Ok(());
     }
     let (known, mut notes) = (known(cx)?, cx.notes.clone());
-    aboard(cx, starting(cx, &known).monitor(&mut notes)).await?;
+    incoming::aboard(&cx.world, cx.input.voyage, starting(cx, &known).monitor(&mut notes)).await?;
     cx.notes = notes;
     Ok(())
 }
@@ -191,16 +185,7 @@ async fn release(cx: &mut Cx<Arrive>) -> Result<()> {
         return Ok(());
     }
     let known = known(cx)?;
-    aboard(cx, starting(cx, &known).release()).await
-}
-
-/// The connection with its QEMU, if there is one.
-async fn reached(cx: &Cx<Arrive>) -> Result<Option<Qmp>> {
-    let (project, name) = cx.input.name();
-    if !boot::lives(&cx.world, project, name).await? {
-        return Ok(None);
-    }
-    Ok(machine::reach(&cx.world, project, name, PATIENCE).await.ok())
+    incoming::aboard(&cx.world, cx.input.voyage, starting(cx, &known).release()).await
 }
 
 /// Whether it runs: the step ran before.
@@ -208,7 +193,7 @@ async fn runs(cx: &Cx<Arrive>) -> Result<bool> {
     if cx.input.here(&cx.world).exists() {
         return Ok(true);
     }
-    let Some(qmp) = reached(cx).await? else { return Ok(false) };
+    let Some(qmp) = incoming::reached(&cx.world, cx.input.name()).await? else { return Ok(false) };
     let status = qmp.call(Call::new("query-status")).await?["status"].clone();
     Ok(status == "running")
 }
@@ -218,7 +203,7 @@ async fn take_over(cx: &mut Cx<Arrive>) -> Result<()> {
         return Ok(());
     }
     if cx.input.import.is_here(&cx.world)? {
-        return go_on(cx).await;
+        return incoming::go_on(&cx.world, cx.input.name()).await;
     }
     let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
     let taken = taken_over(cx, &mut voyage).await;
@@ -252,7 +237,7 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
     cancellable(operation, arrived).await?;
     if cx.input.import.moves() {
         link.busy(cx.input.import.take(&cx.world)).await?;
-        go_on(cx).await?;
+        incoming::go_on(&cx.world, cx.input.name()).await?;
         // It is this member's in any case. Who does not hear of it asks the database.
         let _ = link.tell(&Said::Done).await;
         return Ok(());
@@ -268,32 +253,12 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
     Ok(())
 }
 
-/// Lets one go on that is this member's: if it cannot, it is stopped here, as nobody else has it.
-async fn go_on(cx: &Cx<Arrive>) -> Result<()> {
-    let (project, name) = cx.input.name();
-    let went = match reached(cx).await? {
-        Some(qmp) => qmp.call(Call::new("cont")).await.map(drop).map_err(Error::from),
-        None => Err(Error::BrokenOff),
-    };
-    if let Err(error) = went {
-        tracing::error!(project, name, error = %tasks::chain(&error), "it does not go on here");
-        boot::end(&cx.world, project, name).await?;
-    }
-    Ok(())
-}
-
 /// What QEMU's disk is written through, and a pipe for its memory.
 async fn ends(world: &World, guest: &Guest) -> Result<(Stream, (OwnedFd, Stream))> {
     let io = world.dirs.machine(&names::instance_id(guest.project(), guest.name())).join("io");
     let stream = vm::open_socket(&io, NBD_SOCKET).await.map_err(unheard)?;
     let stream = stream.ok_or_else(|| machine::silent(guest))?.into_std().map_err(unheard)?;
-    Ok((Stream::new(stream.into()).map_err(unheard)?, memory_end()?))
-}
-
-/// A pipe for a machine's memory.
-pub(super) fn memory_end() -> Result<(OwnedFd, Stream)> {
-    let (reader, writer) = std::io::pipe().map_err(unheard)?;
-    Ok((reader.into(), Stream::new(writer.into()).map_err(unheard)?))
+    Ok((Stream::new(stream.into()).map_err(unheard)?, incoming::memory_end()?))
 }
 
 /// After a failure: it comes here by itself no more. One that is here already stays, and the rest is done for it.
@@ -307,23 +272,9 @@ async fn end_move(cx: &mut Cx<Arrive>) -> Result<()> {
 
 async fn whole(cx: &mut Cx<Arrive>) -> Result<()> {
     let world: &Arc<World> = &cx.world;
-    let (project, name) = cx.input.name();
     cx.input.import.mark_whole(world).await?;
     let (row, _) = known(cx)?;
-    start::write(world, &row).await?;
-    match world.guests.get(project, name) {
-        Some(guest) if guest.phase() == Phase::Starting => {
-            guest.set_phase(Phase::Running);
-            machine::agent::attend(world, &guest);
-            // An error means that the daemon is about to end; the next one finds the guest again.
-            let _ = world.started.send(guest);
-        }
-        Some(_) => {}
-        None if boot::lives(world, project, name).await? => {
-            crate::reconcile::find_again(world, project, name).await;
-        }
-        None => exit::settle_unseen(world, &row).await?,
-    }
+    incoming::runs_here(world, &row).await?;
     start::tell(world, cx.input.import.caller(), &row);
     // It says nothing any more, now that the row does.
     let _ = std::fs::remove_file(cx.input.here(world));

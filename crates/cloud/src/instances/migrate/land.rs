@@ -10,10 +10,7 @@
 //! lies beside the disk is mounted there; the guest needs nothing of it but what its firmware keeps, which comes as a
 //! copy and moves to its file then.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use exec::Control;
 use futures_util::future::try_join_all;
@@ -23,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use tasks::{AfterCrash, Cx, Step, Task, step};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use vm::{Call, Qmp};
+use vm::Qmp;
 
-use super::{Moving, arrive::memory_end, cancellable, flow, send::strange, told};
+use super::{Moving, cancellable, flow, incoming, send::strange, told};
 use crate::{
     Caller, Error, Result, World, backups,
     blocking::blocking,
@@ -35,8 +32,7 @@ use crate::{
     instances::{
         backups::{folder, of_machine},
         boot::{self, Starting},
-        delete, exit,
-        guests::Phase,
+        delete,
         machine::{self, memory::Frame},
         options::Typed,
         start,
@@ -48,12 +44,8 @@ use crate::{
     volumes::{Key, attach, keeper},
 };
 
-/// What QEMU that is to be asked answers within.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes that copies may take: a kernel and what it begins with.
 const MOST: u64 = 2 << 30;
-/// The note that it is this member's by this move, in the machine's folder: nothing of it is undone from then on.
-const HERE: &str = "here";
 /// The folder of the copies, in the machine's.
 const COPIES: &str = "beside";
 
@@ -129,7 +121,7 @@ impl Land {
 
     /// Whether it is this member's by this move: nothing of it is undone.
     fn stays(&self, world: &World) -> Result<bool> {
-        let noted = self.place(world).join(HERE).exists();
+        let noted = self.place(world).join(incoming::HERE).exists();
         Ok(noted && self.known(world)?.is_some_and(|(row, _)| row.member == world.me()))
     }
 
@@ -139,15 +131,6 @@ impl Land {
         let all = typed.devices.iter().filter(|(name, _)| self.frame.disks.contains_key(*name));
         Ok(all.filter_map(|(name, device)| Some((name.clone(), device.disk()?.clone()))).collect())
     }
-}
-
-/// Does something long, and says so to the source; ends when that gives up, or somebody cancels.
-async fn aboard(cx: &Cx<Land>, work: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
-    let Voyage { link, operation } = &mut voyage;
-    let done = cancellable(operation, link.busy(work)).await;
-    cx.world.voyages.put(cx.input.voyage, voyage);
-    done
 }
 
 fn known(cx: &Cx<Land>) -> Result<(Instance, Expanded)> {
@@ -161,7 +144,12 @@ async fn unpack(cx: &mut Cx<Land>) -> Result<()> {
     }
     let (file, to, control) =
         (cx.input.file.clone(), cx.input.copies(&cx.world), cx.control.clone());
-    aboard(cx, blocking("unpack copies", move || unpacked(&file, &to, &control))).await
+    incoming::aboard(
+        &cx.world,
+        cx.input.voyage,
+        blocking("unpack copies", move || unpacked(&file, &to, &control)),
+    )
+    .await
 }
 
 fn unpacked(file: &Path, to: &Path, control: &Control) -> Result<()> {
@@ -205,7 +193,8 @@ async fn monitor(cx: &mut Cx<Land>) -> Result<()> {
     }
     let (known, mut notes) = (known(cx)?, cx.notes.clone());
     let copies = cx.input.copies(&cx.world);
-    aboard(cx, starting(cx, &known, &copies).monitor(&mut notes)).await?;
+    incoming::aboard(&cx.world, cx.input.voyage, starting(cx, &known, &copies).monitor(&mut notes))
+        .await?;
     cx.notes = notes;
     Ok(())
 }
@@ -233,16 +222,7 @@ async fn release(cx: &mut Cx<Land>) -> Result<()> {
         return Ok(());
     }
     let (known, copies) = (known(cx)?, cx.input.copies(&cx.world));
-    aboard(cx, starting(cx, &known, &copies).release()).await
-}
-
-/// The connection with its QEMU, if there is one.
-async fn reached(cx: &Cx<Land>) -> Result<Option<Qmp>> {
-    let (project, name) = cx.input.name();
-    if !boot::lives(&cx.world, project, name).await? {
-        return Ok(None);
-    }
-    Ok(machine::reach(&cx.world, project, name, PATIENCE).await.ok())
+    incoming::aboard(&cx.world, cx.input.voyage, starting(cx, &known, &copies).release()).await
 }
 
 /// Whether it is this member's, and runs or ran: the step ran before.
@@ -252,7 +232,7 @@ async fn runs(cx: &Cx<Land>) -> Result<bool> {
 
 async fn take_over(cx: &mut Cx<Land>) -> Result<()> {
     if runs(cx).await? {
-        return go_on(cx).await;
+        return incoming::go_on(&cx.world, cx.input.name()).await;
     }
     let mut voyage = cx.world.voyages.take(cx.input.voyage)?;
     let taken = taken_over(cx, &mut voyage).await;
@@ -271,7 +251,7 @@ async fn taken_over(cx: &Cx<Land>, voyage: &mut Voyage) -> Result<()> {
     let mut carriers = JoinSet::new();
     let arrived = async {
         let [_, memory] = link.streams()?;
-        let (reader, writer) = memory_end()?;
+        let (reader, writer) = incoming::memory_end()?;
         carriers.spawn(async move { flow::receive(&writer, memory).await });
         link.tell(&Said::Waiting).await?;
         link.busy(async { Ok(vm::arrive(qmp, reader).await?) }).await?;
@@ -284,7 +264,7 @@ async fn taken_over(cx: &Cx<Land>, voyage: &mut Voyage) -> Result<()> {
     // To its end, whatever becomes of the link.
     cx.input.moving.take_over(world, &cx.input.instance.member).await?;
     note_here(cx);
-    go_on(cx).await?;
+    incoming::go_on(&cx.world, cx.input.name()).await?;
     // It is this member's in any case. Who does not hear of it asks the database.
     let _ = link.tell(&Said::Done).await;
     Ok(())
@@ -302,23 +282,9 @@ async fn put_behind(cx: &Cx<Land>, qmp: &Qmp) -> Result<()> {
 
 /// Without the note a later daemon would end it, and start it anew.
 fn note_here(cx: &Cx<Land>) {
-    if let Err(error) = std::fs::write(cx.input.place(&cx.world).join(HERE), "") {
+    if let Err(error) = std::fs::write(cx.input.place(&cx.world).join(incoming::HERE), "") {
         tracing::error!(name = cx.input.instance.name, %error, "note that it is here");
     }
-}
-
-/// Lets one go on that is this member's: if it cannot, it is stopped here, as nobody else has it.
-async fn go_on(cx: &Cx<Land>) -> Result<()> {
-    let (project, name) = cx.input.name();
-    let went = match reached(cx).await? {
-        Some(qmp) => qmp.call(Call::new("cont")).await.map(drop).map_err(Error::from),
-        None => Err(Error::BrokenOff),
-    };
-    if let Err(error) = went {
-        tracing::error!(project, name, error = %tasks::chain(&error), "it does not go on here");
-        boot::end(&cx.world, project, name).await?;
-    }
-    Ok(())
 }
 
 /// After a failure: it comes here by itself no more. Where it did not fail after all, what is left is done for it.
@@ -326,7 +292,7 @@ async fn end_move(cx: &mut Cx<Land>) -> Result<()> {
     let taken = cx.input.moving.end_taken(&cx.world).await?;
     if taken {
         note_here(cx);
-        go_on(cx).await?;
+        incoming::go_on(&cx.world, cx.input.name()).await?;
     }
     if cx.input.stays(&cx.world)? {
         whole(cx).await?;
@@ -340,21 +306,8 @@ async fn whole(cx: &mut Cx<Land>) -> Result<()> {
     let (world, (project, name)) = (&cx.world, cx.input.name());
     cx.input.moving.end(world).await?;
     let (row, _) = known(cx)?;
-    start::write(world, &row).await?;
     hosts::tell_of(world, project, name)?;
-    match world.guests.get(project, name) {
-        Some(guest) if guest.phase() == Phase::Starting => {
-            guest.set_phase(Phase::Running);
-            machine::agent::attend(world, &guest);
-            // An error means that the daemon is about to end; the next one finds the guest again.
-            let _ = world.started.send(guest);
-        }
-        Some(_) => {}
-        None if boot::lives(world, project, name).await? => {
-            crate::reconcile::find_again(world, project, name).await;
-        }
-        None => exit::settle_unseen(world, &row).await?,
-    }
+    incoming::runs_here(world, &row).await?;
     world.tell(&cx.input.caller, project, "instance-updated", url::instance(project, name));
     start::tell(world, &cx.input.caller, &row);
     Ok(())
@@ -363,7 +316,7 @@ async fn whole(cx: &mut Cx<Land>) -> Result<()> {
 async fn have_beside(cx: &mut Cx<Land>) -> Result<()> {
     take_beside(cx).await?;
     // It says nothing any more, now that the row does.
-    let _ = std::fs::remove_file(cx.input.place(&cx.world).join(HERE));
+    let _ = std::fs::remove_file(cx.input.place(&cx.world).join(incoming::HERE));
     if let Ok(voyage) = cx.world.voyages.take(cx.input.voyage) {
         // Who waits for this may be gone.
         let _ = voyage.link.tell(&Said::Done).await;
@@ -386,7 +339,7 @@ async fn take_beside(cx: &Cx<Land>) -> Result<()> {
             keeper::take(world, &found.0, &found.1).await?;
         }
     }
-    if let Some(qmp) = reached(cx).await? {
+    if let Some(qmp) = incoming::reached(&cx.world, cx.input.name()).await? {
         let typed = Typed::parse(&expanded)?;
         let (pool, root) = (world.pools.open(world, typed.root_pool()?).await?, row.root()?);
         let beside = blocking("attach root", move || {

@@ -14,6 +14,7 @@ mod arrive;
 mod copied;
 mod depart;
 mod flow;
+mod incoming;
 mod land;
 mod leave;
 mod moves;

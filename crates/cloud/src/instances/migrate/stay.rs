@@ -14,7 +14,6 @@ use std::{
     time::Instant,
 };
 
-use options::device::DiskSource;
 use storage::Attached;
 use tasks::Operation;
 use tokio::task::JoinSet;
@@ -22,8 +21,11 @@ use vm::Qmp;
 
 use super::depart::{self, Depart};
 use crate::{
-    Error, Result, World, blocking::blocking, expand, instances::guests::Guest,
-    instances::options::Typed, migration::Link, volumes::Key,
+    Error, Result, World,
+    blocking::blocking,
+    expand,
+    instances::{guests::Guest, machine, options::Typed},
+    migration::Link,
 };
 
 /// Sends all until the guest stands still and nothing of it is under way: the moments of that.
@@ -60,15 +62,7 @@ async fn opened(world: &World, input: &Depart) -> Result<BTreeMap<String, (File,
     for name in &input.shared {
         let gone = || Error::not_found("device", name);
         let disk = typed.devices.get(name).and_then(|device| device.disk()).ok_or_else(gone)?;
-        let (pool, id) = match disk.origin() {
-            Some(DiskSource::Root { pool }) => (pool, instance.root()?),
-            Some(DiskSource::Volume { pool, volume, .. }) => {
-                let key = world.store.read(|db| Key::of(db, pool, &instance.project, volume))?;
-                (pool, key.on_disk()?)
-            }
-            _ => return Err(gone()),
-        };
-        let pool = world.pools.open(world, pool).await?;
+        let (pool, id) = machine::volume_of(world, instance, disk).await?;
         let opened = blocking("open disk", move || {
             // It is attached as long as the machine runs.
             let Attached::Block(path) = pool.attach(&id)? else { return Err(Error::BrokenOff) };

@@ -31,9 +31,12 @@ pub fn get(world: &World, key: &Key, name: &str) -> Result<StorageVolumeSnapshot
 }
 
 /// The snapshots of a volume as they stand among volumes: `data/snap0`.
-pub(crate) fn volumes(db: &Read<'_>, volume: &Volume) -> Result<Vec<StorageVolume>> {
+pub(crate) fn volumes(
+    db: &Read<'_>,
+    volume: &Volume,
+    location: &str,
+) -> Result<Vec<StorageVolume>> {
     let rows = whole(db, volume)?.into_iter();
-    let location = crate::volumes::list::location(db, volume)?;
     let shown = rows.map(|row| StorageVolume {
         name: format!("{}/{}", volume.name, row.name),
         description: row.description,
@@ -41,7 +44,7 @@ pub(crate) fn volumes(db: &Read<'_>, volume: &Volume) -> Result<Vec<StorageVolum
         content_type: volume.content.clone(),
         config: row.config.0,
         used_by: Vec::new(),
-        location: location.clone(),
+        location: location.to_owned(),
         project: volume.project.clone(),
         created_at: row.created_at.into(),
         pool: volume.pool.clone(),
