@@ -27,6 +27,7 @@ use crate::{
     images::Catalogs,
     instances::{
         guests::{Guest, Guests},
+        kept::Kept,
         power::Powers,
     },
     metrics::Requests,
@@ -67,6 +68,8 @@ pub struct World {
     pub buckets: Stores,
     /// The instances that run here.
     pub guests: Guests,
+    /// What was listed last.
+    pub(crate) kept: Kept,
     /// Which of them were started or stopped while no majority was there to note it.
     pub powers: Powers,
     /// Guests whose end is to be awaited; see [`crate::instances::exit::follow`].
@@ -131,6 +134,7 @@ impl World {
         let number = u16::try_from(parts.store.status().me).unwrap_or(0);
         let world = World {
             tag: names::daemon_tag(parts.dirs.root()),
+            kept: Kept::default(),
             powers: Powers::open(&parts.dirs.powers()),
             depots: Depots::new(&parts.dirs),
             dirs: parts.dirs,

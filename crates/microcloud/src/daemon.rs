@@ -37,6 +37,9 @@ const MOST_THREADS: usize = 4;
 /// An idle thread that was made for blocking work goes away after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
+/// A running instance takes some ten: its monitor, its counters, its network. As in the unit of systemd.
+const DESCRIPTORS: u64 = 1 << 20;
+
 /// What is logged when nobody says. What s3s has to say goes to its client.
 const LOG: &str = "info,openraft=error,openraft::replication=off,s3s=off";
 
@@ -71,6 +74,7 @@ pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
     }
     let done = arguments(words).and_then(|arguments| {
         sys::keep_heap_small();
+        sys::raise_descriptor_limit(DESCRIPTORS);
         log()?;
         let runtime = runtime()?;
         let done = runtime.block_on(run(arguments));

@@ -18,7 +18,7 @@
 //! | `limit` | how much goes over a port |
 //! | `desired`, `diff` | plan and comparison |
 //! | `plane/` | netlink, sysctls, nft, and the lease services |
-//! | `inside` | interfaces of another network namespace |
+//! | `view` | interfaces of another network namespace |
 //! | `laws` | what every driver must keep, tested on a real kernel |
 
 pub mod bridge;
@@ -32,13 +32,13 @@ mod filter;
 mod firewall;
 mod forward;
 mod hash;
-mod inside;
 mod interface;
 mod limit;
 mod netlink;
 mod pick;
 mod plane;
 mod spec;
+mod view;
 mod warning;
 
 #[cfg(test)]
@@ -52,11 +52,11 @@ pub use facts::{Facts, LinkFact};
 pub use filter::PortFilter;
 pub use firewall::{Denial, Family, Firewall, ForeignRule};
 pub use forward::Forward;
-pub use inside::addresses_in;
 pub use interface::{Address, Counters, Interface, Medium};
 pub use leases::{DnsMode, Host, Lease, LeaseKind, MacAddr, ParseMacError, Range};
 pub use limit::PortLimits;
 pub use pick::{pick_ipv4, pick_ipv6};
 pub use plane::{Applied, Inside, Plane, PortSpec, PortVlans, Untagged};
 pub use spec::{Kind, NetworkSpec};
+pub use view::NetnsView;
 pub use warning::Warning;

@@ -36,7 +36,7 @@ mod proxy;
 pub mod seccomp;
 mod types;
 
-pub use cgroup::{forget as forget_groups, has_controller};
+pub use cgroup::{Meter, forget as forget_groups, has_controller};
 pub use client::{Created, Exec, Monitor, Watch, cleanup, cleanup_spec, last_exit, spawn};
 pub use error::{Error, Result};
 pub use spec::DiskTraffic;

@@ -62,8 +62,7 @@ pub enum ExitReason {
 }
 
 /// What an instance uses; `None` where the kernel does not count it here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of memory, caches included.
     pub memory: Option<u64>,

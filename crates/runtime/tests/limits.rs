@@ -13,7 +13,8 @@ fn memory_is_limited_and_counted() {
         return;
     }
     let guest = Guest::new("memory").start();
-    let usage = guest.monitor().usage().unwrap();
+    let meter = guest.meter();
+    let usage = meter.read();
     let Some(memory) = usage.memory else {
         eprintln!("SKIP: no memory controller");
         return;
@@ -27,7 +28,7 @@ fn memory_is_limited_and_counted() {
     assert_ne!(guest.sh(eat).0, 0);
     guest.monitor().set_limits(&Limits::default()).unwrap();
     guest.ok(eat);
-    assert!(guest.monitor().usage().unwrap().memory_peak.unwrap() >= 32 << 20);
+    assert!(meter.read().memory_peak.unwrap() >= 32 << 20);
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn a_pid_1_killed_for_memory_is_told_so() {
     let mut guest = Guest::program("oom", ["/bin/sh", "-c", line]);
     guest.spec.limits.memory = Some(24 << 20);
     let guest = guest.start();
-    if guest.monitor().usage().unwrap().memory.is_none() {
+    if guest.meter().read().memory.is_none() {
         eprintln!("SKIP: no memory controller");
         return;
     }
@@ -56,7 +57,7 @@ fn processes_are_limited_and_counted() {
     let mut guest = Guest::new("pids");
     guest.spec.limits.processes = Some(8);
     let guest = guest.start();
-    let Some(before) = guest.monitor().usage().unwrap().processes else {
+    let Some(before) = guest.meter().read().processes else {
         eprintln!("SKIP: no pids controller");
         return;
     };
@@ -85,9 +86,9 @@ fn processors_are_limited_and_counted() {
         "Cpus_allowed_list:\t0"
     );
     let busy = || {
-        let before = monitor.usage().unwrap().cpu_ns.unwrap();
+        let before = guest.meter().read().cpu_ns.unwrap();
         guest.ok("sh -c 'while :; do :; done' & sleep 0.6; kill $!");
-        monitor.usage().unwrap().cpu_ns.unwrap() - before
+        guest.meter().read().cpu_ns.unwrap() - before
     };
     let limited = busy();
     assert!(limited < 250_000_000, "{limited} ns in 0.6 s with a tenth of a processor");

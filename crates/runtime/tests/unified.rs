@@ -84,7 +84,7 @@ fn a_container_lives_in_version_2() {
     assert_ne!(guest.sh("echo 5 > /sys/fs/cgroup/cgroup.max.depth").0, 0);
     guest.monitor().freeze(true).unwrap();
     guest.monitor().freeze(false).unwrap();
-    let usage = guest.monitor().usage().unwrap();
+    let usage = guest.meter().read();
     assert!(usage.cpu_ns.unwrap() > 0, "{usage:?}");
     let mut watch = guest.monitor().watch().unwrap();
     guest.monitor().kill().unwrap();

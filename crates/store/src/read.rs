@@ -8,6 +8,8 @@ use rusqlite::{CachedStatement, Connection};
 
 use crate::access::{Access, Catalog};
 use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::meta;
 use crate::options::MemberId;
 use crate::row::Row;
 use crate::value::Value;
@@ -47,6 +49,13 @@ impl<'a> Read<'a> {
     /// on it but by the values that are bound.
     pub fn me(&self) -> MemberId {
         self.me
+    }
+
+    /// The state's revision, as [`Changed::revision`](crate::Changed::revision) tells it; what a write itself changed is
+    /// not in it.
+    pub fn revision(&self) -> Result<u64> {
+        let found = meta::get(self.conn, "revision");
+        Ok(found.map_err(|error| Fault::new("read the revision", error))?.unwrap_or_default())
     }
 
     /// All rows, each mapped by the closure.

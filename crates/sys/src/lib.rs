@@ -11,6 +11,7 @@ mod beside;
 mod btrfs;
 mod call;
 mod clock;
+mod descriptors;
 mod exec;
 mod fork;
 mod heap;
@@ -42,6 +43,7 @@ pub use btrfs::{
     note_origin, scrub, scrub_progress, send_subvolume, share_blocks, snapshot_subvolume,
 };
 pub use clock::set_clock;
+pub use descriptors::raise_descriptor_limit;
 pub use exec::{Image, close_all_on_exec, close_others};
 pub use fork::{Child, Fork, fork};
 pub use heap::keep_heap_small;

@@ -1,6 +1,6 @@
 //! Instances: containers and virtual machines.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{
@@ -186,9 +186,9 @@ api! {
 /// An instance with its state and snapshots: what a list with `recursion=2` holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct InstanceFull {
-    /// The instance.
+    /// The instance, which many lists may share.
     #[serde(flatten)]
-    pub instance: Instance,
+    pub instance: Arc<Instance>,
     /// Its state; absent with `recursion=1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<InstanceState>,
@@ -220,7 +220,7 @@ impl<'de> Visitor<'de> for FullVisitor {
         let mut full = InstanceFull::default();
         let own = OwnFields { map, full: &mut full };
         let instance = Instance::deserialize(MapAccessDeserializer::new(own))?;
-        Ok(InstanceFull { instance, ..full })
+        Ok(InstanceFull { instance: Arc::new(instance), ..full })
     }
 }
 
@@ -259,6 +259,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for OwnFields<'_, A> {
 
 impl From<Instance> for InstanceFull {
     fn from(instance: Instance) -> Self {
+        Self::from(Arc::new(instance))
+    }
+}
+
+impl From<Arc<Instance>> for InstanceFull {
+    fn from(instance: Arc<Instance>) -> Self {
         Self { instance, state: None, snapshots: None, backups: None }
     }
 }

@@ -103,7 +103,7 @@ async fn set_all(call: Call<InstancesSetState>) -> Result<Operation> {
     let project = call.query.project().to_owned();
     let all = list::list(&call.world, Some(&project), Depth::Plain).await?;
     let concerned = all.into_iter().filter(|one| concerns(put.action, one.instance.status_code));
-    let names: Vec<String> = concerned.map(|one| one.instance.name).collect();
+    let names: Vec<String> = concerned.map(|one| one.instance.name.clone()).collect();
     let request = Request::new("Changing the state of instances")
         .project(project.clone())
         .requestor(call.caller.requestor.clone())

@@ -1,5 +1,7 @@
 //! `config`: options and devices of instances, options of the server.
 
+use std::sync::Arc;
+
 use client::Answer;
 use serde::Serialize;
 use wire::{
@@ -154,7 +156,8 @@ fn set_target(words: &[String]) -> (Option<&str>, &[String]) {
 }
 
 async fn show(cx: &Context, name: &str, expanded: bool) -> Result<()> {
-    let mut instance = Instances::load(cx, name).await?.reply.instance;
+    let loaded = Instances::load(cx, name).await?.reply.instance;
+    let mut instance = Arc::unwrap_or_clone(loaded);
     if expanded {
         instance.config = std::mem::take(&mut instance.expanded_config);
         instance.devices = std::mem::take(&mut instance.expanded_devices);

@@ -136,9 +136,8 @@ impl Copy {
         if let Some(pool) = &self.storage {
             let query = ThingQuery { project: cx.project.clone(), ..ThingQuery::default() };
             let instance = self.source.split('/').next().unwrap_or_default();
-            let devices =
-                cx.client.get::<InstanceGet>(&[instance], &query).await?.instance.expanded_devices;
-            let (name, mut device) = root(&devices)?;
+            let found = cx.client.get::<InstanceGet>(&[instance], &query).await?;
+            let (name, mut device) = root(&found.instance.expanded_devices)?;
             device.insert("pool".into(), pool.clone());
             request.devices.insert(name, device);
         }

@@ -167,7 +167,7 @@ async fn fitting(cx: &Context, action: StateAction) -> Result<Vec<String>> {
         }
     };
     let fitting = instances.into_iter().filter(|full| fits(full.instance.status_code));
-    Ok(fitting.map(|full| full.instance.name).collect())
+    Ok(fitting.map(|full| full.instance.name.clone()).collect())
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ pub(crate) async fn settle(world: &World, guest: &Guest, reason: ExitReason) -> 
     let Some((row, expanded)) = row else {
         return boot::end(world, project, name).await;
     };
+    guest.close_gauges();
     let removal = guest.ports().lock().await;
     clear(world, &row, &expanded).await?;
     drop(removal);

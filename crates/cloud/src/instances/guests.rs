@@ -16,8 +16,12 @@ use runtime::Monitor;
 use spec::{InstanceSpec, ProxySpec};
 use tokio::sync::{oneshot, watch};
 
-use super::{machine::trouble::Trouble, nodes::Wanted};
-use crate::{devlxd::GuestSide, names};
+use super::{
+    gauges::{Gauges, Reading},
+    machine::trouble::Trouble,
+    nodes::Wanted,
+};
+use crate::{Result, devlxd::GuestSide, names};
 
 /// Where a guest stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,7 @@ struct Inner {
     proxies: Mutex<BTreeMap<String, ProxySpec>>,
     trouble: Mutex<Option<Trouble>>,
     devlxd: GuestSide,
+    gauges: Gauges,
     /// Ends the session of who is attached to the console.
     console: Mutex<Option<oneshot::Sender<()>>>,
 }
@@ -97,6 +102,7 @@ impl Guest {
             proxies: Mutex::default(),
             trouble: Mutex::default(),
             devlxd: GuestSide::default(),
+            gauges: Gauges::default(),
             console: Mutex::default(),
         }))
     }
@@ -193,6 +199,19 @@ impl Guest {
     /// Its side of the guest API.
     pub fn devlxd(&self) -> &GuestSide {
         &self.0.devlxd
+    }
+
+    /// Reads what it uses, and its network; blocks.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn read_gauges(&self) -> Result<Reading> {
+        self.0.gauges.read(self)
+    }
+
+    /// Looks at it no more: it has stopped.
+    pub(crate) fn close_gauges(&self) {
+        self.0.gauges.close();
     }
 
     /// Where it stands.

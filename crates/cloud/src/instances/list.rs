@@ -1,12 +1,10 @@
 //! What clients see of instances.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use options::Raw;
-use tokio::sync::Semaphore;
 use wire::{
-    Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceState,
-    InstanceType, StatusCode,
+    Instance, InstanceBackup, InstanceFull, InstancePut, InstanceSnapshot, InstanceType, StatusCode,
 };
 
 use super::{
@@ -32,17 +30,21 @@ pub enum Depth {
     Full,
 }
 
-/// How many are looked at at once: each takes a thread, and hundreds of them only hinder one another.
-const AT_ONCE: usize = 16;
-
 /// Every instance of a project, or of all, that is on this member.
 pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
-    let me = world.me();
-    let mut found = rows_of(world, project, depth, &me)?;
+    let mut found = world.store.read(|db| {
+        check(db, project)?;
+        world.kept.map(world, db, |full| {
+            let wanted = project.is_none_or(|name| name == full.instance.project);
+            wanted.then(|| match depth {
+                Depth::Full => full.clone(),
+                Depth::Plain => InstanceFull::from(full.instance.clone()),
+            })
+        })
+    })?;
     if depth == Depth::Full {
-        let room = Semaphore::new(AT_ONCE);
-        let states = found.iter().map(|full| in_turn(world, &room, full));
-        let states = futures_util::future::try_join_all(states).await?;
+        let names = found.iter().map(|full| (&*full.instance.project, &*full.instance.name));
+        let states = super::state::of_all(world, names).await?;
         for (full, state) in found.iter_mut().zip(states) {
             full.state = Some(state);
         }
@@ -50,10 +52,8 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
     Ok(found)
 }
 
-async fn in_turn(world: &World, room: &Semaphore, full: &InstanceFull) -> Result<InstanceState> {
-    // It is never closed.
-    let _place = room.acquire().await.ok();
-    super::state::of(world, &full.instance.project, &full.instance.name).await
+fn check(db: &store::Read<'_>, project: Option<&str>) -> Result<()> {
+    project.map_or(Ok(()), |name| crate::projects::find(db, name).map(drop))
 }
 
 /// The instances of a member that does not answer, as far as the rows tell of them.
@@ -62,38 +62,37 @@ pub fn unreachable(
     project: Option<&str>,
     member: &str,
 ) -> Result<Vec<InstanceFull>> {
-    let mut found = rows_of(world, project, Depth::Plain, member)?;
+    let mut found = world.store.read(|db| {
+        check(db, project)?;
+        rows_of(db, world, Depth::Plain, member)
+    })?;
+    found.retain(|full| project.is_none_or(|name| name == full.instance.project));
     for full in &mut found {
-        full.instance.status_code = StatusCode::ERROR;
-        full.instance.status = StatusCode::ERROR.name().to_owned();
+        set_status(Arc::make_mut(&mut full.instance), StatusCode::ERROR);
     }
     Ok(found)
 }
 
-fn rows_of(
+/// Those of a member that are whole, without their state, as they are in the state that is read.
+pub(super) fn rows_of(
+    db: &store::Read<'_>,
     world: &World,
-    project: Option<&str>,
     depth: Depth,
     member: &str,
 ) -> Result<Vec<InstanceFull>> {
     let clustered = world.is_clustered();
-    world.store.read(|db| {
-        if let Some(name) = project {
-            crate::projects::find(db, name)?;
+    let profiles = Profiles::read(db)?;
+    let mut beside = (depth == Depth::Full).then(|| Beside::read(db)).transpose()?;
+    let mut found = Vec::new();
+    for row in rows::on(db, member)? {
+        if row.made == Made::Ready {
+            let expanded = profiles.lay(&row);
+            let beside = beside.as_mut().map(|all| all.of(db, &row)).transpose()?;
+            let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
+            found.push(with_beside(full, beside));
         }
-        let profiles = Profiles::read(db)?;
-        let mut beside = (depth == Depth::Full).then(|| Beside::read(db)).transpose()?;
-        let mut found = Vec::new();
-        for row in rows::on(db, member)? {
-            if row.made == Made::Ready && project.is_none_or(|name| name == row.project) {
-                let expanded = profiles.lay(&row);
-                let beside = beside.as_mut().map(|all| all.of(db, &row)).transpose()?;
-                let full = InstanceFull::from(render(&world.guests, row, expanded, clustered));
-                found.push(with_beside(full, beside));
-            }
-        }
-        Ok::<_, Error>(found)
-    })
+    }
+    Ok(found)
 }
 
 /// One instance.
@@ -155,19 +154,25 @@ impl Beside {
 }
 
 pub(crate) fn status(guests: &Guests, project: &str, name: &str) -> StatusCode {
-    let guest = guests.get(project, name);
-    match guest.as_ref().map(Guest::phase) {
-        Some(Phase::Running) if guest.as_ref().is_some_and(|guest| guest.trouble().is_some()) => {
-            StatusCode::ERROR
-        }
-        Some(Phase::Running) if guest.is_some_and(|guest| guest.devlxd().is_ready()) => {
-            StatusCode::READY
-        }
-        Some(Phase::Running) => StatusCode::RUNNING,
-        Some(Phase::Frozen) => StatusCode::FROZEN,
-        Some(Phase::Starting) => StatusCode::STARTING,
-        Some(Phase::Gone) | None => StatusCode::STOPPED,
+    status_of(guests.get(project, name).as_ref())
+}
+
+/// The status of what runs; `None` is one that does not.
+pub(super) fn status_of(guest: Option<&Guest>) -> StatusCode {
+    let Some(guest) = guest else { return StatusCode::STOPPED };
+    match guest.phase() {
+        Phase::Running if guest.trouble().is_some() => StatusCode::ERROR,
+        Phase::Running if guest.devlxd().is_ready() => StatusCode::READY,
+        Phase::Running => StatusCode::RUNNING,
+        Phase::Frozen => StatusCode::FROZEN,
+        Phase::Starting => StatusCode::STARTING,
+        Phase::Gone => StatusCode::STOPPED,
     }
+}
+
+pub(super) fn set_status(instance: &mut Instance, status: StatusCode) {
+    status.name().clone_into(&mut instance.status);
+    instance.status_code = status;
 }
 
 fn render(guests: &Guests, row: rows::Instance, expanded: Expanded, clustered: bool) -> Instance {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use runtime::Usage;
 use wire::{
     InstanceState, InstanceStateCpu, InstanceStateDisk, InstanceStateMemory, InstanceStateNetwork,
     StatusCode,
 };
 
 use super::{
+    gauges::Reading,
     guests::{Guest, Phase},
     machine,
 };
@@ -21,30 +21,54 @@ pub async fn get(world: &World, project: &str, name: &str) -> Result<InstanceSta
 }
 
 pub(crate) async fn of(world: &World, project: &str, name: &str) -> Result<InstanceState> {
-    let status = super::list::status(&world.guests, project, name);
-    let running = |guest: &Guest| matches!(guest.phase(), Phase::Running | Phase::Frozen);
-    let Some(guest) = world.guests.get(project, name).filter(running) else {
-        return Ok(stopped(status));
-    };
-    let held = guest.clone();
-    let seen = blocking("look at instance", move || {
-        let (info, usage) = (held.monitor().info()?, held.monitor().usage()?);
-        Ok::<_, runtime::Error>((info, usage))
+    let mut found = of_all(world, std::iter::once((project, name))).await?;
+    found.pop().ok_or(Error::Broken("look at instance"))
+}
+
+/// The same of many, in their order.
+pub(crate) async fn of_all(
+    world: &World,
+    names: impl Iterator<Item = (&str, &str)>,
+) -> Result<Vec<InstanceState>> {
+    let guests: Vec<_> = names.map(|(project, name)| world.guests.get(project, name)).collect();
+    // A thread for each processor is as many as get anything done.
+    let share = guests.len().div_ceil(world.host.cpus.len().max(1)).max(1);
+    let shares = guests.chunks(share).map(|guests| {
+        let held = guests.to_vec();
+        blocking("look at instances", move || {
+            Ok::<_, Error>(held.iter().map(|guest| read(guest.as_ref()?)).collect::<Vec<_>>())
+        })
     });
-    match seen.await {
-        Ok((info, usage)) => {
-            // One that is just ending has no network any more.
-            let pid = i64::from(info.pid);
-            if guest.spec().machine {
-                return Ok(of_machine(world, status, &guest, pid, usage).await);
-            }
-            let network = ports::interfaces(&guest).await.unwrap_or_default();
-            Ok(rendered(status, &guest, pid, usage, network))
-        }
-        // It ended while it was looked at.
-        Err(Error::Runtime(_)) => Ok(stopped(StatusCode::STOPPED)),
-        Err(other) => Err(other),
+    let read = futures_util::future::try_join_all(shares).await?.into_iter().flatten();
+    let shown = guests.iter().zip(read).map(async |(guest, read)| match guest.as_ref().zip(read) {
+        Some((guest, read)) => shown(world, guest, read).await,
+        None => Ok(stopped(without(guest.as_ref()))),
+    });
+    futures_util::future::try_join_all(shown).await
+}
+
+fn read(guest: &Guest) -> Option<Reading> {
+    runs(guest).then(|| guest.read_gauges().ok()).flatten()
+}
+
+fn runs(guest: &Guest) -> bool {
+    matches!(guest.phase(), Phase::Running | Phase::Frozen)
+}
+
+/// The status of one of which nothing was read: one that runs ended while it was looked at.
+fn without(guest: Option<&Guest>) -> StatusCode {
+    match guest.filter(|guest| runs(guest)) {
+        Some(_) => StatusCode::STOPPED,
+        None => super::list::status_of(guest),
     }
+}
+
+async fn shown(world: &World, guest: &Guest, read: Reading) -> Result<InstanceState> {
+    let status = super::list::status_of(Some(guest));
+    if guest.spec().machine {
+        return Ok(of_machine(world, status, guest, &read).await);
+    }
+    Ok(rendered(status, guest, &read, ports::rendered(&read.network)))
 }
 
 /// What the machine uses, where its agent says so; else what QEMU does.
@@ -52,12 +76,11 @@ async fn of_machine(
     world: &World,
     status: StatusCode,
     guest: &Guest,
-    pid: i64,
-    usage: Usage,
+    read: &Reading,
 ) -> InstanceState {
     let inside = machine::state::inside(guest).await;
     let network = machine::state::interfaces(world, guest, inside.as_ref()).await;
-    let state = rendered(status, guest, pid, usage, network.unwrap_or_default());
+    let state = rendered(status, guest, read, network.unwrap_or_default());
     match inside {
         None => InstanceState { processes: -1, ..state },
         Some(inside) => InstanceState {
@@ -80,10 +103,10 @@ fn stopped(status: StatusCode) -> InstanceState {
 fn rendered(
     status: StatusCode,
     guest: &Guest,
-    pid: i64,
-    usage: Usage,
+    read: &Reading,
     network: BTreeMap<String, InstanceStateNetwork>,
 ) -> InstanceState {
+    let usage = read.usage;
     InstanceState {
         status: status.name().to_owned(),
         status_code: status,
@@ -96,7 +119,7 @@ fn rendered(
             swap_usage_peak: 0,
         },
         network: Some(network),
-        pid,
+        pid: i64::from(read.pid),
         processes: usage.processes.and_then(|count| i64::try_from(count).ok()).unwrap_or(-1),
         cpu: InstanceStateCpu { usage: usage.cpu_ns.unwrap_or(0) },
     }

@@ -6,7 +6,7 @@ use super::{
     network,
     world::{Guest, alone, have},
 };
-use crate::{Host, Plane, addresses_in, netlink};
+use crate::{Host, Interface, NetnsView, Plane, netlink};
 
 fn host(guest: &Guest, name: &str, ipv4: Option<&str>) -> Host {
     let ipv4 = ipv4.map(|text| text.parse().unwrap());
@@ -20,7 +20,7 @@ fn a_port_is_born_in_the_guest_and_goes_without_trace() {
         let plane = Plane::new("law").unwrap();
         plane.apply(&network(dir.path(), "br0", 1)).await.unwrap();
         let guest = Guest::on(&plane, "br0", 1).await;
-        let inside = addresses_in(guest.netns.try_clone().unwrap()).await.unwrap();
+        let inside = guest.links();
         let eth0 = inside.iter().find(|link| link.name == "eth0").unwrap();
         assert_eq!((eth0.hwaddr, eth0.mtu, eth0.up), (Some(guest.mac), 1500, true));
         let outside = plane.state("veth1").await.unwrap().unwrap();
@@ -38,7 +38,7 @@ fn a_port_is_born_in_the_guest_and_goes_without_trace() {
         assert!(plane.port_counters("veth1").await.unwrap().is_some());
         plane.detach_port("veth1").await.unwrap();
         plane.detach_port("veth1").await.unwrap();
-        let left = addresses_in(guest.netns.try_clone().unwrap()).await.unwrap();
+        let left = guest.links();
         assert_eq!(left.len(), 1, "only loopback");
     });
 }
@@ -62,11 +62,55 @@ fn attaching_a_port_is_quick() {
         assert!(best < Duration::from_millis(20), "{best:?}");
         let start = Instant::now();
         for _ in 0..100 {
-            addresses_in(guest.netns.try_clone().unwrap()).await.unwrap();
+            guest.links();
         }
         let each = start.elapsed() / 100;
-        eprintln!("addresses_in: {each:?} on average");
+        eprintln!("a new view: {each:?} on average");
         assert!(each < Duration::from_millis(20), "{each:?}");
+    });
+}
+
+#[test]
+fn a_view_that_stays_open_sees_what_becomes_of_the_guest() {
+    if !have(&["busybox"]) {
+        return;
+    }
+    alone(async || {
+        let dir = tempfile::tempdir().unwrap();
+        let plane = Plane::new("law").unwrap();
+        plane.apply(&network(dir.path(), "br0", 1)).await.unwrap();
+        let guest = Guest::on(&plane, "br0", 1).await;
+        let mut view = NetnsView::open(guest.netns.try_clone().unwrap()).unwrap();
+        let mut seen = || {
+            let links = view.interfaces().unwrap().to_vec();
+            assert_eq!(links, guest.links(), "as a new view sees it");
+            links
+        };
+        let eth0 = |links: Vec<Interface>| links.into_iter().find(|link| link.name == "eth0");
+        let before = eth0(seen()).unwrap();
+        guest.sh("busybox ip addr add 10.77.1.11/24 dev eth0").await;
+        let addressed = eth0(seen()).unwrap();
+        let address = addressed.addresses.iter().map(|one| one.address.to_string());
+        assert!(address.into_iter().any(|text| text == "10.77.1.11"), "{addressed:?}");
+        assert!(guest.sh("busybox ping -c2 -W1 10.77.1.1").await.contains("bytes from"));
+        // What is still on its way arrives.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let counted = eth0(seen()).unwrap().counters;
+        assert!(counted.packets_sent >= before.counters.packets_sent + 2, "{counted:?}");
+        assert!(counted.bytes_received > before.counters.bytes_received, "{counted:?}");
+        // More news than are kept.
+        let many = "for i in $(busybox seq 300); do busybox ip addr add 10.78.$((i/250)).$((i%250+1))/32 dev eth0; done";
+        guest.sh(many).await;
+        assert_eq!(eth0(seen()).unwrap().addresses.len(), addressed.addresses.len() + 300);
+        guest.sh("busybox ip link set eth0 down").await;
+        assert!(!eth0(seen()).unwrap().up);
+        plane.detach_port("veth1").await.unwrap();
+        assert!(eth0(seen()).is_none());
+        let start = Instant::now();
+        for _ in 0..1000 {
+            view.interfaces().unwrap();
+        }
+        eprintln!("a look through an open view: {:?} on average", start.elapsed() / 1000);
     });
 }
 
@@ -177,7 +221,7 @@ fn a_guest_forms_an_ipv6_address_at_once() {
         let want = guest.mac.in_prefix("fd42:77:1::1/64".parse().unwrap());
         let start = Instant::now();
         let formed = async || {
-            let inside = addresses_in(guest.netns.try_clone().unwrap()).await.unwrap();
+            let inside = guest.links();
             inside.iter().flat_map(|link| &link.addresses).any(|a| a.address == want)
         };
         while !formed().await {

@@ -11,7 +11,7 @@ use std::{
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
-use crate::{Inside, MacAddr, Plane, PortSpec, netlink};
+use crate::{Inside, Interface, MacAddr, NetnsView, Plane, PortSpec, netlink};
 
 /// Runs a law on a thread with a fresh network namespace, loopback up.
 pub(super) fn alone<F: Future<Output = ()>>(law: impl FnOnce() -> F + Send + 'static) {
@@ -82,6 +82,11 @@ impl Guest {
     /// The guest's end of a port.
     pub(super) fn inside(&self) -> Inside<'_> {
         Inside { name: "eth0", netns: self.netns.as_fd() }
+    }
+
+    /// Its interfaces, through a new view.
+    pub(super) fn links(&self) -> Vec<Interface> {
+        NetnsView::open(self.netns.try_clone().unwrap()).unwrap().interfaces().unwrap().to_vec()
     }
 
     /// Runs a shell command in the guest; its output.

@@ -31,6 +31,7 @@ pub fn has_controller(v2: &str, v1: &str) -> bool {
 pub(crate) use create::monitor_group;
 pub(crate) use layout::Layout;
 pub use remove::forget;
+pub use usage::Meter;
 
 /// The control groups of one instance.
 #[derive(Debug, Clone)]

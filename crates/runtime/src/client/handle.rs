@@ -19,7 +19,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    Console, Error, ExecIo, ExecSpec, Info, Usage,
+    Console, Error, ExecIo, ExecSpec, Info,
     error::{At, Result},
     files::Files,
     protocol::{Reply, Request, packet},
@@ -90,14 +90,6 @@ impl Monitor {
     /// Sets the limits; those that are `None` are lifted.
     pub fn set_limits(&self, limits: &Limits) -> Result<()> {
         self.done(&Request::SetLimits { limits: limits.clone() })
-    }
-
-    /// What the instance uses now.
-    pub fn usage(&self) -> Result<Usage> {
-        match self.call(&Request::Usage)?.0 {
-            Reply::Usage { usage } => Ok(usage),
-            _ => Err(Error::Unsupported),
-        }
     }
 
     /// Its network namespace.

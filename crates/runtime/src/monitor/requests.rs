@@ -38,7 +38,6 @@ impl Instance {
         match request {
             Request::Info => Ok(Answer::Now(Reply::Info { info: self.info() }, vec![])),
             Request::Release => self.ask_release(id).map(|()| Answer::Later),
-            Request::Usage => Ok(Answer::Now(Reply::Usage { usage: self.group.usage() }, vec![])),
             Request::Netns => {
                 let path = format!("/proc/{}/ns/net", self.pid);
                 Ok(Answer::Now(Reply::Done, vec![File::open(&path).at("open", &path)?.into()]))

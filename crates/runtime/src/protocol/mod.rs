@@ -10,7 +10,7 @@ pub(crate) mod packet;
 use serde::{Deserialize, Serialize};
 use spec::{DeviceNode, Limits, Mount};
 
-use crate::{ExecSpec, ExitReason, Info, Usage, error::Fault};
+use crate::{ExecSpec, ExitReason, Info, error::Fault};
 
 /// Version of the protocol.
 pub(crate) const VERSION: u32 = 1;
@@ -38,7 +38,6 @@ pub(crate) enum Request {
     SetLimits {
         limits: Limits,
     },
-    Usage,
     /// Reply carries the network namespace.
     Netns,
     /// Reply carries the ring (a memory file) and a stream.
@@ -86,9 +85,6 @@ pub(crate) enum Reply {
     },
     Info {
         info: Info,
-    },
-    Usage {
-        usage: Usage,
     },
     Devices {
         devices: Vec<DeviceNode>,

@@ -23,7 +23,7 @@ mod streams;
 use std::{ffi::OsString, fs::File, io::Write, os::fd::OwnedFd};
 
 use rustix::{
-    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
+    process::{DumpableBehavior, set_dumpable_behavior},
     thread::set_name,
 };
 use serde::{Deserialize, Serialize};
@@ -86,21 +86,11 @@ fn run(given: &Given, daemon: OwnedFd, init: OwnedFd) -> i32 {
 
 fn prepare(given: &Given, init: OwnedFd) -> Result<serve::Server> {
     let Given { instance, proxy } = given;
-    raise_limit();
+    sys::raise_descriptor_limit(DESCRIPTORS);
     let control = control::listen(&instance.run_dir, &proxy.device)?;
     let listening = listen::listen(instance, proxy, &init)?;
     confine::confine(instance, proxy, &init)?;
     serve::Server::new(proxy.clone(), (init, control), listening)
-}
-
-/// As far as it goes.
-fn raise_limit() {
-    let wanted = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
-    if setrlimit(Resource::Nofile, wanted(DESCRIPTORS)).is_err()
-        && let Some(most) = getrlimit(Resource::Nofile).maximum
-    {
-        let _ = setrlimit(Resource::Nofile, wanted(most));
-    }
 }
 
 fn log(error: &crate::Error) {

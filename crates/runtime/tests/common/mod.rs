@@ -109,6 +109,11 @@ impl Guest {
         self
     }
 
+    /// Its counters.
+    pub fn meter(&self) -> runtime::Meter {
+        runtime::Meter::open(&self.spec).unwrap()
+    }
+
     pub fn monitor(&self) -> &Monitor {
         self.monitor.as_ref().unwrap()
     }

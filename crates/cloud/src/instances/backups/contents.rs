@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{Seek, SeekFrom},
     path::Path,
+    sync::Arc,
 };
 
 use images::backup::{Config, Index};
@@ -48,7 +49,8 @@ pub(super) async fn write(world: &World, of: &Of, job: Job) -> Result<()> {
 /// The index of an instance as it is now.
 async fn index(world: &World, of: &Of, without_snapshots: bool) -> Result<Index> {
     let (project, name) = (of.project.as_str(), of.instance.as_str());
-    let mut instance = list::get(world, project, name, Depth::Plain).await?.instance;
+    let found = list::get(world, project, name, Depth::Plain).await?.instance;
+    let mut instance = Arc::unwrap_or_clone(found);
     let mut kept = match without_snapshots {
         true => Vec::new(),
         false => snapshots::list(world, project, name)?,
