@@ -551,7 +551,8 @@ fn the_console_of_a_machine_answers_after_many_moves() {
     }
     counting(&two);
     // It says something all the while: also as it is moved.
-    let ticks = "(while :; do echo tick > /dev/console; sleep 0.03; done) < /dev/null > /dev/null 2>&1 &";
+    let ticks =
+        "(while :; do echo tick > /dev/console; sleep 0.03; done) < /dev/null > /dev/null 2>&1 &";
     two.lxc(&["exec", "a:v", "--", "sh", "-c", ticks]).ok();
     console_answers(&two.a, "v", 0);
     let mut last = goes_on(&two, "a:v", 0);
