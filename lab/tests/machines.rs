@@ -262,6 +262,14 @@ fn cards_are_named_inside_as_their_devices_are() {
     assert_eq!(inside("eth2/address"), own("volatile.one.hwaddr"));
     assert_eq!(inside("eth1/address"), own("volatile.two.hwaddr"));
     assert_eq!((inside("eth1/mtu"), inside("eth2/mtu")), ("1400".into(), "1400".into()));
+    // One that comes while it runs has its name as soon as it is there, also that of one that went.
+    add(&["three", "name=lan9"]);
+    assert_eq!(inside("lan9/address"), own("volatile.three.hwaddr"));
+    assert_eq!(inside("lan9/mtu"), "1400");
+    daemon.cli(["config", "device", "remove", "v", "three"]).ok();
+    daemon.sh("v", "ip link set lan9 up").fails();
+    add(&["four", "name=lan9"]);
+    assert_eq!(inside("lan9/address"), own("volatile.four.hwaddr"));
 }
 
 #[test]

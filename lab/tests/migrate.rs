@@ -531,3 +531,37 @@ fn a_machine_that_runs_is_never_lost_or_two() {
     }
     assert!(broken > 9, "{broken} broke off, {made} came");
 }
+
+/// What is typed on its console is done by the shell there, and what that says is seen.
+fn console_answers(daemon: &Daemon, name: &str, number: usize) {
+    let line = format!("echo word$((1000+{number}))");
+    let leave = "\u{1}q";
+    daemon.typed(&format!("console {name}"), &[&line, leave]).wait().ok();
+    daemon.says(name, &format!("word{}", 1000 + number));
+}
+
+#[test]
+fn the_console_of_a_machine_answers_after_many_moves() {
+    if !has_agent() {
+        return;
+    }
+    let Some(two) = Two::start(["dir", "dir"]) else { return };
+    if !two.a.tiny() {
+        return;
+    }
+    counting(&two);
+    // It says something all the while: also as it is moved.
+    let ticks =
+        "(while :; do echo tick > /dev/console; sleep 0.03; done) < /dev/null > /dev/null 2>&1 &";
+    two.lxc(&["exec", "a:v", "--", "sh", "-c", ticks]).ok();
+    console_answers(&two.a, "v", 0);
+    let mut last = goes_on(&two, "a:v", 0);
+    for round in 0..5 {
+        two.lxc(&["move", "a:v", "b:w"]).ok();
+        console_answers(&two.b, "w", 2 * round + 1);
+        last = goes_on(&two, "b:w", last);
+        two.lxc(&["move", "b:w", "a:v"]).ok();
+        console_answers(&two.a, "v", 2 * round + 2);
+        last = goes_on(&two, "a:v", last);
+    }
+}

@@ -107,7 +107,8 @@ impl Templates {
     pub const FILE: &str = "templates.json";
 }
 
-/// What is on the drive for the guest's network cards, if they are to be as the devices say.
+/// What is on the drive for the guest's network cards, if they are to be as the devices say; and what its agent is told of
+/// those that are plugged later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Nics {

@@ -15,11 +15,14 @@ use crate::{
 
 /// Bytes of the child's stack: it makes system calls only.
 const STACK: usize = 64 << 10;
+/// `CLONE_CLEAR_SIGHAND` of `linux/sched.h` (Linux 5.5), which `libc` does not have as it is used here: what the caller
+/// handles has its default action in the child.
+const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 /// To what both architectures align a stack.
 const ALIGNED: usize = 16;
 
 /// Starts a child that runs `work` in this process's memory, while the calling thread stands still: until the child
-/// has executed a program or has ended. Every signal is blocked in it. Its exit code is 127 if `work` returns.
+/// has executed a program or has ended. Every signal is blocked in it, and none has a handler. Its exit code is 127 if `work` returns.
 ///
 /// # Safety
 /// `work` makes only system calls: it neither allocates, locks nor panics, and changes nothing of the caller's but
@@ -34,7 +37,7 @@ pub(crate) unsafe fn spawn_beside<F: FnMut()>(
     let mut pidfd: libc::c_int = -1;
     // SAFETY: plain integers; zero means "not used".
     let mut args: libc::clone_args = unsafe { mem::zeroed() };
-    args.flags = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64;
+    args.flags = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | CLEAR_SIGHAND;
     args.pidfd = &raw mut pidfd as u64;
     args.exit_signal = libc::SIGCHLD as u64;
     args.stack = base as u64;

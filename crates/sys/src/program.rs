@@ -51,10 +51,10 @@ pub fn spawn_program(program: &Program<'_>) -> Result<Child, (Step, io::Error)> 
     let at_start = |error| (Step::Start, error);
     let [input, output, error] = program.stdio.map(above);
     let stdio = [input.map_err(at_start)?, output.map_err(at_start)?, error.map_err(at_start)?];
-    let mut failure = None;
+    let (mut failure, ignored) = (None, signals::ignored());
     let mut work = || {
         // SAFETY: this is the child. (What is written here holds no memory but its own.)
-        failure = Some(match unsafe { prepare(program, &stdio) } {
+        failure = Some(match unsafe { prepare(program, &stdio, ignored) } {
             Err(failed) => failed,
             Ok(()) => (Step::Execute, program.image.execute()),
         });
@@ -86,7 +86,11 @@ pub(crate) fn reap(child: &Child) {
 ///
 /// # Safety
 /// Only for a child that is just born; makes no call that allocates or locks.
-unsafe fn prepare(program: &Program<'_>, stdio: &[OwnedFd; 3]) -> Result<(), (Step, io::Error)> {
+unsafe fn prepare(
+    program: &Program<'_>,
+    stdio: &[OwnedFd; 3],
+    ignored: &[i32],
+) -> Result<(), (Step, io::Error)> {
     let at = |step| move |error| (step, error);
     // SAFETY: system calls on open descriptors, null-terminated strings and arrays of the length
     // that is told. `syscall` and not the functions for ids: those would look for other threads.
@@ -114,7 +118,7 @@ unsafe fn prepare(program: &Program<'_>, stdio: &[OwnedFd; 3]) -> Result<(), (St
             check(done).map_err(at(Step::Become))?;
         }
     }
-    signals::default_signals();
+    signals::default_ignored(ignored);
     Ok(())
 }
 
@@ -192,6 +196,24 @@ mod tests {
         assert_eq!(run(&["no-such-program"], &[c"/"]), Err((Step::Execute, libc::ENOENT)));
         assert_eq!(run(&["/etc/passwd"], &[c"/"]), Err((Step::Execute, libc::EACCES)));
         assert_eq!(run(&["true"], &[c"/nowhere"]), Err((Step::Enter, libc::ENOENT)));
+    }
+
+    #[test]
+    fn a_program_has_the_default_action_for_each_signal() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIP: needs root");
+            return;
+        }
+        // Rust ignores SIGPIPE, and this has a handler of another.
+        extern "C" fn nothing(_: i32) {}
+        // SAFETY: the handler does nothing.
+        unsafe { libc::signal(libc::SIGUSR2, nothing as *const () as libc::sighandler_t) };
+        assert!(signals::ignored().contains(&libc::SIGPIPE));
+        let said = run(&["cat", "/proc/self/status"], &[c"/"]).unwrap();
+        let said: Vec<&str> = said.lines().filter(|line| line.starts_with("Sig")).collect();
+        for set in ["SigBlk", "SigIgn", "SigCgt"] {
+            assert!(said.contains(&&*format!("{set}:\t0000000000000000")), "{said:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     io, mem,
     os::fd::{AsRawFd, BorrowedFd},
     ptr,
+    sync::OnceLock,
 };
 
 use crate::call::check;
@@ -14,6 +15,31 @@ pub fn default_signals() {
     for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL runs no code; numbers the kernel refuses are skipped.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    unblock();
+}
+
+/// The signals that this process ignores, of which nothing changes while it runs: so they are asked for once. The question is
+/// a system call for each signal, which is long in a machine that is emulated.
+pub(crate) fn ignored() -> &'static [i32] {
+    static IGNORED: OnceLock<Vec<i32>> = OnceLock::new();
+    IGNORED.get_or_init(|| (1..=libc::SIGRTMAX()).filter(|signal| is_ignored(*signal)).collect())
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: an all-zero action is one; nothing is set, and what is told is written into it.
+    unsafe {
+        let mut now: libc::sigaction = mem::zeroed();
+        let asked = libc::sigaction(signal, ptr::null(), &raw mut now);
+        asked == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// [`default_signals`] for a child that has no handlers from its birth on.
+pub(crate) fn default_ignored(ignored: &[i32]) {
+    for signal in ignored {
+        // SAFETY: SIG_DFL runs no code.
+        unsafe { libc::signal(*signal, libc::SIG_DFL) };
     }
     unblock();
 }

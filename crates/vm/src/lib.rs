@@ -50,7 +50,10 @@ pub use hardware::{
     remove_disk, set_rates,
 };
 pub use late::{Late, add_late, move_variables, put_behind};
-pub use live::{Mirror, Moved, NBD_SOCKET, arrive, depart, export, let_go, listen, stay, unexport};
+pub use live::{
+    Mirror, Moved, NBD_SOCKET, arrive, depart, downtime, export, go_on, let_go, listen, stay,
+    unexport,
+};
 pub use machine::{AGENT_SOCKET, Boot, Machine, QMP_SOCKET};
 pub use memory::{Layout, give_up, layout, load, same_again, save};
 pub use numa::Node;

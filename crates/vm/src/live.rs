@@ -41,8 +41,11 @@ pub const NBD_SOCKET: &str = "nbd.sock";
 const AWAY: &str = "away";
 /// What the export is called.
 const EXPORT: &str = "arrives";
-/// Milliseconds that the guest may stand still while the last of its memory goes, as QEMU estimates it.
-const STANDSTILL: u64 = 15;
+/// Milliseconds that the guest may stand still while the last of its memory goes, as QEMU estimates it: at first, and then
+/// more and more, as one that changes much of it at once would never go.
+const STANDSTILL: [u64; 3] = [3, 6, 15];
+/// How long each of these is tried.
+const TRY: Duration = Duration::from_secs(2);
 /// An event may be missed: a look after that long finds out.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -198,11 +201,19 @@ async fn forget_node(qmp: &Qmp) -> Result<()> {
 pub async fn depart(qmp: &Qmp, to: OwnedFd, mut report: impl FnMut(Moved)) -> Result<()> {
     let mut events = qmp.events();
     capabilities(qmp, true).await?;
-    let set = Call::new("migrate-set-parameters").with("max-bandwidth", SPEED);
-    qmp.call(set.with("downtime-limit", STANDSTILL)).await?;
+    let set = || Call::new("migrate-set-parameters");
+    qmp.call(set().with("max-bandwidth", SPEED).with("downtime-limit", STANDSTILL[0])).await?;
     qmp.call_with(Call::new("getfd").with("fdname", NAME), vec![to]).await?;
     qmp.call(Call::new("migrate").with("uri", format!("fd:{NAME}"))).await?;
-    until(qmp, &mut events, "pre-switchover", |ram| report(moved(ram))).await
+    let mut report = |ram: &Value| report(moved(ram));
+    for more in &STANDSTILL[1..] {
+        let still = until(qmp, &mut events, "pre-switchover", &mut report);
+        if let Ok(still) = timeout(TRY, still).await {
+            return still;
+        }
+        qmp.call(set().with("downtime-limit", *more)).await?;
+    }
+    until(qmp, &mut events, "pre-switchover", &mut report).await
 }
 
 fn moved(ram: &Value) -> Moved {
@@ -219,6 +230,15 @@ pub async fn let_go(qmp: &Qmp) -> Result<()> {
     let mut events = qmp.events();
     qmp.call(Call::new("migrate-continue").with("state", "pre-switchover")).await?;
     until(qmp, &mut events, "completed", |_| {}).await
+}
+
+/// How long the guest stood still until all of its memory was sent, as QEMU says, in milliseconds; what the other end does
+/// then is not in it.
+///
+/// # Errors
+/// QEMU does not answer.
+pub async fn downtime(qmp: &Qmp) -> Result<Option<u64>> {
+    Ok(qmp.call(Call::new("query-migrate")).await?["downtime"].as_u64())
 }
 
 /// Takes back whatever of a departure there is: the memory stays, the mirror ends. Nothing is Ok. Whoever calls has
@@ -263,6 +283,18 @@ pub async fn arrive(qmp: &Qmp, from: OwnedFd) -> Result<()> {
     qmp.call_with(Call::new("getfd").with("fdname", NAME), vec![from]).await?;
     qmp.call(Call::new("migrate-incoming").with("uri", format!("fd:{NAME}"))).await?;
     until(qmp, &mut events, "completed", |_| {}).await
+}
+
+/// Has a machine go on; returns as soon as it does, which is before QEMU has answered.
+///
+/// # Errors
+/// QEMU refuses.
+pub async fn go_on(qmp: &Qmp) -> Result<()> {
+    let mut events = qmp.events();
+    tokio::select! {
+        done = qmp.call(Call::new("cont")) => done.map(drop),
+        resumed = heard(&mut events, &["RESUME"]) => resumed.map(drop),
+    }
 }
 
 /// What makes a migration one of a machine that runs. Memory that is kept on disk is written without.

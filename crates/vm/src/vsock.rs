@@ -24,17 +24,20 @@ pub fn had_vsock(layout: &Layout) -> bool {
 pub async fn add_vsock(qmp: &Qmp, cid: u32, file: OwnedFd, layout: &Layout) -> Result<()> {
     let bus = place(qmp, CARD, layout).await?;
     qmp.call_with(Call::new("getfd").with("fdname", CARD), vec![file]).await?;
-    let card = Call::new("device_add")
-        .with("driver", "vhost-vsock-pci")
-        .with("id", CARD)
-        .with("guest-cid", cid)
-        .with("vhostfd", CARD)
-        .with("bus", bus);
-    if let Err(error) = qmp.call(card).await {
+    if let Err(error) = qmp.call(card(cid, &bus)).await {
         absent_is_fine(qmp.call(Call::new("closefd").with("fdname", CARD)).await)?;
         return Err(error);
     }
     Ok(())
+}
+
+fn card(cid: u32, bus: &str) -> Call {
+    Call::new("device_add")
+        .with("driver", "vhost-vsock-pci")
+        .with("id", CARD)
+        .with("guest-cid", cid)
+        .with("vhostfd", CARD)
+        .with("bus", bus)
 }
 
 /// The number of a machine that has one.
@@ -48,5 +51,17 @@ pub async fn vsock_number(qmp: &Qmp) -> Result<Option<u32>> {
         Ok(number) => Ok(number.as_u64().and_then(|number| u32::try_from(number).ok())),
         Err(Error::Refused { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qemu_gets_the_hosts_end_open() {
+        let call = serde_json::to_string(&card(77, "port0")).unwrap();
+        let expected = r#"{"execute":"device_add","arguments":{"bus":"port0","driver":"vhost-vsock-pci","guest-cid":77,"id":"vsock","vhostfd":"vsock"}}"#;
+        assert_eq!(call, expected);
     }
 }

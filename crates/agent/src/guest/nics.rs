@@ -1,21 +1,34 @@
 //! Names and MTUs of network cards as the host has them in its devices (`agent.nic_config`), given before the guest's own
-//! network is set up.
+//! network is set up; to one that is plugged later as soon as the kernel has found it.
 //!
 //! ```text
 //! those that differ: down ──> a name that nobody has ──> the wanted name and MTU ──> up again, if it was
 //! ```
 //! By way of a name that nobody has, so that two can change places.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
 
 use futures_util::TryStreamExt;
+use hyper::{Request, body::Incoming};
 use rtnetlink::{
     Handle, LinkMessageBuilder, LinkUnspec,
     packet_route::link::{LinkAttribute, LinkFlags, LinkMessage},
 };
 
-use super::state::network::hwaddr;
-use crate::words::{Nic, Nics};
+use rustix::io::Errno;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    reply::{self, Refusal, Reply},
+    state::network::hwaddr,
+};
+use crate::{
+    limits,
+    words::{Nic, Nics},
+};
+
+/// How often a card that was plugged is looked for.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Makes them so; what is wrong with one is told, and the others are changed.
 pub async fn apply() -> Vec<String> {
@@ -36,13 +49,48 @@ fn told(error: &io::Error) -> String {
     format!("network cards: {error}")
 }
 
-async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
+/// Makes those so that were plugged into a machine that runs.
+pub(super) async fn put(request: Request<Incoming>) -> Reply {
+    let wanted: Nics = reply::read(request).await?;
+    let all: Vec<&str> = wanted.nics.iter().map(|nic| nic.hwaddr.as_str()).collect();
+    let refused = |error| Refusal::at("name", all.join(", "), &error);
+    let found = timeout(limits::PLUGGED, found(&wanted)).await;
+    found.unwrap_or(Err(Errno::TIMEDOUT.into())).map_err(refused)?;
+    match give(&wanted).await.map_err(refused)? {
+        wrong if wrong.is_empty() => reply::done(),
+        wrong => Err(refused(io::Error::other(wrong.join("; ")))),
+    }
+}
+
+/// Until the kernel has found all of them.
+async fn found(wanted: &Nics) -> io::Result<()> {
+    let handle = connect()?;
+    loop {
+        let there = there(&handle).await?;
+        if wanted.nics.iter().all(|nic| there.contains_key(&nic.hwaddr)) {
+            return Ok(());
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn connect() -> io::Result<Handle> {
     let (connection, handle, _) = rtnetlink::new_connection()?;
     // It ends with the handle.
     tokio::spawn(connection);
+    Ok(handle)
+}
+
+/// The cards that there are, by their addresses.
+async fn there(handle: &Handle) -> io::Result<BTreeMap<String, Card>> {
     let links: Vec<LinkMessage> =
         handle.link().get().execute().try_collect().await.map_err(io::Error::other)?;
-    let there: BTreeMap<String, Card> = links.iter().filter_map(Card::of).collect();
+    Ok(links.iter().filter_map(Card::of).collect())
+}
+
+async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
+    let handle = connect()?;
+    let there = there(&handle).await?;
     let pairs = wanted.nics.iter().filter_map(|nic| Some((nic, there.get(&nic.hwaddr)?)));
     let differ: Vec<(&Nic, &Card)> = pairs.filter(|(nic, card)| card.differs(nic)).collect();
     let mut wrong = Vec::new();

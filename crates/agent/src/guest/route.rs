@@ -7,7 +7,7 @@ use hyper::{Method, Request, Response, body::Incoming};
 use super::{
     exec::{self, Programs},
     files::{self, Accesses},
-    info,
+    info, nics,
     reply::{Refusal, Reply},
     shares, state,
     visitors::{self, Visitors},
@@ -48,6 +48,7 @@ async fn route(session: &Session, request: Request<Incoming>) -> Reply {
         (&Method::PUT, ["1.0", "clock"]) => info::set_clock(request).await,
         (&Method::PUT, ["1.0", "shares"]) => shares::put(request).await,
         (&Method::DELETE, ["1.0", "shares"]) => shares::delete(request).await,
+        (&Method::PUT, ["1.0", "nics"]) => nics::put(request).await,
         (&Method::POST, ["1.0", "exec"]) => exec::start(&session.programs, request).await,
         (&Method::POST, ["1.0", "files"]) => files::begin(&session.accesses, request).await,
         (&Method::POST, ["1.0", "visitors"]) => visitors::wait(&session.visitors).await,

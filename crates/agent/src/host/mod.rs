@@ -22,7 +22,7 @@ use self::call::Requests;
 use crate::{
     error::Result,
     limits,
-    words::{Clock, Info, Share, State},
+    words::{Clock, Info, Nics, Share, State},
 };
 
 /// The agent inside one virtual machine. Clones share the connection; it is closed when the last of
@@ -85,6 +85,12 @@ impl Agent {
     pub async fn unmount(&self, share: &Share) -> Result<()> {
         let request = self.requests.json(Method::DELETE, "/1.0/shares", share);
         self.requests.done("unmount a folder", request, limits::WORK).await
+    }
+
+    /// Gives cards that were just plugged their names and MTUs, once the guest's kernel has found them; an older agent cannot.
+    pub async fn name_cards(&self, nics: &Nics) -> Result<()> {
+        let request = self.requests.json(Method::PUT, "/1.0/nics", nics);
+        self.requests.done("name network cards", request, limits::WORK).await
     }
 
     /// Sets the machine's clock: after it was paused, or resumed from a state.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    pin::pin,
+    pin::{Pin, pin},
     time::Duration,
 };
 
@@ -147,14 +147,24 @@ impl Link {
 
     /// Does something long, and says so to the other end; what that says meanwhile is kept, but that it gives up.
     pub(crate) async fn busy<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut work = pin!(work);
+        let done = self.busy_until(pin!(work), |_| false).await?;
+        done.ok_or(Error::BrokenOff)
+    }
+
+    /// The same, until the other end says something that is waited for: `None` if that comes before the work is done.
+    pub(crate) async fn busy_until<T>(
+        &mut self,
+        mut work: Pin<&mut impl Future<Output = Result<T>>>,
+        awaited: impl Fn(&Said) -> bool,
+    ) -> Result<Option<T>> {
         let mut signs = tokio::time::interval(SIGN);
         loop {
             tokio::select! {
-                done = &mut work => return done,
+                done = &mut work => return done.map(Some),
                 said = self.next() => match said? {
                     Said::Failed { why: said } => return Err(Error::OtherEnd { said }),
                     Said::Working => continue,
+                    said if awaited(&said) => return Ok(None),
                     said => self.heard.push_back(said),
                 },
                 _ = signs.tick() => self.tell(&Said::Working).await?,
@@ -196,5 +206,23 @@ async fn send(to: &Socket, message: Message) -> Result<()> {
     match timeout(PATIENCE, to.outgoing.send(message)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(Error::BrokenOff),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_awaited_ends_the_wait_and_all_else_is_kept() {
+        let (mut here, there) = Link::pair();
+        for said in [Said::Working, Said::All, Said::Same] {
+            there.tell(&said).await.unwrap();
+        }
+        let same = |said: &Said| *said == Said::Same;
+        let forever = pin!(std::future::pending::<Result<()>>());
+        assert_eq!(here.busy_until(forever, same).await.unwrap(), None);
+        assert_eq!(here.hear().await.unwrap(), Said::All);
+        assert_eq!(here.busy_until(pin!(async { Ok(1) }), same).await.unwrap(), Some(1));
     }
 }

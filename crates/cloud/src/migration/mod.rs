@@ -6,7 +6,7 @@
 //! ```
 //! Of a machine that runs, with its memory (`ready` says that it is one, and how it is built):
 //! ```text
-//! control   hello ─> ready ─> target: waiting (it has all but the disk as it is now) ─> source: go ─> target: done
+//! control   hello ─> ready ─> target: waiting (it has all but the disk as it is now) ─> source: same, go ─> target: done
 //! fs        a backup, then NBD between the two QEMUs
 //! criu      source's QEMU: its memory, and back a message for each that was taken
 //! ```
@@ -35,7 +35,9 @@ pub(crate) use self::{
 };
 
 /// The newest version of what is said. Fields that are added are no other version: who does not know them skips them.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = SAME;
+/// From this version on the source says that the two disks are the same.
+pub(crate) const SAME: u32 = 3;
 /// The oldest that is still spoken: that of the release before.
 pub(crate) const OLDEST: u32 = 2;
 
@@ -78,6 +80,9 @@ pub(crate) enum Said {
     All,
     /// The target: it can take disk and memory.
     Waiting,
+    /// The source: its guest stands still, and what the disk of both has is the same; nothing more is written to the
+    /// target's from there.
+    Same,
     /// The source: its guest stands still, and all of it was sent. It never runs there again unless the target
     /// says that it failed.
     Go,

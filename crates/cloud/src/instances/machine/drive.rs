@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent::{Nic, Nics, Templates};
+use agent::{Nics, Templates};
 use options::device::{Device, DiskSource, Drive};
 use runtime::files::Made;
 use vm::{
@@ -18,7 +18,7 @@ use vm::{
     drive::{self as on_drive, Seed},
 };
 
-use super::{super::options::Typed, kit::Opened};
+use super::{super::options::Typed, cards, kit::Opened};
 use crate::{
     Error, Result, World, blocking::blocking, db::instances::Instance, expand, names,
     networks::port::Port,
@@ -73,12 +73,8 @@ fn nics(instance: &Instance, typed: &Typed) -> Option<on_drive::Item> {
         tracing::warn!(name = instance.name, error = %tasks::chain(error), "names of its cards");
     });
     let ports = ports.ok()?;
-    let nics = ports.values().map(|port| Nic {
-        hwaddr: port.hwaddr().to_string(),
-        name: port.name().to_owned(),
-        mtu: port.mtu(),
-    });
-    let text = serde_json::to_string(&Nics { nics: nics.collect() }).ok()?;
+    let text = serde_json::to_string(&Nics { nics: ports.values().map(cards::nic).collect() });
+    let text = text.ok()?;
     Some(on_drive::Item::text(Nics::FILE, &text))
 }
 

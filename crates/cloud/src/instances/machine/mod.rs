@@ -19,6 +19,7 @@
 
 pub(crate) mod agent;
 mod beside;
+mod cards;
 mod drive;
 mod kit;
 pub(crate) mod limits;

@@ -11,7 +11,7 @@ use vm::Layout;
 
 use super::{
     super::{guests::Guest, options::Typed},
-    kit, pci,
+    cards, kit, pci,
     power::{self, At},
     shares, tpm, usb,
 };
@@ -108,7 +108,10 @@ pub(crate) async fn swap(
         let added = match old.cards.get(device) {
             Some(other) if other == card => continue,
             Some(other) if other.same_links(card) => card.refilter(world).await,
-            _ => power::plug_card(world, qmp, device, card, at).await,
+            _ => {
+                let named = is.options.agent_nic_config;
+                cards::plug(world, guest, qmp, (device, card), named).await
+            }
         };
         added.map_err(|error| fault(device, "added", error))?;
     }

@@ -7,8 +7,9 @@
 //! fails, also when this daemon ends; once it runs it only goes forward. One that comes from another member of the
 //! cluster has its row already: that becomes this member's before it runs ([`super::moves`]).
 
-use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::{os::fd::OwnedFd, path::PathBuf, pin::pin, sync::Arc};
 
+use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 use tasks::{AfterCrash, Cx, Step, Task, step};
 use tokio::task::JoinSet;
@@ -228,8 +229,15 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
         let (reader, writer) = memory_end;
         carriers.spawn(async move { flow::receive(&writer, memory).await });
         link.tell(&Said::Waiting).await?;
-        link.busy(async { Ok(vm::arrive(qmp, reader).await?) }).await?;
+        let mut memory = pin!(async { Ok(vm::arrive(qmp, reader).await?) });
+        let told = link.busy_until(memory.as_mut(), |said| *said == Said::Same).await?.is_none();
+        if told {
+            // The guest stands still: both at once.
+            let unexport = async { Ok(vm::unexport(qmp).await?) };
+            link.busy(async { try_join(memory, unexport).await.map(drop) }).await?;
+        }
         match link.hear().await? {
+            Said::Go if told => Ok(()),
             Said::Go => Ok(vm::unexport(qmp).await?),
             other => Err(strange(&other)),
         }
@@ -242,7 +250,7 @@ async fn taken_over(cx: &Cx<Arrive>, voyage: &mut Voyage) -> Result<()> {
         let _ = link.tell(&Said::Done).await;
         return Ok(());
     }
-    if let Err(error) = qmp.call(Call::new("cont")).await {
+    if let Err(error) = vm::go_on(qmp).await {
         // It must not begin later: the source is about to be told to go on.
         boot::end(&cx.world, project, name).await?;
         return Err(error.into());

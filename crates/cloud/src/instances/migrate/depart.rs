@@ -40,7 +40,7 @@ use crate::{
         streams::Stream,
         suspend,
     },
-    migration::{Link, Said, Voyage},
+    migration::{Link, SAME, Said, Voyage},
     names,
 };
 
@@ -248,8 +248,10 @@ async fn handed_over(world: &World, input: &Depart, voyage: &mut Voyage) -> Resu
     };
     match said {
         Ok(Said::Done) => {
-            tell_of_standstill(&guest, &mut events, moments);
-            std::fs::rename(&away, &gone).map_err(Error::file("rename", &away))
+            let since = moments.each_ref().map(Instant::elapsed);
+            std::fs::rename(&away, &gone).map_err(Error::file("rename", &away))?;
+            tell_of_standstill((&guest, qmp), &mut events, since).await;
+            Ok(())
         }
         Err(failed @ Error::OtherEnd { .. }) => {
             remove(&away)?;
@@ -267,7 +269,7 @@ async fn mirrored(
     (operation, link): (&Operation, &mut Link),
     carriers: &mut JoinSet<()>,
 ) -> Result<[Instant; 3]> {
-    announced(world, input, (guest, BTreeMap::new()), operation, link).await?;
+    let version = announced(world, input, (guest, BTreeMap::new()), operation, link).await?;
     let [disk, memory] = link.streams()?;
     let relay = listen(world, input)?;
     carriers.spawn(async move {
@@ -283,6 +285,10 @@ async fn mirrored(
     let still = Instant::now();
     mirror.end().await?;
     let same = Instant::now();
+    if version >= SAME {
+        // The target is done with what takes the disk while the rest of the memory comes.
+        link.tell(&Said::Same).await?;
+    }
     vm::let_go(qmp).await?;
     Ok([still, same, Instant::now()])
 }
@@ -301,15 +307,15 @@ pub(super) async fn send_memory(
     link.busy(async { Ok(depart.await?) }).await
 }
 
-/// All but the disk as it is now and the memory; returns when the other server waits for these. `disks`: the bytes of
-/// those that stay where they are.
+/// All but the disk as it is now and the memory; returns when the other server waits for these, and the version that is
+/// spoken. `disks`: the bytes of those that stay where they are.
 pub(super) async fn announced(
     world: &World,
     input: &Depart,
     (guest, disks): (&Guest, BTreeMap<String, u64>),
     operation: &Operation,
     link: &mut Link,
-) -> Result<()> {
+) -> Result<u32> {
     let of = input.of();
     let qmp = guest.qmp().ok_or_else(|| machine::silent(guest))?;
     let argv = vm::same_again(qmp, &guest.spec().process.argv).await?;
@@ -329,7 +335,7 @@ pub(super) async fn announced(
         super::leave::send_kept(world, &of, operation, link).await?;
     }
     match link.hear().await? {
-        Said::Waiting => Ok(()),
+        Said::Waiting => Ok(version),
         other => Err(send::strange(&other)),
     }
 }
@@ -365,14 +371,19 @@ fn remove(file: &std::path::Path) -> Result<()> {
 }
 
 /// How long its guest stood still: from QEMU's word on this host to that of the other server, which may be a little
-/// more than it was. `moments`: this daemon heard of it; both disks were the same; all of the memory was sent.
-fn tell_of_standstill(guest: &Guest, events: &mut Receiver<Event>, moments: [Instant; 3]) {
-    let since = |at: &Instant| at.elapsed();
-    let [heard, disk, memory] = moments.each_ref().map(since);
+/// more than it was. `since`: that this daemon heard of it; that both disks were the same; that all of the memory was sent.
+async fn tell_of_standstill(
+    (guest, qmp): (&Guest, &Qmp),
+    events: &mut Receiver<Event>,
+    since: [Duration; 3],
+) {
+    let [heard, disk, memory] = since;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let stops = std::iter::from_fn(|| events.try_recv().ok()).filter(|event| event.name == "STOP");
     let stopped = stops.last().and_then(|event| event.timestamp.since_epoch());
     let stood = stopped.map_or(heard, |at| now.saturating_sub(at));
+    // It may be gone; then nobody knows.
+    let sent = vm::downtime(qmp).await.ok().flatten();
     tracing::info!(
         name = guest.name(),
         microseconds = stood.as_micros(),
@@ -380,6 +391,7 @@ fn tell_of_standstill(guest: &Guest, events: &mut Receiver<Event>, moments: [Ins
         to_end_the_mirror = heard.saturating_sub(disk).as_micros(),
         to_send_the_rest = disk.saturating_sub(memory).as_micros(),
         to_begin_there = memory.as_micros(),
+        milliseconds_of_qemu = sent,
         "it runs on another server, and stood still so long"
     );
 }

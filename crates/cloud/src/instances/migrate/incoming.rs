@@ -4,7 +4,7 @@
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use uuid::Uuid;
-use vm::{Call, Qmp};
+use vm::Qmp;
 
 use super::{cancellable, unheard};
 use crate::{
@@ -50,7 +50,7 @@ pub(super) fn memory_end() -> Result<(OwnedFd, Stream)> {
 /// Lets one go on that is this member's: if it cannot, it is stopped here, as nobody else has it.
 pub(super) async fn go_on(world: &World, (project, name): (&str, &str)) -> Result<()> {
     let went = match reached(world, (project, name)).await? {
-        Some(qmp) => qmp.call(Call::new("cont")).await.map(drop).map_err(Error::from),
+        Some(qmp) => vm::go_on(&qmp).await.map_err(Error::from),
         None => Err(Error::BrokenOff),
     };
     if let Err(error) = went {

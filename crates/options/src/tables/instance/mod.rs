@@ -63,7 +63,8 @@ pub struct InstanceOptions {
     pub cluster_spread: Option<String>,
     /// Whether a virtual machine's cards have the names of their devices inside.
     ///
-    /// And their MTUs. Its agent gives them when it starts. In a container they always have them.
+    /// And their MTUs. Its agent gives them when it starts, and to a card that is added while it runs. In a container they
+    /// always have them.
     #[option(
         key = "agent.nic_config",
         default = "false",
