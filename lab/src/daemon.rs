@@ -24,6 +24,9 @@ use crate::{
 /// How long a start or an end may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What may be written to disks by all there are, with groups of version 1; those of version 2 do not hold everybody.
+const THROTTLE: &str = "/sys/fs/cgroup/blkio/blkio.throttle.write_iops_device";
+
 /// A file system in memory, and how many MiB it has.
 #[derive(Clone, Copy)]
 pub enum Disk {
@@ -165,6 +168,19 @@ impl Daemon {
         path
     }
 
+    fn clock(&self) -> PathBuf {
+        self.place.path().join("clock")
+    }
+
+    /// Has its clock be so many seconds ahead of the machine's, or behind it. The file is replaced as a whole, as the daemon
+    /// reads it all the while.
+    #[track_caller]
+    pub fn set_clock(&self, ahead: i64) {
+        let new = self.place.path().join("clock.new");
+        let set = fs::write(&new, ahead.to_string()).and_then(|()| fs::rename(&new, self.clock()));
+        set.unwrap_or_else(|e| panic!("cannot set the clock: {e}"));
+    }
+
     /// What the daemon logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.place.path().join("daemon.log")).unwrap_or_default()
@@ -268,6 +284,7 @@ impl Daemon {
             command.arg("machine").arg(&self.binary);
         }
         command.arg("daemon").env("MICROCLOUD_DIR", self.folder());
+        command.env("MICROCLOUD_CLOCK", self.clock());
         command
     }
 
@@ -330,6 +347,23 @@ impl Daemon {
     #[track_caller]
     pub fn freeze_disk(&self) {
         crate::host(&["fsfreeze", "--freeze", &self.folder().to_string_lossy()]).ok();
+    }
+
+    /// Whether a disk can be made slow here.
+    pub fn can_slow_disk() -> bool {
+        Path::new(THROTTLE).exists()
+    }
+
+    /// Has its disk write so few blocks a second, or again as many as it can for 0: what must be durable waits. It must be
+    /// [`Disk::Ext4`].
+    #[track_caller]
+    pub fn slow_disk(&self, writes: u32) {
+        use std::os::unix::fs::MetadataExt as _;
+        let disk =
+            fs::metadata(self.folder()).unwrap_or_else(|e| panic!("cannot find it: {e}")).dev();
+        let (major, minor) = (rustix::fs::major(disk), rustix::fs::minor(disk));
+        let set = fs::write(THROTTLE, format!("{major}:{minor} {writes}"));
+        set.unwrap_or_else(|e| panic!("cannot make a disk slow: {e}"));
     }
 
     /// Has its disk go on.

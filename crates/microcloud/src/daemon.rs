@@ -72,6 +72,8 @@ pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
     let done = arguments(words).and_then(|arguments| {
         sys::keep_heap_small();
         log()?;
+        #[cfg(feature = "testing")]
+        crate::jumps::follow();
         let runtime = runtime()?;
         let done = runtime.block_on(run(arguments));
         // Dropped, it would wait for ever for a thread that hangs.
