@@ -85,6 +85,8 @@ pub struct Daemon {
     disk: bool,
     binary: PathBuf,
     machine: Option<PathBuf>,
+    /// Nobody asks what is left of it.
+    abandoned: bool,
 }
 
 impl Daemon {
@@ -131,7 +133,8 @@ impl Daemon {
         let disk = options.disk.is_some() || options.device.is_some();
         let binary = options.binary.clone().unwrap_or_else(binary);
         let machine = options.machine.clone();
-        let daemon = Daemon { place, netns, child: None, disk, binary, machine };
+        let abandoned = false;
+        let daemon = Daemon { place, netns, child: None, disk, binary, machine, abandoned };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
@@ -333,6 +336,11 @@ impl Daemon {
         let _ = fs::remove_file(self.folder().join("boot_id"));
     }
 
+    /// Ends it with all that it has, which would take too long to be deleted by requests.
+    pub fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
     /// Holds its process still; [`Daemon::go_on`] ends that.
     pub fn hold(&self) {
         self.send(Signal::STOP);
@@ -497,6 +505,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the daemon's log ends with:\n{}", self.tail());
+            leaks::force(self);
+            return;
+        }
+        if self.abandoned {
             leaks::force(self);
             return;
         }

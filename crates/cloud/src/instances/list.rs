@@ -50,6 +50,19 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
     Ok(found)
 }
 
+/// Project and name of every instance of a project, or of all, on whatever member: the database says so, and nobody else
+/// need be asked.
+pub fn names(world: &World, project: Option<&str>) -> Result<Vec<(String, String)>> {
+    world.store.read(|db| {
+        if let Some(name) = project {
+            crate::projects::find(db, name)?;
+        }
+        let mut found = rows::names(db)?;
+        found.retain(|(of, _)| project.is_none_or(|name| name == of));
+        Ok(found)
+    })
+}
+
 async fn in_turn(world: &World, room: &Semaphore, full: &InstanceFull) -> Result<InstanceState> {
     // It is never closed.
     let _place = room.acquire().await.ok();
