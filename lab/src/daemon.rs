@@ -24,6 +24,9 @@ use crate::{
 /// How long a start or an end may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What may be written to disks by all there are, with groups of version 1; those of version 2 do not hold everybody.
+const THROTTLE: &str = "/sys/fs/cgroup/blkio/blkio.throttle.write_iops_device";
+
 /// A file system in memory, and how many MiB it has.
 #[derive(Clone, Copy)]
 pub enum Disk {
@@ -82,6 +85,8 @@ pub struct Daemon {
     disk: bool,
     binary: PathBuf,
     machine: Option<PathBuf>,
+    /// Nobody asks what is left of it.
+    abandoned: bool,
 }
 
 impl Daemon {
@@ -128,7 +133,8 @@ impl Daemon {
         let disk = options.disk.is_some() || options.device.is_some();
         let binary = options.binary.clone().unwrap_or_else(binary);
         let machine = options.machine.clone();
-        let daemon = Daemon { place, netns, child: None, disk, binary, machine };
+        let abandoned = false;
+        let daemon = Daemon { place, netns, child: None, disk, binary, machine, abandoned };
         for folder in [daemon.folder(), daemon.home()] {
             fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {folder:?}: {e}"));
         }
@@ -163,6 +169,19 @@ impl Daemon {
         let path = self.place.path().join("scratch");
         fs::create_dir_all(&path).unwrap_or_else(|e| panic!("cannot make {path:?}: {e}"));
         path
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.place.path().join("clock")
+    }
+
+    /// Has its clock be so many seconds ahead of the machine's, or behind it. The file is replaced as a whole, as the daemon
+    /// reads it all the while.
+    #[track_caller]
+    pub fn set_clock(&self, ahead: i64) {
+        let new = self.place.path().join("clock.new");
+        let set = fs::write(&new, ahead.to_string()).and_then(|()| fs::rename(&new, self.clock()));
+        set.unwrap_or_else(|e| panic!("cannot set the clock: {e}"));
     }
 
     /// What the daemon logged so far.
@@ -268,6 +287,7 @@ impl Daemon {
             command.arg("machine").arg(&self.binary);
         }
         command.arg("daemon").env("MICROCLOUD_DIR", self.folder());
+        command.env("MICROCLOUD_CLOCK", self.clock());
         command
     }
 
@@ -316,6 +336,11 @@ impl Daemon {
         let _ = fs::remove_file(self.folder().join("boot_id"));
     }
 
+    /// Ends it with all that it has, which would take too long to be deleted by requests.
+    pub fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
     /// Holds its process still; [`Daemon::go_on`] ends that.
     pub fn hold(&self) {
         self.send(Signal::STOP);
@@ -330,6 +355,23 @@ impl Daemon {
     #[track_caller]
     pub fn freeze_disk(&self) {
         crate::host(&["fsfreeze", "--freeze", &self.folder().to_string_lossy()]).ok();
+    }
+
+    /// Whether a disk can be made slow here.
+    pub fn can_slow_disk() -> bool {
+        Path::new(THROTTLE).exists()
+    }
+
+    /// Has its disk write so few blocks a second, or again as many as it can for 0: what must be durable waits. It must be
+    /// [`Disk::Ext4`].
+    #[track_caller]
+    pub fn slow_disk(&self, writes: u32) {
+        use std::os::unix::fs::MetadataExt as _;
+        let disk =
+            fs::metadata(self.folder()).unwrap_or_else(|e| panic!("cannot find it: {e}")).dev();
+        let (major, minor) = (rustix::fs::major(disk), rustix::fs::minor(disk));
+        let set = fs::write(THROTTLE, format!("{major}:{minor} {writes}"));
+        set.unwrap_or_else(|e| panic!("cannot make a disk slow: {e}"));
     }
 
     /// Has its disk go on.
@@ -463,6 +505,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the daemon's log ends with:\n{}", self.tail());
+            leaks::force(self);
+            return;
+        }
+        if self.abandoned {
             leaks::force(self);
             return;
         }

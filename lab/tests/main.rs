@@ -62,6 +62,7 @@ mod security;
 mod servers;
 mod setup;
 mod sftp;
+mod shared_crash;
 mod shared_machines;
 mod shutdown;
 mod side_by_side;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::{Client, Daemon, cluster::Cluster, until, within};
 
 /// So many members with a pool of Ceph, the image `tiny`, and a pool that each has for itself.
-fn members(count: usize, source: &str) -> Option<Cluster> {
+pub(crate) fn members(count: usize, source: &str) -> Option<Cluster> {
     lab::machines::kernel()?;
     let cluster = Cluster::with_ceph(count)?;
     let first = &cluster.members[0];
@@ -19,7 +19,7 @@ fn members(count: usize, source: &str) -> Option<Cluster> {
 }
 
 /// Deletes the image, and waits until each member has done so.
-fn forget_image(cluster: &Cluster) {
+pub(crate) fn forget_image(cluster: &Cluster) {
     cluster.members[0].lxc(["image", "delete", "tiny"]).ok();
     let has = |daemon: &Daemon| {
         let entries = std::fs::read_dir(daemon.folder().join("images"));
@@ -63,33 +63,33 @@ fn a_machine_does_all_in_a_shared_pool() {
 }
 
 /// What the guest that counts has counted, as any member tells.
-fn count(daemon: &Daemon) -> u64 {
+pub(crate) fn count(daemon: &Daemon) -> u64 {
     within(Duration::from_secs(90), "it counts", || {
         let said = daemon.lxc(["exec", "v", "--", "cat", "/run/count"]);
         (said.status == 0).then(|| said.text().trim().parse::<u64>().ok())?
     })
 }
 
-fn sh(daemon: &Daemon, line: &str) -> String {
+pub(crate) fn sh(daemon: &Daemon, line: &str) -> String {
     let said = daemon.lxc(["exec", "v", "--", "sh", "-c", line]);
     assert_eq!(said.status, 0, "{line}: {}", said.shown());
     said.text().trim().to_owned()
 }
 
 /// Writes a word to a place of a disk, for good.
-fn mark(daemon: &Daemon, disk: &str, place: u32, word: &str) {
+pub(crate) fn mark(daemon: &Daemon, disk: &str, place: u32, word: &str) {
     let to = format!("of={disk} bs=512 seek={place} conv=notrunc,fsync");
     sh(daemon, &format!("printf '%-16s' {word} | dd {to} 2> /dev/null"));
 }
 
 /// The word that is there on the disk itself, not in the guest's memory.
-fn marked(daemon: &Daemon, disk: &str, place: u32) -> String {
+pub(crate) fn marked(daemon: &Daemon, disk: &str, place: u32) -> String {
     let from = format!("dd if={disk} bs=512 skip={place} count=1");
     sh(daemon, &format!("echo 3 > /proc/sys/vm/drop_caches; {from} 2> /dev/null | head -c 16"))
 }
 
 /// A machine `v` that counts, on a member.
-fn counting(daemon: &Daemon, member: &str) {
+pub(crate) fn counting(daemon: &Daemon, member: &str) {
     let small = ["-c", "limits.memory=128MiB", "-d", "root,size=32MiB"];
     let live = ["--vm", "--target", member, "-c", "migration.stateful=true"];
     daemon.run(Client::Lxc, &[&["launch", "tiny", "v"][..], &live, &small].concat()).ok();
@@ -100,12 +100,12 @@ fn counting(daemon: &Daemon, member: &str) {
 }
 
 /// Whether a member has a monitor of an instance: it runs there, or is about to.
-fn runs(daemon: &Daemon, name: &str) -> bool {
+pub(crate) fn runs(daemon: &Daemon, name: &str) -> bool {
     let folder = daemon.folder().join("run").join(format!("default_{name}"));
     folder.join("monitor.sock").exists()
 }
 
-fn place(daemon: &Daemon, name: &str) -> [String; 2] {
+pub(crate) fn place(daemon: &Daemon, name: &str) -> [String; 2] {
     let found = daemon.get(&format!("/1.0/instances/{name}"));
     ["location", "status"].map(|key| found[key].as_str().unwrap_or_default().to_owned())
 }

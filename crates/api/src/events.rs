@@ -147,7 +147,7 @@ fn gap(lost: u64, location: &str) -> Event {
     };
     Event {
         r#type: EventKind::Logging,
-        timestamp: Timestamp::now(),
+        timestamp: Timestamp::from(clock::utc()),
         metadata: serde_json::to_value(line).unwrap_or_default(),
         location: location.to_owned(),
         project: String::new(),

@@ -34,7 +34,7 @@ impl Rules<'_> {
     /// The name of a new snapshot: the given one, or one by the pattern.
     pub(crate) fn name(&self, given: &str) -> Result<String> {
         let name = match given {
-            "" => self.pattern.name(Local::now().naive_local(), &self.taken),
+            "" => self.pattern.name(clock::utc().with_timezone(&Local).naive_local(), &self.taken),
             given => given.to_owned(),
         };
         options::names::check_snapshot(&name)
@@ -64,7 +64,7 @@ impl Rules<'_> {
 pub(crate) fn moment(given: Timestamp) -> Result<Option<DateTime<Utc>>> {
     match given.utc() {
         _ if given.is_never() => Ok(None),
-        time if time > Utc::now() => Ok(Some(time)),
+        time if time > clock::utc() => Ok(Some(time)),
         time => Err(Error::invalid("expires_at", format!("{time} is in the past"))),
     }
 }

@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use exec::qemu_img::From;
 use exec::{Control, Progress};
@@ -59,7 +58,7 @@ pub fn adopt(file: &Path, kind: Kind, name: &str, made: &Files, control: &Contro
         }
         Kind::Raw => exec::qemu_img::pack(file, From::Raw, disk, control)?,
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = clock::since_1970().as_secs();
     let mut metadata = Metadata {
         architecture: std::env::consts::ARCH.to_owned(),
         creation_date: now as i64,

@@ -3,7 +3,8 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::OnceLock,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use crate::{
@@ -205,9 +206,12 @@ fn port(host: &Host, address: IpAddr, kind: LeaseKind) -> Lease {
     Lease { hostname, hwaddr: Some(host.hwaddr), address, kind, expires: None }
 }
 
-/// Now, in Unix seconds.
+/// Now, in Unix seconds as they were when this process began: a clock that jumps ends no lease, as guests count the
+/// seconds of theirs.
 pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    static BEGUN: OnceLock<(Duration, Instant)> = OnceLock::new();
+    let (since_1970, begun) = BEGUN.get_or_init(|| (clock::since_1970(), Instant::now()));
+    (*since_1970 + begun.elapsed()).as_secs()
 }
 
 #[cfg(test)]
@@ -224,6 +228,15 @@ mod tests {
         let client = Client::Mac(MAC);
         state.table.bind(Binding { address, client, expires: 100, hostname: None }, 0);
         state
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ends_no_lease() {
+        let before = unix_now();
+        clock::set_ahead(24 * 60 * 60);
+        let ahead = unix_now();
+        clock::set_ahead(0);
+        assert!(ahead - before < 60, "{before} {ahead}");
     }
 
     fn dynamic(state: &State) -> Vec<IpAddr> {

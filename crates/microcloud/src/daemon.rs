@@ -76,6 +76,8 @@ pub(crate) fn main(words: &[std::ffi::OsString]) -> ExitCode {
         sys::keep_heap_small();
         sys::raise_descriptor_limit(DESCRIPTORS);
         log()?;
+        #[cfg(feature = "testing")]
+        crate::jumps::follow();
         let runtime = runtime()?;
         let done = runtime.block_on(run(arguments));
         // Dropped, it would wait for ever for a thread that hangs.

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use store::{Store, params};
 
 const COUNT: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)";
-const MEMBER: &str = "(SELECT id FROM members ORDER BY id LIMIT 1
-    OFFSET i % (SELECT count(*) FROM members))";
+const MEMBER: &str = "(SELECT id FROM members one WHERE i % (SELECT count(*) FROM members) =
+    (SELECT count(*) FROM members WHERE id < one.id))";
 
 /// Writes what the environment asks for.
 pub(crate) async fn fill(store: &Store) -> Result<()> {

@@ -11,6 +11,8 @@ mod daemon;
 mod ending;
 #[cfg(feature = "testing")]
 mod fill;
+#[cfg(feature = "testing")]
+mod jumps;
 mod schema;
 mod systemd;
 

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Result;
 use crate::error::At;
@@ -126,7 +125,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
 /// A name no other thread, process or earlier run has. Its end varies most.
 pub(crate) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::since_1970();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{:x}{:x}{count:04x}", now.as_nanos(), std::process::id())
 }

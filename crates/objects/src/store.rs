@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::hooks::Action;
 use rusqlite::{Connection, OptionalExtension};
@@ -287,6 +287,6 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::since_1970();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

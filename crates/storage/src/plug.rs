@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use exec::Control;
 
@@ -148,7 +148,7 @@ fn change(
     thread: usize,
     mut mine: BTreeMap<String, (String, bool)>,
 ) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = clock::since_1970();
     let mut random = now.as_nanos() as usize ^ thread << 20;
     let (end, snapshots) = (Instant::now() + LONGEST, pool.snapshots().unwrap());
     for n in 0.. {

@@ -101,7 +101,7 @@ impl Core {
             {
                 return Ok(None);
             }
-            let path = folder.join(format!("{}.db", stamp(SystemTime::now())));
+            let path = folder.join(format!("{}.db", stamp(clock::now())));
             self.write_copy(&folder.join("new"), &path)?;
             for path in spare(&copies(dir)) {
                 fs::remove_file(path)?;

@@ -22,6 +22,9 @@ use crate::reserve::Reserve;
 /// Bytes of entries kept in memory, at most; the last one is always kept.
 const KEPT: usize = 512 << 10;
 
+/// Numbers of batches that a start of the store has for itself: enough for years.
+const NUMBERS: u64 = 1 << 40;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     inner: Arc<Mutex<Inner>>,
@@ -75,6 +78,18 @@ impl Log {
             inner.file.commit(|file| file.set_vote(&vote))?;
             inner.vote = Some(vote);
             Ok(())
+        })
+    }
+
+    /// The number of the first batch of this start: greater than any this member ever gave, those its state has `seen` and
+    /// those still on their way when it ended. So which numbers a start may give is noted before it gives one.
+    pub(crate) fn first_number(&self, seen: u64) -> Result<u64, StorageError> {
+        self.change("number the batches", |inner| {
+            // Stores of earlier versions began with the time, and noted nothing.
+            let time = || u64::try_from(clock::since_1970().as_micros()).unwrap_or_default();
+            let first = inner.file.free_number()?.unwrap_or_else(time).max(seen + 1);
+            inner.file.commit(|file| file.set_free_number(first + NUMBERS))?;
+            Ok(first)
         })
     }
 
@@ -229,4 +244,29 @@ impl RaftLogStorage<Types> for Log {
 /// Opens the file of the log, making it when it is missing.
 pub(crate) fn open_file(path: &std::path::Path) -> Result<LogFile, BoxError> {
     LogFile::new(files::open_log(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Folder;
+
+    #[test]
+    fn a_clock_that_is_set_back_has_no_number_given_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(dir.path()).unwrap();
+        let open = || {
+            let file = open_file(&folder.log()).unwrap();
+            Log::open(file, Switch::new(), Arc::new(Reserve::new(&folder))).unwrap()
+        };
+        clock::set_ahead(24 * 60 * 60);
+        let first = open().first_number(0).unwrap();
+        clock::set_ahead(0);
+        // What it gave meanwhile is under way still: its state has seen nothing of it.
+        let second = open().first_number(0).unwrap();
+        assert!(second >= first + NUMBERS, "{first} {second}");
+        // A state from elsewhere that is further on.
+        let seen = second + 2 * NUMBERS;
+        assert_eq!(open().first_number(seen).unwrap(), seen + 1);
+    }
 }

@@ -74,6 +74,15 @@ impl LogFile {
         self.set_fact("vote", vote)
     }
 
+    /// The number that no batch of this member had yet, if that was ever noted.
+    pub(crate) fn free_number(&self) -> Result<Option<u64>> {
+        self.fact("free number")
+    }
+
+    pub(crate) fn set_free_number(&self, number: u64) -> Result<()> {
+        self.set_fact("free number", &number)
+    }
+
     /// The last entry that was dropped from the beginning.
     pub(crate) fn purged(&self) -> Result<Option<LogId>> {
         self.fact("purged")

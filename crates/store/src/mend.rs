@@ -251,7 +251,7 @@ pub fn set_files_aside(dir: &Path, files: &[PathBuf]) -> Result<PathBuf> {
 
 /// One of its own, also for the second time in a second.
 fn new_folder(dir: &Path) -> std::io::Result<PathBuf> {
-    let stamp = copies::stamp(SystemTime::now());
+    let stamp = copies::stamp(clock::now());
     let mut count = 1;
     loop {
         let aside = dir.join(format!("damaged-{stamp}-{count}"));

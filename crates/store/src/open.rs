@@ -49,6 +49,8 @@ struct Started {
     raft: Raft,
     leader: Arc<Leader>,
     alone: bool,
+    /// Of the first batch.
+    number: u64,
 }
 
 pub(crate) async fn open(dir: &std::path::Path, options: Options) -> Result<Running> {
@@ -61,7 +63,7 @@ pub(crate) async fn open(dir: &std::path::Path, options: Options) -> Result<Runn
         .name("store".into())
         .spawn(move || thread_main(&of_thread, log, ready, stopping))
         .map_err(|e| Error::file("start a thread for", dir, e))?;
-    let Started { raft, leader, alone } = started.await.map_err(|_| Error::Closed)??;
+    let Started { raft, leader, alone, .. } = started.await.map_err(|_| Error::Closed)??;
     Ok(Running { core, raft, leader, alone, stop, thread })
 }
 
@@ -150,7 +152,8 @@ fn thread_main(
         match start(core, log).await {
             Ok(started) => {
                 let raft = started.raft.clone();
-                let shipping = tokio::spawn(ship::run(core.clone(), started.leader.clone()));
+                let shipping =
+                    tokio::spawn(ship::run(core.clone(), started.leader.clone(), started.number));
                 let keeping = tokio::spawn(keep_reserve(core.clone()));
                 let copying = tokio::spawn(copies::keep(core.clone()));
                 let _ = ready.send(Ok(started));
@@ -194,6 +197,8 @@ async fn start(core: &Arc<Core>, mut log: Log) -> Result<Started> {
     if !alone {
         forget_leadership(&log)?;
     }
+    let seen = core.state().meta.seen.get(&core.me).copied().unwrap_or(0);
+    let number = log.first_number(seen).map_err(|e| Fault::new("number the batches", e))?;
     let config = config(&core.options)?;
     let transport = core.options.transport.clone();
     let network = Network { transport, cluster: core.identity.cluster };
@@ -201,7 +206,7 @@ async fn start(core: &Arc<Core>, mut log: Log) -> Result<Started> {
         .await
         .map_err(|_| core.check().err().unwrap_or(Error::Closed))?;
     let leader = Arc::new(Leader::new(core.clone(), raft.clone(), network));
-    Ok(Started { raft, leader, alone })
+    Ok(Started { raft, leader, alone, number })
 }
 
 async fn is_alone(core: &Core, log: &mut Log, machine: &mut Machine) -> Result<bool> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -27,9 +27,8 @@ struct Shipment {
     outcomes: oneshot::Receiver<Vec<Outcome>>,
 }
 
-/// Ships until the store closes.
-pub(crate) async fn run(core: Arc<Core>, leader: Arc<Leader>) {
-    let mut sequence = first_sequence(&core);
+/// Ships until the store closes, and numbers its batches from `sequence` on.
+pub(crate) async fn run(core: Arc<Core>, leader: Arc<Leader>, mut sequence: u64) {
     loop {
         core.gathered.notified().await;
         if core.waiting.load(Ordering::Acquire) > 0 {
@@ -47,14 +46,6 @@ pub(crate) async fn run(core: Arc<Core>, leader: Arc<Leader>) {
         }
         core.open_window();
     }
-}
-
-/// Greater than any this member ever gave: those its state knows, and those still on their way
-/// when it ended, which are older than now.
-fn first_sequence(core: &Core) -> u64 {
-    let seen = core.state().meta.seen.get(&core.me).copied().unwrap_or(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(seen + 1)
 }
 
 impl State {

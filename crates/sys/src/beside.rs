@@ -22,7 +22,8 @@ const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const ALIGNED: usize = 16;
 
 /// Starts a child that runs `work` in this process's memory, while the calling thread stands still: until the child
-/// has executed a program or has ended. Every signal is blocked in it, and none has a handler. Its exit code is 127 if `work` returns.
+/// has executed a program or has ended. Every signal is blocked in it, and none has a handler. Its exit code is 127 if
+/// `work` returns.
 ///
 /// # Safety
 /// `work` makes only system calls: it neither allocates, locks nor panics, and changes nothing of the caller's but
@@ -46,17 +47,32 @@ pub(crate) unsafe fn spawn_beside<F: FnMut()>(
         args.flags |= INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
-    // SAFETY: the child has a stack of its own, which outlives it as `args` and `work` do: this thread goes on when
-    // the child uses this memory no more (CLONE_VFORK). It never comes back from `run`.
-    let result = signals::with_all_blocked(|| unsafe {
-        clone_and_call(&raw mut args, run::<F>, (&raw mut *work).cast())
-    });
+    // SAFETY: the caller's promise.
+    let mut result = unsafe { born(&mut args, work) };
+    if result == -i64::from(libc::EINVAL) {
+        // Before Linux 5.5, as in the machines of older systems.
+        args.flags &= !CLEAR_SIGHAND;
+        let mut cleared = || {
+            signals::default_handlers();
+            work();
+        };
+        // SAFETY: the same; what is done before are system calls, too.
+        result = unsafe { born(&mut args, &mut cleared) };
+    }
     if result < 0 {
         return Err(io::Error::from_raw_os_error(-result as i32));
     }
     // SAFETY: the kernel has just made this descriptor for us.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Child { pid: result as i32, pidfd })
+}
+
+/// # Safety
+/// As of [`spawn_beside`]; `args` name a stack.
+unsafe fn born<F: FnMut()>(args: &mut libc::clone_args, work: &mut F) -> i64 {
+    // SAFETY: the child has a stack of its own, which outlives it as `args` and `work` do: this thread goes on when
+    // the child uses this memory no more (CLONE_VFORK). It never comes back from `run`.
+    signals::with_all_blocked(|| unsafe { clone_and_call(args, run::<F>, (&raw mut *work).cast()) })
 }
 
 /// What the child does.

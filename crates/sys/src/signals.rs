@@ -12,11 +12,16 @@ use crate::call::check;
 /// Gives every signal its default action and blocks none, as a new program expects. (Rust ignores
 /// SIGPIPE, and an ignored signal stays ignored across `execve`.)
 pub fn default_signals() {
+    default_handlers();
+    unblock();
+}
+
+/// The same, but for those that are blocked.
+pub(crate) fn default_handlers() {
     for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL runs no code; numbers the kernel refuses are skipped.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    unblock();
 }
 
 /// The signals that this process ignores, of which nothing changes while it runs: so they are asked for once. The question is

@@ -100,7 +100,7 @@ impl Bus {
         }
         self.publish(Event {
             r#type: kind,
-            timestamp: Timestamp::now(),
+            timestamp: Timestamp::from(clock::utc()),
             // The API's types have string keys only and always turn into JSON.
             metadata: serde_json::to_value(body).unwrap_or(Value::Null),
             location: self.location().as_ref().to_owned(),

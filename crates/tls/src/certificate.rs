@@ -46,7 +46,7 @@ pub fn to_pem(certificate: &[u8]) -> String {
 
 /// Whether a certificate is for this moment; one that cannot be read is not.
 pub fn is_valid_now(certificate: &[u8]) -> bool {
-    let now = Utc::now();
+    let now = clock::utc();
     validity(certificate).is_some_and(|(from, to)| from <= now && now <= to)
 }
 

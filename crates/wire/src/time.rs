@@ -21,11 +21,6 @@ impl Timestamp {
         None => Self(DateTime::UNIX_EPOCH),
     };
 
-    /// This moment.
-    pub fn now() -> Self {
-        Self(Utc::now())
-    }
-
     /// Seconds since the Unix epoch; out of chrono's range is "never".
     pub fn from_unix(seconds: i64) -> Self {
         DateTime::from_timestamp(seconds, 0).map_or(Self::NEVER, Self)

@@ -27,9 +27,15 @@ enum Fault {
     Full,
     /// Its disk answers nothing, while all that needs none goes on.
     Stall,
+    /// Its disk takes its time for all that must be durable.
+    Drag,
+    /// Its clock jumps, and back.
+    Clock,
+    /// Its machine loses its power, and does not know the time when it is back.
+    Past,
 }
 
-const ALL: [Fault; 10] = [
+const ALL: [Fault; 13] = [
     Fault::Kill,
     Fault::Term,
     Fault::Freeze,
@@ -40,7 +46,19 @@ const ALL: [Fault; 10] = [
     Fault::Slow,
     Fault::Full,
     Fault::Stall,
+    Fault::Drag,
+    Fault::Clock,
+    Fault::Past,
 ];
+
+/// Writes a second of a slow disk: an SD card that is full has as few.
+const SLOW: u32 = 20;
+/// Seconds by which a clock jumps.
+const JUMPS: [i64; 6] = [-86_400, -3600, -70, 70, 3600, 86_400];
+/// How far behind a clock is that nobody has set: a board without a battery goes on where it was, at best.
+const BEHIND: i64 = -30 * 86_400;
+/// For how long: a time server is asked soon.
+const UNSET: Duration = Duration::from_secs(2);
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,22 +69,28 @@ impl fmt::Display for Fault {
 /// Breaks something, waits, and mends it; says what it was.
 pub(super) fn one(cluster: &mut Cluster, dice: &mut Dice) -> String {
     thread::sleep(Duration::from_millis(dice.below(1500) as u64));
-    let (fault, member) = (*dice.one(&ALL), dice.below(cluster.members.len()));
+    let can = |fault: &&Fault| !matches!(fault, Fault::Drag) || Daemon::can_slow_disk();
+    let all: Vec<&Fault> = ALL.iter().filter(can).collect();
+    let (fault, member) = (**dice.one(&all), dice.below(cluster.members.len()));
     let time = Duration::from_millis(500 + dice.below(4500) as u64);
-    begin(fault, cluster, member);
+    let jump = *dice.one(&JUMPS);
+    begin(fault, cluster, (member, jump));
     thread::sleep(time);
     end(fault, cluster, member);
-    format!("{fault} m{} {:.1} s", member + 1, time.as_secs_f32())
+    let by = if let Fault::Clock = fault { format!(" by {jump} s") } else { String::new() };
+    format!("{fault}{by} m{} {:.1} s", member + 1, time.as_secs_f32())
 }
 
-fn begin(fault: Fault, cluster: &mut Cluster, member: usize) {
+fn begin(fault: Fault, cluster: &mut Cluster, (member, jump): (usize, i64)) {
     let daemon = &mut cluster.members[member];
     match fault {
         Fault::Kill => daemon.kill9(),
         Fault::Term => daemon.stop(),
         Fault::Freeze => daemon.hold(),
         Fault::Stall => daemon.freeze_disk(),
-        Fault::Power => daemon.cut_power(),
+        Fault::Drag => daemon.slow_disk(SLOW),
+        Fault::Power | Fault::Past => daemon.cut_power(),
+        Fault::Clock => daemon.set_clock(jump),
         Fault::Cable => cluster.unplug(member),
         Fault::Deaf => drop_packets(daemon, "input", "iifname"),
         Fault::Mute => drop_packets(daemon, "output", "oifname"),
@@ -89,6 +113,14 @@ fn end(fault: Fault, cluster: &mut Cluster, member: usize) {
         Fault::Kill | Fault::Term | Fault::Power => daemon.launch(),
         Fault::Freeze => daemon.go_on(),
         Fault::Stall => daemon.thaw_disk(),
+        Fault::Drag => daemon.slow_disk(0),
+        Fault::Clock => daemon.set_clock(0),
+        Fault::Past => {
+            daemon.set_clock(BEHIND);
+            daemon.launch();
+            thread::sleep(UNSET);
+            daemon.set_clock(0);
+        }
         Fault::Cable => cluster.plug(member),
         Fault::Deaf | Fault::Mute => {
             daemon.netns().run(&["nft", "delete", "table", "inet", "lab"]).ok();

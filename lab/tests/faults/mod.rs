@@ -1,4 +1,5 @@
-//! A cluster under load while its members are killed, frozen, cut off, filled up and lose their power, by a seed:
+//! A cluster under load while its members are killed, frozen, cut off, filled up and lose their power, their disks are slow
+//! and their clocks jump, by a seed:
 //!
 //! ```text
 //! load     create, start, stop, note, snapshot, move, delete; a counter that all raise ─┐

@@ -90,7 +90,7 @@ static RIGS: [Rig; 5] = [
     Rig {
         name: "ceph",
         packages: CEPH,
-        usual: &["healing", "shared_machines"],
+        usual: &["healing", "shared_crash", "shared_machines"],
         storage: true,
         laws: Some("ceph"),
         ..PLAIN

@@ -21,7 +21,7 @@ struct Place {
     layer: u64,
 }
 
-const BANS: [Ban; 6] = [
+const BANS: [Ban; 7] = [
     Ban {
         found: |code| code.contains("process::Command") || code.contains("process::{Command"),
         applies: |place| !["exec", "xtask", "lab"].contains(&place.package.as_str()),
@@ -50,6 +50,16 @@ const BANS: [Ban; 6] = [
         applies: |place| (2..=3).contains(&place.layer) && place.package != "client",
         in_tests: false,
         reason: "configuration is parsed once, in cloud; take typed options",
+    },
+    Ban {
+        found: |code| {
+            let clocks = ["SystemTime::now", "UnixTime::now", "Utc::now", "Local::now"];
+            clocks.iter().any(|clock| code.contains(clock))
+        },
+        // A guest has a clock of its own.
+        applies: |place| !["clock", "agent", "xtask", "lab"].contains(&place.package.as_str()),
+        in_tests: false,
+        reason: "the wall clock is read only by the crate clock, so that tests can have it jump",
     },
     Ban {
         found: |code| {
@@ -114,6 +124,13 @@ mod tests {
         let text = "use std::process::Command;\n// use std::process::Command;\n";
         assert_eq!(problems("crates/cloud/src/a.rs", text).len(), 1);
         assert!(problems("crates/exec/src/a.rs", text).is_empty());
+    }
+
+    #[test]
+    fn the_clock_is_read_in_one_place() {
+        let text = "let now = SystemTime::now();\nlet begun = Instant::now();\n";
+        assert_eq!(problems("crates/cloud/src/a.rs", text).len(), 1);
+        assert!(problems("crates/clock/src/lib.rs", text).is_empty());
     }
 
     #[test]

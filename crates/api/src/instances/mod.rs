@@ -40,6 +40,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
     let depth = if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain };
     let project = listing::project(&call.query, &call.caller)?;
+    if call.query.recursion == 0 && call.query.filter.is_none() && !call.only_here {
+        let found = instances::list::names(&call.world, project)?;
+        let found = listing::visible(&call.query, &call.caller, found, |(project, _)| project);
+        let urls = found.iter().map(|(project, name)| url::instance(project, name));
+        return Ok(Listing::Urls(urls.collect()));
+    }
     let mut found = instances::list::list(&call.world, project, depth).await?;
     if !call.only_here && call.world.is_clustered() {
         found.extend(elsewhere(&call, project).await?);

@@ -65,7 +65,7 @@ impl Export {
 
 /// When the server deletes a backup that nobody fetched.
 pub(super) fn kept() -> Timestamp {
-    Timestamp::from_unix(Timestamp::now().utc().timestamp() + KEPT)
+    Timestamp::from_unix(clock::utc().timestamp() + KEPT)
 }
 
 /// Where a backup goes to.

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use storage::{Shape, VolumeId, fallback};
 use store::Read;
@@ -77,7 +76,7 @@ impl<O: Source> Make<O> {
                 name: name(db, owner, owner_id, &wanted.name)?,
                 without_snapshots: wanted.without_snapshots,
                 optimized: wanted.optimized,
-                created_at: Utc::now(),
+                created_at: clock::utc(),
                 expires_at: end.flatten(),
                 made: Made::Creating,
             };

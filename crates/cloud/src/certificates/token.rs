@@ -1,7 +1,6 @@
 //! Tokens of clients: whoever brings one is trusted, once.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::Utc;
 use options::{Options, server::ServerOptions};
 use serde_json::json;
 use tasks::Operation;
@@ -33,7 +32,7 @@ pub fn token(world: &World, caller: &Caller, post: &CertificatesPost) -> Result<
         }
         Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?.remote_token_expiry)
     })?;
-    let until = expiry.and_then(|span| span.after(Utc::now()));
+    let until = expiry.and_then(|span| span.after(clock::utc()));
     let asked = json!({
         "name": post.name,
         "type": post.r#type,

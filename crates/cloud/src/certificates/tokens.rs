@@ -44,7 +44,7 @@ pub(crate) fn make(world: &World, token: Token<'_>) -> Result<Operation> {
     }
     let operation = world.operations.token(request)?;
     if let Some(until) = token.until {
-        let (operation, left) = (operation.clone(), until - Utc::now());
+        let (operation, left) = (operation.clone(), until - clock::utc());
         tokio::spawn(async move {
             tokio::time::sleep(left.to_std().unwrap_or_default()).await;
             // It may have been spent.

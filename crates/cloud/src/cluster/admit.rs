@@ -61,7 +61,7 @@ pub async fn admit(world: &World, certificate: Option<&[u8]>, post: JoinPost) ->
             if rows::get(db, &new.name)?.is_some() {
                 return Err(Error::exists("cluster member", &new.name));
             }
-            let id = rows::insert(db, &new, chrono::Utc::now())?;
+            let id = rows::insert(db, &new, clock::utc())?;
             for (key, value) in &post.server_config {
                 server::set_local(db, id, key, value)?;
             }

@@ -27,7 +27,7 @@ const AT_ONCE: TimeDelta = TimeDelta::minutes(5);
 pub fn token(world: &World, caller: &Caller, post: &ClusterMembersPost) -> Result<Operation> {
     let options =
         world.store.read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
-    let until = options.join_token_expiry.and_then(|span| span.after(Utc::now()));
+    let until = options.join_token_expiry.and_then(|span| span.after(clock::utc()));
     make(world, caller, &post.server_name, until, None)
 }
 
@@ -40,7 +40,7 @@ pub(super) fn heir(
 ) -> Result<Operation> {
     let options =
         world.store.read(|db| Ok::<_, Error>(ServerOptions::parse_known(&server::get(db)?)?))?;
-    let until = options.join_token_expiry.and_then(|span| span.after(Utc::now()));
+    let until = options.join_token_expiry.and_then(|span| span.after(clock::utc()));
     make(world, caller, name, until, Some((LIKE, serde_json::json!(like))))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn invite(
     name: &str,
     fingerprint: &str,
 ) -> Result<Operation> {
-    make(world, caller, name, Some(Utc::now() + AT_ONCE), Some((HOLDER, fingerprint.into())))
+    make(world, caller, name, Some(clock::utc() + AT_ONCE), Some((HOLDER, fingerprint.into())))
 }
 
 /// A token as it is handed on.

@@ -111,6 +111,18 @@ pub fn on(db: &Read<'_>, member: &str) -> store::Result<Vec<Instance>> {
     those(db, on, params![member])
 }
 
+/// Projects and names of all that are made, in this order.
+pub fn names(db: &Read<'_>) -> store::Result<Vec<(String, String)>> {
+    let sql = "SELECT projects.name, instances.name, instances.state
+        FROM instances JOIN projects ON projects.id = instances.project_id
+        ORDER BY projects.name, instances.name";
+    let read = |row: &Row<'_>| {
+        let made = Made::read(&row.get::<String>(2)?) == Made::Ready;
+        Ok(made.then_some((row.get(0)?, row.get(1)?)))
+    };
+    Ok(db.query(sql, params![], read)?.into_iter().flatten().collect())
+}
+
 fn those(db: &Read<'_>, wanted: &str, values: &[store::Value]) -> store::Result<Vec<Instance>> {
     let rows = format!("{COLUMNS} WHERE {wanted} ORDER BY projects.name, instances.name");
     let mut found = db.query(&rows, values, read)?;

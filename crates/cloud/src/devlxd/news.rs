@@ -21,7 +21,8 @@ pub(crate) fn changed(
 }
 
 fn news(kind: &'static str, metadata: Value) -> News {
-    let event = json!({ "timestamp": Timestamp::now(), "type": kind, "metadata": metadata });
+    let event =
+        json!({ "timestamp": Timestamp::from(clock::utc()), "type": kind, "metadata": metadata });
     News { kind, text: event.to_string() }
 }
 

@@ -5,7 +5,7 @@
 //! client ─ describes it ─> token ─ the other server brings it with the files ─> image, as the client described it
 //! ```
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tasks::Operation;
@@ -62,7 +62,7 @@ pub fn expect(
             resource: ("images", "/1.0/images"),
             fingerprint: world.identity()?.fingerprint(),
             addresses: crate::server::addresses(world)?,
-            until: Some(Utc::now() + GOOD),
+            until: Some(clock::utc() + GOOD),
             metadata: vec![(KIND, json!(expected))],
         },
     )

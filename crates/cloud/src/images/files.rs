@@ -153,7 +153,7 @@ pub(super) fn row(found: &Found, project: &str, filename: &str, source: Source) 
         source,
         created_at: moment(found.metadata.creation_date),
         expires_at: moment(found.metadata.expiry_date),
-        uploaded_at: chrono::Utc::now(),
+        uploaded_at: clock::utc(),
         last_used_at: chrono::DateTime::UNIX_EPOCH,
         made: Made::Ready,
     }

@@ -179,7 +179,7 @@ impl Reading {
             Err(error) => return Err(Error::file("read", &file)(error)),
         };
         metadata.architecture = architecture.to_owned();
-        metadata.creation_date = chrono::Utc::now().timestamp();
+        metadata.creation_date = clock::utc().timestamp();
         metadata.expiry_date =
             post.expires_at.filter(|end| !end.is_never()).map_or(0, |end| end.utc().timestamp());
         metadata.properties.extend(post.properties.clone());

@@ -1,6 +1,6 @@
 //! Secrets that let a stranger have a private image, once.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::json;
 use tasks::Operation;
 
@@ -24,7 +24,7 @@ pub fn make(world: &World, caller: &Caller, project: &str, fingerprint: &str) ->
             resource: ("images", "/1.0/images"),
             fingerprint: world.identity()?.fingerprint(),
             addresses: crate::server::addresses(world)?,
-            until: Some(Utc::now() + GOOD),
+            until: Some(clock::utc() + GOOD),
             metadata: vec![(KIND, json!(row.fingerprint))],
         },
     )

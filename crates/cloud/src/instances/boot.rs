@@ -84,7 +84,7 @@ impl<'a> Starting<'a> {
         self.check_here()?;
         lease::wait(self.world, self.expanded).await?;
         super::spec::check_nodes(&typed.options.limits, &self.world.host)?;
-        notes.generation = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
+        notes.generation = u64::try_from(clock::utc().timestamp_micros()).unwrap_or_default();
         let world = self.world;
         let (project, name) = (&self.instance.project, &self.instance.name);
         let _volumes = attach::share(world, project, &self.expanded.devices).await?;

@@ -167,7 +167,7 @@ fn draft(
         devices: db::devices_in(post.devices.clone()),
         profiles,
         ephemeral: post.ephemeral,
-        created_at: chrono::Utc::now(),
+        created_at: clock::utc(),
         last_used_at: chrono::DateTime::UNIX_EPOCH,
         made: Made::Ready,
     })

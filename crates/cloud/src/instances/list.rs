@@ -56,6 +56,17 @@ fn check(db: &store::Read<'_>, project: Option<&str>) -> Result<()> {
     project.map_or(Ok(()), |name| crate::projects::find(db, name).map(drop))
 }
 
+/// Project and name of every instance of a project, or of all, on whatever member: the database says so, and nobody else
+/// need be asked.
+pub fn names(world: &World, project: Option<&str>) -> Result<Vec<(String, String)>> {
+    world.store.read(|db| {
+        check(db, project)?;
+        let mut found = rows::names(db)?;
+        found.retain(|(of, _)| project.is_none_or(|name| name == of));
+        Ok(found)
+    })
+}
+
 /// The instances of a member that does not answer, as far as the rows tell of them.
 pub fn unreachable(
     world: &World,

@@ -98,7 +98,7 @@ impl Powers {
 
     /// Keeps a note, durably.
     async fn keep(&self, row: &Instance, power: Power) -> Result<()> {
-        let note = Note { of: row.created_at, power, at: Utc::now() };
+        let note = Note { of: row.created_at, power, at: clock::utc() };
         let id = row.id;
         self.change(move |notes| notes.insert(id, note.clone()).as_ref() != Some(&note)).await?;
         self.changed.send_modify(|count| *count += 1);
@@ -189,7 +189,7 @@ pub(crate) async fn note(world: &World, old: &Instance, power: Power) -> Result<
             if power == Power::Running {
                 volatile::keep_links(&mut row.config, &old.config);
             }
-            set(db, row, power, Utc::now())
+            set(db, row, power, clock::utc())
         });
         let done = match must {
             true => Some(written.await),

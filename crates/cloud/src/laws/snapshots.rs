@@ -162,7 +162,7 @@ fn the_clock_takes_and_deletes() {
         assert_eq!((report.changed, report.errors.len()), (1, 0));
         assert_eq!(names(&world), ["snap0"]);
         let kept = snapshots::get(&world, "default", "web", "snap0").unwrap();
-        assert!(kept.expires_at > Timestamp::now());
+        assert!(kept.expires_at > Timestamp::from(clock::utc()));
         let over = Some(chrono::Utc::now() - TimeDelta::seconds(1));
         let written = world.store.write(|db| {
             let row = rows::all(db)?.remove(0);
@@ -194,7 +194,7 @@ fn a_schedule_keeps_what_its_rules_say_and_what_hands_made() {
         }
         assert_eq!(names(&world), ["mine", "snap1", "snap2"]);
         let get = |name| snapshots::get(&world, "default", "web", name).unwrap();
-        assert!(get("mine").expires_at > Timestamp::now());
+        assert!(get("mine").expires_at > Timestamp::from(clock::utc()));
         assert!(get("snap1").expires_at.is_never(), "rules say when it goes");
         let caller = Caller::default();
         let renamed = snapshots::rename(&world, &caller, "default", "web", "snap1", "kept");

@@ -205,7 +205,7 @@ fn the_clock_takes_and_deletes_snapshots_of_volumes() {
         assert_eq!((report.changed, report.errors.len()), (1, 0));
         let seen = snapshots::list(&world, &key()).unwrap();
         assert_eq!((seen.len(), seen[0].name.as_str()), (1, "auto0"));
-        assert!(seen[0].expires_at > wire::Timestamp::now());
+        assert!(seen[0].expires_at > wire::Timestamp::from(clock::utc()));
         let over = Some(chrono::Utc::now() - TimeDelta::seconds(1));
         let written = world.store.write(|db| {
             let row = crate::db::volume_snapshots::all(db)?.remove(0);

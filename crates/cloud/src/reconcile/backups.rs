@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
 use tasks::{Reconciler, Report};
 
 use crate::{
@@ -51,7 +50,7 @@ async fn delete_over<O: Owner>(world: &Arc<World>, report: &mut Report) {
 
 /// Backups whose time is over, of owners on this member.
 fn over<O: Owner>(world: &World) -> Result<Vec<(O, String)>> {
-    let now = Utc::now();
+    let now = clock::utc();
     world.store.read(|db| {
         let mut over = O::ROWS.all(db)?;
         over.retain(|row| {

@@ -115,7 +115,7 @@ async fn seed(world: &World) -> Result<()> {
             if !members::all(db)?.is_empty() {
                 return Ok(());
             }
-            members::insert_first(db, &world.me(), &world.host.architecture, chrono::Utc::now())?;
+            members::insert_first(db, &world.me(), &world.host.architecture, clock::utc())?;
             let name = names::DEFAULT_PROJECT;
             projects::insert(db, name, "Default project", &config)?;
             let profile = crate::profiles::DEFAULT;

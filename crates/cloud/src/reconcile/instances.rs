@@ -107,6 +107,9 @@ pub(super) async fn forget_boot(world: &World) {
 
 async fn find_one(world: &World, row: &Instance, booted: bool) -> Result<Option<Due>> {
     let id = names::instance_id(&row.project, &row.name);
+    // A task that goes on after a crash looks for it as well, and QEMU talks to one at a time.
+    let claim = [tasks::Claim::alone(format!("find/{id}"))];
+    let _turn = world.locks().lock(&claim, "the finding of an instance").await;
     if world.guests.get(&row.project, &row.name).is_some() {
         return Ok(None);
     }

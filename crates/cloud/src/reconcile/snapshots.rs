@@ -28,7 +28,7 @@ pub struct Snapshots {
 
 impl Default for Snapshots {
     fn default() -> Self {
-        Self { seen: Local::now().naive_local() }
+        Self { seen: clock::utc().with_timezone(&Local).naive_local() }
     }
 }
 
@@ -59,7 +59,7 @@ impl Reconciler<World> for Snapshots {
         for (owner, name) in expired(world).unwrap_or_else(|error| failed(&mut report, error)) {
             report.note(owner.expire(world, &name).await);
         }
-        let now = Local::now().naive_local();
+        let now = clock::utc().with_timezone(&Local).naive_local();
         // The clock may have been set back.
         let seen = std::mem::replace(&mut self.seen, now).min(now);
         for owner in due(world, seen, now).unwrap_or_else(|error| failed(&mut report, error)) {
@@ -120,7 +120,7 @@ fn volumes(db: &store::Read<'_>, world: &World) -> Result<Vec<Volume>> {
 
 /// Snapshots whose time is over, with their owners.
 fn expired(world: &World) -> Result<Vec<(Owner, String)>> {
-    let now = Utc::now();
+    let now = clock::utc();
     let over = |made: Made, end: Option<DateTime<Utc>>| {
         made == Made::Ready && end.is_some_and(|time| time <= now)
     };

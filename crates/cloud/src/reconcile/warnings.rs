@@ -82,8 +82,7 @@ impl Warnings {
             !over
         });
         let me = world.me();
-        let seen =
-            Seen { member: &me, told: &self.told, instances: &instances, now: chrono::Utc::now() };
+        let seen = Seen { member: &me, told: &self.told, instances: &instances, now: clock::utc() };
         let changes = |known: &[rows::Warning]| {
             diff(known, &troubles, &seen, || uuid::Uuid::new_v4().to_string())
         };

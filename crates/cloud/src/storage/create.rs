@@ -219,7 +219,7 @@ async fn make(cx: &mut Cx<Create>) -> Result<()> {
 
 async fn unmake(cx: &mut Cx<Create>) -> Result<()> {
     // After a power cut this runs though nothing was made: what another pool has is not ours to remove.
-    if source::owner(&cx.world, &cx.input.name, &cx.input.config).await?.is_some() {
+    if source::owner(&cx.world, &as_row(&cx.input)).await?.is_some() {
         return Ok(());
     }
     let (driver, spec) =

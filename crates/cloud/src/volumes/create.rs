@@ -90,7 +90,7 @@ pub(super) fn draft(
         content: content.to_owned(),
         description,
         config,
-        created_at: chrono::Utc::now(),
+        created_at: clock::utc(),
         made: Made::Creating,
     }
 }

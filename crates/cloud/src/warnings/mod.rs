@@ -85,7 +85,7 @@ pub async fn update(
                 return Err(Error::invalid("status", why));
             }
             row.status.clone_from(&new);
-            row.updated_at = chrono::Utc::now();
+            row.updated_at = clock::utc();
             rows::put(db, &row)?;
             Ok(new)
         })

@@ -11,7 +11,6 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use exec::{Control, Progress};
 
@@ -123,7 +122,7 @@ fn machine(
 }
 
 fn describe(info: &RecipeInfo, recipe: &Recipe) -> Metadata {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = clock::since_1970().as_secs();
     let serial = calendar::serial(now);
     let architecture = std::env::consts::ARCH;
     let debian = mirror::debian_architecture(architecture);

@@ -7,7 +7,6 @@
 use std::{
     os::fd::{AsFd, OwnedFd},
     process,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustix::{
@@ -103,7 +102,7 @@ fn is_mounted_on(place: &Place) -> bool {
 
 fn beside(place: Place, owner: Owner) -> Result<(OwnedFd, Option<Pending>), Errno> {
     // Whoever guesses it gains nothing: one that is there is not opened.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::since_1970();
     let name = format!(".microcloud-{:x}-{:x}", process::id(), now.as_nanos());
     let file = new(&place, name.as_ref(), Writing::Replace, owner)?;
     Ok((file, Some(Pending { place, name, done: false })))

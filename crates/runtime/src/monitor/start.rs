@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     thread::sleep,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -125,7 +125,7 @@ fn create(
     let _ = packet::send(daemon.as_fd(), &Reply::Created { pid }, &[netns.as_fd()], false);
     spawned.go_home()?;
     let Spawned { pidfd, gate, dev, root, .. } = spawned;
-    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let started_at = clock::since_1970().as_secs();
     let mut instance = Instance {
         spec: spec.clone(),
         group,

@@ -1,7 +1,7 @@
 //! What a volume is, as noted with its image (`rbd image-meta`): with the names of images enough to read a pool without
 //! a database, on any member.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use exec::mkfs::FileSystem;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn new(uuid: Uuid, kind: VolumeKind, shape: &Shape, files: FileSystem) -> Note {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = clock::since_1970();
         let (content, size, making) = (shape.content, shape.size, shape.making.clone());
         let (version, created, restoring) = (super::INFO.version, now.as_secs(), None);
         Note { version, uuid, kind, content, files, size, created, making, restoring }

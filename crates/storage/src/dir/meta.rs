@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +31,7 @@ pub(crate) struct Meta {
 
 impl Meta {
     pub(crate) fn new(kind: VolumeKind, shape: &Shape, lower: Option<&str>) -> Meta {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = clock::since_1970();
         let lower = lower.map(str::to_owned);
         let (content, size, making) = (shape.content, shape.size, shape.making.clone());
         let (version, created) = (super::INFO.version, now.as_secs());

@@ -52,7 +52,7 @@ struct State {
 
 impl Operation {
     pub(crate) fn new(id: Uuid, request: Request, bus: Bus) -> Operation {
-        let created = Timestamp::now();
+        let created = Timestamp::from(clock::utc());
         let state = State {
             updated: created,
             metadata: request.metadata.clone(),
@@ -145,7 +145,7 @@ impl Operation {
     pub fn progress(&self, progress: &Progress) {
         let told = {
             let state = &mut *self.state();
-            state.updated = Timestamp::now();
+            state.updated = Timestamp::from(clock::utc());
             state.reporter.note(progress, Instant::now(), &mut state.metadata)
         };
         if told {
@@ -266,7 +266,7 @@ impl Operation {
     /// Goes to a later status; an ended operation stays as it is, and so does one being cancelled
     /// until it ends.
     fn advance(&self, to: Status) -> bool {
-        self.state().updated = Timestamp::now();
+        self.state().updated = Timestamp::from(clock::utc());
         let moved = self.0.status.send_if_modified(|status| {
             let stays = status.is_final() || (*status == Status::Cancelling && !to.is_final());
             if !stays {
@@ -284,7 +284,7 @@ impl Operation {
         {
             let state = &mut *self.state();
             change(state);
-            state.updated = Timestamp::now();
+            state.updated = Timestamp::from(clock::utc());
         }
         self.publish();
     }

@@ -16,7 +16,7 @@ const HOT: u64 = 80_000;
 const MEMORY: u64 = 900 << 20;
 
 pub(super) fn look(machine: &Machine) -> Vec<Finding> {
-    let found = [Some(clock(machine, SystemTime::now())), power(machine), heat(machine)];
+    let found = [Some(clock(machine, clock::now())), power(machine), heat(machine)];
     found
         .into_iter()
         .flatten()

@@ -139,7 +139,7 @@ pub async fn open(world: &Arc<World>) -> Result<ClusterSession> {
         name: own.name,
         address: own.address,
         fingerprint: world.identity()?.fingerprint(),
-        until: Utc::now() + LIFE,
+        until: clock::utc() + LIFE,
         wrong: 0,
         begun: VecDeque::new(),
         guests: Vec::new(),

@@ -45,10 +45,10 @@ impl Reconciler<World> for Follow {
         if world.is_clustered() && world.store.status().role != Role::Leader {
             return report;
         }
-        match due(world, &self.asked, Utc::now()) {
+        match due(world, &self.asked, clock::utc()) {
             Ok(due) => {
                 for (image, what) in due {
-                    self.asked.insert(image.fingerprint.clone(), Utc::now());
+                    self.asked.insert(image.fingerprint.clone(), clock::utc());
                     report.note(done(world, &image, what).await);
                 }
             }
@@ -105,7 +105,8 @@ fn what(
     let hours = TimeDelta::hours(options.images_auto_update_interval.into());
     let asked = asked.get(&image.fingerprint).unwrap_or(&image.uploaded_at);
     let follows = image.auto_update && !hours.is_zero() && Origin::of_row(image).is_some();
-    (follows && now - *asked > hours).then_some(What::Refresh)
+    // The clock may have been ahead then.
+    (follows && (now - *asked).abs() > hours).then_some(What::Refresh)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Utc;
 use images::backup::Index;
 use options::Raw;
 use store::Read;
@@ -68,7 +67,7 @@ pub(super) fn draft(
         devices: db::devices_in(given.devices.clone()),
         profiles: given.profiles.clone(),
         ephemeral: given.ephemeral,
-        created_at: Utc::now(),
+        created_at: clock::utc(),
         last_used_at: given.last_used_at.utc(),
         made: Made::Creating,
         stateful: false,

@@ -120,7 +120,7 @@ fn draft(
         devices,
         profiles,
         ephemeral: post.ephemeral,
-        created_at: chrono::Utc::now(),
+        created_at: clock::utc(),
         last_used_at: chrono::DateTime::UNIX_EPOCH,
         made: Made::Creating,
         stateful: false,

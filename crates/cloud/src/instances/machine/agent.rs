@@ -3,10 +3,7 @@
 //! QEMU holds the port open, whether or not anybody is in there who reads it. So the daemon asks for an answer
 //! until there is one, and again when the guest was restarted or its agent ended.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::Duration};
 
 use agent::Agent;
 use vm::AGENT_SOCKET;
@@ -43,7 +40,7 @@ async fn keep(io: &Path, guest: &Guest, desk: Option<&Desk>) {
         if let Some(agent) = connect(io).await {
             let agent = by_vsock(guest).await.unwrap_or(agent);
             // A machine that was paused or resumed has the time it stopped at.
-            if let Err(error) = agent.set_clock(SystemTime::now()).await {
+            if let Err(error) = agent.set_clock(clock::now()).await {
                 tracing::debug!(name = guest.name(), %error, "the guest's clock");
             }
             guest.set_agent(Some(agent.clone()));

@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     os::fd::OwnedFd,
     path::PathBuf,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use exec::Progress;
@@ -378,7 +378,7 @@ async fn tell_of_standstill(
     since: [Duration; 3],
 ) {
     let [heard, disk, memory] = since;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = clock::since_1970();
     let stops = std::iter::from_fn(|| events.try_recv().ok()).filter(|event| event.name == "STOP");
     let stopped = stops.last().and_then(|event| event.timestamp.since_epoch());
     let stood = stopped.map_or(heard, |at| now.saturating_sub(at));

@@ -41,6 +41,17 @@ pub(super) async fn reached(world: &World, (project, name): (&str, &str)) -> Res
     Ok(machine::reach(world, project, name, PATIENCE).await.ok())
 }
 
+/// The same of one that is this member's: a daemon that was started since holds it first, as QEMU talks to one at a time.
+pub(super) async fn reached_here(
+    world: &World,
+    (project, name): (&str, &str),
+) -> Result<Option<Qmp>> {
+    if world.guests.get(project, name).is_none() {
+        crate::reconcile::find_again(world, project, name).await;
+    }
+    reached(world, (project, name)).await
+}
+
 /// A pipe for a machine's memory.
 pub(super) fn memory_end() -> Result<(OwnedFd, Stream)> {
     let (reader, writer) = std::io::pipe().map_err(unheard)?;
@@ -49,7 +60,7 @@ pub(super) fn memory_end() -> Result<(OwnedFd, Stream)> {
 
 /// Lets one go on that is this member's: if it cannot, it is stopped here, as nobody else has it.
 pub(super) async fn go_on(world: &World, (project, name): (&str, &str)) -> Result<()> {
-    let went = match reached(world, (project, name)).await? {
+    let went = match reached_here(world, (project, name)).await? {
         Some(qmp) => vm::go_on(&qmp).await.map_err(Error::from),
         None => Err(Error::BrokenOff),
     };

@@ -339,7 +339,7 @@ async fn take_beside(cx: &Cx<Land>) -> Result<()> {
             keeper::take(world, &found.0, &found.1).await?;
         }
     }
-    if let Some(qmp) = incoming::reached(&cx.world, cx.input.name()).await? {
+    if let Some(qmp) = incoming::reached_here(&cx.world, cx.input.name()).await? {
         let typed = Typed::parse(&expanded)?;
         let (pool, root) = (world.pools.open(world, typed.root_pool()?).await?, row.root()?);
         let beside = blocking("attach root", move || {

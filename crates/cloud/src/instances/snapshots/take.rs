@@ -1,7 +1,6 @@
 //! Takes a snapshot. An instance that runs is paused while its files are copied, so that they are
 //! as after a power cut: of one moment.
 
-use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::InstanceSnapshotsPost;
@@ -64,7 +63,7 @@ impl Take {
     ) -> Result<Take> {
         let runs = world.guests.get(project, instance);
         let frozen = runs.as_ref().is_some_and(|guest| guest.phase() == Phase::Frozen);
-        let now = Utc::now();
+        let now = clock::utc();
         world.store.read(|db| {
             let row = crate::instances::find(db, project, instance)?;
             rules::admit_snapshot(db, project)?;

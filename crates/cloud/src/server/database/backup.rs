@@ -68,7 +68,7 @@ async fn pack(world: &World, file: &Path, state: &Path) -> Result<()> {
     let head = Head {
         format: FORMAT,
         program: super::super::VERSION.to_owned(),
-        made: Utc::now(),
+        made: clock::utc(),
         member: me.id,
         name: me.name,
         address: me.address,
@@ -232,7 +232,7 @@ fn ready(
     store::restore(state, &new.join("database"), me, schema)?;
     // It is in there now; whether it stays makes no difference.
     let _ = fs::remove_file(new.join(STATE));
-    let before = format!("before-restore-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
+    let before = format!("before-restore-{}", clock::utc().format("%Y%m%dT%H%M%S%3f"));
     disk::write(&new.join(BEFORE), before.as_bytes())?;
     let keys = new.join(KEYS);
     for folder in [&new.join("database"), &keys, new].into_iter().filter(|one| one.exists()) {

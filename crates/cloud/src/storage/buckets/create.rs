@@ -84,7 +84,7 @@ pub(super) fn draft(
         name: new.name,
         description: new.description,
         config,
-        created_at: Utc::now(),
+        created_at: clock::utc(),
         made: Made::Creating,
     })
 }

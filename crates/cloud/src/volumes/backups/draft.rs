@@ -1,7 +1,6 @@
 //! What rows become of a backup's index, which anybody may have written: all of it is checked as a
 //! request would be.
 
-use chrono::Utc;
 use images::backup::{Config, Index};
 use options::Raw;
 use store::Read;
@@ -106,7 +105,7 @@ fn snapshot(given: &BackupVolumeSnapshot, volume: &Volume, pool: &Pool) -> Resul
     config::fit(&mut options, &pool.driver);
     config::check(&options, &volume.content, pool)?;
     let known = given.created_at.utc();
-    let created_at = if given.created_at.is_never() { Utc::now() } else { known };
+    let created_at = if given.created_at.is_never() { clock::utc() } else { known };
     Ok(Snapshot {
         id: 0,
         volume_id: 0,

@@ -1,7 +1,6 @@
 //! Takes a snapshot of a volume. Instances that have it mounted are paused while its files are copied,
 //! so that they are as after a power cut: of one moment.
 
-use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use tasks::{Cx, Operation, Step, Task, step};
 use wire::StorageVolumeSnapshotsPost;
@@ -55,7 +54,7 @@ impl Take {
         post: &StorageVolumeSnapshotsPost,
         by: By,
     ) -> Result<Take> {
-        let now = Utc::now();
+        let now = clock::utc();
         world.store.read(|db| {
             let row = key.find(db)?;
             rules::admit_snapshot(db, &key.project)?;
