@@ -10,6 +10,7 @@ mod boot;
 mod bucket_backups;
 mod buckets;
 mod churn;
+mod clock;
 mod cluster;
 mod cluster_members;
 mod console;

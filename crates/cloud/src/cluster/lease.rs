@@ -27,7 +27,7 @@ use crate::{
     Error, Result, World,
     blocking::blocking,
     db::{
-        instances::{self as rows, Made},
+        instances::{self as rows, Instance, Made},
         leases, members, pools, server,
     },
     expand::{Expanded, Profiles},
@@ -40,6 +40,8 @@ pub(super) const LASTS: Duration = Duration::from_secs(6);
 const RENEWED: Duration = Duration::from_secs(2);
 /// Before the next try, where one failed.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How often what ended with a lease is tried to be started, once there is one.
+const TRIES: u32 = 10;
 /// Between two looks of a start that waits.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a start waits for one: as long as a write waits for a majority.
@@ -318,9 +320,24 @@ async fn start_again(world: &Arc<World>) -> Result<()> {
     for row in due {
         let runs = world.guests.get(&row.project, &row.name).is_some();
         if !runs && world.powers.was_running(&row) {
-            let held = world.clone();
-            tokio::spawn(async move { crate::reconcile::start_or_wait(&held, &row).await });
+            tokio::spawn(start_one(world.clone(), row));
         }
     }
     Ok(())
+}
+
+/// Starts one that ended with the lease. A start of it may be under way already that the lease before this one began, and that
+/// fails as it is over: so it is tried again, as long as it should run here and does not.
+async fn start_one(world: Arc<World>, row: Instance) {
+    for _ in 0..TRIES {
+        crate::reconcile::start_or_wait(&world, &row).await;
+        let now = world.store.read(|db| Ok::<_, Error>(rows::by_id(db, row.id)?));
+        let due = |row: Instance| row.member == world.me() && world.powers.was_running(&row);
+        let runs = world.guests.get(&row.project, &row.name).is_some();
+        // When a lease comes that was lost, all this begins anew.
+        if runs || !now.ok().flatten().is_some_and(due) || !world.cluster.has_lease() {
+            return;
+        }
+        tokio::time::sleep(RENEWED).await;
+    }
 }

@@ -124,8 +124,10 @@ pub fn names(db: &Read<'_>) -> store::Result<Vec<(String, String)>> {
 }
 
 fn those(db: &Read<'_>, wanted: &str, values: &[store::Value]) -> store::Result<Vec<Instance>> {
-    let rows = format!("{COLUMNS} WHERE {wanted} ORDER BY projects.name, instances.name");
+    let rows = format!("{COLUMNS} WHERE {wanted}");
     let mut found = db.query(&rows, values, read)?;
+    // SQLite sorts rows as long as these in a file, once there are thousands.
+    found.sort_by(|one, other| (&one.project, &one.name).cmp(&(&other.project, &other.name)));
     let pairs = format!(
         "SELECT instances.id, profiles.name FROM instances
          JOIN instances_profiles ON instances_profiles.instance_id = instances.id

@@ -15,7 +15,7 @@ use crate::{
         volume_snapshots as volume_snapshot_rows,
         volumes::{self as volume_rows, Volume},
     },
-    expand,
+    expand::Profiles,
     instances::{options::Typed, snapshots},
     volumes::{Key, key_of, snapshots as of_volumes},
 };
@@ -109,8 +109,21 @@ impl Owner {
 }
 
 fn instances(db: &store::Read<'_>, world: &World) -> Result<Vec<Instance>> {
-    let own = |row: &Instance| row.made == Made::Ready && row.member == world.me();
-    Ok(rows::all(db)?.into_iter().filter(own).collect())
+    let mut own = rows::on(db, &world.me())?;
+    own.retain(|row| row.made == Made::Ready);
+    Ok(own)
+}
+
+/// This member's instances that have an option, with all of theirs.
+fn with_option(db: &store::Read<'_>, world: &World, key: &str) -> Result<Vec<(Instance, Typed)>> {
+    let profiles = Profiles::read(db)?;
+    let all = instances(db, world)?.into_iter().filter_map(|row| {
+        let expanded = profiles.lay(&row);
+        expanded.config.get(key)?;
+        // One whose options cannot be read has errors of its own at its next start.
+        Some((row, Typed::parse(&expanded).ok()?))
+    });
+    Ok(all.collect())
 }
 
 fn volumes(db: &store::Read<'_>, world: &World) -> Result<Vec<Volume>> {
@@ -153,9 +166,7 @@ fn expired(world: &World) -> Result<Vec<(Owner, String)>> {
 fn surplus(world: &World) -> Result<Vec<(Owner, String)>> {
     world.store.read(|db| {
         let mut found = Vec::new();
-        for row in instances(db, world)? {
-            // One whose options cannot be read has errors of its own at its next start.
-            let Ok(typed) = Typed::parse(&expand::expand(db, &row)?) else { continue };
+        for (row, typed) in with_option(db, world, "snapshots.retention")? {
             let Some(rules) = typed.options.snapshots.retention else { continue };
             let all = snapshot_rows::of_instance(db, row.id)?.into_iter();
             let of_schedule = all.filter(|row| row.scheduled && row.made == Made::Ready);
@@ -191,9 +202,7 @@ fn not_kept(
 fn due(world: &World, seen: NaiveDateTime, now: NaiveDateTime) -> Result<Vec<Owner>> {
     world.store.read(|db| {
         let mut due = Vec::new();
-        for row in instances(db, world)? {
-            // One whose options cannot be read has errors of its own at its next start.
-            let Ok(typed) = Typed::parse(&expand::expand(db, &row)?) else { continue };
+        for (row, typed) in with_option(db, world, "snapshots.schedule")? {
             let options = &typed.options.snapshots;
             let runs = world.guests.get(&row.project, &row.name).is_some();
             let wanted = options.schedule.as_ref().is_some_and(|cron| cron.is_due(seen, now));
