@@ -61,7 +61,7 @@ pub(super) enum Target {
 }
 
 impl Figure {
-    pub(super) const ALL: [Figure; 29] = [
+    pub(super) const ALL: [Figure; 31] = [
         Figure::Launch,
         Figure::Start,
         Figure::Exec,
