@@ -27,6 +27,8 @@ use crate::{
     words::{Nic, Nics},
 };
 
+/// How often a card is renamed that others bring up at once.
+const RENAMES: usize = 10;
 /// How often a card that was plugged is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -95,21 +97,17 @@ async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
     let differ: Vec<(&Nic, &Card)> = pairs.filter(|(nic, card)| card.differs(nic)).collect();
     let mut wrong = Vec::new();
     for (_, card) in differ.iter().filter(|(nic, card)| nic.name != card.name) {
-        // One that is up cannot be renamed.
-        let down = change(card.index).down().build();
-        let aside = change(card.index).name(format!("mc-aside{}", card.index)).build();
-        for message in [down, aside] {
-            if let Err(error) = set(&handle, message).await {
-                wrong.push(format!("{}: {error}", card.name));
-            }
+        if let Err(error) = rename(&handle, card.index, &format!("mc-aside{}", card.index)).await {
+            wrong.push(format!("{}: {error}", card.name));
         }
     }
     for (nic, card) in differ {
         let tell = |error| format!("{} as {}: {error}", card.name, nic.name);
-        if let Err(error) = set(&handle, change(card.index).name(nic.name.clone()).build()).await {
+        if nic.name != card.name
+            && let Err(error) = rename(&handle, card.index, &nic.name).await
+        {
             wrong.push(tell(error));
-            let back = set(&handle, change(card.index).name(card.name.clone()).build()).await;
-            wrong.extend(back.err().map(tell));
+            wrong.extend(rename(&handle, card.index, &card.name).await.err().map(tell));
         }
         let mtu = nic.mtu.map(|mtu| change(card.index).mtu(mtu).build());
         let up = card.up.then(|| change(card.index).up().build());
@@ -118,6 +116,19 @@ async fn give(wanted: &Nics) -> io::Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// One that is up cannot be renamed, and others may bring it up meanwhile.
+async fn rename(handle: &Handle, index: u32, name: &str) -> io::Result<()> {
+    let mut done = Ok(());
+    for _ in 0..RENAMES {
+        set(handle, change(index).down().build()).await?;
+        done = set(handle, change(index).name(name.to_owned()).build()).await;
+        if !done.as_ref().is_err_and(|error| Errno::from_io_error(error) == Some(Errno::BUSY)) {
+            break;
+        }
+    }
+    done
 }
 
 async fn set(handle: &Handle, message: LinkMessage) -> io::Result<()> {
