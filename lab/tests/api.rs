@@ -56,6 +56,67 @@ fn lists_in_three_depths() {
 }
 
 #[test]
+fn a_list_shows_each_as_it_is_alone_and_as_it_is_now() {
+    let Some(daemon) = Daemon::ready() else { return };
+    daemon.busybox("x");
+    daemon.cli(["create", "local:busybox", "y"]).ok();
+    daemon.cli(["project", "create", "other", "-c", "features.images=false"]).ok();
+    daemon
+        .cli([
+            "--project",
+            "other",
+            "create",
+            "local:busybox",
+            "x",
+            "--no-profiles",
+            "-s",
+            "default",
+        ])
+        .ok();
+    let agree = || {
+        let list = daemon.get("/1.0/instances?recursion=1&all-projects=true");
+        let full = daemon.get("/1.0/instances?recursion=2&all-projects=true");
+        let chosen =
+            daemon.get("/1.0/instances?recursion=2&all-projects=true&filter=name%20ne%20none");
+        for (index, project, name) in [(0, "default", "x"), (1, "default", "y"), (2, "other", "x")]
+        {
+            let alone = format!("/1.0/instances/{name}?project={project}");
+            assert_eq!(list[index], daemon.get(&alone), "{project} {name}");
+            let alone = steady(daemon.get(&format!("{alone}&recursion=1")));
+            assert_eq!(steady(full[index].clone()), alone, "{project} {name}");
+            assert_eq!(steady(chosen[index].clone()), alone, "{project} {name}");
+        }
+        let status = |one: &Value| one["status"].as_str().map(str::to_owned).unwrap_or_default();
+        full.as_array().into_iter().flatten().map(status).collect::<Vec<_>>()
+    };
+    assert_eq!(agree(), ["Running", "Stopped", "Stopped"]);
+    daemon.cli(["config", "set", "y", "user.note", "a \"new\" word"]).ok();
+    daemon.cli(["snapshot", "y", "first"]).ok();
+    daemon.cli(["start", "y"]).ok();
+    assert_eq!(agree(), ["Running", "Running", "Stopped"]);
+    let list = daemon.get("/1.0/instances?recursion=2");
+    assert_eq!(list[1]["config"]["user.note"], "a \"new\" word");
+    assert_eq!(list[1]["snapshots"][0]["name"], "first");
+    daemon.cli(["pause", "x"]).ok();
+    daemon.cli(["stop", "-f", "y"]).ok();
+    assert_eq!(agree(), ["Frozen", "Stopped", "Stopped"]);
+    daemon.cli(["profile", "set", "default", "user.of", "all"]).ok();
+    assert_eq!(daemon.get("/1.0/instances?recursion=1")[0]["expanded_config"]["user.of"], "all");
+    daemon.cli(["delete", "-f", "x"]).ok();
+    assert_eq!(daemon.get("/1.0/instances?recursion=1")[0]["name"], "y");
+}
+
+/// Without what changes from one look to the next.
+fn steady(mut full: Value) -> Value {
+    for counted in ["cpu", "memory", "processes", "network"] {
+        if let Some(state) = full["state"].as_object_mut() {
+            assert!(state.remove(counted).is_some(), "{counted}");
+        }
+    }
+    full
+}
+
+#[test]
 fn patch_changes_what_it_names_and_put_all_of_it() {
     let Some(daemon) = Daemon::ready() else { return };
     let make =

@@ -316,6 +316,12 @@ pub(crate) fn accepted(operation: &tasks::Operation) -> Response {
     (http::StatusCode::ACCEPTED, location, Json(envelope)).into_response()
 }
 
+/// The reply of a request that is done, whose result is JSON already.
+pub(crate) fn done_with_json(metadata: &str) -> Response {
+    let reply = wire::Response::sync_json(metadata);
+    ([(CONTENT_TYPE, "application/json")], reply).into_response()
+}
+
 /// The reply where there is nothing.
 pub(crate) async fn nothing() -> Error {
     Error::NotFound

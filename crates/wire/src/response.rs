@@ -73,6 +73,16 @@ impl<T> Response<T> {
     }
 }
 
+impl Response<Empty> {
+    /// The JSON of the reply of a request that is done, where its result is JSON already.
+    pub fn sync_json(metadata: &str) -> String {
+        let (status, code) = (StatusCode::SUCCESS.name(), StatusCode::SUCCESS.0);
+        format!(
+            r#"{{"type":"sync","status":"{status}","status_code":{code},"operation":"","error_code":0,"error":"","metadata":{metadata}}}"#
+        )
+    }
+}
+
 impl Response<Operation> {
     /// The reply of a request that goes on as an operation.
     pub fn accepted(operation: Operation) -> Self {
@@ -85,5 +95,17 @@ impl Response<Operation> {
             error: String::new(),
             metadata: Some(operation),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_that_is_there_already_is_put_where_it_belongs() {
+        let metadata = vec![String::from("/1.0/instances/web")];
+        let json = Response::sync_json(&serde_json::to_string(&metadata).unwrap());
+        assert_eq!(json, serde_json::to_string(&Response::sync(metadata)).unwrap());
     }
 }

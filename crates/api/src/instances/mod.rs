@@ -1,6 +1,9 @@
 //! `/1.0/instances`; what they do in [`state`], what goes in and comes out in [`streams`].
 
-use axum::response::Response;
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use cloud::{
     cluster, etag,
     instances::{self, list::Depth},
@@ -25,7 +28,7 @@ mod uefi;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = routes
-        .sync::<InstancesList, _>(list)
+        .raw::<InstancesList, _>(list)
         .raw::<InstanceCreate, _>(create)
         .tagged::<InstanceGet, _>(get)
         .background::<InstanceReplace, _>(replace)
@@ -37,8 +40,24 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     backups::routes(snapshots::routes(streams::routes(state::routes(routes))))
 }
 
-async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
-    let depth = if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain };
+/// What is here alone and whole is asked most, and is JSON from the start.
+async fn list(RawCall { call, .. }: RawCall<InstancesList>) -> Result<Response> {
+    let here = call.only_here || !call.world.is_clustered();
+    let whole = call.query.filter.as_deref().is_none_or(str::is_empty);
+    if !(here && whole && call.query.recursion > 0) {
+        return Ok(Json(wire::Response::sync(chosen(&call).await?)).into_response());
+    }
+    let project = listing::project(&call.query, &call.caller)?;
+    let seen = |of: &str| !call.query.all_projects || call.caller.rights.within(of);
+    let found = instances::list::json(&call.world, project, depth(&call), &seen).await?;
+    Ok(routes::done_with_json(&found))
+}
+
+fn depth(call: &Call<InstancesList>) -> Depth {
+    if call.query.recursion >= 2 { Depth::Full } else { Depth::Plain }
+}
+
+async fn chosen(call: &Call<InstancesList>) -> Result<Listing<InstanceFull>> {
     let project = listing::project(&call.query, &call.caller)?;
     if call.query.recursion == 0 && call.query.filter.is_none() && !call.only_here {
         let found = instances::list::names(&call.world, project)?;
@@ -46,9 +65,9 @@ async fn list(call: Call<InstancesList>) -> Result<Listing<InstanceFull>> {
         let urls = found.iter().map(|(project, name)| url::instance(project, name));
         return Ok(Listing::Urls(urls.collect()));
     }
-    let mut found = instances::list::list(&call.world, project, depth).await?;
+    let mut found = instances::list::list(&call.world, project, depth(call)).await?;
     if !call.only_here && call.world.is_clustered() {
-        found.extend(elsewhere(&call, project).await?);
+        found.extend(elsewhere(call, project).await?);
         found.sort_by(|one, other| one.instance.name.cmp(&other.instance.name));
     }
     let found = listing::visible(&call.query, &call.caller, found, |one| &one.instance.project);

@@ -10,6 +10,7 @@ use wire::{
 use super::{
     Kind,
     guests::{Guest, Guests, Phase},
+    kept::One,
 };
 use crate::{
     Error, Result, World,
@@ -34,9 +35,8 @@ pub enum Depth {
 pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<Vec<InstanceFull>> {
     let mut found = world.store.read(|db| {
         check(db, project)?;
-        world.kept.map(world, db, |full| {
-            let wanted = project.is_none_or(|name| name == full.instance.project);
-            wanted.then(|| match depth {
+        world.kept.map(world, db, |One { full, .. }| {
+            of_project(project, full).then(|| match depth {
                 Depth::Full => full.clone(),
                 Depth::Plain => InstanceFull::from(full.instance.clone()),
             })
@@ -50,6 +50,51 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
         }
     }
     Ok(found)
+}
+
+/// The same as the JSON of a list, of projects that are `seen`: an instance's own is made when it changes, so that only the
+/// state is made for each request.
+pub async fn json(
+    world: &World,
+    project: Option<&str>,
+    depth: Depth,
+    seen: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<String> {
+    let found = world.store.read(|db| {
+        check(db, project)?;
+        world.kept.map(world, db, |one| {
+            let wanted = of_project(project, &one.full) && seen(&one.full.instance.project);
+            wanted.then(|| (one.full.instance.clone(), one.text()))
+        })
+    })?;
+    let mut states = Vec::new();
+    if depth == Depth::Full {
+        let names = found.iter().map(|(instance, _)| (&*instance.project, &*instance.name));
+        states = super::state::of_all(world, names).await?;
+    }
+    let room = found.iter().map(|(_, text)| text.own.len() + text.beside.len()).sum();
+    let mut out = String::with_capacity(room);
+    out.push('[');
+    for (index, (_, text)) in found.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(&text.own);
+        if let Some(state) = states.get(index) {
+            // Into the object that was just put there, and on to the end of what is beside it.
+            out.pop();
+            out.push_str(",\"state\":");
+            out.push_str(&db::json(state));
+            out.push(',');
+            out.push_str(text.beside.get(1..).unwrap_or("}"));
+        }
+    }
+    out.push(']');
+    Ok(out)
+}
+
+fn of_project(project: Option<&str>, full: &InstanceFull) -> bool {
+    project.is_none_or(|name| name == full.instance.project)
 }
 
 fn check(db: &store::Read<'_>, project: Option<&str>) -> Result<()> {
@@ -77,7 +122,7 @@ pub fn unreachable(
         check(db, project)?;
         rows_of(db, world, Depth::Plain, member)
     })?;
-    found.retain(|full| project.is_none_or(|name| name == full.instance.project));
+    found.retain(|full| of_project(project, full));
     for full in &mut found {
         set_status(Arc::make_mut(&mut full.instance), StatusCode::ERROR);
     }
