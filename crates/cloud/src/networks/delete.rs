@@ -79,8 +79,9 @@ async fn row(cx: &mut Cx<Delete>) -> Result<()> {
     let (world, input) = (cx.world.clone(), cx.input.clone());
     let row = world.store.read(|db| Ok::<_, Error>(rows::get(db, &input.home, &input.name)?))?;
     world.store.write(|db| Ok::<_, Error>(rows::delete(db, &input.home, &input.name)?)).await?;
-    // A repair that still saw the row may have made the link anew; none that comes later sees it.
+    // A repair that still saw the row may have made link and folder anew; none that comes later sees it.
     let Some(row) = row else { return Ok(()) };
     let _turn = super::repairing(&world, &row.name).await;
-    Ok(world.plane.teardown(&spec::of(&world, &row)?).await?)
+    world.plane.teardown(&spec::of(&world, &row)?).await?;
+    remove_folder(&world, &row.name).await
 }
