@@ -353,12 +353,13 @@ fn counting(two: &Two) {
 fn counted(two: &Two, at: &str) -> [u64; 2] {
     let script =
         "cat /run/count; dd if=/dev/sda skip=4 count=1 iflag=direct 2> /dev/null | head -c 16";
-    let said = within(Duration::from_secs(60), "the agent answers", || {
+    // Its disk has nothing until it has counted for the first time.
+    within(Duration::from_secs(60), "the agent answers, and it has counted", || {
         let said = two.lxc(&["exec", at, "--", "sh", "-c", script]);
-        (said.status == 0).then(|| said.text())
-    });
-    let numbers: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    numbers.try_into().unwrap_or_else(|_| panic!("{said}"))
+        let text = (said.status == 0).then(|| said.text())?;
+        let numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
+        numbers.collect::<Vec<u64>>().try_into().ok()
+    })
 }
 
 /// It goes on counting there.

@@ -9,6 +9,22 @@ use std::{
 
 use crate::call::check;
 
+/// The highest signal of the kernel (`_NSIG`).
+const LAST: i32 = 64;
+/// Bytes of the kernel's set of signals.
+const SET: usize = 8;
+
+/// The kernel's own `sigaction`, as both architectures have it. The C library's leaves out the two signals that it keeps for
+/// itself, and its `posix_spawn` has a program begin with those ignored: so they would be in every program of a user's.
+#[repr(C)]
+#[derive(Default)]
+struct Action {
+    handler: libc::sighandler_t,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
 /// Gives every signal its default action and blocks none, as a new program expects. (Rust ignores
 /// SIGPIPE, and an ignored signal stays ignored across `execve`.)
 pub fn default_signals() {
@@ -18,9 +34,8 @@ pub fn default_signals() {
 
 /// The same, but for those that are blocked.
 pub(crate) fn default_handlers() {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL runs no code; numbers the kernel refuses are skipped.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    for signal in 1..=LAST {
+        set_action(signal, libc::SIG_DFL);
     }
 }
 
@@ -28,23 +43,30 @@ pub(crate) fn default_handlers() {
 /// a system call for each signal, which is long in a machine that is emulated.
 pub(crate) fn ignored() -> &'static [i32] {
     static IGNORED: OnceLock<Vec<i32>> = OnceLock::new();
-    IGNORED.get_or_init(|| (1..=libc::SIGRTMAX()).filter(|signal| is_ignored(*signal)).collect())
+    IGNORED.get_or_init(|| (1..=LAST).filter(|signal| is_ignored(*signal)).collect())
 }
 
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: an all-zero action is one; nothing is set, and what is told is written into it.
-    unsafe {
-        let mut now: libc::sigaction = mem::zeroed();
-        let asked = libc::sigaction(signal, ptr::null(), &raw mut now);
-        asked == 0 && now.sa_sigaction == libc::SIG_IGN
-    }
+    let mut now = Action::default();
+    let nothing = ptr::null::<Action>();
+    // SAFETY: nothing is set, and what is told is written into `now`.
+    let asked =
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, nothing, &raw mut now, SET) };
+    asked == 0 && now.handler == libc::SIG_IGN
+}
+
+/// Sets `SIG_DFL` or `SIG_IGN`; signals of which the kernel refuses that stay as they are.
+pub(crate) fn set_action(signal: i32, handler: libc::sighandler_t) {
+    let action = Action { handler, ..Action::default() };
+    let nothing = ptr::null_mut::<Action>();
+    // SAFETY: neither runs code of this program.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, nothing, SET) };
 }
 
 /// [`default_signals`] for a child that has no handlers from its birth on.
 pub(crate) fn default_ignored(ignored: &[i32]) {
     for signal in ignored {
-        // SAFETY: SIG_DFL runs no code.
-        unsafe { libc::signal(*signal, libc::SIG_DFL) };
+        set_action(*signal, libc::SIG_DFL);
     }
     unblock();
 }

@@ -107,7 +107,7 @@ async fn running(world: &World, project: &str, name: &str) -> Result<Option<Sess
     let guest = world.guests.get(project, name).filter(|guest| runs(guest.phase()));
     let Some(guest) = guest else { return Ok(None) };
     let files = if guest.spec().machine {
-        let (agent, spool) = (instances::machine::agent::of(&guest)?, world.dirs.cache());
+        let (agent, spool) = (instances::machine::agent::soon(&guest).await?, world.dirs.cache());
         let opened = blocking("open files", move || agent.files(Path::new("/"), &spool));
         Files::Agent(opened.await?)
     } else {

@@ -1,6 +1,6 @@
 //! The console of an instance: attach to it, read what it said.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tasks::{Message, Operation, Request, Socket};
@@ -11,6 +11,9 @@ use crate::{Caller, Error, Result, World, blocking::blocking, disk::absent_is_do
 
 /// How long a client may take to open its websockets.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
+
+/// How long what was typed last may take to be written once the client is about to leave.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Attaches to the console.
 pub fn attach(
@@ -69,10 +72,17 @@ async fn session(guest: &Guest, size: (u16, u16), operation: &Operation) -> Resu
     let stream =
         Stream::new(console.await?.stream).map_err(Error::file("watch", "console".as_ref()))?;
     let Socket { mut incoming, outgoing } = data;
+    let input = async {
+        let mut typed = pin!(stream.pump_in(&mut incoming));
+        tokio::select! {
+            () = &mut typed => {}
+            // Both websockets are closed at once, and nobody knows which is heard of first: what was typed before is written.
+            () = obey(guest, control) => drop(tokio::time::timeout(LAST_WORDS, typed).await),
+        }
+    };
     tokio::select! {
         () = stream.pump_out(&outgoing, guest.gone()) => {}
-        () = stream.pump_in(&mut incoming) => {}
-        () = obey(guest, control) => {}
+        () = input => {}
     }
     Ok(())
 }

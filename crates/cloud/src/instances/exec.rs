@@ -47,7 +47,7 @@ pub fn exec(
     }
     let guest = super::guest(world, project, name)?;
     if guest.spec().machine {
-        super::machine::agent::of(&guest)?;
+        super::machine::agent::check(&guest)?;
     }
     if guest.phase() == Phase::Frozen {
         let (name, hint) = (name.to_owned(), "resume it first: nothing runs in it");

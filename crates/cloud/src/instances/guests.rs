@@ -9,12 +9,16 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use options::device::Usb;
 use runtime::Monitor;
 use spec::{InstanceSpec, ProxySpec};
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use super::{
     gauges::{Gauges, Reading},
@@ -65,7 +69,9 @@ struct Inner {
     after: Mutex<After>,
     ports: tokio::sync::Mutex<()>,
     qmp: OnceLock<vm::Qmp>,
-    agent: Mutex<Option<agent::Agent>>,
+    agent: watch::Sender<Option<agent::Agent>>,
+    /// Until when an agent that was there before is waited for.
+    returns: OnceLock<Instant>,
     shares: Mutex<BTreeMap<String, agent::Share>>,
     usb: Mutex<BTreeMap<String, Usb>>,
     nodes: Mutex<Wanted>,
@@ -95,7 +101,8 @@ impl Guest {
             after: Mutex::default(),
             ports: tokio::sync::Mutex::new(()),
             qmp: OnceLock::new(),
-            agent: Mutex::default(),
+            agent: watch::Sender::default(),
+            returns: OnceLock::new(),
             shares: Mutex::default(),
             usb: Mutex::default(),
             nodes: Mutex::default(),
@@ -156,13 +163,35 @@ impl Guest {
 
     /// Notes that the agent in a virtual machine came or went.
     pub(crate) fn set_agent(&self, agent: Option<agent::Agent>) {
-        *self.0.agent.lock().unwrap_or_else(PoisonError::into_inner) = agent;
+        self.0.agent.send_replace(agent);
     }
 
     /// The agent in a virtual machine, while it is connected.
     pub(crate) fn agent(&self) -> Option<agent::Agent> {
-        let agent = self.0.agent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let agent = self.0.agent.borrow().clone();
         agent.filter(|agent| !agent.is_closed())
+    }
+
+    /// Says that its agent was there before this daemon knew the guest, and is connected within that time.
+    pub(crate) fn expect_agent(&self, within: Duration) {
+        // A guest is attended to once.
+        let _ = self.0.returns.set(Instant::now() + within);
+    }
+
+    /// Whether it may be connected any moment.
+    pub(crate) fn expects_agent(&self) -> bool {
+        self.0.returns.get().is_some_and(|until| *until > Instant::now())
+    }
+
+    /// Waits for one that is expected, no longer than it is.
+    pub(crate) async fn await_agent(&self) {
+        let Some(until) = self.0.returns.get() else { return };
+        let mut agent = self.0.agent.subscribe();
+        let there = agent.wait_for(|agent| agent.as_ref().is_some_and(|it| !it.is_closed()));
+        tokio::select! {
+            _ = tokio::time::timeout_at(*until, there) => {}
+            () = self.gone() => {}
+        }
     }
 
     /// The host's folders that a virtual machine has, by their devices.

@@ -19,7 +19,7 @@ impl Program {
     pub(super) async fn start(guest: &Guest, spec: ExecSpec, streams: bool) -> Result<Program> {
         let io = if streams { ExecIo::New } else { ExecIo::Null };
         if guest.spec().machine {
-            let started = machine::agent::of(guest)?.exec(&spec, io).await;
+            let started = machine::agent::soon(guest).await?.exec(&spec, io).await;
             // The errors are a container's.
             return Ok(Program::Agent(started.map_err(runtime::Error::from)?));
         }

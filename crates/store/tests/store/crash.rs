@@ -210,7 +210,9 @@ async fn a_full_disk_stops_the_store_and_loses_nothing() {
     let store = open(&dir).await;
     assert_has_all(&store, &acknowledged);
     note(&store, "more").await.unwrap();
-    assert_eq!(count(&store, "notes") as usize, acknowledged.len() + 1);
+    // The write that failed is there if its log had room and its state had none: nobody was told that it is not.
+    let notes = count(&store, "notes") as usize;
+    assert!([1, 2].contains(&(notes - acknowledged.len())), "{notes} of {}", acknowledged.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

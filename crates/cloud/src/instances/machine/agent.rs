@@ -19,6 +19,9 @@ use crate::{
 const QUESTION: Duration = Duration::from_secs(3600);
 /// How long an agent that answered a moment ago may take.
 const QUICK: Duration = Duration::from_secs(5);
+/// How long one that was there before may take to be connected again: it comes from another member, from what was saved of
+/// it, or this daemon has just begun. A program for it waits so long, as nobody knows of the change.
+const RETURN: Duration = Duration::from_secs(15);
 /// Between two tries to open the port.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -33,6 +36,12 @@ pub(crate) fn attend(world: &World, guest: &Guest) {
             () = keep(&io, &guest, desk.as_ref()) => {}
         }
     });
+}
+
+/// The same for a machine whose guest was there already: it came from elsewhere, or ran before this daemon did.
+pub(crate) fn attend_again(world: &World, guest: &Guest) {
+    guest.expect_agent(RETURN);
+    attend(world, guest);
 }
 
 async fn keep(io: &Path, guest: &Guest, desk: Option<&Desk>) {
@@ -84,6 +93,28 @@ async fn connect(io: &Path) -> Option<Agent> {
             None
         }
     }
+}
+
+/// Whether [`soon`] may find one.
+///
+/// # Errors
+/// As of [`of`].
+pub(crate) fn check(guest: &Guest) -> Result<()> {
+    match of(guest) {
+        Err(_) if guest.expects_agent() => Ok(()),
+        found => found.map(drop),
+    }
+}
+
+/// The agent of a machine that runs; one that was there a moment ago is waited for.
+///
+/// # Errors
+/// As of [`of`].
+pub(crate) async fn soon(guest: &Guest) -> Result<Agent> {
+    if of(guest).is_err() {
+        guest.await_agent().await;
+    }
+    of(guest)
 }
 
 /// The agent of a machine that runs.

@@ -134,8 +134,11 @@ async fn furnish(starting: &Starting<'_>, guest: &Guest) -> Result<()> {
         qmp.run(vec![Call::new("system_reset"), Call::new("cont")]).await?;
     }
     guest.set_qmp(qmp);
-    if arrives.is_none() {
-        super::agent::attend(world, guest);
+    match (arrives, instance.stateful) {
+        // Attended to once it goes on here.
+        (Some(_), _) => {}
+        (None, true) => super::agent::attend_again(world, guest),
+        (None, false) => super::agent::attend(world, guest),
     }
     Ok(())
 }
@@ -281,7 +284,7 @@ pub(crate) async fn find_again(world: &World, guest: &Guest) -> Result<bool> {
             tracing::warn!(name = guest.name(), error = %tasks::chain(&error), "its size");
         }
     }
-    super::agent::attend(world, guest);
+    super::agent::attend_again(world, guest);
     Ok(status["status"] != "prelaunch")
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn runs_here(world: &Arc<World>, row: &Instance) -> Result<()> 
     match world.guests.get(project, name) {
         Some(guest) if guest.phase() == Phase::Starting => {
             guest.set_phase(Phase::Running);
-            machine::agent::attend(world, &guest);
+            machine::agent::attend_again(world, &guest);
             // An error means that the daemon is about to end; the next one finds the guest again.
             let _ = world.started.send(guest);
         }
