@@ -541,6 +541,22 @@ fn a_refresh_brings_a_copy_up_to_date() {
         volume(&["delete", "second", "copy"]).ok();
         volume(&["delete", "default", "data/two"]).ok();
     }
+    let volume =
+        |words: &[&str]| daemon.run(Client::Cli, &[&["storage", "volume"], words].concat());
+    let shown = ["copy", "default/data", "second/shown", "--refresh"];
+    volume(&["snapshot", "default", "data", "three"]).ok();
+    volume(&shown).ok();
+    daemon.cli(["create", "local:busybox", "shows"]).ok();
+    let three = ["pool=second", "source=shown", "source.snapshot=three", "path=/then"];
+    let add = ["config", "device", "add", "shows", "then", "disk"];
+    daemon.run(Client::Lxc, &[&add[..], &three].concat()).ok();
+    volume(&["delete", "default", "data/three"]).ok();
+    volume(&shown).fails_with("in use by instance default/shows");
+    daemon.lxc(["config", "device", "remove", "shows", "then"]).ok();
+    volume(&shown).ok();
+    let kept = names(&daemon, "/1.0/storage-pools/second/volumes/custom/shown/snapshots");
+    assert!(kept.is_empty(), "{kept:?}");
+
     let create = ["storage", "volume", "create"];
     let make = |words: &[&str]| daemon.run(Client::Lxc, &[&create[..], words].concat()).ok();
     make(&["default", "disk", "--type=block", "size=8MiB"]);

@@ -60,14 +60,14 @@ pub(crate) fn ensure(chore: &str, needed: &[Needed]) -> Result<Vec<&'static str>
     if !apt(&["update", "--quiet"])? {
         println!("{chore}: apt-get update failed");
     }
-    let mut failed = Vec::new();
-    for package in missing {
-        // One by one: an unknown name must not keep the others from being installed.
-        if !apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])? {
-            failed.push(package);
+    // Twice: one that came from elsewhere (a newer QEMU's tools) is removed where another of Debian's own takes its place.
+    for _ in 0..2 {
+        for package in self::missing(needed) {
+            // One by one: an unknown name must not keep the others from being installed.
+            apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])?;
         }
     }
-    Ok(failed)
+    Ok(self::missing(needed))
 }
 
 fn missing(needed: &[Needed]) -> Vec<&'static str> {

@@ -93,6 +93,8 @@ impl Refresh {
             wanted.retain(|one| one.made == Made::Ready);
             let Changes { gone, new } =
                 Changes::of(&there, &wanted, |one| (&one.name, one.created_at));
+            let (uses, target) = (users::Uses::read(db)?, super::key_of(&copy));
+            gone.iter().try_for_each(|name| uses.check_snapshot_free(&target, name))?;
             let size = config::bytes(&row)?.filter(|_| copy.content == "block");
             let has = config::bytes(&copy)?;
             let size = size.filter(|size| has.is_none_or(|has| has < *size));
