@@ -108,7 +108,8 @@ fn a_view_that_stays_open_sees_what_becomes_of_the_guest() {
         let many = "for i in $(busybox seq 300); do busybox ip addr add 10.78.$((i/250)).$((i%250+1))/32 dev eth0; done";
         guest.sh(many).await;
         let eth0_now = eth0(seen()).unwrap();
-        let added = eth0_now.addresses.iter().filter(|one| one.address.to_string().starts_with("10.78."));
+        let added =
+            eth0_now.addresses.iter().filter(|one| one.address.to_string().starts_with("10.78."));
         assert_eq!(added.count(), 300);
         guest.sh("busybox ip link set eth0 down").await;
         assert!(!eth0(seen()).unwrap().up);
