@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-const NAME: &str = "microcloud-agent";
+/// The program.
+pub(crate) const NAME: &str = "microcloud-agent";
 
 /// Beside the one that tests and the demo use. False if the build failed.
 pub(crate) fn build() -> Result<bool> {

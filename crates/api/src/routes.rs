@@ -316,9 +316,9 @@ pub(crate) fn accepted(operation: &tasks::Operation) -> Response {
     (http::StatusCode::ACCEPTED, location, Json(envelope)).into_response()
 }
 
-/// The reply of a request that is done, whose result is JSON already.
-pub(crate) fn done_with_json(metadata: &str) -> Response {
-    let reply = wire::Response::sync_json(metadata);
+/// The reply of a request that is done, begun by [`wire::Response::sync_begin`] and with its result behind that.
+pub(crate) fn done_with_json(mut reply: Vec<u8>) -> Response {
+    reply.push(wire::Response::SYNC_END);
     ([(CONTENT_TYPE, "application/json")], reply).into_response()
 }
 

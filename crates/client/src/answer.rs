@@ -1,13 +1,20 @@
 //! Reading answers: envelopes, files, errors.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::{Response as HttpResponse, body::Incoming, header};
+use hyper::{
+    Response as HttpResponse,
+    body::{Body, Incoming},
+    header,
+};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use wire::Response;
 
 use crate::{Answer, Error, Result};
+
+/// Bytes that are set aside for a body because it says that it is so long.
+const MOST_AT_ONCE: usize = 16 << 20;
 
 /// The whole body.
 pub(crate) async fn collect(
@@ -15,8 +22,17 @@ pub(crate) async fn collect(
     path: &str,
     response: HttpResponse<Incoming>,
 ) -> Result<Bytes> {
-    let body = response.into_body().collect().await;
-    Ok(body.map_err(|source| Error::Broken { method, path: path.to_owned(), source })?.to_bytes())
+    let mut body = response.into_body();
+    let length = usize::try_from(body.size_hint().lower()).unwrap_or(MOST_AT_ONCE);
+    let mut whole = BytesMut::with_capacity(length.min(MOST_AT_ONCE));
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|source| Error::Broken { method, path: path.to_owned(), source })?;
+        if let Ok(data) = frame.into_data() {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
 }
 
 /// The result in an envelope.

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// A list without or with recursion.
@@ -59,15 +59,29 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listing<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+struct ListingVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListingVisitor<T> {
+    type Value = Listing<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listing<T>, A::Error> {
         let (mut urls, mut full) = (Vec::new(), Vec::new());
-        for element in Vec::deserialize(deserializer)? {
+        while let Some(element) = list.next_element()? {
             match element {
                 Element::Url(url) => urls.push(url),
                 Element::Full(item) => full.push(item),
             }
         }
-        Ok(if full.is_empty() { Self::Urls(urls) } else { Self::Full(full) })
+        Ok(if full.is_empty() { Listing::Urls(urls) } else { Listing::Full(full) })
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listing<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListingVisitor(PhantomData))
     }
 }

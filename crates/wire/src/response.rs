@@ -74,12 +74,16 @@ impl<T> Response<T> {
 }
 
 impl Response<Empty> {
-    /// The JSON of the reply of a request that is done, where its result is JSON already.
-    pub fn sync_json(metadata: &str) -> String {
+    /// What follows the result in a reply that [`sync_begin`](Self::sync_begin) began.
+    pub const SYNC_END: u8 = b'}';
+
+    /// The JSON of the reply of a request that is done, up to its result: for one that is written behind it.
+    pub fn sync_begin() -> Vec<u8> {
         let (status, code) = (StatusCode::SUCCESS.name(), StatusCode::SUCCESS.0);
         format!(
-            r#"{{"type":"sync","status":"{status}","status_code":{code},"operation":"","error_code":0,"error":"","metadata":{metadata}}}"#
+            r#"{{"type":"sync","status":"{status}","status_code":{code},"operation":"","error_code":0,"error":"","metadata":"#
         )
+        .into_bytes()
     }
 }
 
@@ -105,7 +109,9 @@ mod tests {
     #[test]
     fn json_that_is_there_already_is_put_where_it_belongs() {
         let metadata = vec![String::from("/1.0/instances/web")];
-        let json = Response::sync_json(&serde_json::to_string(&metadata).unwrap());
-        assert_eq!(json, serde_json::to_string(&Response::sync(metadata)).unwrap());
+        let mut json = Response::sync_begin();
+        json.extend(serde_json::to_vec(&metadata).unwrap());
+        json.push(Response::SYNC_END);
+        assert_eq!(json, serde_json::to_vec(&Response::sync(metadata)).unwrap());
     }
 }

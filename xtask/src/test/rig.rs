@@ -22,7 +22,7 @@ use serde_json::Value;
 use super::count::Count;
 use super::plug;
 use crate::packages::{self, Needed};
-use crate::shell;
+use crate::{agent, shell};
 
 /// A machine to test in.
 pub(super) struct Rig {
@@ -38,6 +38,8 @@ pub(super) struct Rig {
     cross: bool,
     /// Other crates whose tests are run when nothing is named.
     crates: &'static [&'static str],
+    /// Whether virtual machines run in it, with their agent.
+    machines: bool,
 }
 
 /// What emulating a machine needs.
@@ -61,8 +63,15 @@ const EMULATOR_OF_ARM: &[Needed] = &[
 ];
 
 /// Its script installs the servers of Ceph.
-const CEPH: &[Needed] =
-    &[("losetup", "mount"), ("python3", "python3-minimal"), ("unshare", "util-linux")];
+const CEPH: &[Needed] = &[
+    ("losetup", "mount"),
+    ("python3", "python3-minimal"),
+    ("unshare", "util-linux"),
+    ("lxc", "lxd-client"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("qemu-img", "qemu-utils"),
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"),
+];
 
 static RIGS: [Rig; 5] = [
     Rig {
@@ -93,6 +102,7 @@ static RIGS: [Rig; 5] = [
         usual: &["healing", "shared_crash", "shared_machines"],
         storage: true,
         laws: Some("ceph"),
+        machines: true,
         ..PLAIN
     },
     Rig {
@@ -113,6 +123,7 @@ const PLAIN: Rig = Rig {
     laws: None,
     cross: false,
     crates: &[],
+    machines: false,
 };
 
 /// What is run there.
@@ -153,7 +164,14 @@ impl Chosen {
     fn build(&self, rig: &Rig) -> Result<Vec<PathBuf>> {
         let mut programs = Vec::new();
         if !self.files.is_empty() {
-            programs.extend(rig.built(&["build", "--package", "microcloud"])?);
+            let program = rig.built(&["build", "--package", "microcloud"])?;
+            if rig.machines {
+                if !agent::build()? {
+                    bail!("the agent could not be built");
+                }
+                programs.push(shell::microcloud()?.with_file_name(agent::NAME));
+            }
+            programs.extend(program);
             let suite = ["test", "--package", "lab", "--no-run", "--test", "suite"];
             programs.extend(rig.built(&suite)?);
         }

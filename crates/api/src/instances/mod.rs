@@ -49,8 +49,9 @@ async fn list(RawCall { call, .. }: RawCall<InstancesList>) -> Result<Response> 
     }
     let project = listing::project(&call.query, &call.caller)?;
     let seen = |of: &str| !call.query.all_projects || call.caller.rights.within(of);
-    let found = instances::list::json(&call.world, project, depth(&call), &seen).await?;
-    Ok(routes::done_with_json(&found))
+    let mut reply = wire::Response::sync_begin();
+    instances::list::json(&call.world, project, depth(&call), &seen, &mut reply).await?;
+    Ok(routes::done_with_json(reply))
 }
 
 fn depth(call: &Call<InstancesList>) -> Depth {

@@ -52,14 +52,18 @@ pub async fn list(world: &World, project: Option<&str>, depth: Depth) -> Result<
     Ok(found)
 }
 
-/// The same as the JSON of a list, of projects that are `seen`: an instance's own is made when it changes, so that only the
-/// state is made for each request.
+/// Bytes of JSON that the state of one that runs takes, about.
+const STATE: usize = 1536;
+
+/// The same as the JSON of a list, of projects that are `seen`, behind what `out` has: an instance's own is made when it
+/// changes, so that only the state is made for each request.
 pub async fn json(
     world: &World,
     project: Option<&str>,
     depth: Depth,
     seen: &(dyn Fn(&str) -> bool + Sync),
-) -> Result<String> {
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let found = world.store.read(|db| {
         check(db, project)?;
         world.kept.map(world, db, |one| {
@@ -72,25 +76,26 @@ pub async fn json(
         let names = found.iter().map(|(instance, _)| (&*instance.project, &*instance.name));
         states = super::state::of_all(world, names).await?;
     }
-    let room = found.iter().map(|(_, text)| text.own.len() + text.beside.len()).sum();
-    let mut out = String::with_capacity(room);
-    out.push('[');
+    let rows: usize = found.iter().map(|(_, text)| text.own.len() + text.beside.len() + 1).sum();
+    // Once and as much as is needed: to move megabytes takes longer than to make them.
+    out.reserve(rows + states.len() * STATE + 2);
+    out.push(b'[');
     for (index, (_, text)) in found.iter().enumerate() {
         if index > 0 {
-            out.push(',');
+            out.push(b',');
         }
-        out.push_str(&text.own);
+        out.extend_from_slice(text.own.as_bytes());
         if let Some(state) = states.get(index) {
             // Into the object that was just put there, and on to the end of what is beside it.
             out.pop();
-            out.push_str(",\"state\":");
-            out.push_str(&db::json(state));
-            out.push(',');
-            out.push_str(text.beside.get(1..).unwrap_or("}"));
+            out.extend_from_slice(b",\"state\":");
+            db::json_behind(out, state);
+            out.push(b',');
+            out.extend_from_slice(text.beside.as_bytes().get(1..).unwrap_or(b"}"));
         }
     }
-    out.push(']');
-    Ok(out)
+    out.push(b']');
+    Ok(())
 }
 
 fn of_project(project: Option<&str>, full: &InstanceFull) -> bool {

@@ -52,6 +52,8 @@ impl List {
             .filter(|instance| filters.iter().all(|filter| filter.accepts(instance)))
             .collect();
         self.format.print(&chosen, |instances| columns.table(instances))?;
+        // The program ends. To free a thousand of them one by one takes a tenth of the time of all this.
+        std::mem::forget(chosen);
         Ok(OK)
     }
 
