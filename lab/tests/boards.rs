@@ -114,6 +114,7 @@ fn with(architecture: &str, boot: Boot) -> Machine {
         cpus: 2,
         most_cpus: 4,
         nodes: Vec::new(),
+        places: 8,
         seed: false,
         boot,
         tpm: false,

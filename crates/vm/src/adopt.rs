@@ -1,6 +1,8 @@
 //! The arguments of a machine that comes from another server. They are made here, of its options; what the other
 //! server says is only compared, as it may say anything. A few may differ, and are taken from there.
 
+use crate::command::{PORT, ports};
+
 /// Processors that a machine may be made for.
 const MOST: u32 = 1024;
 
@@ -11,6 +13,7 @@ const MOST: u32 = 1024;
 pub fn adopted(own: &[String], theirs: &[String]) -> Result<Vec<String>, String> {
     let waits = ["-incoming", "defer"];
     let theirs = theirs.strip_suffix(&waits.map(str::to_owned)[..]).unwrap_or(theirs);
+    let own = with_ports(own, count_of_ports(theirs));
     if own.len() != theirs.len() {
         return Err(format!(
             "QEMU is given {} arguments here and {} there: the servers make machines otherwise",
@@ -34,6 +37,20 @@ pub fn adopted(own: &[String], theirs: &[String]) -> Result<Vec<String>, String>
     }
     all.extend(waits.map(str::to_owned));
     Ok(all)
+}
+
+fn count_of_ports(argv: &[String]) -> usize {
+    argv.iter().filter(|word| word.starts_with(PORT)).count()
+}
+
+/// With so many ports in the place of those that are there: one that was plugged later may need them, and each server has
+/// its own mind about how many are spare.
+fn with_ports(own: &[String], count: usize) -> Vec<String> {
+    // Each behind its flag.
+    let first = own.iter().position(|word| word.starts_with(PORT));
+    let (before, rest) = own.split_at(first.map_or(own.len(), |at| at.saturating_sub(1)));
+    let after = rest.iter().skip(2 * count_of_ports(own));
+    before.iter().cloned().chain(ports(count)).chain(after.cloned()).collect()
 }
 
 /// What is taken where both differ, if that may be.
@@ -74,6 +91,20 @@ mod tests {
         let wanted = "qemu -name w -machine pc-q35-7.2,memory-backend=memory -smp 2,maxcpus=8 -m 64M \
                       -incoming defer";
         assert_eq!(made, words(wanted));
+    }
+
+    #[test]
+    fn it_has_as_many_ports_as_there() {
+        let with = |count| [words("qemu -m 64M"), ports(count), words("-device i6300esb")].concat();
+        for (own, theirs) in [(8, 16), (16, 8), (8, 8)] {
+            let made = adopted(&with(own), &with(theirs)).unwrap();
+            assert_eq!(made, [with(theirs), words("-incoming defer")].concat());
+        }
+        let mut odd = with(8);
+        odd[4].push_str(",x-speed=16");
+        assert!(adopted(&with(8), &odd).unwrap_err().contains("-device"));
+        let many = [with(8), ["-device"; 40].map(|_| format!("{PORT}x")).to_vec()].concat();
+        assert!(adopted(&with(8), &many).unwrap_err().contains("arguments"));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use crate::{
     numa, screen, tpm,
 };
 
-/// How many cards can be plugged besides the disks on SCSI, which share one.
-pub(crate) const PLACES: usize = 16;
+/// As many ports as a machine has at most.
+pub(crate) const MOST_PORTS: usize = 32;
+/// What the arguments of such a port begin with.
+pub(crate) const PORT: &str = "pcie-root-port,id=port";
 
 /// The name of the agent's port. Images made for LXD start their agent by it.
 const AGENT_PORT: &str = "com.canonical.lxd";
@@ -44,14 +46,7 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.pair("-fsdev", share);
     args.device(&format!("virtio-9p-pci,fsdev=drive,mount_tag={}", drive::TAG));
     args.device("virtio-scsi-pci,id=scsi");
-    for place in 0..PLACES {
-        // Eight functions share one slot of the bus.
-        let (slot, function, chassis) = (0x10 + place / 8, place % 8, place + 1);
-        let more = if function == 0 { ",multifunction=on" } else { "" };
-        args.device(&format!(
-            "pcie-root-port,id=port{place},bus=pcie.0,chassis={chassis},addr={slot:#x}.{function}{more}"
-        ));
-    }
+    args.0.extend(ports(machine.places));
     // Behind all that was there before them, whose places stay. A guest says by the first that it panicked; one that
     // hangs is started again by the second, if it asks for that. What follows a panic is the guest's choice.
     args.device("pvpanic-pci");
@@ -59,6 +54,19 @@ pub fn command(machine: &Machine) -> Vec<String> {
     args.pair("-action", "panic=none,watchdog=reset");
     args.0.extend_from_slice(&machine.extra);
     args.0
+}
+
+/// Ports for cards. Each costs a guest that moves a millisecond or two while it stands still: so there are not more than
+/// somebody may want.
+pub(crate) fn ports(count: usize) -> Vec<String> {
+    let port = |place: usize| {
+        // Eight functions share one slot of the bus.
+        let (slot, function, chassis) = (0x10 + place / 8, place % 8, place + 1);
+        let more = if function == 0 { ",multifunction=on" } else { "" };
+        format!("{PORT}{place},bus=pcie.0,chassis={chassis},addr={slot:#x}.{function}{more}")
+    };
+    let all = (0..count.min(MOST_PORTS)).map(port);
+    all.flat_map(|port| [String::from("-device"), port]).collect()
 }
 
 fn board(args: &mut Arguments, machine: &Machine) {

@@ -8,7 +8,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{Call, Error, Layout, Qmp, Result, command::PLACES, late, memory::at_disk};
+use crate::{Call, Error, Layout, Qmp, Result, late, memory::at_disk};
 
 /// How long a guest may take to let go of a device. One that does not boot or run never does.
 const LETTING_GO: Duration = Duration::from_secs(15);
@@ -420,20 +420,22 @@ fn serial(name: &str, driver: &str) -> String {
 /// The first port that no card is in. What QEMU tells of its bus (`query-pci`) is of no use before a firmware has
 /// counted it. QEMU reads a byte at a time: a port is asked by itself, as the first is free mostly.
 async fn free_place(qmp: &Qmp) -> Result<String> {
-    for port in (0..PLACES).map(|place| format!("port{place}")) {
+    let mut places = 0;
+    loop {
+        let port = format!("port{places}");
         // The bus behind a port is called as it is.
         let bus = format!("/machine/peripheral/{port}/{port}");
         let inside = match qmp.call(Call::new("qom-list").with("path", bus)).await {
-            // A machine that was made with fewer of them.
-            Err(Error::Refused { .. }) => break,
+            // It was made with so many.
+            Err(Error::Refused { .. }) => return Err(Error::Full { places }),
             inside => inside?,
         };
         let names = inside.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
         if !names.into_iter().any(|name| name.starts_with("child[")) {
             return Ok(port);
         }
+        places += 1;
     }
-    Err(Error::Full { places: PLACES })
 }
 
 #[cfg(test)]

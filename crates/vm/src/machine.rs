@@ -28,6 +28,8 @@ pub struct Machine {
     pub most_cpus: u32,
     /// Its nodes, where its processors are on more than one of the host's.
     pub nodes: Vec<Node>,
+    /// Cards that can be plugged besides the disks on SCSI, which share one: 32 at most.
+    pub places: usize,
     /// Whether it has a disc with what cloud-init is told.
     pub seed: bool,
     /// How it comes to run an operating system.

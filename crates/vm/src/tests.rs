@@ -46,6 +46,7 @@ fn machine() -> Machine {
         cpus: 2,
         most_cpus: 4,
         nodes: Vec::new(),
+        places: 8,
         seed: false,
         tpm: true,
         boot: Boot::Firmware(Firmware::Uefi {

@@ -27,6 +27,8 @@ use crate::{
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
 /// What variables are called that came in a backup of LXD's.
 const FROM_LXD: &str = "qemu.nvram";
+/// Places for cards that are plugged while it runs, besides one for each device that it has.
+const SPARE: usize = 6;
 /// Asks for new variables, once.
 const APPLY_NVRAM: &str = "volatile.apply_nvram";
 /// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
@@ -161,6 +163,7 @@ fn plan(world: &World, instance: &Instance, typed: &Typed) -> (Machine, Loader) 
         cpus: processors.count,
         most_cpus,
         nodes: processors.nodes(&world.host.nodes, most_cpus),
+        places: typed.devices.len() + SPARE,
         seed: super::drive::has_seed(typed),
         tpm: super::tpm::of(&typed.devices).is_some(),
         boot: Boot::Firmware(Firmware::Bios),
