@@ -27,10 +27,10 @@ use crate::{
 const USUAL_CMDLINE: &str = "console=ttyS0 root=/dev/sda";
 /// What variables are called that came in a backup of LXD's.
 const FROM_LXD: &str = "qemu.nvram";
-/// Places for cards that are plugged while it runs, besides one for each device that it has.
-const SPARE: usize = 6;
 /// Asks for new variables, once.
 const APPLY_NVRAM: &str = "volatile.apply_nvram";
+/// Places for cards that are plugged while it runs, besides one for each device that it has.
+const SPARE: usize = 6;
 /// More than any kernel takes (`COMMAND_LINE_SIZE`), in bytes.
 const LONGEST: u64 = 4096;
 
